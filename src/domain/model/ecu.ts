@@ -1,0 +1,55 @@
+import type { Mac } from './ids.ts';
+import type { ResourceKind, RuntimeKind } from './task.ts';
+
+/** One start of a bridge: numbers rise by one with every start of that MAC's bridge, durably. */
+export interface Incarnation {
+  readonly mac: Mac;
+  readonly incarnation: number;
+}
+
+/** What an ECU offers; published to the inventory at each start of its bridge. */
+export interface EcuDescription extends Incarnation {
+  /** For people; defaults to the MAC. */
+  readonly name: string;
+  /** Detection thresholds are kept per class. */
+  readonly ecuClass: string;
+  readonly resourceKind: ResourceKind;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly capabilities: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly runtimes: readonly RuntimeKind[];
+  readonly bridge: ProcessIdentity;
+  readonly supervisor: ProcessIdentity | undefined;
+  readonly heartbeatIntervalUs: number;
+  readonly version: string;
+}
+
+/**
+ * A process as its own host knows it. A manager on the same boot of the same host can look it up in the process table and
+ * so confirm a death without waiting.
+ */
+export interface ProcessIdentity {
+  /** Random at every boot of the host. */
+  readonly bootId: string;
+  readonly pid: number;
+  /** Clock ticks since boot at which the process started: guards against a reused pid. */
+  readonly startTicks: number;
+}
+
+/** What a bridge answers when asked for its load: its own record of what it has accepted. */
+export interface EcuLoad extends Incarnation {
+  readonly draining: boolean;
+  readonly tasks: readonly AcceptedTask[];
+}
+
+/** One task in a bridge's admission: enough to repeat the schedulability and memory tests elsewhere. */
+export interface AcceptedTask {
+  readonly task: string;
+  readonly epoch: number;
+  readonly periodUs: number;
+  readonly wcetUs: number;
+  readonly deadlineUs: number;
+  readonly priority: number;
+  readonly memoryBytesMax: number;
+}

@@ -1,0 +1,180 @@
+/**
+ * The messages of the wire as the rest of drover sees them: plain values, validated by the decoders beside this file.
+ * The schema is `proto/drover/v1/*.proto`; requests and core messages travel in an `Envelope`.
+ */
+import type { CheckpointManifest, CheckpointReference } from '../model/checkpoint.ts';
+import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
+import type { ErrorCode } from '../kernel/error-codes.ts';
+import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
+import type { TaskSpec } from '../model/task.ts';
+
+/** The version of the envelope this build writes; it reads this one alone. */
+export const WIRE_VERSION = 1;
+
+export interface Envelope<Body> {
+  readonly id: string;
+  readonly sender: HostId;
+  /** W3C traceparent, or empty. */
+  readonly trace: string;
+  /** The sender's wall clock: for people only. */
+  readonly sentAtUs: number;
+  readonly body: Body;
+}
+
+// ——— core messages ———
+
+export interface Heartbeat {
+  readonly kind: 'heartbeat';
+  readonly mac: Mac;
+  readonly incarnation: number;
+  readonly sequence: number;
+  readonly uptimeUs: number;
+}
+
+export interface Goodbye {
+  readonly kind: 'goodbye';
+  readonly mac: Mac;
+  readonly incarnation: number;
+  readonly reason: string;
+}
+
+export interface ManagerHeartbeat {
+  readonly kind: 'manager-heartbeat';
+  readonly manager: string;
+  readonly incarnation: number;
+  readonly sequence: number;
+}
+
+// ——— commands to a bridge: idempotent by (task, epoch, effectId) ———
+
+export interface CommandHeader {
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly effectId: string;
+  /** The actor that commands, and its revision: a bridge refuses what is below the highest it has handled. */
+  readonly actor: ActorKey;
+  readonly actorRevision: number;
+}
+
+export type Command =
+  | (CommandHeader & {
+      readonly kind: 'deploy';
+      readonly spec: TaskSpec;
+      /** The incarnation the deployer planned with; another one refuses with ERR_COMMAND_DIED. */
+      readonly incarnation: number;
+      /** The state to restore; undefined: from the first input. */
+      readonly checkpoint: CheckpointReference | undefined;
+    })
+  | (CommandHeader & { readonly kind: 'pause' })
+  | (CommandHeader & { readonly kind: 'resume' })
+  | (CommandHeader & { readonly kind: 'stop'; readonly reason: string })
+  | (CommandHeader & { readonly kind: 'checkpoint'; readonly mode: 'full' | 'delta' })
+  | { readonly kind: 'query-load' };
+
+export type Answer =
+  | { readonly kind: 'running'; readonly task: TaskName; readonly epoch: number; readonly incarnation: number; readonly nonce: string; readonly programId: number }
+  | { readonly kind: 'stopped'; readonly task: TaskName; readonly epoch: number }
+  | { readonly kind: 'paused'; readonly task: TaskName; readonly epoch: number }
+  | { readonly kind: 'resumed'; readonly task: TaskName; readonly epoch: number }
+  | { readonly kind: 'checkpointed'; readonly task: TaskName; readonly epoch: number; readonly sequence: number }
+  | { readonly kind: 'load'; readonly load: EcuLoad }
+  | { readonly kind: 'refused'; readonly task: TaskName; readonly epoch: number; readonly code: ErrorCode; readonly sentence: string };
+
+// ——— commands to a supervisor ———
+
+export type SupervisorCommand = { readonly kind: 'query-bridge' };
+export type SupervisorAnswer = {
+  readonly kind: 'bridge-state';
+  readonly mac: Mac;
+  /** The incarnation last started, and whether its process lives. */
+  readonly incarnation: number;
+  readonly alive: boolean;
+  /** Whether the supervisor is going to start it again. */
+  readonly restarting: boolean;
+};
+
+// ——— checkpoints ———
+
+export type CheckpointNotice =
+  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest }
+  | { readonly kind: 'stored'; readonly manager: string; readonly task: TaskName; readonly mac: Mac; readonly programId: number; readonly epoch: number; readonly sequence: number; readonly reference: CheckpointReference }
+  | { readonly kind: 'freed'; readonly task: TaskName; readonly mac: Mac; readonly programId: number; readonly epoch: number; readonly sequence: number };
+
+/** Pages of one checkpoint by their position in its manifest (from an ECU) or in memory (from a manager, whole state). */
+export interface PageRequest {
+  readonly kind: 'pages';
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly positions: Uint32Array;
+}
+export type PageAnswer =
+  | { readonly kind: 'pages'; readonly pages: Uint8Array }
+  /** A newer checkpoint replaced it here; pull that one. */
+  | { readonly kind: 'superseded'; readonly epoch: number; readonly sequence: number }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string };
+
+/** A restore target asks a manager for a whole state's manifest: every page of the memory, no base. */
+export interface ManifestRequest {
+  readonly kind: 'manifest';
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly sequence: number;
+}
+export type ManifestAnswer =
+  | { readonly kind: 'manifest'; readonly manifest: CheckpointManifest }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string };
+
+// ——— calls to any manager ———
+
+export type ManagerCall =
+  | { readonly kind: 'declare-task'; readonly spec: TaskSpec }
+  | { readonly kind: 'remove-task'; readonly task: TaskName }
+  /** A bridge's word that an instance ended, caught up, or was fenced. Repeated until it is answered. */
+  | InstanceReport
+  | { readonly kind: 'query-fleet' };
+
+export interface InstanceReport {
+  readonly kind: 'instance-report';
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly mac: Mac;
+  readonly incarnation: number;
+  readonly nonce: string;
+  readonly what: 'caught-up' | 'ended';
+  readonly code: ErrorCode | undefined;
+  readonly sentence: string;
+}
+
+export type ManagerAnswer =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string }
+  | { readonly kind: 'fleet'; readonly fleet: FleetView };
+
+/** What `status` shows; JSON on the wire, because it is for people and scripts and grows with every issue. */
+export interface FleetView {
+  readonly manager: string;
+  readonly ecus: readonly FleetEcu[];
+  readonly tasks: readonly FleetTask[];
+  readonly managers: readonly { readonly id: string; readonly alive: boolean }[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface FleetEcu {
+  readonly mac: Mac;
+  readonly name: string;
+  readonly incarnation: number;
+  readonly state: string;
+  readonly description: EcuDescription | undefined;
+  readonly tasks: readonly TaskName[];
+}
+
+export interface FleetTask {
+  readonly task: TaskName;
+  readonly state: string;
+  readonly epoch: number;
+  readonly owner: Mac | undefined;
+  readonly reason: string | undefined;
+  readonly checkpoint: { readonly epoch: number; readonly sequence: number; readonly holders: readonly string[] } | undefined;
+  readonly durability: 'durable' | 'degraded' | 'none';
+}

@@ -1,0 +1,91 @@
+/**
+ * Every name on the bus. Nothing else in drover spells a subject, a stream or a bucket.
+ * The table with meanings is DESIGN 4 and `docs/PROTOCOL.md`.
+ */
+import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
+import { parseActorKey, shardOf } from '../model/ids.ts';
+
+export const ecuSubject = {
+  heartbeat: (mac: Mac) => `ecu.${mac}.heartbeat`,
+  goodbye: (mac: Mac) => `ecu.${mac}.goodbye`,
+  command: (mac: Mac) => `ecu.${mac}.command`,
+  pages: (mac: Mac) => `ecu.${mac}.pages`,
+  allHeartbeats: 'ecu.*.heartbeat',
+  allGoodbyes: 'ecu.*.goodbye',
+} as const;
+
+export const supervisorSubject = {
+  heartbeat: (mac: Mac) => `supervisor.${mac}.heartbeat`,
+  command: (mac: Mac) => `supervisor.${mac}.command`,
+  allHeartbeats: 'supervisor.*.heartbeat',
+} as const;
+
+export const managerSubject = {
+  heartbeat: (manager: string) => `manager.${manager}.heartbeat`,
+  goodbye: (manager: string) => `manager.${manager}.goodbye`,
+  /** A restore target pulls pages here. */
+  pages: (manager: string) => `manager.${manager}.pages`,
+  /** Any manager answers: declare, remove, report, query. */
+  call: 'manager.call',
+  allHeartbeats: 'manager.*.heartbeat',
+  allGoodbyes: 'manager.*.goodbye',
+} as const;
+
+export const checkpointSubject = {
+  announced: (mac: Mac, programId: number) => `ckpt.${mac}.${programId}`,
+  stored: (mac: Mac, programId: number) => `ckpt.stored.${mac}.${programId}`,
+  freed: (mac: Mac, programId: number) => `ckpt.freed.${mac}.${programId}`,
+  all: 'ckpt.>',
+} as const;
+
+export interface FleetNames {
+  readonly shardCount: number;
+}
+
+export const taskSubject = {
+  data: (names: FleetNames, task: TaskName) => `task.${shardOf(task, names.shardCount)}.${task}.in.data`,
+  tick: (names: FleetNames, task: TaskName) => `task.${shardOf(task, names.shardCount)}.${task}.in.tick`,
+  inputs: (names: FleetNames, task: TaskName) => `task.${shardOf(task, names.shardCount)}.${task}.in.>`,
+  outputs: (names: FleetNames, task: TaskName) => `task.${shardOf(task, names.shardCount)}.${task}.out`,
+} as const;
+
+/** Actors named after a task live in its shard; the id's first or second part is the task. */
+export function actorSubject(names: FleetNames, actor: ActorKey): string {
+  const { kind, id } = parseActorKey(actor);
+  return `actor.${shardOf(id, names.shardCount)}.${kind}.${id}`;
+}
+
+export function actorOfSubject(subject: string): ActorKey | undefined {
+  const [root, , kind, ...id] = subject.split('.');
+  return root === 'actor' && kind !== undefined && id.length > 0 ? `${kind}/${id.join('.')}` : undefined;
+}
+
+export const journalSubject = (host: HostId, actor: ActorKey): string => {
+  const { kind, id } = parseActorKey(actor);
+  return `journal.${host.replaceAll('.', '_')}.${kind}.${id}`;
+};
+
+export const streams = {
+  inputs: (shard: number) => `INPUTS_${shard}`,
+  outputs: (shard: number) => `OUTPUTS_${shard}`,
+  actors: (shard: number) => `ACTORS_${shard}`,
+  checkpoints: 'CHECKPOINTS',
+  proposals: 'PROPOSALS',
+  journal: 'JOURNAL',
+} as const;
+
+export const buckets = { inventory: 'inventory', placement: 'placement', artefacts: 'artefacts', fleet: 'fleet' } as const;
+
+/** Headers on a task's inputs and outputs: short, because they ride on every message. */
+export const header = {
+  epoch: 'Drover-Epoch',
+  nonce: 'Drover-Nonce',
+  /** Output number of the last (or this) output; on a marker, the last accepted before it. */
+  output: 'Drover-Output',
+  channel: 'Drover-Channel',
+  /** `1` on the marker a new instance appends first. */
+  marker: 'Drover-Marker',
+  /** Data number or tick number. */
+  number: 'Drover-Number',
+  skipped: 'Drover-Skipped',
+} as const;

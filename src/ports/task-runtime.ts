@@ -1,0 +1,81 @@
+import type { ErrorCode } from '../domain/kernel/error-codes.ts';
+import type { RuntimeKind, TaskSpec } from '../domain/model/task.ts';
+
+/**
+ * Runs tasks of one runtime. The instance core in `src/domain/instance` decides when; the runtime only does.
+ *
+ * T1. One job at a time per program; a second `runJob` before the first has answered is a bug of the caller.
+ * T2. A program's state after `runJob` is a function of its state before and of the input.
+ * T3. A failure of one program harms no other, and never the bridge.
+ */
+export interface TaskRuntime {
+  readonly kind: RuntimeKind;
+  /** Fails with ERR_MODULE_INVALID, ERR_MODULE_REFUSED or ERR_SPEC_INVALID; an image of another program with ERR_STORE_CORRUPT. */
+  start(options: StartOptions): Promise<TaskProgram>;
+  /** Ends all programs and workers. */
+  close(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly spec: TaskSpec;
+  /** The artefact, already verified against `spec.artefact`. */
+  readonly artefact: Uint8Array;
+  /** The state to go on from; without it the program starts fresh and runs its own initialisation. */
+  readonly image: TaskImage | undefined;
+  /** Called at most once, when the program ends by itself (its worker died, or was ended for hanging). */
+  readonly onEnded: (failure: JobFailure) => void;
+}
+
+export interface TaskProgram {
+  runJob(input: JobInput): Promise<JobResult>;
+  /**
+   * The state at this job boundary. `full` carries every page; `delta` those that differ from the previous capture, found
+   * by comparing with the shadow copy, which then becomes this capture. The first capture is always full.
+   */
+  capture(mode: 'full' | 'delta'): Promise<TaskCapture>;
+  /** Pages of the newest capture, concatenated in the order asked for. */
+  readShadow(pageIndexes: Uint32Array): Promise<Uint8Array>;
+  stop(): Promise<void>;
+}
+
+export interface JobInput {
+  readonly kind: 'data' | 'tick';
+  /** Data number or tick number. */
+  readonly number: number;
+  /** Ticks that fell due since the last one and were not made up; 0 for data. */
+  readonly skipped: number;
+  readonly payload: Uint8Array;
+}
+
+export type JobResult =
+  | { readonly kind: 'done'; readonly outputs: readonly JobOutput[]; readonly executionUs: number; readonly fuelUsed: number }
+  | { readonly kind: 'failed'; readonly failure: JobFailure };
+
+export interface JobOutput {
+  readonly channel: number;
+  readonly payload: Uint8Array;
+}
+
+export interface JobFailure {
+  readonly code: ErrorCode;
+  readonly sentence: string;
+}
+
+export interface TaskCapture {
+  readonly mode: 'full' | 'delta';
+  readonly pageCount: number;
+  readonly pageIndexes: Uint32Array;
+  /** `pageIndexes.length` × 4096 bytes. */
+  readonly pages: Uint8Array;
+  /** `pageIndexes.length` × 32 bytes, SHA-256 of each page. */
+  readonly pageDigests: Uint8Array;
+  readonly globals: Uint8Array;
+  /** µs spent comparing and digesting, for the bench and for `status`. */
+  readonly captureUs: number;
+}
+
+/** A whole state, as rebuilt from checkpoints. */
+export interface TaskImage {
+  readonly memory: Uint8Array;
+  readonly globals: Uint8Array;
+}
