@@ -24,7 +24,11 @@ export interface Bus {
    * Appends several messages to one subject, all or none, where the server can (nats-server ≥ 2.12); elsewhere one after
    * the other, stopping at the first that is not `appended`, so that a prefix may have been written.
    */
-  appendBatch(subject: string, batch: readonly BatchEntry[], options: { readonly expectedSequence: number; readonly timeoutUs: number }): Promise<AppendAnswer>;
+  appendBatch(
+    subject: string,
+    batch: readonly BatchEntry[],
+    options: { readonly expectedSequence: number; readonly timeoutUs: number },
+  ): Promise<AppendAnswer>;
   /** The last message of a subject in its stream, read from the stream's leader. */
   readLast(subject: string): Promise<StreamMessage | undefined>;
   /** The first message at or after `sequence` whose subject matches `filter`. */
