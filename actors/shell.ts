@@ -1,0 +1,401 @@
+/**
+ * The one loop. Every statechart actor of drover is run by this file, durably; no chart-specific word stands in it.
+ *
+ * For each event (DESIGN 3, steps 1–7):
+ *   1. receive      `deliver` is called with a decoded event; one step at a time per actor and host
+ *   2. load         the record; an event whose id it has seen is acknowledged and dropped
+ *   3. transition   the chart, a pure function; an event the present state does not handle is left for redelivery
+ *   4. append       the whole next record as one write, compared-and-set on the record's position. Refused, duplicate or
+ *                   no answer: read the last record; one's own attempt nonce means it was written, else go to 2
+ *   5. acknowledge  only now
+ *   6. perform      only now the outbox, and arm the timers; entries stay in the record until an event closes them
+ *   7. take over    on restart, and when a writer is gone: load, re-arm, perform all that is open. For another host's
+ *                   record that is itself a compare-and-set step
+ *
+ * L1. Whenever a record names this host as its writer, this host holds it: it performs *all* open entries and arms all
+ *     timers, however the record came to be (own append, read-back, an append that landed late, an earlier incarnation).
+ * L2. A host holds an actor exactly while the last record it knows names it as the writer.
+ * L3. A timer's or an effect's answer is taken only while the record still holds that timer (id, arming revision) or entry.
+ */
+import type { AnyMachineSnapshot } from 'xstate';
+import { assert } from '../src/domain/kernel/assert.ts';
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import { type ActorKey, type HostId, parseActorKey } from '../src/domain/model/ids.ts';
+import type { ActorRecord, ArmedTimer, OutboxEntry } from '../src/domain/model/record.ts';
+import { decodeRecord, encodeRecord } from '../src/domain/protocol/codec-record.ts';
+import type { Cancel, Clock } from '../src/ports/clock.ts';
+import type { Counters } from '../src/ports/counters.ts';
+import { type FaultPoints, NO_FAULTS } from '../src/ports/fault-points.ts';
+import type { Log } from '../src/ports/log.ts';
+import type { RecordStore, StoredRecord } from '../src/ports/record-store.ts';
+import type { Rng } from '../src/domain/kernel/rng.ts';
+import { type Chart, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
+import { nextRecord, recordTime } from './next-record.ts';
+import { Outbox, type Perform } from './outbox.ts';
+import { DurableTimers } from './timers.ts';
+
+/** What became of a delivered event. All but `deferred` mean: acknowledge it. */
+export type Delivery =
+  | 'taken'
+  /** Its id is in the record's `seen` set, it answers a timer or entry the record no longer holds, or the actor is at its end. */
+  | 'seen'
+  /** The present state does not handle it, or the record is of a chart version this host lacks: deliver it again later. */
+  | 'deferred'
+  /** No state of the chart knows this event. Counted. */
+  | 'unknown-event';
+
+/** An actor's state as this host knows it. */
+export interface ActorView {
+  readonly actor: ActorKey;
+  readonly record: ActorRecord;
+  readonly position: number;
+  readonly snapshot: AnyMachineSnapshot;
+}
+
+export interface ShellParts {
+  readonly host: HostId;
+  readonly incarnation: number;
+  readonly charts: readonly Chart[];
+  readonly store: RecordStore;
+  readonly perform: Perform;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly faults?: FaultPoints;
+  /** Told of every newer record this host learns of, its own and others'. */
+  readonly onRecord?: (view: ActorView) => void;
+}
+
+/** Writes that were done without an answer are recorded together after this long, or with the actor's next step. */
+const DONE_FLUSH_US = 20_000;
+const BUSY_RETRY_US = 500;
+/** A step that loses the race this often in a row is somebody's bug. */
+const ATTEMPTS_MAX = 1_000;
+
+const TAKEN_OVER = 'drover.takenOver';
+const DONE = 'drover.done';
+
+interface Known extends ActorView {
+  readonly chart: Chart;
+}
+
+export class Shell {
+  private readonly parts: ShellParts;
+  private readonly faults: FaultPoints;
+  private readonly charts: ReadonlyMap<string, Chart>;
+  private readonly outbox: Outbox;
+  private readonly timers: DurableTimers;
+  private readonly known = new Map<ActorKey, Known>();
+  private readonly queues = new Map<ActorKey, Promise<unknown>>();
+  private readonly done = new Map<ActorKey, Set<string>>();
+  private readonly attemptPrefix: string;
+  private attempts = 0;
+  private following: Cancel | undefined;
+  private stopped = false;
+
+  constructor(parts: ShellParts) {
+    this.parts = parts;
+    this.faults = parts.faults ?? NO_FAULTS;
+    this.charts = new Map(parts.charts.map((chart) => [chart.kind, chart]));
+    this.attemptPrefix = `${parts.host}~${parts.incarnation}~${parts.rng.u32().toString(36)}`;
+    this.timers = new DurableTimers(parts.clock, (actor, timer) => void this.timerDue(actor, timer));
+    this.outbox = new Outbox({
+      clock: parts.clock,
+      faults: this.faults,
+      log: parts.log,
+      perform: parts.perform,
+      loop: {
+        answered: async (actor, _entry, event) => (await this.deliver(actor, event)) !== 'deferred',
+        done: (actor, entry) => this.entryDone(actor, entry),
+      },
+    });
+  }
+
+  /**
+   * Step 7 for one's own records: learns of every record, holds those that name this host, and goes on learning of those
+   * that others append. Resolves when all that was there has been seen.
+   */
+  async start(): Promise<void> {
+    this.following = await this.parts.store.follow((actor, stored) => this.learn(actor, stored));
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.following?.();
+    this.outbox.stop();
+    this.timers.stop();
+  }
+
+  /** The last record this host knows of; it may be behind the store's. */
+  view(actor: ActorKey): ActorView | undefined {
+    return this.known.get(actor);
+  }
+
+  views(): IterableIterator<ActorView> {
+    return this.known.values();
+  }
+
+  /** Reads the last record from the store. */
+  async refresh(actor: ActorKey): Promise<ActorView | undefined> {
+    const stored = await this.parts.store.load(actor);
+    if (stored !== undefined) this.learn(actor, stored);
+    return this.known.get(actor);
+  }
+
+  /** Steps 1–6. `acknowledge` is called once, exactly when the delivery is no longer the sender's to repeat. */
+  async deliver(actor: ActorKey, event: ActorEvent, acknowledge?: () => void | Promise<void>): Promise<Delivery> {
+    await this.faults.reach('after-receive');
+    return this.exclusive(actor, async () => {
+      const delivery = await this.step(actor, event);
+      if (delivery.outcome !== 'deferred' && acknowledge !== undefined) {
+        await this.faults.reach('before-ack');
+        await acknowledge();
+      }
+      await this.faults.reach('after-ack');
+      if (delivery.wrote) this.hold(actor);
+      return delivery.outcome;
+    });
+  }
+
+  /** Step 7 for another host's record. False when it is settled, ours already, or of a chart version this host lacks. */
+  async takeOver(actor: ActorKey): Promise<boolean> {
+    return this.exclusive(actor, async () => {
+      const before = this.known.get(actor);
+      if (before === undefined || this.isMine(before.record) || !this.hasWork(before.record)) return false;
+      if (before.record.chartVersion !== before.chart.version) return false;
+      const id = `takeover:${before.record.writer}:${before.record.revision}>${this.parts.host}`;
+      const event = { type: TAKEN_OVER, id, from: before.record.writer };
+      const written = await this.tryAppend(actor, before, event, before.snapshot, []);
+      if (written) this.parts.counters.add('loop.takeovers');
+      this.hold(actor);
+      return written;
+    });
+  }
+
+  /** Whether a record still wants something from its holder. */
+  hasWork(record: ActorRecord): boolean {
+    return record.outbox.length > 0 || record.timers.length > 0;
+  }
+
+  // ——— steps 2 to 4 ———
+
+  private async step(actor: ActorKey, event: ActorEvent): Promise<{ outcome: Delivery; wrote: boolean }> {
+    let known = this.known.get(actor) ?? (await this.refresh(actor)); // 2
+    await this.faults.reach('after-load');
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const chart = this.chartOf(actor);
+      if (known !== undefined) {
+        if (known.record.seen.includes(event.id) || isStale(known.record, event)) return { outcome: 'seen', wrote: false };
+        if (known.record.chartVersion !== chart.version) return this.lacksVersion(actor, known.record);
+      }
+      const begin = known === undefined ? initialStep(chart, parseActorKey(actor).id) : undefined;
+      const before = known?.snapshot ?? begin?.snapshot;
+      assert(before !== undefined, 'an actor has a record or an initial state');
+      const timed = { ...event, atUs: recordTime(known?.record, this.parts.clock.wallUs()) };
+      const stepped = stepChart(chart, before, timed); // 3
+      if (stepped.handling === 'not-now') return { outcome: 'deferred', wrote: false };
+      if (stepped.handling === 'over') return { outcome: 'seen', wrote: false };
+      if (stepped.handling === 'never') return this.unknownEvent(actor, event);
+      await this.faults.reach('after-transition');
+      const requests = begin === undefined ? stepped.requests : [...begin.requests, ...stepped.requests];
+      if (await this.tryAppend(actor, known, timed, stepped.snapshot, requests)) return { outcome: 'taken', wrote: true }; // 4
+      known = this.known.get(actor);
+    }
+    throw new DroverError('ERR_BUS_TIMEOUT', `a step of ${actor} lost ${ATTEMPTS_MAX} races in a row`, { retryable: true });
+  }
+
+  /** Step 4. True when our record is the last; false when another one is, which is then known. */
+  private async tryAppend(
+    actor: ActorKey,
+    known: ActorView | undefined,
+    event: ActorEvent,
+    snapshot: AnyMachineSnapshot,
+    requests: ReturnType<typeof stepChart>['requests'],
+  ): Promise<boolean> {
+    const chart = this.chartOf(actor);
+    const { host, incarnation, store, clock } = this.parts;
+    const done = [...(this.done.get(actor) ?? [])];
+    const record = nextRecord({
+      actor,
+      previous: known?.record,
+      event,
+      snapshot: persistSnapshot(chart, snapshot),
+      requests,
+      chartVersion: chart.version,
+      writer: host,
+      writerIncarnation: incarnation,
+      attempt: `${this.attemptPrefix}.${++this.attempts}`,
+      nowUs: clock.wallUs(),
+      done,
+    });
+    const bytes = encodeRecord(record);
+    for (;;) {
+      await this.faults.reach('before-append');
+      const answer = await store.append(actor, known?.position ?? 0, bytes);
+      await this.faults.reach('after-append');
+      switch (answer.kind) {
+        case 'appended':
+          this.adopt({ actor, chart, record, position: answer.position, snapshot });
+          this.forgetDone(actor, done);
+          return true;
+        case 'busy':
+          await this.pause(BUSY_RETRY_US);
+          continue;
+        case 'refused':
+        case 'unknown': {
+          this.parts.counters.add(`loop.${answer.kind}`);
+          const last = await this.readBack(actor);
+          if (last?.record.attempt === record.attempt) {
+            this.forgetDone(actor, done);
+            return true;
+          }
+          return false;
+        }
+      }
+    }
+  }
+
+  private async readBack(actor: ActorKey): Promise<ActorView | undefined> {
+    const stored = await this.parts.store.load(actor);
+    if (stored !== undefined) this.learn(actor, stored);
+    return this.known.get(actor);
+  }
+
+  // ——— what this host knows, and what it holds ———
+
+  private learn(actor: ActorKey, stored: StoredRecord): void {
+    if (this.stopped) return;
+    const before = this.known.get(actor);
+    if (before !== undefined && before.position >= stored.position) return;
+    const chart = this.charts.get(parseActorKey(actor).kind);
+    if (chart === undefined) return;
+    const decoded = decodeRecord(stored.bytes);
+    if (!decoded.ok) {
+      this.parts.counters.add('loop.corrupt');
+      this.parts.log.error('a record does not decode', { actor, code: decoded.error.code, sentence: decoded.error.sentence });
+      return;
+    }
+    const record = decoded.value;
+    const snapshot = restoreSnapshot(chart, record.snapshot);
+    this.adopt({ actor, chart, record, position: stored.position, snapshot });
+    if (!this.queues.has(actor)) this.hold(actor);
+  }
+
+  private adopt(known: Known): void {
+    this.known.set(known.actor, known);
+    this.parts.onRecord?.(known);
+  }
+
+  /** L1 and L2: performs and arms exactly while the last known record is ours. */
+  private hold(actor: ActorKey): void {
+    const known = this.known.get(actor);
+    if (this.stopped || known === undefined) return;
+    const { record, chart } = known;
+    const mine = this.isMine(record) && record.chartVersion === chart.version;
+    this.timers.reconcile(actor, mine ? record.timers : []);
+    this.outbox.reconcile(actor, mine ? record.outbox : []);
+  }
+
+  private readonly isMine = (record: ActorRecord): boolean => record.writer === this.parts.host;
+
+  // ——— timers, and entries that end without an event ———
+
+  private async timerDue(actor: ActorKey, timer: ArmedTimer): Promise<void> {
+    await this.faults.reach('before-timer');
+    const id = `timer:${timer.id}@${timer.armedBy}`;
+    try {
+      await this.deliver(actor, { type: timer.eventType, id, timer: timer.id, armedBy: timer.armedBy });
+    } catch (cause) {
+      if (this.stopped) return;
+      this.parts.log.warn('a timer could not be recorded and will be tried again', { actor, timer: timer.id, cause });
+      this.parts.clock.after(BUSY_RETRY_US * 100, () => void this.timerDue(actor, timer));
+    }
+  }
+
+  private entryDone(actor: ActorKey, entry: OutboxEntry): void {
+    const waiting = this.done.get(actor);
+    if (waiting !== undefined) {
+      waiting.add(entry.id);
+      return;
+    }
+    this.done.set(actor, new Set([entry.id]));
+    this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(actor));
+  }
+
+  private async flushDone(actor: ActorKey): Promise<void> {
+    try {
+      await this.exclusive(actor, async () => {
+        const known = this.known.get(actor);
+        const done = this.done.get(actor);
+        if (this.stopped || known === undefined || done === undefined || done.size === 0) return;
+        if (!this.isMine(known.record) || !known.record.outbox.some((entry) => done.has(entry.id))) {
+          this.done.delete(actor);
+          return;
+        }
+        const id = `done:${[...done].at(-1)}`;
+        await this.tryAppend(actor, known, { type: DONE, id }, known.snapshot, []);
+        this.hold(actor);
+      });
+    } catch (cause) {
+      this.parts.log.warn('a finished effect could not be recorded and will be tried again', { actor, cause });
+    }
+    if (!this.stopped && (this.done.get(actor)?.size ?? 0) > 0) this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(actor));
+    else this.done.delete(actor);
+  }
+
+  private forgetDone(actor: ActorKey, recorded: readonly string[]): void {
+    const waiting = this.done.get(actor);
+    for (const id of recorded) waiting?.delete(id);
+  }
+
+  // ——— small parts ———
+
+  private chartOf(actor: ActorKey): Chart {
+    const chart = this.charts.get(parseActorKey(actor).kind);
+    assert(chart !== undefined, `no chart runs actors like ${actor}`);
+    return chart;
+  }
+
+  private lacksVersion(actor: ActorKey, record: ActorRecord): { outcome: Delivery; wrote: boolean } {
+    this.parts.counters.add('loop.chartVersion');
+    this.parts.log.warn('a record is of a chart version this build does not have', { actor, chartVersion: record.chartVersion });
+    return { outcome: 'deferred', wrote: false };
+  }
+
+  private unknownEvent(actor: ActorKey, event: ActorEvent): { outcome: Delivery; wrote: boolean } {
+    this.parts.counters.add('loop.unknownEvent');
+    this.parts.log.warn('no state of the chart knows this event', { actor, event: event.type });
+    return { outcome: 'unknown-event', wrote: false };
+  }
+
+  /** One step at a time per actor on this host; the compare-and-set keeps hosts apart. */
+  private exclusive<T>(actor: ActorKey, run: () => Promise<T>): Promise<T> {
+    const before = this.queues.get(actor);
+    const mine = before === undefined ? run() : before.then(run, run);
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.queues.set(actor, settled);
+    void settled.then(() => {
+      if (this.queues.get(actor) !== settled) return;
+      this.queues.delete(actor);
+      this.hold(actor); // a record learned of during the step
+    });
+    return mine;
+  }
+
+  private pause(delayUs: number): Promise<void> {
+    return new Promise((resolve) => this.parts.clock.after(delayUs, resolve));
+  }
+}
+
+/** L3. */
+function isStale(record: ActorRecord, event: ActorEvent): boolean {
+  if (event.closes !== undefined) return !record.outbox.some((entry) => entry.id === event.closes);
+  const timer = event['timer'];
+  if (typeof timer !== 'string') return false;
+  return !record.timers.some((armed) => armed.id === timer && armed.armedBy === event['armedBy']);
+}

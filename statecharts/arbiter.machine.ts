@@ -1,0 +1,300 @@
+/**
+ * Decides who restores, and carries the restore through (DESIGN 3, Arbiter). Replicated; one per failure of an
+ * (mac, incarnation) or per restore request for a (task, epoch). Managers meet in its record: the first append claims, the
+ * others find the event seen.
+ *
+ *   watching → claimed{planning → deploying → replaying → confirming | waiting} → settled
+ *
+ * A1. Planning reads the world and only tells what it read (`PLAN.MADE`); taking epochs and deploying are functions of this
+ *     record alone. What crashes anywhere is performed again from here.
+ * A2. Every task of a failed ECU is planned together; after that each goes its own way: `phase` in `tasks`.
+ * A3. This actor answers for each epoch it took until the placement is owned: a refusal, or no answer in time, sends the
+ *     task back to planning without that target.
+ * A4. A task that another actor took meanwhile is skipped. A task without a place is shed with its reason, and planned again
+ *     when capacity returns.
+ */
+import { assign, enqueueActions, setup } from 'xstate';
+import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { Json } from '../src/domain/kernel/json.ts';
+import { CLOSE, effectActions, OPEN } from './effects.ts';
+
+export type RestoreCause =
+  | { readonly kind: 'failure'; readonly owner: Incarnation; readonly preferSameMachine: boolean; readonly reason: string }
+  | { readonly kind: 'request'; readonly task: TaskName; readonly epoch: number; readonly reason: string };
+
+/** planning → taking → deploying → replaying → done; or skipped, or shed (and planning again). */
+export type TaskPhase = 'planning' | 'taking' | 'deploying' | 'replaying' | 'done' | 'skipped' | 'shed';
+
+export interface TaskProgress {
+  readonly phase: TaskPhase;
+  /** The epoch the plan was made against. */
+  readonly expectedEpoch: number;
+  /** The epoch this actor took. */
+  readonly epoch?: number | undefined;
+  readonly target?: Incarnation | undefined;
+  readonly checkpoint?: CheckpointReference | undefined;
+  /** Targets that refused or did not answer. */
+  readonly excluded: readonly Mac[];
+  readonly confirmed: boolean;
+  /** Its placement already says that it is shed. */
+  readonly shed: boolean;
+  readonly reason?: string | undefined;
+}
+
+export interface ArbiterContext {
+  readonly id: string;
+  readonly cause?: RestoreCause | undefined;
+  readonly tasks: Readonly<Record<TaskName, TaskProgress>>;
+  /** How often it has planned. */
+  readonly rounds: number;
+  /** The evidence of the last plan: candidates, verdicts, scores, tests with their numbers. */
+  readonly evidence?: Json | undefined;
+}
+
+export interface PlannedTask {
+  readonly task: TaskName;
+  readonly expectedEpoch: number;
+  readonly target: Incarnation;
+  readonly checkpoint: CheckpointReference | undefined;
+}
+
+export interface RestorePlan {
+  readonly assignments: readonly PlannedTask[];
+  readonly unplaced: readonly { readonly task: TaskName; readonly expectedEpoch: number; readonly reason: string }[];
+  /** No longer this actor's to restore. */
+  readonly skipped: readonly { readonly task: TaskName; readonly reason: string }[];
+  readonly evidence: Json;
+}
+
+export type ArbiterEvent = ActorEvent &
+  (
+    | { readonly type: 'RESTORE.NEEDED'; readonly cause: RestoreCause }
+    | { readonly type: 'PLAN.MADE'; readonly plan: RestorePlan }
+    | { readonly type: 'EPOCH.GRANTED'; readonly task: TaskName; readonly epoch: number }
+    | { readonly type: 'EPOCH.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly by: ActorKey | undefined }
+    | { readonly type: 'INSTANCE.RAN'; readonly task: TaskName; readonly epoch: number; readonly nonce: string; readonly owner: Incarnation }
+    | { readonly type: 'DEPLOY.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly reason: string }
+    | { readonly type: 'PLACEMENT.CONFIRMED'; readonly task: TaskName; readonly epoch: number }
+    | { readonly type: 'SHED.RECORDED'; readonly task: TaskName }
+    | { readonly type: 'INSTANCE.CAUGHT_UP'; readonly task: TaskName; readonly epoch: number }
+    | { readonly type: 'CAPACITY.RETURNED' }
+  );
+
+export interface PendingTask {
+  readonly excluded: readonly Mac[];
+  /** It was shed before: there is nothing to tell until it finds a place. */
+  readonly shed: boolean;
+}
+
+export type ArbiterEffect =
+  | { readonly kind: 'planRestore'; readonly cause: RestoreCause; readonly tasks: Readonly<Record<TaskName, PendingTask>> | undefined }
+  | { readonly kind: 'takeEpoch'; readonly task: TaskName; readonly expectedEpoch: number; readonly target: Incarnation }
+  | { readonly kind: 'deployInstance'; readonly task: TaskName; readonly epoch: number; readonly target: Incarnation; readonly checkpoint: CheckpointReference | undefined }
+  | { readonly kind: 'confirmPlacement'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation; readonly nonce: string }
+  | { readonly kind: 'recordShed'; readonly task: TaskName; readonly epoch: number; readonly reason: string };
+
+/** Milliseconds, as XState's delays are. */
+const DEPLOY_ANSWER_MS = 4_000;
+const CAUGHT_UP_MS = 60_000;
+const SHED_RETRY_MS = 1_000;
+
+type Tasks = ArbiterContext['tasks'];
+
+const patch = (tasks: Tasks, task: TaskName, change: Partial<TaskProgress>): Tasks => {
+  const before = tasks[task];
+  return before === undefined ? tasks : { ...tasks, [task]: { ...before, ...change } };
+};
+
+const some = (tasks: Tasks, ...phases: readonly TaskPhase[]): boolean =>
+  Object.values(tasks).some((task) => phases.includes(task.phase));
+
+const replanned = (progress: TaskProgress, reason: string): TaskProgress => ({
+  ...progress,
+  phase: 'planning',
+  excluded: progress.target === undefined ? progress.excluded : [...new Set([...progress.excluded, progress.target.mac])],
+  reason,
+});
+
+export const arbiterMachine = setup({
+  types: { context: {} as ArbiterContext, events: {} as ArbiterEvent, input: {} as { id: string } },
+  actions: {
+    ...effectActions<ArbiterEffect>(),
+    noteCause: assign(({ event }) => (event.type === 'RESTORE.NEEDED' ? { cause: event.cause } : {})),
+    notePlan: assign(({ context, event }) => (event.type === 'PLAN.MADE' ? planned(context, event.plan) : {})),
+    openPlanned: enqueueActions(({ event, enqueue }) => {
+      if (event.type !== 'PLAN.MADE') return;
+      for (const { task, expectedEpoch, target } of event.plan.assignments) {
+        const effect: ArbiterEffect = { kind: 'takeEpoch', task, expectedEpoch, target };
+        enqueue({ type: OPEN, params: { key: `take/${task}`, effect } });
+      }
+      for (const { task, expectedEpoch, reason } of event.plan.unplaced) {
+        const effect: ArbiterEffect = { kind: 'recordShed', task, epoch: expectedEpoch, reason };
+        enqueue({ type: OPEN, params: { key: `shed/${task}`, effect } });
+      }
+    }),
+    noteGranted: assign(({ context, event }) =>
+      event.type === 'EPOCH.GRANTED'
+        ? { tasks: patch(context.tasks, event.task, { phase: 'deploying', epoch: event.epoch }) }
+        : {},
+    ),
+    openDeploy: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'EPOCH.GRANTED') return;
+      const progress = context.tasks[event.task];
+      if (progress?.target === undefined) return;
+      const { target, checkpoint } = progress;
+      const effect: ArbiterEffect = { kind: 'deployInstance', task: event.task, epoch: event.epoch, target, checkpoint };
+      enqueue({ type: OPEN, params: { key: `deploy/${event.task}`, effect } });
+    }),
+    noteTakenByOther: assign(({ context, event }) =>
+      event.type === 'EPOCH.REFUSED'
+        ? {
+            tasks: patch(context.tasks, event.task, {
+              phase: 'skipped',
+              reason: `epoch ${event.epoch} was taken by ${event.by ?? 'nobody'}`,
+            }),
+          }
+        : {},
+    ),
+    noteRan: assign(({ context, event }) =>
+      event.type === 'INSTANCE.RAN' ? { tasks: patch(context.tasks, event.task, { phase: 'replaying', target: event.owner }) } : {},
+    ),
+    openConfirm: enqueueActions(({ event, enqueue }) => {
+      if (event.type !== 'INSTANCE.RAN') return;
+      const { task, epoch, owner, nonce } = event;
+      enqueue({ type: OPEN, params: { key: `confirm/${task}`, effect: { kind: 'confirmPlacement', task, epoch, owner, nonce } } });
+    }),
+    noteDeployRefused: assign(({ context, event }) => {
+      if (event.type !== 'DEPLOY.REFUSED') return {};
+      const progress = context.tasks[event.task];
+      return progress === undefined ? {} : { tasks: patch(context.tasks, event.task, replanned(progress, event.reason)) };
+    }),
+    noteConfirmed: assign(({ context, event }) =>
+      event.type === 'PLACEMENT.CONFIRMED' ? { tasks: patch(context.tasks, event.task, { confirmed: true }) } : {},
+    ),
+    noteCaughtUp: assign(({ context, event }) =>
+      event.type === 'INSTANCE.CAUGHT_UP' && context.tasks[event.task]?.phase === 'replaying'
+        ? { tasks: patch(context.tasks, event.task, { phase: 'done' }) }
+        : {},
+    ),
+    giveUpUnanswered: enqueueActions(({ context, enqueue }) => {
+      for (const [task, progress] of Object.entries(context.tasks)) {
+        if (progress.phase === 'deploying') enqueue({ type: CLOSE, params: { key: `deploy/${task}` } });
+      }
+      enqueue.assign({
+        tasks: Object.fromEntries(
+          Object.entries(context.tasks).map(([task, progress]) => [
+            task,
+            progress.phase === 'deploying' ? replanned(progress, 'the target did not answer in time') : progress,
+          ]),
+        ),
+      });
+    }),
+    planShedAgain: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'shed', (task) => ({ ...task, phase: 'planning', excluded: [] })) })),
+    takeReplayedForDone: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'replaying', (task) => ({ ...task, phase: 'done' })) })),
+  },
+  guards: {
+    isMyEpoch: ({ context, event }) => isEpochOf(context, event),
+    awaitsDeploy: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'deploying',
+    mustPlan: ({ context }) => some(context.tasks, 'planning'),
+    allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'deploying'),
+    allReplayed: ({ context }) => !some(context.tasks, 'replaying'),
+    allConfirmed: ({ context }) => Object.values(context.tasks).every((task) => task.phase !== 'done' || task.confirmed),
+    someShed: ({ context }) => some(context.tasks, 'shed'),
+  },
+}).createMachine({
+  id: 'arbiter',
+  initial: 'watching',
+  context: ({ input }) => ({ id: input.id, tasks: {}, rounds: 0 }),
+  states: {
+    watching: { on: { 'RESTORE.NEEDED': { target: 'claimed', actions: 'noteCause' } } },
+    claimed: {
+      initial: 'planning',
+      on: {
+        'RESTORE.NEEDED': {},
+        'EPOCH.GRANTED': { actions: ['noteGranted', 'openDeploy'] },
+        'EPOCH.REFUSED': { actions: 'noteTakenByOther' },
+        'INSTANCE.RAN': [{ guard: 'awaitsDeploy', actions: ['noteRan', 'openConfirm'] }, {}],
+        'DEPLOY.REFUSED': [{ guard: 'isMyEpoch', actions: 'noteDeployRefused' }, {}],
+        'PLACEMENT.CONFIRMED': { actions: 'noteConfirmed' },
+        'SHED.RECORDED': {},
+        'INSTANCE.CAUGHT_UP': [{ guard: 'isMyEpoch', actions: 'noteCaughtUp' }, {}],
+        'CAPACITY.RETURNED': {},
+      },
+      states: {
+        planning: {
+          entry: {
+            type: OPEN,
+            params: ({ context }) => ({ key: 'plan', effect: planEffect(context) }),
+          },
+          exit: { type: CLOSE, params: { key: 'plan' } },
+          on: { 'PLAN.MADE': { target: 'deploying', actions: ['notePlan', 'openPlanned'] } },
+        },
+        deploying: {
+          always: [{ guard: 'mustPlan', target: 'planning' }, { guard: 'allDeployed', target: 'replaying' }],
+          after: { [DEPLOY_ANSWER_MS]: { target: 'deploying', reenter: true, actions: 'giveUpUnanswered' } },
+        },
+        replaying: {
+          always: [
+            { guard: 'mustPlan', target: 'planning' },
+            { guard: 'allReplayed', target: 'confirming' },
+          ],
+          after: { [CAUGHT_UP_MS]: { target: 'confirming', actions: 'takeReplayedForDone' } },
+        },
+        confirming: {
+          always: [
+            { guard: 'mustPlan', target: 'planning' },
+            { guard: 'someShed', target: 'waiting' },
+            { guard: 'allConfirmed', target: '#arbiter.settled' },
+          ],
+        },
+        waiting: {
+          after: { [SHED_RETRY_MS]: { target: 'planning', actions: 'planShedAgain' } },
+          on: { 'CAPACITY.RETURNED': { target: 'planning', actions: 'planShedAgain' } },
+        },
+      },
+    },
+    settled: { type: 'final' },
+  },
+});
+
+function progressOf(context: ArbiterContext, event: ArbiterEvent): TaskProgress | undefined {
+  const task = event['task'];
+  return typeof task === 'string' ? context.tasks[task] : undefined;
+}
+
+const isEpochOf = (context: ArbiterContext, event: ArbiterEvent): boolean => progressOf(context, event)?.epoch === event['epoch'];
+
+function planEffect(context: ArbiterContext): ArbiterEffect {
+  const pending = Object.entries(context.tasks).filter(([, progress]) => progress.phase === 'planning');
+  return {
+    kind: 'planRestore',
+    cause: context.cause ?? { kind: 'request', task: '', epoch: 0, reason: 'no cause' },
+    tasks:
+      context.rounds === 0
+        ? undefined
+        : Object.fromEntries(pending.map(([task, progress]) => [task, { excluded: progress.excluded, shed: progress.shed }])),
+  };
+}
+
+function planned(context: ArbiterContext, plan: RestorePlan): Partial<ArbiterContext> {
+  let tasks = context.tasks;
+  const before = (task: TaskName) => tasks[task];
+  for (const { task, expectedEpoch, target, checkpoint } of plan.assignments) {
+    const excluded = before(task)?.excluded ?? [];
+    tasks = { ...tasks, [task]: { phase: 'taking', expectedEpoch, target, checkpoint, excluded, confirmed: false, shed: false } };
+  }
+  for (const { task, expectedEpoch, reason } of plan.unplaced) {
+    tasks = { ...tasks, [task]: { phase: 'shed', expectedEpoch, epoch: before(task)?.epoch, excluded: [], confirmed: false, shed: true, reason } };
+  }
+  for (const { task, reason } of plan.skipped) {
+    tasks = { ...tasks, [task]: { phase: 'skipped', expectedEpoch: 0, excluded: [], confirmed: false, shed: false, reason } };
+  }
+  return { tasks, rounds: context.rounds + 1, evidence: plan.evidence };
+}
+
+function mapPhase(tasks: Tasks, phase: TaskPhase, change: (task: TaskProgress) => TaskProgress): Tasks {
+  return Object.fromEntries(Object.entries(tasks).map(([name, task]) => [name, task.phase === phase ? change(task) : task]));
+}
