@@ -1,53 +1,54 @@
 import type { ActorKey, HostId } from './ids.ts';
 
 /**
- * An actor's record: everything needed to go on from here, and the journal entry of the event that led here. The log is
- * the record and the journal at once (DESIGN 3).
+ * One entry of an actor's journal; the last one is the actor's record: all that the loop needs to go on, and the event that
+ * led there. Written as one append, compared-and-set (DESIGN 3, step 4). `codec-record.ts` has its bytes.
  */
 export interface ActorRecord {
   readonly actor: ActorKey;
-  /** This actor's own counter: 1 for its first record, then one more with each. */
+  /** This actor's own counter, from 1; not the store's position. */
   readonly revision: number;
+  /** Version of the chart that wrote it; a host without that version leaves the actor alone. */
   readonly chartVersion: number;
   readonly writer: HostId;
   readonly writerIncarnation: number;
-  /** The nonce of the attempt that wrote this record: tells one's own append from another's. */
+  /** Nonce of the attempt to append: after a lost answer it tells one's own record from another's. */
   readonly attempt: string;
-  /** The writer's wall clock, µs since 1970; never decreases within an actor. */
+  /** µs since 1970; never decreases within an actor. */
   readonly atUs: number;
-  readonly event: RecordedEvent;
+  readonly event: RecordEvent;
   /** JSON of XState's persisted snapshot. */
   readonly snapshot: string;
-  readonly timers: readonly ArmedTimer[];
-  readonly outbox: readonly OutboxEntry[];
-  /** Ids of events already taken, oldest first, bounded. */
+  readonly timers: readonly RecordTimer[];
+  /** Effects that no event has reported done or obsolete. */
+  readonly outbox: readonly RecordEffect[];
+  /** Ids of events already handled. */
   readonly seen: readonly string[];
-  /** W3C traceparent of what caused this step, or empty. */
+  /** W3C traceparent, or empty. */
   readonly trace: string;
 }
 
-export interface RecordedEvent {
+export interface RecordEvent {
   readonly type: string;
   readonly id: string;
-  /** The whole event as JSON. */
+  /** The whole event. */
   readonly json: string;
 }
 
-export interface ArmedTimer {
+export interface RecordTimer {
   readonly id: string;
   readonly eventType: string;
-  /** Counted by the holder's monotonic clock from when it learned of the record; never early. */
+  /** Counted by the holder's own monotonic clock from when it learned of the record. */
   readonly delayUs: number;
-  /** The revision that armed it: a re-entered state arms the same id again. */
+  /** Revision that armed it: a re-entered state arms the same id again, and the older one must not fire. */
   readonly armedBy: number;
 }
 
-export interface OutboxEntry {
-  /** `<actor>#<revision>.<index>` of the record that opened it. */
+export interface RecordEffect {
   readonly id: string;
-  /** The chart's name for it: leaving the state closes what the state opened under this key. */
   readonly key: string;
-  /** JSON of the effect. */
+  /** JSON. */
   readonly effect: string;
+  /** Revision that opened it. */
   readonly openedBy: number;
 }
