@@ -7,7 +7,7 @@
  */
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, HostId } from '../src/domain/model/ids.ts';
-import type { ActorRecord, ArmedTimer, OutboxEntry } from '../src/domain/model/record.ts';
+import type { ActorRecord, RecordTimer, RecordEffect } from '../src/domain/model/record.ts';
 import type { ChartRequest } from './chart.ts';
 
 /** Enough that a redelivery within any retry window is recognised; small, because it is part of every record. */
@@ -56,7 +56,7 @@ export const recordTime = (previous: ActorRecord | undefined, nowUs: number): nu
 const remember = (seen: readonly string[], id: string): readonly string[] =>
   seen.length < SEEN_MAX ? [...seen, id] : [...seen.slice(seen.length - SEEN_MAX + 1), id];
 
-function applyRequests(step: RecordStep, revision: number): { timers: readonly ArmedTimer[]; outbox: readonly OutboxEntry[] } {
+function applyRequests(step: RecordStep, revision: number): { timers: readonly RecordTimer[]; outbox: readonly RecordEffect[] } {
   let timers = step.previous?.timers ?? [];
   let outbox = step.previous?.outbox ?? [];
   const closed = step.event.closes;

@@ -8,7 +8,7 @@
  */
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey } from '../src/domain/model/ids.ts';
-import type { OutboxEntry } from '../src/domain/model/record.ts';
+import type { RecordEffect } from '../src/domain/model/record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { FaultPoints } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
@@ -24,7 +24,7 @@ export type EffectOutcome =
 
 export interface OpenEffect {
   readonly actor: ActorKey;
-  readonly entry: OutboxEntry;
+  readonly entry: RecordEffect;
   /** The decoded effect. */
   readonly effect: unknown;
   /** False once the entry was closed or another host holds the actor: stop what takes long. */
@@ -36,15 +36,15 @@ export type Perform = (open: OpenEffect) => Promise<EffectOutcome>;
 /** How the outbox hands an outcome back to the loop. */
 export interface OutboxLoop {
   /** False when the chart cannot take the event now: the entry stays open. */
-  answered(actor: ActorKey, entry: OutboxEntry, event: ActorEvent): Promise<boolean>;
-  done(actor: ActorKey, entry: OutboxEntry): void;
+  answered(actor: ActorKey, entry: RecordEffect, event: ActorEvent): Promise<boolean>;
+  done(actor: ActorKey, entry: RecordEffect): void;
 }
 
 const RETRY_US_MIN = 5_000;
 const RETRY_US_MAX = 500_000;
 
 interface Performance {
-  readonly entry: OutboxEntry;
+  readonly entry: RecordEffect;
   over: boolean;
   retryUs: number;
   cancelRetry: Cancel | undefined;
@@ -67,7 +67,7 @@ export class Outbox {
   }
 
   /** Starts what the record has newly opened, gives up what it no longer holds. An empty list: the actor is not ours. */
-  reconcile(actor: ActorKey, entries: readonly OutboxEntry[]): void {
+  reconcile(actor: ActorKey, entries: readonly RecordEffect[]): void {
     let held = this.open.get(actor);
     if (held === undefined) {
       if (entries.length === 0) return;

@@ -22,7 +22,7 @@ import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import { type ActorKey, type HostId, parseActorKey } from '../src/domain/model/ids.ts';
-import type { ActorRecord, ArmedTimer, OutboxEntry } from '../src/domain/model/record.ts';
+import type { ActorRecord, RecordTimer, RecordEffect } from '../src/domain/model/record.ts';
 import { decodeRecord, encodeRecord } from '../src/domain/protocol/codec-record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Counters } from '../src/ports/counters.ts';
@@ -302,7 +302,7 @@ export class Shell {
 
   // ——— timers, and entries that end without an event ———
 
-  private async timerDue(actor: ActorKey, timer: ArmedTimer): Promise<void> {
+  private async timerDue(actor: ActorKey, timer: RecordTimer): Promise<void> {
     await this.faults.reach('before-timer');
     const id = `timer:${timer.id}@${timer.armedBy}`;
     try {
@@ -314,7 +314,7 @@ export class Shell {
     }
   }
 
-  private entryDone(actor: ActorKey, entry: OutboxEntry): void {
+  private entryDone(actor: ActorKey, entry: RecordEffect): void {
     const waiting = this.done.get(actor);
     if (waiting !== undefined) {
       waiting.add(entry.id);

@@ -6,24 +6,24 @@
  * anew) but never early, and what fires is checked against the record before it is taken.
  */
 import type { ActorKey } from '../src/domain/model/ids.ts';
-import type { ArmedTimer } from '../src/domain/model/record.ts';
+import type { RecordTimer } from '../src/domain/model/record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 
 export class DurableTimers {
   private readonly clock: Clock;
-  private readonly fire: (actor: ActorKey, timer: ArmedTimer) => void;
-  private readonly armed = new Map<ActorKey, Map<string, { readonly timer: ArmedTimer; readonly cancel: Cancel }>>();
+  private readonly fire: (actor: ActorKey, timer: RecordTimer) => void;
+  private readonly armed = new Map<ActorKey, Map<string, { readonly timer: RecordTimer; readonly cancel: Cancel }>>();
 
-  constructor(clock: Clock, fire: (actor: ActorKey, timer: ArmedTimer) => void) {
+  constructor(clock: Clock, fire: (actor: ActorKey, timer: RecordTimer) => void) {
     this.clock = clock;
     this.fire = fire;
   }
 
   /** Makes the armed set of an actor equal to its record's; a timer that is already counting goes on counting. */
-  reconcile(actor: ActorKey, timers: readonly ArmedTimer[]): void {
+  reconcile(actor: ActorKey, timers: readonly RecordTimer[]): void {
     const held = this.armed.get(actor);
     if (held === undefined && timers.length === 0) return;
-    const next = new Map<string, { readonly timer: ArmedTimer; readonly cancel: Cancel }>();
+    const next = new Map<string, { readonly timer: RecordTimer; readonly cancel: Cancel }>();
     for (const timer of timers) {
       const running = held?.get(timer.id);
       if (running !== undefined && running.timer.armedBy === timer.armedBy) {

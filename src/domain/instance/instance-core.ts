@@ -1,0 +1,357 @@
+/**
+ * One instance of a task: inputs in, outputs out, fenced, checkpointed. Sans-I/O: every method is told a fact and the time,
+ * and leaves requests in `requests`, which the driver (`actors/instance.ts`, the simulator's runs the same file) carries out.
+ *
+ *   claiming ── marker accepted ──▶ replaying ── inputs of the start consumed ──▶ running ⇄ paused        any ──▶ ended
+ *
+ * I1. Nothing is appended before this instance's marker; the marker and every output carry the sequence they expect to
+ *     follow, so that a later instance's marker refuses all of ours.
+ * I2. After any answer but `appended`, the last output is read, and (epoch, nonce, number) alone decide: a higher epoch, or
+ *     ours with another nonce, means fenced; otherwise what is not there is sent again.
+ * I3. One job at a time, inputs in stream order, each exactly the one after the cursor (contiguity), else the instance stops
+ *     and says so.
+ * I4. Outputs up to the number in the marker were accepted before: they are computed and dropped.
+ * I5. A boundary state is announced only when all its outputs are accepted. One capture is out at a time.
+ * I6. Jobs may run ahead of accepted outputs, by a bound: a fenced instance's unaccepted outputs are nobody's.
+ * I7. After a silence longer than the lease (the process was stopped) the placement is asked before the next job.
+ */
+import { assert } from '../kernel/assert.ts';
+import type { ErrorCode } from '../kernel/error-codes.ts';
+import { type InputCursor, START_OF_INPUTS } from '../model/checkpoint.ts';
+import type { CheckpointPolicy } from '../model/task.ts';
+import { advance, contiguityOf } from '../task/contiguity.ts';
+import type { BoundaryState, InstanceInput, InstanceRequest, LastOutput, OutputEntry } from './requests.ts';
+
+export interface InstanceOptions {
+  readonly epoch: number;
+  readonly nonce: string;
+  /** Where the restored state stands; undefined: a fresh start from the first input. */
+  readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
+  readonly checkpoint: CheckpointPolicy;
+  readonly leaseUs: number;
+  readonly nowUs: number;
+}
+
+/** The answer to `append-outputs`; `sequence` is that of the batch's last message. */
+export type OutputsAnswer =
+  | { readonly kind: 'appended'; readonly sequence: number }
+  /** Refused, duplicate or unknown: read and decide. */
+  | { readonly kind: 'unsure' }
+  /** Nothing was written, nothing has changed: the same again (busy, disconnected, stream full). */
+  | { readonly kind: 'again' };
+
+/** Jobs stop running ahead when this many outputs wait to be accepted. */
+const OUTPUTS_WAITING_MAX = 256;
+const BATCH_MAX = 64;
+const BATCH_BYTES_MAX = 512 * 1024;
+const MARKER_PAYLOAD = new Uint8Array(0);
+
+type Phase = 'claiming' | 'replaying' | 'running' | 'ended';
+
+export class InstanceCore {
+  readonly requests: InstanceRequest[] = [];
+  private readonly options: InstanceOptions;
+  private phase: Phase = 'claiming';
+  private paused = false;
+  private pauseWanted = false;
+
+  private cursor: InputCursor;
+  /** Number of the last output computed, and of the last accepted. */
+  private outputNumber: number;
+  private acceptedNumber = 0;
+  /** The output subject's last sequence, as far as this instance knows. */
+  private outputSequence = 0;
+  private appending: readonly OutputEntry[] | undefined;
+  private readonly waiting: OutputEntry[] = [];
+
+  private readonly inputs: InstanceInput[] = [];
+  private inputsHead = 0;
+  private startInputsThrough: number | undefined;
+  private job: InstanceInput | undefined;
+
+  private checkpointSequence = 0;
+  private chainLength = 0;
+  private checkpointDueUs: number;
+  private checkpointWanted: 'full' | 'delta' | undefined;
+  private capturing: BoundaryState | undefined;
+  private unannounced: BoundaryState | undefined;
+  private consumedSinceCapture = true;
+
+  private lastSeenUs: number;
+  private checkingPlacement = false;
+
+  constructor(options: InstanceOptions) {
+    this.options = options;
+    this.cursor = options.restored?.input ?? START_OF_INPUTS;
+    this.outputNumber = options.restored?.outputNumber ?? 0;
+    this.checkpointDueUs = options.nowUs + options.checkpoint.intervalUs;
+    this.lastSeenUs = options.nowUs;
+  }
+
+  /** Takes what was asked for since the last call. */
+  take(): InstanceRequest[] {
+    return this.requests.splice(0);
+  }
+
+  get state(): { readonly phase: Phase; readonly paused: boolean; readonly cursor: InputCursor; readonly outputNumber: number; readonly acceptedNumber: number; readonly inputsWaiting: number } {
+    const { phase, paused, cursor, outputNumber, acceptedNumber } = this;
+    return { phase, paused, cursor, outputNumber, acceptedNumber, inputsWaiting: this.inputs.length - this.inputsHead };
+  }
+
+  begin(): void {
+    this.requests.push({ kind: 'read-last-output' });
+  }
+
+  // ——— outputs and the fence (I1, I2, I4) ———
+
+  lastOutputRead(last: LastOutput | undefined, nowUs: number): void {
+    if (this.phase === 'ended') return;
+    const { epoch, nonce } = this.options;
+    if (last !== undefined && (last.epoch > epoch || (last.epoch === epoch && last.nonce !== nonce))) {
+      this.end('ERR_FENCED', `epoch ${last.epoch} owns the outputs; this instance is of epoch ${epoch}`);
+      return;
+    }
+    this.outputSequence = last?.sequence ?? 0;
+    const ours = last !== undefined && last.epoch === epoch;
+    if (this.phase === 'claiming') {
+      if (ours) this.claimed(last.number, nowUs);
+      else this.append([{ marker: true, number: last?.number ?? 0, channel: 0, payload: MARKER_PAYLOAD }]);
+      return;
+    }
+    if (!ours) {
+      this.end('ERR_FENCED', 'the output stream has lost this instance\'s marker');
+      return;
+    }
+    this.accepted(last.number);
+    this.pump(nowUs);
+  }
+
+  outputsAnswered(answer: OutputsAnswer, nowUs: number): void {
+    if (this.phase === 'ended') return;
+    const batch = this.appending;
+    assert(batch !== undefined, 'an answer follows an append');
+    const last = batch[batch.length - 1];
+    assert(last !== undefined, 'a batch is not empty');
+    this.appending = undefined;
+    switch (answer.kind) {
+      case 'unsure':
+        this.requests.push({ kind: 'read-last-output' });
+        return;
+      case 'again':
+        this.append(batch);
+        return;
+      case 'appended':
+        this.outputSequence = answer.sequence;
+        if (this.phase === 'claiming') {
+          this.claimed(last.number, nowUs);
+          return;
+        }
+        this.accepted(last.number);
+        this.pump(nowUs);
+    }
+  }
+
+  private claimed(lastAccepted: number, nowUs: number): void {
+    this.phase = 'replaying';
+    this.acceptedNumber = lastAccepted;
+    this.requests.push({ kind: 'started' }, { kind: 'consume-inputs', fromSequence: this.cursor.sequence + 1 });
+    this.pump(nowUs);
+  }
+
+  private accepted(number: number): void {
+    this.acceptedNumber = Math.max(this.acceptedNumber, number);
+    let done = 0;
+    while (done < this.waiting.length && (this.waiting[done] as OutputEntry).number <= number) done++;
+    if (done > 0) this.waiting.splice(0, done);
+  }
+
+  private append(batch: readonly OutputEntry[]): void {
+    this.appending = batch;
+    this.requests.push({ kind: 'append-outputs', expectedSequence: this.outputSequence, batch });
+  }
+
+  private flushOutputs(): void {
+    if (this.appending !== undefined || this.waiting.length === 0) return;
+    let bytes = 0;
+    let count = 0;
+    while (count < this.waiting.length && count < BATCH_MAX) {
+      bytes += (this.waiting[count] as OutputEntry).payload.length;
+      if (count > 0 && bytes > BATCH_BYTES_MAX) break;
+      count++;
+    }
+    this.append(this.waiting.slice(0, count));
+  }
+
+  // ——— inputs and jobs (I3, I6) ———
+
+  inputArrived(input: InstanceInput, nowUs: number): void {
+    if (this.phase === 'ended') return;
+    this.inputs.push(input);
+    this.pump(nowUs);
+  }
+
+  /** All inputs that were in the stream when consuming began have arrived. */
+  startInputsArrived(nowUs: number): void {
+    this.startInputsThrough = this.inputs[this.inputs.length - 1]?.sequence ?? this.cursor.sequence;
+    this.pump(nowUs);
+  }
+
+  jobDone(outputs: readonly { readonly channel: number; readonly payload: Uint8Array }[], nowUs: number): void {
+    if (this.phase === 'ended') return;
+    const input = this.job;
+    assert(input !== undefined, 'a job that ended had begun');
+    this.job = undefined;
+    this.cursor = advance(this.cursor, input, input.sequence);
+    this.consumedSinceCapture = true;
+    for (const { channel, payload } of outputs) {
+      this.outputNumber++;
+      if (this.outputNumber > this.acceptedNumber) this.waiting.push({ marker: false, number: this.outputNumber, channel, payload });
+    }
+    this.pump(nowUs);
+  }
+
+  jobFailed(code: ErrorCode, sentence: string): void {
+    this.end(code, sentence);
+  }
+
+  private pump(nowUs: number): void {
+    if (this.phase === 'ended' || this.phase === 'claiming') return;
+    this.flushOutputs();
+    this.announceIfAccepted();
+    if (this.silenceEnded(nowUs)) return;
+    if (this.job !== undefined || this.capturing !== undefined) return;
+    if (this.phase === 'replaying' && this.startInputsThrough !== undefined && this.cursor.sequence >= this.startInputsThrough) {
+      this.phase = 'running';
+      this.requests.push({ kind: 'caught-up' });
+    }
+    if (this.pauseWanted) {
+      this.pauseIfSettled();
+      return;
+    }
+    if (this.beginCapture(nowUs)) return;
+    if (this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJob(nowUs);
+  }
+
+  private beginJob(nowUs: number): void {
+    const input = this.inputs[this.inputsHead];
+    if (input === undefined) return;
+    this.inputs[this.inputsHead] = undefined as never;
+    this.inputsHead++;
+    if (this.inputsHead === this.inputs.length || this.inputsHead > 1024) {
+      this.inputs.splice(0, this.inputsHead);
+      this.inputsHead = 0;
+    }
+    const contiguity = contiguityOf(this.cursor, input);
+    if (contiguity.kind === 'duplicate') return this.pump(nowUs);
+    if (contiguity.kind === 'gap') {
+      const { expectedNumber, firstNumber } = contiguity;
+      this.end('ERR_INPUT_GAP', `the next ${input.kind} is number ${firstNumber}, expected was ${expectedNumber}`);
+      return;
+    }
+    this.job = input;
+    this.requests.push({ kind: 'run-job', input });
+  }
+
+  // ——— checkpoints (I5) ———
+
+  wantCheckpoint(mode: 'full' | 'delta', nowUs: number): void {
+    this.checkpointWanted = mode;
+    this.pump(nowUs);
+  }
+
+  captured(nowUs: number): void {
+    if (this.phase === 'ended') return;
+    assert(this.capturing !== undefined, 'a capture that ended had begun');
+    this.unannounced = this.capturing;
+    this.capturing = undefined;
+    this.pump(nowUs);
+  }
+
+  /** The next checkpoint carries everything: the managers lost the thread, or too many increments wait to become durable. */
+  restartChain(): void {
+    this.chainLength = this.options.checkpoint.chainMax;
+  }
+
+  private beginCapture(nowUs: number): boolean {
+    const { intervalUs, chainMax } = this.options.checkpoint;
+    const due = nowUs >= this.checkpointDueUs && this.consumedSinceCapture;
+    if (!(due || this.checkpointWanted !== undefined) || this.unannounced !== undefined) return false;
+    const full = this.checkpointSequence === 0 || this.chainLength >= chainMax || this.checkpointWanted === 'full';
+    const sequence = this.checkpointSequence + 1;
+    const { cursor: input, outputNumber } = this;
+    const boundary = { sequence, baseSequence: full ? undefined : this.checkpointSequence, input, outputNumber };
+    this.checkpointSequence = sequence;
+    this.chainLength = full ? 0 : this.chainLength + 1;
+    this.checkpointDueUs = nowUs + intervalUs;
+    this.checkpointWanted = undefined;
+    this.consumedSinceCapture = false;
+    this.capturing = boundary;
+    this.requests.push({ kind: 'capture', mode: full ? 'full' : 'delta', boundary });
+    return true;
+  }
+
+  private announceIfAccepted(): void {
+    const boundary = this.unannounced;
+    if (boundary === undefined || boundary.outputNumber > this.acceptedNumber) return;
+    this.unannounced = undefined;
+    this.requests.push({ kind: 'announce', boundary });
+  }
+
+  // ——— pause, silence, end ———
+
+  pause(nowUs: number): void {
+    this.pauseWanted = true;
+    this.pump(nowUs);
+  }
+
+  resume(nowUs: number): void {
+    this.pauseWanted = false;
+    this.paused = false;
+    this.pump(nowUs);
+  }
+
+  private pauseIfSettled(): void {
+    if (this.paused || this.waiting.length > 0 || this.appending !== undefined) return;
+    this.paused = true;
+    this.requests.push({ kind: 'paused' });
+  }
+
+  /** Called regularly, so that a quiet task is not taken for a stopped process, and a due checkpoint is taken. */
+  timePassed(nowUs: number): void {
+    this.pump(nowUs);
+  }
+
+  /** I7. True while the placement must be asked first. */
+  private silenceEnded(nowUs: number): boolean {
+    const silentUs = nowUs - this.lastSeenUs;
+    this.lastSeenUs = nowUs;
+    if (this.checkingPlacement) return true;
+    if (silentUs <= this.options.leaseUs) return false;
+    this.checkingPlacement = true;
+    this.requests.push({ kind: 'check-placement' });
+    return true;
+  }
+
+  /** `epoch`: the placement's; `undefined` when it could not be read, so that it is asked again. */
+  placementRead(epoch: number | undefined, nowUs: number): void {
+    if (this.phase === 'ended') return;
+    if (epoch === undefined) {
+      this.requests.push({ kind: 'check-placement' });
+      return;
+    }
+    if (epoch > this.options.epoch) {
+      this.end('ERR_FENCED', `the placement is at epoch ${epoch}; this instance is of epoch ${this.options.epoch}`);
+      return;
+    }
+    this.checkingPlacement = false;
+    this.pump(nowUs);
+  }
+
+  end(code: ErrorCode, sentence: string): void {
+    if (this.phase === 'ended') return;
+    this.phase = 'ended';
+    this.inputs.length = 0;
+    this.waiting.length = 0;
+    this.requests.push({ kind: 'ended', code, sentence });
+  }
+}
