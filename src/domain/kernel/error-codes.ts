@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   // the broker
   'ERR_BUS_CLOSED', // the connection is closed for good
   'ERR_BUS_DISCONNECTED', // the broker cannot be reached just now
+  'ERR_BUS_DENIED', // the broker does not take these credentials
   'ERR_BUS_TIMEOUT', // no answer in time: it may or may not have happened
   'ERR_BUS_NO_RESPONDER', // nobody serves this subject
   'ERR_BUS_NO_STREAM', // no stream takes this subject

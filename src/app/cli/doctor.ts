@@ -1,0 +1,69 @@
+/** `drover doctor`: what drover needs, what this machine has, and the way out. */
+import type { Command } from 'commander';
+import picocolors from 'picocolors';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { checkServer } from '../../../infra/nats/check-server.ts';
+import { findServer, lookForServer, type ServerSearch } from '../../../infra/nats/find-server.ts';
+import { type Check, checkMachine } from '../../../infra/system/doctor.ts';
+import { cacheFolder } from '../../../infra/system/folders.ts';
+
+interface DoctorFlags {
+  readonly json?: boolean;
+  readonly fetch?: boolean;
+  readonly data: string;
+}
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('say what drover needs, what is here, and the way out where something is missing')
+    .option('--json', 'print one JSON object instead of a table')
+    .option('--fetch', 'fetch nats-server (no root needed) when none is found')
+    .option('--data <folder>', 'the data folder to look at', '.drover')
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 when drover can run here, 1 when something it needs is missing.
+
+Examples:
+  $ drover doctor                 look only; nothing is fetched or written
+  $ drover doctor --fetch         also fetch nats-server into the cache when there is none
+  $ drover doctor --json | jq '.checks[] | select(.state != "ok")'`,
+    )
+    .action(doctor);
+}
+
+async function doctor(flags: DoctorFlags): Promise<void> {
+  const machine = await checkMachine({ cacheFolder: cacheFolder(), dataFolder: flags.data });
+  const [node, ...rest] = machine;
+  const server = await serverCheck(flags.fetch === true);
+  const checks = [...(node === undefined ? [] : [node]), server, ...rest];
+  const isUsable = checks.every((check) => check.state !== 'missing');
+  process.stdout.write(flags.json === true ? `${JSON.stringify({ ok: isUsable, checks })}\n` : table(checks, isUsable));
+  if (!isUsable) process.exitCode = 1;
+}
+
+async function serverCheck(mayFetch: boolean): Promise<Check> {
+  const local = await lookForServer();
+  if (local.server !== undefined || !mayFetch) return checkServer(local);
+  try {
+    const found = await findServer({ onProgress: (sentence) => process.stderr.write(`${picocolors.dim(sentence)}\n`) });
+    const search: ServerSearch = { server: found, tried: found.tried };
+    return checkServer(search);
+  } catch (error) {
+    if (!(error instanceof DroverError)) throw error;
+    return { ...checkServer(local), found: error.message };
+  }
+}
+
+function table(checks: readonly Check[], isUsable: boolean): string {
+  const width = Math.max(...checks.map((check) => check.name.length));
+  const mark = { ok: picocolors.green('ok     '), warn: picocolors.yellow('warn   '), missing: picocolors.red('missing') };
+  const lines: string[] = [];
+  for (const check of checks) {
+    lines.push(`${mark[check.state]}  ${check.name.padEnd(width)}  ${check.found}`);
+    if (check.wayOut !== undefined) lines.push(`${' '.repeat(9 + width + 2)}${picocolors.dim('→')} ${check.wayOut}`);
+  }
+  lines.push('', isUsable ? 'drover can run here.' : 'drover cannot run here yet: see what is missing above.', '');
+  return lines.join('\n');
+}
