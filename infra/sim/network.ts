@@ -119,6 +119,14 @@ export class SimLink {
     for (const pipe of this.pipes) pipe.flush();
   }
 
+  /** Every connection breaks now, and both ends notice; what was on its way is gone. */
+  reset(): void {
+    for (const pipe of [...this.pipes]) {
+      pipe.silent('host');
+      pipe.silent('broker');
+    }
+  }
+
   isBlocked(direction: Direction): boolean {
     return this.blocked[direction];
   }

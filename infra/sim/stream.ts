@@ -6,19 +6,13 @@
  * duplicate first, a single replica compares the expected sequence first. On a replicated stream an append is *in flight*
  * until it is committed; a second one with an expectation on the same subject is then refused as `busy`.
  */
-import { assert } from '../../src/domain/kernel/assert.ts';
 import type { AppendAnswer, Headers, PurgeOptions, StreamMessage, StreamState } from '../../src/ports/bus.ts';
+import type { StreamSpec } from '../../src/domain/protocol/streams.ts';
 import { matches } from './subject.ts';
 
-export interface StreamOptions {
-  readonly name: string;
-  readonly subjects: readonly string[];
+export interface SimStreamOptions extends StreamSpec {
+  /** 3: appends are in flight for a while, and duplicates are looked for first. Defaults to 1. */
   readonly replicas?: 1 | 3;
-  readonly duplicateWindowUs?: number;
-  readonly messagesMax?: number;
-  readonly bytesMax?: number;
-  /** At the bound: refuse the new (default) or drop the oldest. */
-  readonly discard?: 'new' | 'old';
   /** As a KV bucket: only so many of each subject are kept. */
   readonly messagesPerSubjectMax?: number;
 }
@@ -31,13 +25,12 @@ export interface Candidate {
   readonly expectedSequence: number | undefined;
 }
 
-const DUPLICATE_WINDOW_US = 120_000_000;
 /** Roughly what the server adds per message, so that byte bounds mean something. */
 const MESSAGE_OVERHEAD_BYTES = 30;
 
 export class SimStream {
   readonly name: string;
-  readonly options: StreamOptions;
+  readonly options: SimStreamOptions;
   readonly replicated: boolean;
   private readonly messages: (StreamMessage | undefined)[] = [];
   /** Sequence of `messages[0]`. */
@@ -51,22 +44,22 @@ export class SimStream {
   private readonly inFlightIds = new Set<string>();
   private readonly windowUs: number;
 
-  constructor(options: StreamOptions) {
+  constructor(options: SimStreamOptions) {
     this.options = options;
     this.name = options.name;
     this.replicated = options.replicas === 3;
-    this.windowUs = options.duplicateWindowUs ?? DUPLICATE_WINDOW_US;
+    this.windowUs = options.duplicateWindowUs;
   }
 
   takes(subject: string): boolean {
     return this.options.subjects.some((filter) => matches(filter, subject));
   }
 
-  /** What the leader says before it replicates; undefined: go on and commit. */
-  check(candidate: Candidate, nowUs: number): AppendAnswer | undefined {
+  /** What the leader says before it replicates, of one message or of a batch as a whole; undefined: go on and commit. */
+  check(batch: readonly Candidate[], nowUs: number): AppendAnswer | undefined {
     this.expire(nowUs);
-    if (this.replicated) return this.duplicate(candidate) ?? this.unexpected(candidate) ?? this.bound(candidate);
-    return this.unexpected(candidate) ?? this.duplicate(candidate) ?? this.bound(candidate);
+    if (this.replicated) return this.duplicate(batch) ?? this.unexpected(batch) ?? this.bound(batch);
+    return this.unexpected(batch) ?? this.duplicate(batch) ?? this.bound(batch);
   }
 
   begin(candidate: Candidate): void {
@@ -95,7 +88,7 @@ export class SimStream {
     if (messageId !== undefined) this.seen.set(messageId, { sequence, atUs: nowUs });
     const perSubject = this.options.messagesPerSubjectMax;
     if (perSubject !== undefined && sequences !== undefined && sequences.length > perSubject) this.purge({ subject, keep: perSubject });
-    if (this.options.discard === 'old') this.dropOldest();
+    if (this.options.discard === 'old') this.dropOldest(wallUs);
     return message;
   }
 
@@ -140,46 +133,51 @@ export class SimStream {
     return sequences.sort((a, b) => a - b);
   }
 
+  /** The last message of the subject stays, whatever is asked: it is the fence. */
   purge(options: PurgeOptions): void {
-    for (const [subject, sequences] of this.bySubject) {
-      if (!matches(options.subject, subject)) continue;
-      const drop = 'keep' in options ? Math.max(0, sequences.length - options.keep) : lowerBound(sequences, options.beforeSequence);
-      for (const sequence of sequences.splice(0, drop)) this.remove(sequence);
-      if (sequences.length === 0) this.bySubject.delete(subject);
-    }
+    const sequences = this.bySubject.get(options.subject);
+    if (sequences === undefined) return;
+    const asked = 'keep' in options ? sequences.length - options.keep : lowerBound(sequences, options.beforeSequence);
+    for (const sequence of sequences.splice(0, Math.max(0, Math.min(asked, sequences.length - 1)))) this.remove(sequence);
   }
 
   state(): StreamState {
     return { messages: this.count, bytes: this.bytes, bytesMax: this.options.bytesMax, firstSequence: this.first, lastSequence: this.lastSequence() };
   }
 
-  private duplicate(candidate: Candidate): AppendAnswer | undefined {
-    if (candidate.messageId === undefined) return undefined;
-    const seen = this.seen.get(candidate.messageId);
-    if (seen !== undefined) return { kind: 'duplicate', sequence: seen.sequence };
-    return this.inFlightIds.has(candidate.messageId) ? { kind: 'busy' } : undefined;
-  }
-
-  private unexpected(candidate: Candidate): AppendAnswer | undefined {
-    if (candidate.expectedSequence === undefined) return undefined;
-    if (this.inFlightSubjects.has(candidate.subject)) return { kind: 'busy' };
-    const last = this.bySubject.get(candidate.subject)?.at(-1) ?? 0;
-    return last === candidate.expectedSequence ? undefined : { kind: 'refused' };
-  }
-
-  private bound(candidate: Candidate): AppendAnswer | undefined {
-    if (this.options.discard === 'old') return undefined;
-    const { messagesMax, bytesMax } = this.options;
-    if (messagesMax !== undefined && this.count >= messagesMax) return { kind: 'full' };
-    if (bytesMax !== undefined && this.bytes + candidate.payload.length + candidate.subject.length + MESSAGE_OVERHEAD_BYTES > bytesMax) return { kind: 'full' };
+  private duplicate(batch: readonly Candidate[]): AppendAnswer | undefined {
+    for (const { messageId } of batch) {
+      if (messageId === undefined) continue;
+      const seen = this.seen.get(messageId);
+      if (seen !== undefined) return { kind: 'duplicate', sequence: seen.sequence };
+      if (this.inFlightIds.has(messageId)) return { kind: 'busy' };
+    }
     return undefined;
   }
 
-  private dropOldest(): void {
+  /** A batch has its expectation on its first message. */
+  private unexpected(batch: readonly Candidate[]): AppendAnswer | undefined {
+    const first = batch[0];
+    if (first?.expectedSequence === undefined) return undefined;
+    if (this.inFlightSubjects.has(first.subject)) return { kind: 'busy' };
+    const last = this.bySubject.get(first.subject)?.at(-1) ?? 0;
+    return last === first.expectedSequence ? undefined : { kind: 'refused' };
+  }
+
+  private bound(batch: readonly Candidate[]): AppendAnswer | undefined {
+    if (this.options.discard === 'old') return undefined;
     const { messagesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = this.options;
-    while (this.count > 1 && (this.count > messagesMax || this.bytes > bytesMax)) {
+    let bytes = this.bytes;
+    for (const candidate of batch) bytes += sizeOf(candidate);
+    return this.count + batch.length > messagesMax || bytes > bytesMax ? { kind: 'full' } : undefined;
+  }
+
+  private dropOldest(wallUs: number): void {
+    const { messagesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY, ageUsMax = Number.POSITIVE_INFINITY } = this.options;
+    for (;;) {
       const oldest = this.at(this.first);
-      assert(oldest !== undefined, 'the first sequence of a stream is a message while it has one');
+      if (this.count <= 1 || oldest === undefined) return;
+      if (this.count <= messagesMax && this.bytes <= bytesMax && wallUs - oldest.atUs <= ageUsMax) return;
       const sequences = this.bySubject.get(oldest.subject);
       sequences?.shift();
       if (sequences?.length === 0) this.bySubject.delete(oldest.subject);
@@ -210,7 +208,7 @@ export class SimStream {
   }
 }
 
-const sizeOf = (message: StreamMessage): number => message.payload.length + message.subject.length + MESSAGE_OVERHEAD_BYTES;
+const sizeOf = (message: { readonly payload: Uint8Array; readonly subject: string }): number => message.payload.length + message.subject.length + MESSAGE_OVERHEAD_BYTES;
 
 /** Index of the first entry that is at least `value`. */
 function lowerBound(sorted: readonly number[], value: number): number {
