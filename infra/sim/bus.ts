@@ -78,7 +78,10 @@ export class SimBus implements Bus, Client {
   private readonly options: SimBusOptions;
   private readonly ready: () => void;
   private pipe: Pipe | undefined;
+  /** Known once the broker's welcome has come; until then nothing is sent. */
   private session: Session | undefined;
+  /** What the broker holds of this connection, welcome or not. */
+  private accepted: Session | undefined;
   private closed = false;
   private ids = 0;
   private readonly subscriptions = new Map<number, LocalSubscription>();
@@ -296,9 +299,17 @@ export class SimBus implements Bus, Client {
     this.process.deliver(() => {
       if (this.pipe !== pipe) return;
       pipe.cut();
+      const { accepted, link } = this;
+      if (accepted !== undefined) {
+        // The broker hears of it at once where the link passes, and by its own patience where it does not.
+        const { host, broker } = link.silenceUs;
+        const laterUs = link.isBlocked('up') ? Math.max(0, broker - host) : 0;
+        link.scheduler.after(laterUs + link.delay(), () => this.broker.disconnect(accepted, laterUs > 0 ? 'Stale Connection' : 'Client Closed'));
+      }
       const wasConnected = this.session !== undefined;
       this.pipe = undefined;
       this.session = undefined;
+      this.accepted = undefined;
       if (this.closed) return;
       this.giveUp();
       if (wasConnected) for (const handler of [...this.connectionHandlers]) this.guarded('connection', () => handler(false));
@@ -312,20 +323,19 @@ export class SimBus implements Bus, Client {
     if (this.closed || this.pipe !== undefined) return;
     const pipe = new Pipe(this.link);
     this.pipe = pipe;
-    let session: Session | undefined;
+    let accepted: Session | undefined;
     pipe.onSilent = (end) => {
       if (end === 'host') this.lost(pipe);
-      else if (session !== undefined) this.broker.disconnect(session, 'Stale Connection');
+      else if (accepted !== undefined) this.broker.disconnect(accepted, 'Stale Connection');
     };
     pipe.reliable('up', '', () => {
-      session = this.broker.connect(pipe, this.link, this);
-      const welcomed = session;
+      accepted = this.broker.connect(pipe, this.link, this);
+      const welcomed = accepted;
+      if (this.pipe === pipe) this.accepted = accepted;
       if (welcomed !== undefined) pipe.reliable('down', '', () => this.process.deliver(() => this.welcome(pipe, welcomed)));
     });
     this.process.after(this.options.connectTimeoutUs ?? 200_000, () => {
-      if (this.pipe !== pipe || this.session !== undefined) return;
-      if (session !== undefined) this.broker.disconnect(session, 'Client Closed');
-      this.lost(pipe);
+      if (this.session === undefined) this.lost(pipe);
     });
   }
 
@@ -340,12 +350,13 @@ export class SimBus implements Bus, Client {
   }
 
   private died(kind: DeathKind): void {
-    const { pipe, session } = this;
+    const { pipe } = this;
     this.session = undefined;
     if (pipe === undefined) return;
     // Without power nobody says that the connection is over: the broker finds out by the silence.
-    if (kind === 'power') this.link.scheduler.after(this.link.silenceUs.broker, () => session !== undefined && this.broker.disconnect(session, 'Stale Connection'));
-    else pipe.last('up', () => (session === undefined ? pipe.cut() : this.broker.disconnect(session, 'Client Closed')));
+    const leave = (reason: string): void => (this.accepted === undefined ? pipe.cut() : this.broker.disconnect(this.accepted, reason));
+    if (kind === 'power') this.link.scheduler.after(this.link.silenceUs.broker, () => leave('Stale Connection'));
+    else pipe.last('up', () => leave('Client Closed'));
   }
 
   private giveUp(): void {

@@ -30,11 +30,7 @@ async function open(replicas: 1 | 3, link: LinkOptions | undefined): Promise<Bus
     let bus: SimBus | undefined;
     const host = new SimHost({ id, scheduler, boot: (process) => void connectSim(broker, process).then((connected) => (bus = connected)) });
     while (host.start().incarnation < Number(incarnation)) host.kill();
-    await drive.settle(
-      (async () => {
-        while (bus === undefined) await new Promise((resolve) => setImmediate(resolve));
-      })(),
-    );
+    await drive.until(() => bus !== undefined);
     if (bus === undefined) throw new Error('it never connected');
     return {
       name,
