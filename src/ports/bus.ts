@@ -6,23 +6,29 @@ import type { Cancel } from './clock.ts';
  * `ERR_BUS_*` code. Handlers are called in arrival order; what a handler throws is logged and counted, never swallowed.
  */
 export interface Bus {
-  /** At most once, no answer. Dropped silently while disconnected. */
+  /** At most once, no answer. Dropped silently while disconnected. Fails with ERR_WIRE_OVERSIZED above the broker's limit. */
   publish(subject: string, payload: Uint8Array, headers?: Headers): void;
   /** `subject` may end in `>` or hold `*`. With a `queue`, one subscriber of that queue gets each message. */
   subscribe(subject: string, handler: (message: BusMessage) => void, options?: { readonly queue?: string }): Cancel;
   /** One answer. Fails with ERR_BUS_NO_RESPONDER at once when nobody serves it, else ERR_BUS_TIMEOUT. */
   request(subject: string, payload: Uint8Array, options: { readonly timeoutUs: number }): Promise<Uint8Array>;
-  /** Answers requests; discoverable as a micro service named `service`. A handler that rejects answers with that error. */
+  /**
+   * Answers requests; discoverable as a micro service named `service`. A handler that rejects answers with that error: the
+   * requester's promise fails with the same code (ERR_BUS_HANDLER where it was no `DroverError`).
+   */
   serve(endpoint: Endpoint, handler: (message: BusMessage) => Promise<Uint8Array>): Promise<Cancel>;
 
   /**
    * Appends to the stream that takes `subject`. Without `expectedSequence` the append is unconditional.
-   * Never throws for a lost answer: `unknown` says that it may or may not have been written, so read the last message.
+   * Never throws for a lost answer: `unknown` says that it may or may not have been written, or may yet be (an append on
+   * its way can land late), so read the last message. Fails with ERR_BUS_NO_STREAM where no stream takes the subject, with
+   * ERR_WIRE_OVERSIZED above the broker's limit, with ERR_BUS_CLOSED after `close`.
    */
   append(subject: string, payload: Uint8Array, options: AppendOptions): Promise<AppendAnswer>;
   /**
    * Appends several messages to one subject, all or none, where the server can (nats-server ≥ 2.12); elsewhere one after
-   * the other, stopping at the first that is not `appended`, so that a prefix may have been written.
+   * the other, stopping at the first that is not `appended`, so that a prefix may have been written. At least one entry;
+   * more than 1,000 go in several batches, so that a prefix is possible everywhere.
    */
   appendBatch(
     subject: string,
@@ -35,10 +41,15 @@ export interface Bus {
   readNext(stream: string, filter: string, sequence: number): Promise<StreamMessage | undefined>;
   /**
    * Delivers messages matching `filter` in stream order from `fromSequence` on, exactly once each per call, through
-   * reconnects. `onCaughtUp` is called once, when everything that was there at the start has been delivered.
+   * reconnects. `onCaughtUp` is called once, when everything that was there at the start has been delivered. Messages that
+   * were trimmed before they were delivered are not seen: whoever must notice carries numbers of its own. Fails with
+   * ERR_BUS_NO_STREAM.
    */
   consume(stream: string, options: ConsumeOptions, handler: (message: StreamMessage) => void): Promise<Cancel>;
-  /** Removes messages of `subject` below `beforeSequence`, or all but the newest `keep` (at least 1). */
+  /**
+   * Removes messages of the one subject (no wildcards) below `beforeSequence`, or all but the newest `keep` (at least 1). The
+   * subject's last message always stays: it is the fence that `expectedSequence` compares with.
+   */
   purge(stream: string, options: PurgeOptions): Promise<void>;
   streamState(stream: string): Promise<StreamState>;
 
@@ -109,7 +120,7 @@ export interface ConsumeOptions {
   /** 1 for everything; `last-per-subject` starts with the newest message of every matching subject. */
   readonly from: number | 'last-per-subject' | 'new';
   readonly onCaughtUp?: () => void;
-  /** A gap that the stream no longer holds: messages from `fromSequence` on were trimmed. */
+  /** Consuming has ended for good (the stream is gone). Lost connections are not failures. */
   readonly onFailure?: (error: Error) => void;
 }
 

@@ -1,25 +1,55 @@
 /**
- * Numbered moments at which a process may die. Production passes a no-op; the simulator kills a host at a drawn one; the
- * kill tests end the real process there with SIGKILL. A number never changes its meaning.
+ * Places where a process may die. The shell and the instance loop name them as they pass; in production nobody listens, in
+ * the simulation and in the kill tests a plan ends the process right there. Numbers are for ever: a plan on record names
+ * them.
  */
-export const FAULT_POINTS = [
-  'after-receive', // step 1
-  'after-load', // step 2
-  'after-transition', // step 3
-  'before-append', // step 4, the append not yet sent
-  'after-append', // step 4, written, but this host has not acted on it
-  'before-ack', // step 5
-  'after-ack', // step 5, the outbox not yet performed
-  'before-effect', // step 6
-  'after-effect', // step 6, performed, its outcome not yet recorded
-  'before-timer', // a timer is due, its event not yet taken
-] as const;
-
-export type FaultPoint = (typeof FAULT_POINTS)[number];
-
 export interface FaultPoints {
-  /** Returns at once in production. In the simulator the promise of a killed host never settles. */
-  reach(point: FaultPoint): undefined | Promise<void>;
+  /** Never answers where the process is made to die or stop. */
+  reach(point: FaultPoint): void | Promise<void>;
 }
 
-export const NO_FAULTS: FaultPoints = { reach: () => undefined };
+export const FaultPoint = {
+  // the shell's seven steps (DESIGN 3)
+  afterReceive: 1,
+  afterLoad: 2,
+  afterTransition: 3,
+  beforeAppend: 4,
+  /** The record is written; the shell has not yet looked at the answer. */
+  afterAppend: 5,
+  beforeAck: 6,
+  afterAck: 7,
+  beforeEffect: 8,
+  /** The effect is done; that it is done is not yet recorded. */
+  afterEffect: 9,
+  beforeTimer: 10,
+  afterTimer: 11,
+  beforeTakeover: 12,
+  // the instance loop (DESIGN 5)
+  beforeMarker: 20,
+  afterMarker: 21,
+  beforeJob: 22,
+  afterJob: 23,
+  beforeOutput: 24,
+  afterOutput: 25,
+  beforeCapture: 26,
+  beforeAnnounce: 27,
+  afterAnnounce: 28,
+  beforeFree: 29,
+  // a manager's store
+  beforePull: 40,
+  beforeStore: 41,
+  /** The checkpoint is in the manager's store; nobody was told. */
+  afterStore: 42,
+} as const;
+
+export type FaultPoint = (typeof FaultPoint)[keyof typeof FaultPoint];
+export type FaultPointName = keyof typeof FaultPoint;
+
+export const FAULT_POINT_NAMES = Object.keys(FaultPoint) as readonly FaultPointName[];
+
+const NAME_OF = new Map<FaultPoint, FaultPointName>(FAULT_POINT_NAMES.map((name) => [FaultPoint[name], name]));
+
+export const faultPointName = (point: FaultPoint): FaultPointName => NAME_OF.get(point) as FaultPointName;
+
+/** What production uses. */
+export const NO_FAULT_POINTS: FaultPoints = { reach: () => undefined };

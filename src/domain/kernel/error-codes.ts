@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   'ERR_BUS_DENIED', // the broker does not take these credentials
   'ERR_BUS_TIMEOUT', // no answer in time: it may or may not have happened
   'ERR_BUS_NO_RESPONDER', // nobody serves this subject
+  'ERR_BUS_HANDLER', // whoever serves this subject failed while it answered
   'ERR_BUS_NO_STREAM', // no stream takes this subject
   'ERR_BUS_STREAM_FULL', // a stream with `discard: new` is at its bound
   'ERR_SERVER_NOT_FOUND', // no usable nats-server anywhere

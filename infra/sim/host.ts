@@ -1,0 +1,195 @@
+/**
+ * A simulated process and the slot it runs in. A host is started, killed at any moment, frozen (SIGSTOP), thawed and
+ * started again; each start is a new process with the next incarnation. What survives is what the world keeps outside of
+ * it: its disk and what the broker was told.
+ *
+ * H1. Nothing runs on a process but what was handed to `deliver`: timers, messages, answers. A dead process is handed
+ *     nothing, so a promise that one of its ports has out stays pending for ever and the code behind it never goes on.
+ * H2. Every port asks `alive()` before it does anything: reactions that were already queued when a process was killed
+ *     still run, but they reach nothing.
+ * H3. On a frozen process deliveries wait, in order, and after the thaw arrive one event each, in order, before anything
+ *     that comes later.
+ */
+import { assert } from '../../src/domain/kernel/assert.ts';
+import type { HostId } from '../../src/domain/model/ids.ts';
+import type { Cancel } from '../../src/ports/clock.ts';
+import { type ClockFaults, HostClock, type SimScheduler, TRUE_CLOCK } from './clock.ts';
+
+/** `process`: the kernel closes its sockets. `power`: the machine is gone and says nothing. */
+export type DeathKind = 'process' | 'power';
+
+export interface SimHostOptions {
+  readonly id: HostId;
+  readonly scheduler: SimScheduler;
+  /** The machine it runs on; hosts of one machine share a disk, a boot and a power supply. Defaults to the id. */
+  readonly machine?: string;
+  readonly clock?: ClockFaults;
+  /** The process's `main`: builds the ports for this incarnation and starts what runs on it. */
+  readonly boot: (process: SimProcess) => void;
+}
+
+export class SimHost {
+  readonly id: HostId;
+  readonly machine: string;
+  readonly scheduler: SimScheduler;
+  private readonly clockFaults: ClockFaults;
+  private readonly boot: (process: SimProcess) => void;
+  private current: SimProcess | undefined;
+  private incarnations = 0;
+
+  constructor(options: SimHostOptions) {
+    this.id = options.id;
+    this.machine = options.machine ?? options.id;
+    this.scheduler = options.scheduler;
+    this.clockFaults = options.clock ?? TRUE_CLOCK;
+    this.boot = options.boot;
+  }
+
+  /** The present process, if one runs or is frozen. */
+  process(): SimProcess | undefined {
+    return this.current;
+  }
+
+  state(): 'down' | 'running' | 'frozen' {
+    if (this.current === undefined) return 'down';
+    return this.current.frozen() ? 'frozen' : 'running';
+  }
+
+  start(): SimProcess {
+    assert(this.current === undefined, `${this.id} is started only while it is down`);
+    this.incarnations++;
+    const started = new SimProcess(this, this.incarnations, this.clockFaults);
+    this.current = started;
+    started.deliver(() => this.boot(started));
+    return started;
+  }
+
+  kill(kind: DeathKind = 'process'): void {
+    const killed = this.current;
+    if (killed === undefined) return;
+    this.current = undefined;
+    killed.end(kind);
+  }
+
+  freeze(): void {
+    this.current?.freeze();
+  }
+
+  thaw(): void {
+    this.current?.thaw();
+  }
+
+  restart(): SimProcess {
+    this.kill();
+    return this.start();
+  }
+}
+
+export class SimProcess {
+  readonly host: SimHost;
+  readonly incarnation: number;
+  /** `<host id>#<incarnation>`, as the real connections are named. */
+  readonly name: string;
+  readonly clock: HostClock;
+
+  private living = true;
+  private stopped = false;
+  private readonly held: (() => void)[] = [];
+  private draining = false;
+  private readonly endings: ((kind: DeathKind) => void)[] = [];
+
+  constructor(host: SimHost, incarnation: number, clockFaults: ClockFaults) {
+    this.host = host;
+    this.incarnation = incarnation;
+    this.name = `${host.id}#${incarnation}`;
+    this.clock = new HostClock(host.scheduler, clockFaults, (timeUs, run) => this.at(timeUs, run));
+  }
+
+  alive(): boolean {
+    return this.living;
+  }
+
+  frozen(): boolean {
+    return this.stopped;
+  }
+
+  /** Runs `run` on this process: now, after the thaw, or never. */
+  deliver(run: () => void): void {
+    if (!this.living) return;
+    if (this.stopped || this.draining) this.held.push(run);
+    else run();
+  }
+
+  /** At a time of the world. */
+  at(timeUs: number, run: () => void): Cancel {
+    if (!this.living) return () => undefined;
+    let open = true;
+    const once = (): void => {
+      if (!open) return;
+      open = false;
+      run();
+    };
+    const cancel = this.host.scheduler.at(timeUs, () => this.deliver(once));
+    return () => {
+      open = false;
+      cancel();
+    };
+  }
+
+  after(delayUs: number, run: () => void): Cancel {
+    return this.at(this.host.scheduler.nowUs() + Math.max(0, Math.ceil(delayUs)), run);
+  }
+
+  /** A port's promise: settled only through `deliver`, and never started on a dead process. */
+  promise<T>(start: (settle: Settle<T>) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (!this.living) return;
+      start({
+        resolve: (value) => this.deliver(() => resolve(value)),
+        reject: (error) => this.deliver(() => reject(error)),
+      });
+    });
+  }
+
+  /** Called when the process ends, on behalf of the world (sockets close, locks fall). */
+  onEnd(run: (kind: DeathKind) => void): void {
+    this.endings.push(run);
+  }
+
+  end(kind: DeathKind): void {
+    this.living = false;
+    this.held.length = 0;
+    for (const ending of this.endings) ending(kind);
+  }
+
+  freeze(): void {
+    if (this.living) this.stopped = true;
+  }
+
+  thaw(): void {
+    if (!this.living || !this.stopped) return;
+    this.stopped = false;
+    if (this.draining) return;
+    this.draining = true;
+    this.drainOne();
+  }
+
+  private drainOne(): void {
+    this.host.scheduler.after(0, () => {
+      if (!this.living) return;
+      // Frozen again meanwhile: the rest waits for the next thaw.
+      const next = this.stopped ? undefined : this.held.shift();
+      if (next === undefined) {
+        this.draining = false;
+        return;
+      }
+      next();
+      this.drainOne();
+    });
+  }
+}
+
+export interface Settle<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}

@@ -1,0 +1,93 @@
+/**
+ * The fleet's streams as plain data: what each takes, how it is bounded, and which of its messages may never go. The broker
+ * adapters (`infra/nats/streams.ts` and the simulated broker) create what is written here.
+ *
+ * S1. ACTORS and OUTPUTS are fences: the last message of a subject decides who may append next, so nothing that the broker
+ *     does by itself may remove it. They have no age limit, and their byte bound refuses (`discard: new`), it never evicts.
+ * S2. INPUTS are work not yet done: at the bound the publisher is refused. The janitor trims below the oldest checkpoint.
+ * S3. CHECKPOINTS, PROPOSALS and JOURNAL are announcements and copies: at the bound the oldest go.
+ */
+import { streams } from './subjects.ts';
+
+export interface StreamSpec {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  /** What happens at a bound: the append is refused as `full`, or the oldest messages go. */
+  readonly discard: 'new' | 'old';
+  readonly bytesMax?: number;
+  readonly messagesMax?: number;
+  readonly ageUsMax?: number;
+  /** For how long a message id is remembered. */
+  readonly duplicateWindowUs: number;
+  /** Whether `appendBatch` should be all or none where the broker can. */
+  readonly atomicBatches: boolean;
+}
+
+export interface FleetLimits {
+  readonly inputsBytesMax: number;
+  readonly outputsBytesMax: number;
+  readonly actorsBytesMax: number;
+  readonly checkpointsBytesMax: number;
+  readonly proposalsBytesMax: number;
+  readonly journalBytesMax: number;
+}
+
+const MIB = 1024 * 1024;
+const SECOND_US = 1_000_000;
+const HOUR_US = 3_600 * SECOND_US;
+
+/** For a small machine: bounds that a long demo does not reach. Inputs, outputs and actors are per shard. */
+export const FLEET_LIMITS_DEFAULT: FleetLimits = {
+  inputsBytesMax: 1024 * MIB,
+  outputsBytesMax: 1024 * MIB,
+  actorsBytesMax: 1024 * MIB,
+  checkpointsBytesMax: 256 * MIB,
+  proposalsBytesMax: 32 * MIB,
+  journalBytesMax: 256 * MIB,
+};
+
+/**
+ * Retries of one append come within seconds; two minutes also cover a broker's restart. The window is kept in memory by
+ * the broker, one entry per id, so it is short where ids are many.
+ */
+const DUPLICATE_WINDOW_US = 120 * SECOND_US;
+
+export function fleetStreams(fleet: { readonly shardCount: number; readonly limits?: Partial<FleetLimits> }): readonly StreamSpec[] {
+  const limits = { ...FLEET_LIMITS_DEFAULT, ...fleet.limits };
+  const specs: StreamSpec[] = [];
+  for (let shard = 0; shard < fleet.shardCount; shard++) {
+    specs.push(
+      {
+        name: streams.inputs(shard),
+        subjects: [`task.${shard}.*.in.>`],
+        discard: 'new',
+        bytesMax: limits.inputsBytesMax,
+        duplicateWindowUs: DUPLICATE_WINDOW_US,
+        atomicBatches: true,
+      },
+      {
+        name: streams.outputs(shard),
+        subjects: [`task.${shard}.*.out`],
+        discard: 'new',
+        bytesMax: limits.outputsBytesMax,
+        duplicateWindowUs: DUPLICATE_WINDOW_US,
+        atomicBatches: true,
+      },
+      {
+        name: streams.actors(shard),
+        subjects: [`actor.${shard}.>`],
+        discard: 'new',
+        bytesMax: limits.actorsBytesMax,
+        duplicateWindowUs: DUPLICATE_WINDOW_US,
+        atomicBatches: false,
+      },
+    );
+  }
+  const bounded = { discard: 'old', duplicateWindowUs: DUPLICATE_WINDOW_US, atomicBatches: false } as const;
+  specs.push(
+    { ...bounded, name: streams.checkpoints, subjects: ['ckpt.>'], bytesMax: limits.checkpointsBytesMax, ageUsMax: 24 * HOUR_US },
+    { ...bounded, name: streams.proposals, subjects: ['proposal.>'], bytesMax: limits.proposalsBytesMax, ageUsMax: 24 * HOUR_US },
+    { ...bounded, name: streams.journal, subjects: ['journal.>'], bytesMax: limits.journalBytesMax },
+  );
+  return specs;
+}
