@@ -10,7 +10,7 @@ import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey } from '../src/domain/model/ids.ts';
 import type { RecordEffect } from '../src/domain/model/record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
-import type { FaultPoints } from '../src/ports/fault-points.ts';
+import { FaultPoint, type FaultPoints } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
 
 /** What came of one performance. */
@@ -96,10 +96,10 @@ export class Outbox {
   private async performOnce(actor: ActorKey, performance: Performance): Promise<void> {
     const { entry } = performance;
     try {
-      await this.faults.reach('before-effect');
+      await this.faults.reach(FaultPoint.beforeEffect);
       if (performance.over) return;
       const outcome = await this.perform({ actor, entry, effect: JSON.parse(entry.effect), wanted: () => !performance.over });
-      await this.faults.reach('after-effect');
+      await this.faults.reach(FaultPoint.afterEffect);
       if (performance.over) return;
       if (outcome.kind === 'done') return this.loop.done(actor, entry);
       if (outcome.kind === 'again') return this.retry(actor, performance, outcome.afterUs);

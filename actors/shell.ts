@@ -26,7 +26,7 @@ import type { ActorRecord, RecordTimer, RecordEffect } from '../src/domain/model
 import { decodeRecord, encodeRecord } from '../src/domain/protocol/codec-record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Counters } from '../src/ports/counters.ts';
-import { type FaultPoints, NO_FAULTS } from '../src/ports/fault-points.ts';
+import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
 import type { RecordStore, StoredRecord } from '../src/ports/record-store.ts';
 import type { Rng } from '../src/domain/kernel/rng.ts';
@@ -97,7 +97,7 @@ export class Shell {
 
   constructor(parts: ShellParts) {
     this.parts = parts;
-    this.faults = parts.faults ?? NO_FAULTS;
+    this.faults = parts.faults ?? NO_FAULT_POINTS;
     this.charts = new Map(parts.charts.map((chart) => [chart.kind, chart]));
     this.attemptPrefix = `${parts.host}~${parts.incarnation}~${parts.rng.u32().toString(36)}`;
     this.timers = new DurableTimers(parts.clock, (actor, timer) => void this.timerDue(actor, timer));
@@ -146,14 +146,14 @@ export class Shell {
 
   /** Steps 1–6. `acknowledge` is called once, exactly when the delivery is no longer the sender's to repeat. */
   async deliver(actor: ActorKey, event: ActorEvent, acknowledge?: () => void | Promise<void>): Promise<Delivery> {
-    await this.faults.reach('after-receive');
+    await this.faults.reach(FaultPoint.afterReceive);
     return this.exclusive(actor, async () => {
       const delivery = await this.step(actor, event);
       if (delivery.outcome !== 'deferred' && acknowledge !== undefined) {
-        await this.faults.reach('before-ack');
+        await this.faults.reach(FaultPoint.beforeAck);
         await acknowledge();
       }
-      await this.faults.reach('after-ack');
+      await this.faults.reach(FaultPoint.afterAck);
       if (delivery.wrote) this.hold(actor);
       return delivery.outcome;
     });
@@ -183,7 +183,7 @@ export class Shell {
 
   private async step(actor: ActorKey, event: ActorEvent): Promise<{ outcome: Delivery; wrote: boolean }> {
     let known = this.known.get(actor) ?? (await this.refresh(actor)); // 2
-    await this.faults.reach('after-load');
+    await this.faults.reach(FaultPoint.afterLoad);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const chart = this.chartOf(actor);
       if (known !== undefined) {
@@ -198,7 +198,7 @@ export class Shell {
       if (stepped.handling === 'not-now') return { outcome: 'deferred', wrote: false };
       if (stepped.handling === 'over') return { outcome: 'seen', wrote: false };
       if (stepped.handling === 'never') return this.unknownEvent(actor, event);
-      await this.faults.reach('after-transition');
+      await this.faults.reach(FaultPoint.afterTransition);
       const requests = begin === undefined ? stepped.requests : [...begin.requests, ...stepped.requests];
       if (await this.tryAppend(actor, known, timed, stepped.snapshot, requests)) return { outcome: 'taken', wrote: true }; // 4
       known = this.known.get(actor);
@@ -232,9 +232,9 @@ export class Shell {
     });
     const bytes = encodeRecord(record);
     for (;;) {
-      await this.faults.reach('before-append');
+      await this.faults.reach(FaultPoint.beforeAppend);
       const answer = await store.append(actor, known?.position ?? 0, bytes);
-      await this.faults.reach('after-append');
+      await this.faults.reach(FaultPoint.afterAppend);
       switch (answer.kind) {
         case 'appended':
           this.adopt({ actor, chart, record, position: answer.position, snapshot });
@@ -303,7 +303,7 @@ export class Shell {
   // ——— timers, and entries that end without an event ———
 
   private async timerDue(actor: ActorKey, timer: RecordTimer): Promise<void> {
-    await this.faults.reach('before-timer');
+    await this.faults.reach(FaultPoint.beforeTimer);
     const id = `timer:${timer.id}@${timer.armedBy}`;
     try {
       await this.deliver(actor, { type: timer.eventType, id, timer: timer.id, armedBy: timer.armedBy });

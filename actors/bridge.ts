@@ -1,0 +1,379 @@
+/**
+ * The bridge: an ECU on the bus. Announces itself, beats, admits and answers commands, runs tasks, serves their pages.
+ *
+ * B1. Commands are idempotent by (task, epoch): a repeated one gets the remembered answer, one of a lower epoch is refused,
+ *     one of another incarnation is told that what it knew has died.
+ * B2. A command of an actor below the highest revision of that actor handled here is refused: it was overtaken.
+ * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, before one more is accepted.
+ */
+import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
+import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
+import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
+import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { decodeCheckpointNotice, decodeManifestRequest, decodePageRequest, encodeManifestAnswer, encodePageAnswer } from '../src/domain/protocol/codec-checkpoint.ts';
+import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
+import { encodeGoodbye, encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
+import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
+import { ecuSubject } from '../src/domain/protocol/subjects.ts';
+import type { Artefacts } from '../src/ports/artefacts.ts';
+import type { BusMessage } from '../src/ports/bus.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { Hasher } from '../src/ports/digest.ts';
+import type { Inventory } from '../src/ports/inventory.ts';
+import type { RecordStore } from '../src/ports/record-store.ts';
+import type { TaskRuntime } from '../src/ports/task-runtime.ts';
+import { bridgeMachine } from '../statecharts/bridge.machine.ts';
+import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
+import { type Chart, stateName } from './chart.ts';
+import { envelope, type Host } from './host.ts';
+import { type ActorView, Shell } from './shell.ts';
+import { TaskEffects } from './task.ts';
+
+export const bridgeChart: Chart = { kind: 'bridge', version: 1, machine: bridgeMachine };
+const taskChart: Chart = { kind: 'task', version: 1, machine: taskMachine };
+
+export interface BridgeParts {
+  readonly host: Host;
+  readonly description: EcuDescription;
+  readonly runtimes: ReadonlyMap<RuntimeKind, TaskRuntime>;
+  readonly artefacts: Artefacts;
+  readonly inventory: Inventory;
+  readonly records: RecordStore;
+  readonly hasher: Hasher;
+  readonly localStore: CheckpointStore | undefined;
+  readonly coLocatedManagers: ReadonlySet<string>;
+}
+
+const MAC_PROBE_TIMEOUT_US = 300_000;
+const HANDLED_ACTORS_MAX = 10_000;
+const ACCEPTED_STATES = new Set(['deploying', 'running', 'paused']);
+
+export class Bridge {
+  private readonly parts: BridgeParts;
+  private readonly host: Host;
+  private readonly mac: Mac;
+  private readonly shell: Shell;
+  private readonly tasks: TaskEffects;
+  private readonly cancels: Cancel[] = [];
+  /** Commands that wait for a task's record to come to rest, by task. */
+  private readonly waiters = new Map<TaskName, ((context: TaskContext, state: string) => void)[]>();
+  private readonly admitting = new Map<TaskName, AcceptedTask>();
+  private readonly handledRevisions = new Map<ActorKey, number>();
+  private nextProgramId = 1;
+  private draining = false;
+  private heartbeatSequence = 0;
+  private readonly startedUs: number;
+
+  constructor(parts: BridgeParts) {
+    this.parts = parts;
+    this.host = parts.host;
+    this.mac = parts.description.mac;
+    this.startedUs = this.host.clock.monotonicUs();
+    this.tasks = new TaskEffects({
+      ...parts,
+      mac: this.mac,
+      onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
+      onCaughtUp: (task, epoch) =>
+        void this.shell.deliver(`task/${task}`, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
+    });
+    this.shell = new Shell({
+      ...this.host,
+      host: this.host.id,
+      charts: [bridgeChart, taskChart],
+      store: parts.records,
+      perform: this.tasks.perform,
+      onRecord: (view) => this.recordChanged(view),
+    });
+  }
+
+  /** Fails with ERR_MAC_TAKEN when another live bridge answers to this MAC. */
+  async start(): Promise<void> {
+    await this.refuseTakenMac();
+    await this.shell.start();
+    const { incarnation } = this.host;
+    await this.shell.deliver(`bridge/${this.mac}`, { type: 'BRIDGE.STARTED', id: `started:${incarnation}`, incarnation });
+    await this.buryEarlierInstances();
+    await this.serve();
+    await this.announce();
+    this.beat();
+    this.cancels.push(this.host.bus.onConnection((connected) => void this.connectionChanged(connected)));
+  }
+
+  /** A clean leave: no more commands, a last checkpoint where one is cheap, a goodbye. */
+  async stop(reason: string): Promise<void> {
+    this.draining = true;
+    for (const cancel of this.cancels.splice(0)) cancel();
+    const { host, mac } = this;
+    const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
+    await this.tasks.stopAll();
+    host.bus.publish(ecuSubject.goodbye(mac), encodeGoodbye(envelope(host, goodbye)));
+    await this.shell.deliver(`bridge/${mac}`, { type: 'BRIDGE.LEFT', id: `left:${host.incarnation}`, reason });
+    this.shell.stop();
+  }
+
+  load(): EcuLoad {
+    return { mac: this.mac, incarnation: this.host.incarnation, draining: this.draining, tasks: this.accepted() };
+  }
+
+  running(): TaskEffects {
+    return this.tasks;
+  }
+
+  // ——— arriving ———
+
+  private async refuseTakenMac(): Promise<void> {
+    const query = encodeCommand(envelope(this.host, { kind: 'query-load' } as const));
+    let answer: ReturnType<typeof decodeAnswer>;
+    try {
+      answer = decodeAnswer(await this.host.bus.request(ecuSubject.command(this.mac), query, { timeoutUs: MAC_PROBE_TIMEOUT_US }));
+    } catch {
+      return; // nobody answers to this MAC
+    }
+    const who = answer.ok ? `${answer.value.sender}` : 'another bridge';
+    throw new DroverError('ERR_MAC_TAKEN', `${who} already answers to MAC ${this.mac}: give this ECU another one with --mac`);
+  }
+
+  /** T2 of the Task chart: what an earlier incarnation ran is dead. */
+  private async buryEarlierInstances(): Promise<void> {
+    const { incarnation } = this.host;
+    const tasks = [...this.shell.views()].filter(({ actor }) => actor.startsWith('task/'));
+    for (const { snapshot } of tasks) {
+      this.nextProgramId = Math.max(this.nextProgramId, 1 + ((snapshot.context as TaskContext).programId ?? 0));
+    }
+    await Promise.all(
+      tasks.map(({ actor }) => this.shell.deliver(actor, { type: 'BRIDGE.STARTED', id: `started:${incarnation}`, incarnation })),
+    );
+  }
+
+  private async serve(): Promise<void> {
+    const { host, mac } = this;
+    const service = 'drover-bridge';
+    this.cancels.push(
+      await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
+      await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, (message) => this.servePages(message)),
+      host.bus.subscribe(`ckpt.stored.${mac}.*`, (message) => this.checkpointStored(message)),
+    );
+  }
+
+  private announce(): Promise<void> {
+    return this.parts.inventory.announce(this.parts.description);
+  }
+
+  private beat(): void {
+    const { host, mac } = this;
+    const uptimeUs = host.clock.monotonicUs() - this.startedUs;
+    const heartbeat = { kind: 'heartbeat', mac, incarnation: host.incarnation, sequence: ++this.heartbeatSequence, uptimeUs } as const;
+    host.bus.publish(ecuSubject.heartbeat(mac), encodeHeartbeat(envelope(host, heartbeat)));
+    this.cancels[0] = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
+  }
+
+  private async connectionChanged(connected: boolean): Promise<void> {
+    const type = connected ? 'CONNECTION.RESTORED' : 'CONNECTION.LOST';
+    await this.shell.deliver(`bridge/${this.mac}`, { type, id: `${type}:${this.host.clock.monotonicUs()}` });
+    if (connected) await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
+  }
+
+  // ——— commands ———
+
+  private async command(message: BusMessage): Promise<Uint8Array> {
+    const decoded = decodeCommand(message.payload);
+    if (!decoded.ok) {
+      this.host.counters.add(`wire.${decoded.error.kind}`);
+      return this.answer({ kind: 'refused', task: '', epoch: 0, code: decoded.error.code, sentence: decoded.error.sentence });
+    }
+    const { body, trace } = decoded.value;
+    return this.answer(await this.obey(body), trace);
+  }
+
+  private answer(answer: Answer, trace = ''): Uint8Array {
+    if (answer.kind === 'refused') this.host.counters.add(`command.refused.${answer.code}`);
+    return encodeAnswer(envelope(this.host, answer, trace));
+  }
+
+  private async obey(command: Command): Promise<Answer> {
+    if (command.kind === 'query-load') return { kind: 'load', load: this.load() };
+    const { task, epoch } = command;
+    const overtaken = this.overtaken(command);
+    if (overtaken !== undefined) return overtaken;
+    const before = this.taskContext(task);
+    if (epoch < (before?.context.epoch ?? 0)) {
+      return refuse(command, 'ERR_COMMAND_EPOCH', `epoch ${before?.context.epoch} was accepted here`);
+    }
+    switch (command.kind) {
+      case 'deploy':
+        return this.deploy(command);
+      case 'stop':
+        await this.shell.deliver(`task/${task}`, { type: 'STOP.COMMANDED', id: `stop:${command.effectId}`, epoch });
+        await this.tasks.stop(task, epoch);
+        return { kind: 'stopped', task, epoch };
+      case 'pause':
+        return this.pauseOrResume(command, 'PAUSE.COMMANDED');
+      case 'resume':
+        return this.pauseOrResume(command, 'RESUME.COMMANDED');
+      case 'checkpoint': {
+        const running = this.tasks.get(task);
+        if (running === undefined || running.instance.epoch !== epoch) return refuse(command, 'ERR_NO_TASK', 'it does not run here');
+        running.instance.checkpoint(command.mode);
+        return { kind: 'checkpointed', task, epoch, sequence: running.source.state.newestSequence + 1 };
+      }
+    }
+  }
+
+  /** B2. */
+  private overtaken(command: CommandHeader & Command): Answer | undefined {
+    const { actor, actorRevision } = command;
+    const handled = this.handledRevisions.get(actor) ?? 0;
+    if (actorRevision < handled) return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
+    this.handledRevisions.delete(actor);
+    this.handledRevisions.set(actor, actorRevision);
+    if (this.handledRevisions.size > HANDLED_ACTORS_MAX) {
+      for (const oldest of this.handledRevisions.keys()) {
+        this.handledRevisions.delete(oldest);
+        break;
+      }
+    }
+    return undefined;
+  }
+
+  private async deploy(command: Extract<Command, { kind: 'deploy' }>): Promise<Answer> {
+    const { task, epoch, spec, checkpoint, effectId } = command;
+    const { incarnation } = this.host;
+    if (command.incarnation !== incarnation) {
+      return refuse(command, 'ERR_COMMAND_DIED', `this bridge is at incarnation ${incarnation}, the command is for ${command.incarnation}`);
+    }
+    const before = this.taskContext(task);
+    if (before === undefined || before.context.epoch < epoch) {
+      const refusal = this.admit(command, spec);
+      if (refusal !== undefined) return refusal;
+      this.admitting.set(task, acceptedTaskOf(spec, epoch));
+      const programId = before?.context.programId ?? this.nextProgramId++;
+      const nonce = `${this.host.rng.u32().toString(36)}${this.host.rng.u32().toString(36)}`;
+      try {
+        const event = { type: 'DEPLOY.COMMANDED', id: `deploy:${effectId}`, epoch, effectId, incarnation, nonce, programId, spec, checkpoint };
+        await this.shell.deliver(`task/${task}`, event);
+      } finally {
+        this.admitting.delete(task);
+      }
+    }
+    return this.settled(command);
+  }
+
+  /** B3. */
+  private admit(command: Extract<Command, { kind: 'deploy' }>, spec: TaskSpec): Answer | undefined {
+    const { cores, memoryBytes, capabilities, runtimes } = this.parts.description;
+    const admission = admits(this.accepted(), [spec], { cores, memoryBytes, capabilities, runtimes, draining: this.draining });
+    return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
+  }
+
+  private accepted(): AcceptedTask[] {
+    const accepted = new Map<TaskName, AcceptedTask>();
+    for (const { actor, snapshot } of this.shell.views()) {
+      if (!actor.startsWith('task/') || !ACCEPTED_STATES.has(stateName(snapshot.value))) continue;
+      const { spec, epoch } = snapshot.context as TaskContext;
+      if (spec !== undefined) accepted.set(spec.name, acceptedTaskOf(spec, epoch));
+    }
+    for (const [task, admitting] of this.admitting) accepted.set(task, admitting);
+    return [...accepted.values()];
+  }
+
+  /** Answers when the task's record has come to rest at this epoch. */
+  private settled(command: CommandHeader & Command): Promise<Answer> {
+    const { task, epoch } = command;
+    return new Promise((resolve) => {
+      const look = (context: TaskContext, state: string): boolean => {
+        if (context.epoch > epoch) resolve(refuse(command, 'ERR_COMMAND_EPOCH', `epoch ${context.epoch} was accepted meanwhile`));
+        else if (context.epoch < epoch || state === 'deploying') return false;
+        else resolve(this.remembered(command, context, state));
+        return true;
+      };
+      const now = this.taskContext(task);
+      if (now !== undefined && look(now.context, now.state)) return;
+      const waiters = this.waiters.get(task) ?? [];
+      this.waiters.set(task, waiters);
+      const wait = (context: TaskContext, state: string): void => {
+        if (look(context, state)) waiters.splice(waiters.indexOf(wait), 1);
+      };
+      waiters.push(wait);
+    });
+  }
+
+  private remembered(command: CommandHeader & Command, context: TaskContext, state: string): Answer {
+    const { task, epoch } = command;
+    const { incarnation, nonce = '', programId = 0, ended } = context;
+    if (incarnation !== this.host.incarnation) return refuse(command, 'ERR_COMMAND_DIED', 'it ran in an earlier incarnation of this bridge');
+    if (state === 'running' || state === 'paused') return { kind: 'running', task, epoch, incarnation, nonce, programId };
+    if (state === 'stopped') return { kind: 'stopped', task, epoch };
+    return refuse(command, ended?.code ?? 'ERR_COMMAND_DIED', ended?.sentence ?? 'it has ended');
+  }
+
+  private async pauseOrResume(command: CommandHeader & Command, type: 'PAUSE.COMMANDED' | 'RESUME.COMMANDED'): Promise<Answer> {
+    const { task, epoch, effectId } = command;
+    const running = this.tasks.get(task);
+    if (running === undefined || running.instance.epoch !== epoch) return refuse(command, 'ERR_NO_TASK', 'it does not run here');
+    if (type === 'PAUSE.COMMANDED') await running.instance.pause();
+    await this.shell.deliver(`task/${task}`, { type, id: `${type}:${effectId}`, epoch });
+    if (type === 'RESUME.COMMANDED') running.instance.resume();
+    return { kind: type === 'PAUSE.COMMANDED' ? 'paused' : 'resumed', task, epoch };
+  }
+
+  // ——— records and instances ———
+
+  private taskContext(task: TaskName): { readonly context: TaskContext; readonly state: string } | undefined {
+    const view = this.shell.view(`task/${task}`);
+    return view === undefined ? undefined : { context: view.snapshot.context as TaskContext, state: stateName(view.snapshot.value) };
+  }
+
+  private recordChanged({ actor, snapshot }: ActorView): void {
+    if (!actor.startsWith('task/')) return;
+    const context = snapshot.context as TaskContext;
+    const waiters = this.waiters.get(context.task);
+    if (waiters === undefined) return;
+    for (const wait of [...waiters]) wait(context, stateName(snapshot.value));
+    if (waiters.length === 0) this.waiters.delete(context.task);
+  }
+
+  private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
+    this.host.counters.add(`instance.ended.${code}`);
+    this.host.log.warn('an instance ended', { task, epoch, code, sentence });
+    await this.shell.deliver(`task/${task}`, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
+  }
+
+  // ——— checkpoints ———
+
+  private checkpointStored(message: BusMessage): void {
+    const notice = decodeCheckpointNotice(message.payload);
+    if (!notice.ok) {
+      this.host.counters.add(`wire.${notice.error.kind}`);
+      return;
+    }
+    const { body } = notice.value;
+    if (body.kind !== 'stored') return;
+    const running = this.tasks.get(body.task);
+    if (running?.instance.epoch === body.epoch) running.source.stored(body.manager, body.sequence);
+  }
+
+  private async servePages(message: BusMessage): Promise<Uint8Array> {
+    const pages = decodePageRequest(message.payload);
+    if (pages.ok) {
+      const running = this.tasks.get(pages.value.body.task);
+      const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
+      const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
+      return encodePageAnswer(envelope(this.host, answer));
+    }
+    const manifest = decodeManifestRequest(message.payload);
+    if (manifest.ok) {
+      const answer: ManifestAnswer = this.tasks.get(manifest.value.body.task)?.source.wholeManifest(manifest.value.body) ?? NOT_HERE;
+      return encodeManifestAnswer(envelope(this.host, answer));
+    }
+    this.host.counters.add(`wire.${pages.error.kind}`);
+    return encodePageAnswer(envelope(this.host, { kind: 'refused', code: pages.error.code, sentence: pages.error.sentence }));
+  }
+}
+
+const NOT_HERE = { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: 'no instance of that task and epoch runs here' } as const;
+
+const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: string): Answer => ({ kind: 'refused', task, epoch, code, sentence });

@@ -1,0 +1,249 @@
+/**
+ * The ECU's side of checkpointing, one per instance: holds what was captured until a quorum has it, announces it, and serves
+ * its pages to managers that pull at their own pace.
+ *
+ * C1. A capture is held from `hold` until the quorum stored it or a later one (*durable before free*).
+ * C2. The newest capture can always be served whole: changed pages from what is held, the rest from the shadow copy.
+ * C3. Bound: at most HELD_MAX captures are held. Above that the oldest increments go first and the next capture is asked to
+ *     be full, so a slow or absent manager costs bytes, never the newest state, and never a job.
+ */
+import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
+import { assert } from '../src/domain/kernel/assert.ts';
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { BoundaryState } from '../src/domain/instance/requests.ts';
+import { type CheckpointManifest, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import { encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
+import type { CheckpointNotice, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from '../src/domain/protocol/messages.ts';
+import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
+import type { Hasher } from '../src/ports/digest.ts';
+import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
+import { envelope, type Host, pause } from './host.ts';
+
+export interface CheckpointSourceParts {
+  readonly host: Host;
+  readonly spec: TaskSpec;
+  readonly mac: string;
+  readonly epoch: number;
+  readonly nonce: string;
+  readonly programId: number;
+  readonly program: TaskProgram;
+  readonly hasher: Hasher;
+  /** The local path: survives the bridge's death, so that the task can be restored on this machine. */
+  readonly localStore: CheckpointStore | undefined;
+  /** Managers on this ECU: their copies do not count for durability. */
+  readonly coLocatedManagers: ReadonlySet<string>;
+}
+
+export interface HeldCapture {
+  readonly manifest: CheckpointManifest;
+  readonly pages: Uint8Array;
+}
+
+const HELD_MAX = 8;
+const ANNOUNCE_TIMEOUT_US = 2_000_000;
+const RETRY_US = 50_000;
+
+export class CheckpointSource {
+  onChainTooLong: () => void = () => {};
+  private readonly parts: CheckpointSourceParts;
+  private readonly held = new Map<number, HeldCapture>();
+  /** Digest of every page of the newest capture, by page index. */
+  private pageTable = new Uint8Array(0);
+  private newest: CheckpointManifest | undefined;
+  private announcedSequence = 0;
+  private readonly storedBy = new Map<number, Set<string>>();
+  private durable = 0;
+  private readonly takenAtUs = new Map<number, number>();
+
+  constructor(parts: CheckpointSourceParts) {
+    this.parts = parts;
+  }
+
+  /** For `status`: the newest durable sequence of this instance (0: none), how many captures wait, and the newest one's age. */
+  get state(): { readonly durableSequence: number; readonly heldCaptures: number; readonly newestSequence: number; readonly programId: number } {
+    return {
+      durableSequence: this.durable,
+      heldCaptures: this.held.size,
+      newestSequence: this.newest?.sequence ?? 0,
+      programId: this.parts.programId,
+    };
+  }
+
+  hold(boundary: BoundaryState, capture: TaskCapture): void {
+    const { spec, mac, epoch, nonce, programId, host, hasher, localStore } = this.parts;
+    this.updatePageTable(capture);
+    const position = { input: boundary.input, outputNumber: boundary.outputNumber };
+    const manifest: CheckpointManifest = {
+      task: spec.name,
+      mac,
+      incarnation: host.incarnation,
+      programId,
+      epoch,
+      nonce,
+      sequence: boundary.sequence,
+      baseSequence: capture.mode === 'full' ? undefined : boundary.baseSequence,
+      pageCount: capture.pageCount,
+      pageIndexes: capture.pageIndexes,
+      pageDigests: capture.pageDigests,
+      globals: capture.globals,
+      stateDigest: stateDigest({ table: this.pageTable, globals: capture.globals, ...position }, (bytes) => hasher.hex(bytes)),
+      ...position,
+      artefact: spec.artefact,
+    };
+    this.newest = manifest;
+    this.held.set(boundary.sequence, { manifest, pages: capture.pages });
+    this.takenAtUs.set(boundary.sequence, host.clock.monotonicUs());
+    this.bound();
+    if (localStore !== undefined) void this.keepLocally(localStore, manifest, capture.pages);
+  }
+
+  async announce(sequence: number): Promise<void> {
+    const held = this.held.get(sequence);
+    if (held === undefined) return;
+    const { host, mac, programId } = this.parts;
+    const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest };
+    const bytes = encodeCheckpointNotice(envelope(host, notice));
+    while (this.held.has(sequence) && this.newest?.sequence === sequence) {
+      const answer = await this.tryAppend(checkpointSubject.announced(mac, programId), bytes);
+      if (answer) {
+        this.announcedSequence = Math.max(this.announcedSequence, sequence);
+        return;
+      }
+      await pause(host.clock, RETRY_US);
+    }
+  }
+
+  /** A manager's word that it can rebuild `sequence`. */
+  stored(manager: string, sequence: number): void {
+    if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
+    const managers = this.storedBy.get(sequence) ?? new Set();
+    this.storedBy.set(sequence, managers.add(manager));
+    if (managers.size < this.parts.spec.checkpoint.quorum) return;
+    this.durable = sequence;
+    for (const known of [...this.held.keys()]) if (known <= sequence && known !== this.newest?.sequence) this.held.delete(known);
+    for (const known of [...this.storedBy.keys()]) if (known <= sequence) this.storedBy.delete(known);
+    for (const known of [...this.takenAtUs.keys()]) if (known < sequence) this.takenAtUs.delete(known);
+    void this.sayFreed(sequence);
+  }
+
+  // ——— serving managers ———
+
+  /** The newest capture as a full manifest: every page of the memory, no base. */
+  wholeManifest(request: ManifestRequest): ManifestAnswer {
+    const { newest } = this;
+    if (newest === undefined || request.epoch !== this.parts.epoch || newest.sequence < request.sequence) {
+      return { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: `this instance has no checkpoint ${request.epoch}.${request.sequence}` };
+    }
+    const pageIndexes = Uint32Array.from({ length: newest.pageCount }, (_, index) => index);
+    return { kind: 'manifest', manifest: { ...newest, baseSequence: undefined, pageIndexes, pageDigests: this.pageTable.slice() } };
+  }
+
+  /** Pages of a capture by their index in memory. */
+  async pages(request: PageRequest): Promise<PageAnswer> {
+    const { newest } = this;
+    const held = this.held.get(request.sequence);
+    const pages = new Uint8Array(request.positions.length * PAGE_BYTES);
+    const fromShadow: number[] = [];
+    for (const [at, index] of request.positions.entries()) {
+      const position = held === undefined ? -1 : positionOf(held.manifest.pageIndexes, index);
+      if (held === undefined || position < 0) fromShadow.push(at);
+      else pages.set(held.pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES), at * PAGE_BYTES);
+    }
+    if (fromShadow.length === 0) return { kind: 'pages', pages };
+    if (newest === undefined || newest.sequence !== request.sequence) return this.superseded();
+    const indexes = Uint32Array.from(fromShadow, (at) => request.positions[at] as number);
+    if (indexes.some((index) => index >= newest.pageCount)) {
+      return { kind: 'refused', code: 'ERR_WIRE_MALFORMED', sentence: `a page index is beyond the memory of ${newest.pageCount} pages` };
+    }
+    const shadow = await this.parts.program.readShadow(indexes);
+    // The shadow moved on while it was read: what was read belongs to a later capture.
+    if (this.newest?.sequence !== request.sequence) return this.superseded();
+    for (const [order, at] of fromShadow.entries()) {
+      pages.set(shadow.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES), at * PAGE_BYTES);
+    }
+    return { kind: 'pages', pages };
+  }
+
+  private superseded(): PageAnswer {
+    return { kind: 'superseded', epoch: this.parts.epoch, sequence: this.newest?.sequence ?? 0 };
+  }
+
+  // ——— small parts ———
+
+  private updatePageTable(capture: TaskCapture): void {
+    const bytes = capture.pageCount * DIGEST_BYTES;
+    if (this.pageTable.length !== bytes) {
+      const grown = new Uint8Array(bytes);
+      grown.set(this.pageTable.subarray(0, Math.min(bytes, this.pageTable.length)));
+      this.pageTable = grown;
+    }
+    for (let position = 0; position < capture.pageIndexes.length; position++) {
+      const index = capture.pageIndexes[position] as number;
+      assert(index < capture.pageCount, 'a captured page lies within the memory');
+      this.pageTable.set(capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES), index * DIGEST_BYTES);
+    }
+  }
+
+  private bound(): void {
+    if (this.held.size <= HELD_MAX) return;
+    for (const sequence of this.held.keys()) {
+      if (this.held.size <= HELD_MAX || sequence === this.newest?.sequence) break;
+      this.held.delete(sequence);
+      this.parts.host.counters.add('checkpoint.incrementsDropped');
+    }
+    this.onChainTooLong();
+  }
+
+  private async keepLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): Promise<void> {
+    try {
+      const missing = store.missing(manifest);
+      await store.put(manifest, selectPages(pages, missing));
+      await store.retain(manifest.task, { epoch: manifest.epoch, sequence: Math.max(1, manifest.sequence - manifest.sequence % 16) });
+    } catch (cause) {
+      this.parts.host.counters.add('checkpoint.localFailed');
+      this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });
+    }
+  }
+
+  private async tryAppend(subject: string, bytes: Uint8Array): Promise<boolean> {
+    try {
+      const answer = await this.parts.host.bus.append(subject, bytes, { timeoutUs: ANNOUNCE_TIMEOUT_US });
+      return answer.kind === 'appended' || answer.kind === 'duplicate';
+    } catch (cause) {
+      if (cause instanceof DroverError && cause.code === 'ERR_WIRE_OVERSIZED') throw cause;
+      return false;
+    }
+  }
+
+  private async sayFreed(sequence: number): Promise<void> {
+    const { host, spec, mac, programId, epoch } = this.parts;
+    const notice: CheckpointNotice = { kind: 'freed', task: spec.name, mac, programId, epoch, sequence };
+    await this.tryAppend(checkpointSubject.freed(mac, programId), encodeCheckpointNotice(envelope(host, notice)));
+  }
+}
+
+/** The pages at `positions`, concatenated. */
+export function selectPages(pages: Uint8Array, positions: Uint32Array): Uint8Array {
+  if (positions.length * PAGE_BYTES === pages.length) return pages;
+  const selected = new Uint8Array(positions.length * PAGE_BYTES);
+  for (const [order, position] of positions.entries()) {
+    selected.set(pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES), order * PAGE_BYTES);
+  }
+  return selected;
+}
+
+/** Binary search in ascending indexes; −1 when it is not there. */
+function positionOf(indexes: Uint32Array, index: number): number {
+  let low = 0;
+  let high = indexes.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const at = indexes[middle] as number;
+    if (at === index) return middle;
+    if (at < index) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}

@@ -1,0 +1,35 @@
+/** What every actor of one process shares: who it is, and its way to the world. */
+import type { Rng } from '../src/domain/kernel/rng.ts';
+import type { HostId } from '../src/domain/model/ids.ts';
+import type { Envelope } from '../src/domain/protocol/messages.ts';
+import type { FleetNames } from '../src/domain/protocol/subjects.ts';
+import type { Bus } from '../src/ports/bus.ts';
+import type { Clock } from '../src/ports/clock.ts';
+import type { Counters } from '../src/ports/counters.ts';
+import type { FaultPoints } from '../src/ports/fault-points.ts';
+import type { Log } from '../src/ports/log.ts';
+
+export interface Host {
+  /** `bridge.<mac>`, `manager.<id>`, `supervisor.<mac>`. */
+  readonly id: HostId;
+  /** Rises with every start of this host, durably. */
+  readonly incarnation: number;
+  readonly names: FleetNames;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly faults: FaultPoints;
+}
+
+const messageNumbers = new WeakMap<Host, number>();
+
+/** Wraps a body for the wire. The id is unique per host and incarnation. */
+export function envelope<Body>(host: Host, body: Body, trace = ''): Envelope<Body> {
+  const number = (messageNumbers.get(host) ?? 0) + 1;
+  messageNumbers.set(host, number);
+  return { id: `${host.id}~${host.incarnation}.${number}`, sender: host.id, trace, sentAtUs: host.clock.wallUs(), body };
+}
+
+export const pause = (clock: Clock, delayUs: number): Promise<void> => new Promise((resolve) => clock.after(delayUs, resolve));

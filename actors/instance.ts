@@ -1,0 +1,356 @@
+/**
+ * Carries out what an instance core asks for: reads and appends outputs, consumes inputs, runs jobs, captures and announces
+ * checkpoints. No decision is made here (`src/domain/instance` makes them all); one driver per instance.
+ */
+import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { InstanceCore, type OutputsAnswer } from '../src/domain/instance/instance-core.ts';
+import type { BoundaryState, InstanceInput, InstanceRequest, LastOutput, OutputEntry } from '../src/domain/instance/requests.ts';
+import type { InputCursor } from '../src/domain/model/checkpoint.ts';
+import { shardOf } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import { header, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
+import type { AppendAnswer, Headers, StreamMessage } from '../src/ports/bus.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import { FaultPoint } from '../src/ports/fault-points.ts';
+import type { TaskProgram } from '../src/ports/task-runtime.ts';
+import type { CheckpointSource } from './checkpoint-source.ts';
+import { type Host, pause } from './host.ts';
+import { Ticker } from './ticker.ts';
+
+export interface InstanceParts {
+  readonly host: Host;
+  readonly spec: TaskSpec;
+  readonly epoch: number;
+  readonly nonce: string;
+  readonly program: TaskProgram;
+  readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
+  readonly source: CheckpointSource;
+  /** Reads the task's placement: its epoch, or undefined when it cannot be read just now. */
+  readonly readPlacementEpoch: () => Promise<number | undefined>;
+  readonly onStarted: () => void;
+  readonly onCaughtUp: () => void;
+  readonly onEnded: (code: ErrorCode, sentence: string) => void;
+}
+
+const APPEND_TIMEOUT_US = 2_000_000;
+const RETRY_US = 20_000;
+/** How often a quiet instance is told the time. */
+const TIME_PASSES_US = 100_000;
+/** A process that was silent for longer asks the placement before its next job. */
+export const INSTANCE_LEASE_US = 1_000_000;
+
+export class Instance {
+  readonly epoch: number;
+  readonly nonce: string;
+  readonly spec: TaskSpec;
+  private readonly parts: InstanceParts;
+  private readonly core: InstanceCore;
+  private readonly outputSubject: string;
+  private ticker: Ticker | undefined;
+  private consuming: Cancel | undefined;
+  private timePasses: Cancel | undefined;
+  private draining = false;
+  private over = false;
+  private whenPaused: (() => void)[] = [];
+  /** For the bench and `status`: jobs run and µs spent in them. */
+  readonly totals = { jobs: 0, executionUs: 0, captures: 0, captureUs: 0, outputs: 0 };
+
+  constructor(parts: InstanceParts) {
+    this.parts = parts;
+    this.epoch = parts.epoch;
+    this.nonce = parts.nonce;
+    this.spec = parts.spec;
+    const { host, spec } = parts;
+    this.outputSubject = taskSubject.outputs(host.names, spec.name);
+    this.core = new InstanceCore({
+      epoch: parts.epoch,
+      nonce: parts.nonce,
+      restored: parts.restored,
+      checkpoint: spec.checkpoint,
+      leaseUs: INSTANCE_LEASE_US,
+      nowUs: host.clock.monotonicUs(),
+    });
+  }
+
+  get state(): InstanceCore['state'] {
+    return this.core.state;
+  }
+
+  start(): void {
+    this.parts.source.onChainTooLong = () => this.core.restartChain();
+    this.tell(() => this.core.begin());
+    this.watchTime();
+  }
+
+  /** Ends it without a word: it was stopped from outside, or replaced. */
+  async stop(): Promise<void> {
+    this.release();
+    await this.parts.program.stop();
+  }
+
+  pause(): Promise<void> {
+    this.ticker?.stop();
+    return new Promise((resolve) => {
+      this.whenPaused.push(resolve);
+      this.tell((nowUs) => this.core.pause(nowUs));
+    });
+  }
+
+  resume(): void {
+    this.tell((nowUs) => this.core.resume(nowUs));
+    this.startTicking();
+  }
+
+  checkpoint(mode: 'full' | 'delta'): void {
+    this.tell((nowUs) => this.core.wantCheckpoint(mode, nowUs));
+  }
+
+  /** The runtime ended the program by itself. */
+  programEnded(code: ErrorCode, sentence: string): void {
+    this.tell(() => this.core.end(code, sentence));
+  }
+
+  private watchTime(): void {
+    if (this.over) return;
+    this.timePasses = this.parts.host.clock.after(TIME_PASSES_US, () => {
+      this.tell((nowUs) => this.core.timePassed(nowUs));
+      this.watchTime();
+    });
+  }
+
+  /** Tells the core a fact and does what it then asks for. */
+  private tell(fact: (nowUs: number) => void): void {
+    if (this.over) return;
+    fact(this.parts.host.clock.monotonicUs());
+    if (this.draining) return;
+    this.draining = true;
+    while (this.core.requests.length > 0) {
+      for (const request of this.core.take()) this.carryOut(request);
+    }
+    this.draining = false;
+  }
+
+  private carryOut(request: InstanceRequest): void {
+    switch (request.kind) {
+      case 'read-last-output':
+        void this.readLastOutput();
+        return;
+      case 'append-outputs':
+        void this.appendOutputs(request.batch, request.expectedSequence);
+        return;
+      case 'consume-inputs':
+        void this.consumeInputs(request.fromSequence);
+        return;
+      case 'run-job':
+        void this.runJob(request.input);
+        return;
+      case 'capture':
+        void this.capture(request.mode, request.boundary);
+        return;
+      case 'announce':
+        void this.announce(request.boundary);
+        return;
+      case 'started':
+        this.startTicking();
+        this.parts.onStarted();
+        return;
+      case 'caught-up':
+        this.parts.onCaughtUp();
+        return;
+      case 'paused':
+        for (const resolve of this.whenPaused.splice(0)) resolve();
+        return;
+      case 'check-placement':
+        void this.checkPlacement();
+        return;
+      case 'ended':
+        this.release();
+        void this.parts.program.stop();
+        this.parts.onEnded(request.code, request.sentence);
+    }
+  }
+
+  // ——— outputs ———
+
+  private async readLastOutput(): Promise<void> {
+    for (;;) {
+      if (this.over) return;
+      try {
+        const last = await this.parts.host.bus.readLast(this.outputSubject);
+        this.tell((nowUs) => this.core.lastOutputRead(last === undefined ? undefined : parseLastOutput(last), nowUs));
+        return;
+      } catch (cause) {
+        this.parts.host.log.debug('the last output could not be read; trying again', { task: this.spec.name, epoch: this.epoch, cause });
+        await pause(this.parts.host.clock, RETRY_US);
+      }
+    }
+  }
+
+  private async appendOutputs(batch: readonly OutputEntry[], expectedSequence: number): Promise<void> {
+    const { host } = this.parts;
+    const marker = batch[0]?.marker === true;
+    await host.faults.reach(marker ? FaultPoint.beforeMarker : FaultPoint.beforeOutput);
+    let answer: OutputsAnswer;
+    try {
+      answer = toOutputsAnswer(await this.send(batch, expectedSequence));
+    } catch (cause) {
+      host.log.debug('outputs could not be sent; trying again', { task: this.spec.name, epoch: this.epoch, cause });
+      answer = { kind: 'again' };
+    }
+    await host.faults.reach(marker ? FaultPoint.afterMarker : FaultPoint.afterOutput);
+    if (answer.kind === 'again') await pause(host.clock, RETRY_US);
+    else if (answer.kind === 'unsure') host.counters.add('outputs.unsure');
+    else this.totals.outputs += marker ? 0 : batch.length;
+    this.tell((nowUs) => this.core.outputsAnswered(answer, nowUs));
+  }
+
+  private send(batch: readonly OutputEntry[], expectedSequence: number): Promise<AppendAnswer> {
+    const { bus } = this.parts.host;
+    const entries = batch.map((entry) => ({
+      payload: entry.payload,
+      headers: this.outputHeaders(entry),
+      messageId: `${this.spec.name}:${this.epoch}:${this.nonce}:${entry.marker ? 'm' : entry.number}`,
+    }));
+    const [first] = entries;
+    if (entries.length === 1 && first !== undefined) {
+      return bus.append(this.outputSubject, first.payload, { ...first, expectedSequence, timeoutUs: APPEND_TIMEOUT_US });
+    }
+    return bus.appendBatch(this.outputSubject, entries, { expectedSequence, timeoutUs: APPEND_TIMEOUT_US });
+  }
+
+  private outputHeaders(entry: OutputEntry): Headers {
+    const common = { [header.epoch]: String(this.epoch), [header.nonce]: this.nonce, [header.output]: String(entry.number) };
+    return entry.marker ? { ...common, [header.marker]: '1' } : { ...common, [header.channel]: String(entry.channel) };
+  }
+
+  // ——— inputs, ticks and jobs ———
+
+  private async consumeInputs(fromSequence: number): Promise<void> {
+    const { host } = this.parts;
+    const stream = streams.inputs(shardOf(this.spec.name, host.names.shardCount));
+    for (;;) {
+      if (this.over) return;
+      try {
+        const cancel = await host.bus.consume(
+          stream,
+          {
+            filter: taskSubject.inputs(host.names, this.spec.name),
+            from: fromSequence,
+            onCaughtUp: () => this.tell((nowUs) => this.core.startInputsArrived(nowUs)),
+            onFailure: (error) => this.tell(() => this.core.end('ERR_INPUT_GAP', error.message)),
+          },
+          (message) => this.inputArrived(message),
+        );
+        if (this.over) cancel();
+        else this.consuming = cancel;
+        return;
+      } catch (cause) {
+        host.log.debug('inputs cannot be consumed yet; trying again', { task: this.spec.name, epoch: this.epoch, cause });
+        await pause(host.clock, RETRY_US);
+      }
+    }
+  }
+
+  private inputArrived(message: StreamMessage): void {
+    const input = parseInput(message);
+    if (input === undefined) {
+      this.parts.host.counters.add('inputs.unnumbered');
+      return;
+    }
+    this.tell((nowUs) => this.core.inputArrived(input, nowUs));
+  }
+
+  private startTicking(): void {
+    const { host, spec } = this.parts;
+    if (spec.periodUs === 0 || this.over) return;
+    this.ticker = new Ticker({ host, spec, epoch: this.epoch });
+    this.ticker.start();
+  }
+
+  private async runJob(input: InstanceInput): Promise<void> {
+    const { host, program } = this.parts;
+    await host.faults.reach(FaultPoint.beforeJob);
+    const result = await program.runJob(input);
+    await host.faults.reach(FaultPoint.afterJob);
+    if (result.kind === 'failed') {
+      this.tell(() => this.core.jobFailed(result.failure.code, result.failure.sentence));
+      return;
+    }
+    this.totals.jobs++;
+    this.totals.executionUs += result.executionUs;
+    this.tell((nowUs) => this.core.jobDone(result.outputs, nowUs));
+  }
+
+  // ——— checkpoints ———
+
+  private async capture(mode: 'full' | 'delta', boundary: BoundaryState): Promise<void> {
+    const { host, program, source } = this.parts;
+    await host.faults.reach(FaultPoint.beforeCapture);
+    try {
+      const capture = await program.capture(mode);
+      if (this.over) return;
+      this.totals.captures++;
+      this.totals.captureUs += capture.captureUs;
+      source.hold(boundary, capture);
+      this.tell((nowUs) => this.core.captured(nowUs));
+    } catch (cause) {
+      if (this.over) return;
+      const sentence = cause instanceof Error ? cause.message : String(cause);
+      this.tell(() => this.core.end('ERR_JOB_HANG', `its state could not be captured: ${sentence}`));
+    }
+  }
+
+  private async announce(boundary: BoundaryState): Promise<void> {
+    await this.parts.host.faults.reach(FaultPoint.beforeAnnounce);
+    if (this.over) return;
+    await this.parts.source.announce(boundary.sequence);
+    await this.parts.host.faults.reach(FaultPoint.afterAnnounce);
+  }
+
+  private async checkPlacement(): Promise<void> {
+    const { host } = this.parts;
+    host.counters.add('instance.placementChecks');
+    const epoch = await this.parts.readPlacementEpoch();
+    if (epoch === undefined) await pause(host.clock, RETRY_US);
+    this.tell((nowUs) => this.core.placementRead(epoch, nowUs));
+  }
+
+  private release(): void {
+    this.over = true;
+    this.consuming?.();
+    this.timePasses?.();
+    this.ticker?.stop();
+  }
+}
+
+function toOutputsAnswer(answer: AppendAnswer): OutputsAnswer {
+  switch (answer.kind) {
+    case 'appended':
+      return answer;
+    case 'busy':
+    case 'full':
+      return { kind: 'again' };
+    default:
+      return { kind: 'unsure' };
+  }
+}
+
+const numberIn = (message: StreamMessage, name: string): number => Number(message.headers[name] ?? Number.NaN);
+
+export function parseLastOutput(message: StreamMessage): LastOutput {
+  return {
+    sequence: message.sequence,
+    epoch: numberIn(message, header.epoch) || 0,
+    nonce: message.headers[header.nonce] ?? '',
+    number: numberIn(message, header.output) || 0,
+  };
+}
+
+/** Undefined for a message without a valid number: a foreign publisher's, which the ingress should have numbered. */
+export function parseInput(message: StreamMessage): InstanceInput | undefined {
+  const kind = message.subject.endsWith('.tick') ? 'tick' : 'data';
+  const number = numberIn(message, header.number);
+  const skipped = kind === 'tick' ? numberIn(message, header.skipped) || 0 : 0;
+  if (!Number.isSafeInteger(number) || number < 1) return undefined;
+  return { sequence: message.sequence, kind, number, skipped, payload: message.payload };
+}

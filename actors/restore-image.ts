@@ -1,0 +1,113 @@
+/**
+ * Brings a checkpoint's whole state to this ECU: from the local store when it is there (the bridge died, the machine did
+ * not), else page by page from a manager that holds it. Every page and the whole state are checked by digest.
+ */
+import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import { decodeManifestAnswer, decodePageAnswer, encodeManifestRequest, encodePageRequest } from '../src/domain/protocol/codec-checkpoint.ts';
+import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
+import type { Hasher } from '../src/ports/digest.ts';
+import type { TaskImage } from '../src/ports/task-runtime.ts';
+import { envelope, type Host } from './host.ts';
+
+/** 512 KiB a request: large enough that the round trip is small beside the copy, well below the broker's limit. */
+const PAGES_PER_REQUEST = 128;
+const REQUEST_TIMEOUT_US = 2_000_000;
+
+export class RestoreImage {
+  private readonly host: Host;
+  private readonly hasher: Hasher;
+  private readonly localStore: CheckpointStore | undefined;
+
+  constructor(parts: { readonly host: Host; readonly hasher: Hasher; readonly localStore: CheckpointStore | undefined }) {
+    this.host = parts.host;
+    this.hasher = parts.hasher;
+    this.localStore = parts.localStore;
+  }
+
+  async fetch(reference: CheckpointReference): Promise<TaskImage> {
+    const local = await this.fromLocalStore(reference);
+    if (local !== undefined) return local;
+    let last: unknown;
+    for (const manager of reference.holders) {
+      try {
+        return await this.fromManager(reference, manager);
+      } catch (cause) {
+        this.host.log.warn('a manager could not give a checkpoint; trying the next', { task: reference.task, epoch: reference.epoch, manager, cause });
+        last = cause;
+      }
+    }
+    throw new DroverError('ERR_STORE_MISSING', `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`, {
+      retryable: true,
+      cause: last,
+    });
+  }
+
+  private async fromLocalStore({ task, epoch, sequence, stateDigest: wanted }: CheckpointReference): Promise<TaskImage | undefined> {
+    const found = this.localStore?.find(task, epoch, sequence);
+    if (this.localStore === undefined || found === undefined || found.stateDigest !== wanted) return undefined;
+    try {
+      const { memory, globals } = await this.localStore.rebuild(task, epoch, sequence);
+      this.host.counters.add('restore.local');
+      return { memory, globals };
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async fromManager(reference: CheckpointReference, manager: string): Promise<TaskImage> {
+    const { task, epoch, sequence } = reference;
+    const subject = managerSubject.pages(manager);
+    const manifestBytes = encodeManifestRequest(envelope(this.host, { kind: 'manifest', task, epoch, sequence }));
+    const answer = decodeManifestAnswer(await this.host.bus.request(subject, manifestBytes, { timeoutUs: REQUEST_TIMEOUT_US }));
+    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
+    const { body } = answer.value;
+    if (body.kind === 'refused') throw new DroverError(body.code, body.sentence);
+    const { manifest } = body;
+    const wanted = { table: manifest.pageDigests, globals: manifest.globals, input: reference.input, outputNumber: reference.outputNumber };
+    if (stateDigest(wanted, (bytes) => this.hasher.hex(bytes)) !== reference.stateDigest) {
+      throw new DroverError('ERR_STORE_CORRUPT', `the manifest of checkpoint ${epoch}.${sequence} is not that of the announced state`);
+    }
+    const memory = await this.pages(manifest, subject);
+    this.host.counters.add('restore.fromManager');
+    return { memory, globals: manifest.globals };
+  }
+
+  private async pages(manifest: CheckpointManifest, subject: string): Promise<Uint8Array> {
+    const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
+    const requests: Promise<void>[] = [];
+    for (let first = 0; first < manifest.pageCount; first += PAGES_PER_REQUEST) {
+      requests.push(this.somePages(manifest, subject, memory, first));
+    }
+    await Promise.all(requests);
+    return memory;
+  }
+
+  private async somePages(manifest: CheckpointManifest, subject: string, memory: Uint8Array, first: number): Promise<void> {
+    const { task, epoch, sequence, pageCount, pageDigests } = manifest;
+    const count = Math.min(PAGES_PER_REQUEST, pageCount - first);
+    const positions = Uint32Array.from({ length: count }, (_, order) => first + order);
+    const bytes = encodePageRequest(envelope(this.host, { kind: 'pages', task, epoch, sequence, positions }));
+    const answer = decodePageAnswer(await this.host.bus.request(subject, bytes, { timeoutUs: REQUEST_TIMEOUT_US }));
+    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
+    const { body } = answer.value;
+    if (body.kind !== 'pages' || body.pages.length !== count * PAGE_BYTES) {
+      throw new DroverError('ERR_STORE_MISSING', `pages ${first}–${first + count - 1} of checkpoint ${epoch}.${sequence} were not given`);
+    }
+    const digest = new Uint8Array(DIGEST_BYTES);
+    for (let order = 0; order < count; order++) {
+      const page = body.pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES);
+      this.hasher.digestInto(page, digest, 0);
+      const expected = pageDigests.subarray((first + order) * DIGEST_BYTES, (first + order + 1) * DIGEST_BYTES);
+      if (!equal(digest, expected)) throw new DroverError('ERR_STORE_CORRUPT', `page ${first + order} of checkpoint ${epoch}.${sequence} has another digest`);
+    }
+    memory.set(body.pages, first * PAGE_BYTES);
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
+}

@@ -1,0 +1,173 @@
+/**
+ * What the Task chart's effects mean on an ECU: start an instance from a checkpoint, report how it went.
+ * One `Instance` per task runs here at most; an older one is stopped before a newer one starts.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import type { TaskName } from '../src/domain/model/ids.ts';
+import type { RuntimeKind } from '../src/domain/model/task.ts';
+import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
+import { decodeRecord } from '../src/domain/protocol/codec-record.ts';
+import { actorSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { TaskEffect } from '../statecharts/task.machine.ts';
+import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { Artefacts } from '../src/ports/artefacts.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
+import type { Hasher } from '../src/ports/digest.ts';
+import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
+import { CheckpointSource } from './checkpoint-source.ts';
+import { type Host, envelope } from './host.ts';
+import { Instance } from './instance.ts';
+import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { RestoreImage } from './restore-image.ts';
+
+export interface TaskEffectsParts {
+  readonly host: Host;
+  readonly mac: string;
+  readonly runtimes: ReadonlyMap<RuntimeKind, TaskRuntime>;
+  readonly artefacts: Artefacts;
+  readonly hasher: Hasher;
+  readonly localStore: CheckpointStore | undefined;
+  readonly coLocatedManagers: ReadonlySet<string>;
+  /** An instance that had started came to its end by itself. */
+  readonly onInstanceEnded: (task: TaskName, epoch: number, code: ErrorCode, sentence: string) => void;
+  readonly onCaughtUp: (task: TaskName, epoch: number) => void;
+}
+
+export interface RunningTask {
+  readonly instance: Instance;
+  readonly source: CheckpointSource;
+}
+
+const REPORT_TIMEOUT_US = 1_000_000;
+const REPORT_RETRY_US = 200_000;
+
+type StartInstance = Extract<TaskEffect, { kind: 'startInstance' }>;
+type ReportInstance = Extract<TaskEffect, { kind: 'reportInstance' }>;
+
+export class TaskEffects {
+  private readonly parts: TaskEffectsParts;
+  private readonly restoreImage: RestoreImage;
+  private readonly running = new Map<TaskName, RunningTask>();
+
+  constructor(parts: TaskEffectsParts) {
+    this.parts = parts;
+    this.restoreImage = new RestoreImage(parts);
+  }
+
+  get(task: TaskName): RunningTask | undefined {
+    return this.running.get(task);
+  }
+
+  all(): IterableIterator<RunningTask> {
+    return this.running.values();
+  }
+
+  readonly perform = async (open: OpenEffect): Promise<EffectOutcome> => {
+    const effect = open.effect as TaskEffect;
+    switch (effect.kind) {
+      case 'startInstance':
+        return { kind: 'event', event: await this.startInstance(effect) };
+      case 'reportInstance':
+        return this.report(effect);
+    }
+  };
+
+  async stop(task: TaskName, epoch: number): Promise<void> {
+    const running = this.running.get(task);
+    if (running === undefined || running.instance.epoch > epoch) return;
+    this.running.delete(task);
+    await running.instance.stop();
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.running.keys()].map((task) => this.stop(task, Number.POSITIVE_INFINITY)));
+  }
+
+  private async startInstance(effect: StartInstance): Promise<{ type: string; epoch: number; code?: ErrorCode; sentence?: string }> {
+    const { task, epoch } = effect;
+    await this.stop(task, epoch);
+    try {
+      const started = await this.start(effect);
+      return started === undefined
+        ? { type: 'INSTANCE.STARTED', epoch }
+        : { type: 'INSTANCE.ENDED', epoch, code: started.code, sentence: started.sentence };
+    } catch (cause) {
+      const code = cause instanceof DroverError ? cause.code : 'ERR_MODULE_INVALID';
+      const sentence = cause instanceof Error ? cause.message : String(cause);
+      this.parts.host.log.warn('an instance could not be started', { task, epoch, code, cause });
+      return { type: 'INSTANCE.ENDED', epoch, code, sentence };
+    }
+  }
+
+  /** Resolves when the marker stands (undefined), or with why the instance ended before. */
+  private async start(effect: StartInstance): Promise<{ code: ErrorCode; sentence: string } | undefined> {
+    const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers } = this.parts;
+    const { task, epoch, nonce, programId, spec, checkpoint } = effect;
+    const runtime = runtimes.get(spec.runtime);
+    if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
+    const [artefact, image] = await Promise.all([
+      artefacts.get(spec.artefact),
+      checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint),
+    ]);
+    let instance: Instance | undefined;
+    const program: TaskProgram = await runtime.start({
+      spec,
+      artefact,
+      image,
+      onEnded: ({ code, sentence }) => instance?.programEnded(code, sentence),
+    });
+    const source = new CheckpointSource({ host, spec, mac, epoch, nonce, programId, program, hasher, localStore, coLocatedManagers });
+    return new Promise((resolve) => {
+      let started = false;
+      instance = new Instance({
+        host,
+        spec,
+        epoch,
+        nonce,
+        program,
+        source,
+        restored: checkpoint === undefined ? undefined : { input: checkpoint.input, outputNumber: checkpoint.outputNumber },
+        readPlacementEpoch: () => this.readPlacementEpoch(task),
+        onStarted: () => {
+          started = true;
+          resolve(undefined);
+        },
+        onCaughtUp: () => this.parts.onCaughtUp(task, epoch),
+        onEnded: (code, sentence) => {
+          if (this.running.get(task)?.instance === instance) this.running.delete(task);
+          if (started) this.parts.onInstanceEnded(task, epoch, code, sentence);
+          else resolve({ code, sentence });
+        },
+      });
+      this.running.set(task, { instance, source });
+      instance.start();
+    });
+  }
+
+  private async readPlacementEpoch(task: TaskName): Promise<number | undefined> {
+    try {
+      const last = await this.parts.host.bus.readLast(actorSubject(this.parts.host.names, `placement/${task}`));
+      if (last === undefined) return 0;
+      const record = decodeRecord(last.payload);
+      if (!record.ok) return undefined;
+      return (JSON.parse(record.value.snapshot) as { context: PlacementContext }).context.epoch;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async report(effect: ReportInstance): Promise<EffectOutcome> {
+    const { host, mac } = this.parts;
+    const { task, epoch, incarnation, nonce, what, code, sentence } = effect;
+    const call = { kind: 'instance-report', task, epoch, mac, incarnation, nonce, what, code, sentence } as const;
+    try {
+      const bytes = encodeManagerCall(envelope(host, call));
+      const answer = decodeManagerAnswer(await host.bus.request(managerSubject.call, bytes, { timeoutUs: REPORT_TIMEOUT_US }));
+      if (answer.ok && answer.value.body.kind === 'accepted') return { kind: 'done' };
+    } catch (cause) {
+      host.log.debug('no manager took a report yet', { task, epoch, cause });
+    }
+    return { kind: 'again', afterUs: REPORT_RETRY_US };
+  }
+}

@@ -1,0 +1,108 @@
+/** Carries out what a ticker core asks for: reads the last tick, appends the next, waits. */
+import { TickerCore, type TickerRequest } from '../src/domain/instance/ticker-core.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import { header, taskSubject } from '../src/domain/protocol/subjects.ts';
+import type { Tick } from '../src/domain/task/ticks.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import { type Host, pause } from './host.ts';
+
+const APPEND_TIMEOUT_US = 2_000_000;
+const RETRY_US = 20_000;
+const NO_PAYLOAD = new Uint8Array(0);
+
+export class Ticker {
+  private readonly host: Host;
+  private readonly subject: string;
+  private readonly epoch: number;
+  private readonly core: TickerCore;
+  private waiting: Cancel | undefined;
+  private over = false;
+
+  constructor(parts: { readonly host: Host; readonly spec: TaskSpec; readonly epoch: number }) {
+    const { host, spec, epoch } = parts;
+    this.host = host;
+    this.epoch = epoch;
+    this.subject = taskSubject.tick(host.names, spec.name);
+    const { catchUpTicks, backlogMax } = spec.inputs;
+    this.core = new TickerCore({
+      epoch,
+      policy: { periodUs: spec.periodUs, catchUp: catchUpTicks, catchUpMax: Math.max(1, backlogMax) },
+    });
+  }
+
+  start(): void {
+    this.tell(() => this.core.begin());
+  }
+
+  stop(): void {
+    this.over = true;
+    this.waiting?.();
+  }
+
+  private tell(fact: (nowUs: number) => void): void {
+    if (this.over) return;
+    fact(this.host.clock.monotonicUs());
+    for (const request of this.core.take()) this.carryOut(request);
+  }
+
+  private carryOut(request: TickerRequest): void {
+    switch (request.kind) {
+      case 'read-last-tick':
+        void this.readLast();
+        return;
+      case 'append-tick':
+        void this.append(request.tick, request.expectedSequence);
+        return;
+      case 'wake':
+        this.waiting = this.host.clock.after(request.afterUs, () => this.tell((nowUs) => this.core.woke(nowUs)));
+        return;
+      case 'stopped':
+        this.host.counters.add('ticker.fenced');
+        this.stop();
+    }
+  }
+
+  private async readLast(): Promise<void> {
+    for (;;) {
+      if (this.over) return;
+      try {
+        const last = await this.host.bus.readLast(this.subject);
+        this.tell((nowUs) =>
+          this.core.lastTickRead(
+            last === undefined
+              ? undefined
+              : {
+                  sequence: last.sequence,
+                  epoch: Number(last.headers[header.epoch] ?? 0),
+                  number: Number(last.headers[header.number] ?? 0),
+                  sinceUs: this.host.clock.wallUs() - last.atUs,
+                },
+            nowUs,
+          ),
+        );
+        return;
+      } catch {
+        await pause(this.host.clock, RETRY_US);
+      }
+    }
+  }
+
+  private async append(tick: Tick, expectedSequence: number): Promise<void> {
+    const headers = {
+      [header.epoch]: String(this.epoch),
+      [header.number]: String(tick.number),
+      [header.skipped]: String(tick.skipped),
+    };
+    try {
+      const answer = await this.host.bus.append(this.subject, NO_PAYLOAD, { expectedSequence, headers, timeoutUs: APPEND_TIMEOUT_US });
+      if (answer.kind === 'appended') {
+        this.tell((nowUs) => this.core.answered(answer, nowUs));
+        return;
+      }
+      if (answer.kind !== 'refused') await pause(this.host.clock, RETRY_US);
+    } catch {
+      await pause(this.host.clock, RETRY_US);
+    }
+    this.tell((nowUs) => this.core.answered({ kind: 'unsure' }, nowUs));
+  }
+}
