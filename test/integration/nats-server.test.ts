@@ -233,6 +233,27 @@ describe('a connection', () => {
     links.push(await patient);
   });
 
+  it('notices a server that hangs, and finds it again when it goes on', async () => {
+    const server = await start();
+    const { connection } = await link(server);
+    const seen: string[] = [];
+    const stale = (async () => {
+      for await (const status of connection.status()) {
+        seen.push(status.type);
+        if (status.type === 'disconnect') return;
+      }
+    })();
+    process.kill(server.pid, 'SIGSTOP');
+    try {
+      await stale;
+    } finally {
+      process.kill(server.pid, 'SIGCONT');
+    }
+    expect(seen).toContain('staleConnection');
+    while ((await connection.rtt().catch(() => undefined)) === undefined) await new Promise((resume) => setTimeout(resume, 20));
+    expect(connection.isClosed()).toBe(false);
+  });
+
   it('can be made to a given server, with the password in the URL', async () => {
     const { port, drover, sys } = await start();
     const url = (login: { readonly user: string; readonly password: string }): string => `nats://${login.user}:${login.password}@127.0.0.1:${port}`;
