@@ -44,7 +44,6 @@ export const serverPaths = (dataFolder: string) => ({
   /** What the server says before it has read its configuration, and its stack when it panics. */
   output: join(dataFolder, 'nats-server.out'),
   ports: join(dataFolder, 'ports'),
-  store: join(dataFolder, 'jetstream'),
 });
 
 export function serverConfig(settings: ServerSettings): string {
@@ -67,7 +66,8 @@ export function serverConfig(settings: ServerSettings): string {
     `ping_interval: "${PING_INTERVAL_S}s"`,
     `ping_max: ${PINGS_OUT_MAX}`,
     'jetstream {',
-    `  store_dir: ${text(paths.store)}`,
+    // The server keeps everything in a folder `jetstream` that it makes there.
+    `  store_dir: ${text(settings.dataFolder)}`,
     `  sync_interval: ${sync}`,
     ...(settings.storeBytesMax === undefined ? [] : [`  max_file_store: ${settings.storeBytesMax}`]),
     '}',

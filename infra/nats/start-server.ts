@@ -293,7 +293,10 @@ function tie(serverPid: number): ChildProcess {
   // It lives as long as we do, and must not keep us alive.
   watchdog.unref();
   (watchdog.stdin as Socket | null)?.unref();
+  // Its end (with the server, or by hand) closes the pipe; nothing is ever written to it, so there is nothing to lose.
   watchdog.stdin?.on('error', () => {});
+  // What cannot be tied is not kept: the starter then sees the server end.
+  watchdog.on('error', () => process.kill(serverPid, 'SIGTERM'));
   return watchdog;
 }
 
