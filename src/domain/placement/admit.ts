@@ -22,12 +22,12 @@ import type { AcceptedTask, EcuDescription } from '../model/ecu.ts';
 import type { TaskSpec } from '../model/task.ts';
 import type { RealtimeTask } from '../realtime/response-time.ts';
 import { responseTimeUs } from '../realtime/response-time.ts';
+import type { CpuShare } from '../realtime/utilisation.ts';
+import { fitsOneCore, PPB, sharePpb } from '../realtime/utilisation.ts';
 import type { AdmissionEvidence, CoreEvidence, Refusal } from './evidence.ts';
 
 /** What of an ECU admission looks at. */
 export type AdmittingEcu = Pick<EcuDescription, 'cores' | 'memoryBytes' | 'capabilities' | 'runtimes'> & { readonly draining: boolean };
-
-const PPB = 1_000_000_000;
 
 /** The demand a spec makes on whatever ECU runs it: what a bridge records when it accepts. */
 export function acceptedTaskOf(spec: TaskSpec, epoch: number): AcceptedTask {
@@ -45,10 +45,7 @@ export function acceptedTaskOf(spec: TaskSpec, epoch: number): AcceptedTask {
 }
 
 /** Utilisation charged for a task in parts per billion, rounded up. An integer, so that sums do not depend on their order. */
-export function chargePpb(task: AcceptedTask): number {
-  const usedPpb = task.periodUs > 0 ? Math.ceil((task.wcetUs * PPB) / task.periodUs) : 0;
-  return Math.max(usedPpb, (task.cpuPpm ?? 0) * 1000);
-}
+export const chargePpb = ({ periodUs, wcetUs, cpuPpm }: AcceptedTask): number => sharePpb({ periodUs, wcetUs, reservedPpm: cpuPpm ?? 0 });
 
 export function admits(
   accepted: readonly AcceptedTask[],
@@ -76,7 +73,7 @@ export function admits(
 }
 
 /** One task in the packing: its demand in the form the analysis wants. */
-interface Load extends RealtimeTask {
+interface Load extends RealtimeTask, CpuShare {
   readonly name: string;
   readonly hard: boolean;
   readonly chargePpb: number;
@@ -106,6 +103,7 @@ function pack(tasks: readonly AcceptedTask[], coreCount: number): Result<readonl
       periodUs: task.periodUs,
       deadlineUs: task.deadlineUs,
       priority: task.priority,
+      reservedPpm: task.cpuPpm ?? 0,
       hard,
       chargePpb: chargePpb(task),
     });
@@ -132,7 +130,7 @@ function pack(tasks: readonly AcceptedTask[], coreCount: number): Result<readonl
 function join(core: Core, load: Load, coreCount: number): Refusal | undefined {
   const chargeAfterPpb = core.chargePpb + load.chargePpb;
   const soft = core.soft || !load.hard;
-  if (soft && chargeAfterPpb > PPB) {
+  if (soft && !fitsOneCore([...core.periodic, ...core.background, load])) {
     const freePpm = Math.max(0, Math.floor((PPB - core.chargePpb) / 1000));
     return { kind: 'utilisation', neededPpm: Math.ceil(load.chargePpb / 1000), freePpm, capacityPpm: 1_000_000 };
   }

@@ -5,11 +5,10 @@
 import type { AcceptedTask } from '../model/ecu.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
+import { PPB } from '../realtime/utilisation.ts';
 import { acceptedTaskOf, chargePpb } from './admit.ts';
 import type { Candidate } from './evidence.ts';
 import type { Room } from './feasible.ts';
-
-const PPB = 1_000_000_000;
 
 export class FleetRoom {
   readonly candidates: readonly Candidate[];
