@@ -1,0 +1,402 @@
+/**
+ * Group assignment: all tasks of a failed ECU are placed together, over all candidates.
+ *
+ * The tasks are decided one after the other: highest criticality first, then the least slack of its own
+ * ((deadline − WCET) / deadline), then the largest (CPU, then memory), then by name. Each placed task counts at once in its
+ * target's accepted set. What this greedy promises, and tests hold it to:
+ *
+ *  P1. Every assignment is admitted by the exact test (admit.ts), with everything placed there before it in the plan.
+ *  P2. The plan does not depend on the order of tasks, candidates or accepted tasks.
+ *  P3. Every task is either assigned or unplaced with a reason; it is unplaced only if, at its turn, every candidate refuses
+ *      it. Only tasks that come before it in the order are placed by then, so no task of lower criticality is in its way.
+ *  P4. Among the SHORTLIST candidates best by all terms but slack, it takes the one with the best total; in a fleet of no
+ *      more than that, the best of all. If all of those fail the exact test, the next are tried, to the last.
+ *
+ * It does not promise the most tasks, nor the best sum of scores: an earlier task may take the only place of a later one.
+ * `together` is a wish ("should share"): when it leaves no candidate it is given up, and the decision says so.
+ *
+ * Cost: one pass over typed arrays per task, and an exact test for SHORTLIST candidates of each.
+ */
+import type { Mac, TaskName } from '../model/ids.ts';
+import { acceptedTaskOf, admits, chargePpb } from './admit.ts';
+import type { AdmissionEvidence, Assignment, Candidate, CandidateEvidence, Decision, Newcomer, Plan, Refusal, RefusalKind, Score, Unplaced } from './evidence.ts';
+import { lacksCpu, lacksMemory, loadRefusal, staticKeyOf, staticRefusal } from './feasible.ts';
+import { FleetRoom } from './fleet-room.ts';
+import { roomByShedding } from './make-room.ts';
+import type { ScoreWeights } from './score.ts';
+import { headroomOf, preferredOf, SCORE_WEIGHTS, scoreOf, slackOf, spreadOf } from './score.ts';
+import { Shortlist } from './shortlist.ts';
+
+export interface AssignRequest {
+  readonly newcomers: readonly Newcomer[];
+  readonly candidates: readonly Candidate[];
+  /** ECUs no task may go to: the failed one. */
+  readonly excluded?: readonly Mac[];
+  /** `apart` lists of tasks that run already, by task: those tasks are not asked again, but their wish holds. */
+  readonly apartOfRunning?: Readonly<Record<TaskName, readonly TaskName[]>>;
+  /** Criticality of tasks that run already; one that is not here is never named as able to make room. */
+  readonly criticalityOfRunning?: Readonly<Record<TaskName, number>>;
+  readonly weights?: ScoreWeights;
+}
+
+/** Candidates that get the exact test at a time. */
+export const SHORTLIST = 16;
+/** Candidates written out per decision. */
+export const EVIDENCE_MAX = 8;
+
+export function assign(request: AssignRequest): Plan {
+  const fleet = new FleetRoom(request.candidates, namesOfInterest(request));
+  const planner = new Planner(request, fleet);
+  const assignments: Assignment[] = [];
+  const decisions: Decision[] = [];
+  const left: { newcomer: Newcomer; decision: Decision }[] = [];
+  for (const newcomer of [...request.newcomers].sort(byUrgency)) {
+    const { decision, assignment } = planner.decide(newcomer, decisions.length);
+    decisions.push(decision);
+    if (assignment === undefined) left.push({ newcomer, decision });
+    else assignments.push(assignment);
+  }
+  // Asked at the end, when it is known what the rest of the plan took.
+  const unplaced = left.map(({ newcomer, decision }): Unplaced => {
+    const { task, criticality, refusedByKind, candidateCount } = decision;
+    const roomBy = roomByShedding(newcomer, fleet, {
+      mayTake: (index) => planner.refusalBeforeTest(newcomer, index, false, true) === undefined,
+      criticalityOf: planner.criticalityOf,
+    });
+    return { task, criticality, sentence: sentenceOfUnplaced(candidateCount, refusedByKind), refusedByKind, roomBy };
+  });
+  return { assignments, unplaced, decisions };
+}
+
+/** Highest criticality first; then least slack; then largest; then by name: a total order over distinct names. */
+export function byUrgency({ spec: a }: Newcomer, { spec: b }: Newcomer): number {
+  if (a.criticality !== b.criticality) return b.criticality - a.criticality;
+  const slack = ownSlack(a) - ownSlack(b);
+  if (slack !== 0) return slack;
+  const [demandA, demandB] = [acceptedTaskOf(a, 0), acceptedTaskOf(b, 0)];
+  const charge = chargePpb(demandB) - chargePpb(demandA);
+  if (charge !== 0) return charge;
+  const memory = demandB.memoryBytesMax - demandA.memoryBytesMax;
+  if (memory !== 0) return memory;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+const ownSlack = ({ hardDeadline, deadlineUs, wcetUs }: Newcomer['spec']): number =>
+  hardDeadline && deadlineUs > 0 ? (deadlineUs - wcetUs) / deadlineUs : 1;
+
+interface Tested {
+  readonly index: number;
+  readonly score: Score;
+  readonly admission: AdmissionEvidence;
+}
+
+/** The numbers of the pass, for one task. */
+interface Wish {
+  readonly newcomer: Newcomer;
+  readonly memoryBytes: number;
+  readonly chargePpb: number;
+  readonly requireTogether: boolean;
+  readonly preferredLabels: readonly (readonly [string, string])[];
+  readonly dataAt: ReadonlySet<number>;
+}
+
+class Planner {
+  readonly #request: AssignRequest;
+  readonly #fleet: FleetRoom;
+  readonly #weights: ScoreWeights;
+  readonly #excluded: ReadonlySet<Mac>;
+  readonly #shortlist: Shortlist;
+  /** Refused ones to write out: those with the smallest MACs. */
+  readonly #refusedShown: Shortlist;
+  readonly #staticByKey = new Map<string, (RefusalKind | undefined)[]>();
+  readonly #criticality: Map<TaskName, number>;
+
+  constructor(request: AssignRequest, fleet: FleetRoom) {
+    this.#request = request;
+    this.#fleet = fleet;
+    this.#weights = request.weights ?? SCORE_WEIGHTS;
+    this.#excluded = new Set(request.excluded ?? []);
+    const macOf = (index: number): string => (request.candidates[index] as Candidate).mac;
+    this.#shortlist = new Shortlist(SHORTLIST, macOf);
+    this.#refusedShown = new Shortlist(EVIDENCE_MAX, macOf);
+    this.#criticality = new Map(Object.entries(request.criticalityOfRunning ?? {}));
+    for (const { spec } of request.newcomers) this.#criticality.set(spec.name, spec.criticality);
+  }
+
+  readonly criticalityOf = (task: TaskName): number | undefined => this.#criticality.get(task);
+
+  decide(newcomer: Newcomer, order: number): { decision: Decision; assignment: Assignment | undefined } {
+    const { together } = newcomer.spec.affinity;
+    const wished = together.length > 0 && together.some((partner) => this.#livePartnerHosts(partner).length > 0);
+    const first = this.#search(newcomer, wished);
+    const gaveUpTogether = wished && first.best === undefined;
+    const search = gaveUpTogether ? this.#search(newcomer, false) : first;
+    const { best, refusedByKind, untested, shown } = search;
+    const decision: Decision = {
+      task: newcomer.spec.name,
+      criticality: newcomer.spec.criticality,
+      order,
+      candidateCount: this.#fleet.count,
+      refusedByKind,
+      untested,
+      gaveUpTogether,
+      candidates: shown,
+    };
+    if (best === undefined) return { decision, assignment: undefined };
+    this.#fleet.place(best.index, newcomer.spec);
+    const { mac, incarnation } = this.#fleet.candidates[best.index] as Candidate;
+    return { decision, assignment: { task: newcomer.spec.name, mac, incarnation, score: best.score, admission: best.admission } };
+  }
+
+  /** Everything but the exact test, in full words. `ignoreLoad`: as if the ECU were empty. */
+  refusalBeforeTest(newcomer: Newcomer, index: number, requireTogether: boolean, ignoreLoad = false): Refusal | undefined {
+    const candidate = this.#fleet.candidates[index] as Candidate;
+    const fixed = staticRefusal(candidate, newcomer, this.#excluded) ?? this.#neighbourRefusal(newcomer, index, requireTogether);
+    if (fixed !== undefined || ignoreLoad) return fixed;
+    const demand = acceptedTaskOf(newcomer.spec, 0);
+    return loadRefusal(this.#fleet.roomFor(index, newcomer.spec.name), { memoryBytes: demand.memoryBytesMax, chargePpb: chargePpb(demand) });
+  }
+
+  #search(newcomer: Newcomer, requireTogether: boolean) {
+    const { spec } = newcomer;
+    const demand = acceptedTaskOf(spec, 0);
+    const wish: Wish = {
+      newcomer,
+      memoryBytes: demand.memoryBytesMax,
+      chargePpb: chargePpb(demand),
+      requireTogether,
+      preferredLabels: Object.entries(spec.affinity.preferredLabels).sort(([a], [b]) => (a < b ? -1 : 1)),
+      dataAt: new Set((newcomer.dataAt ?? []).map((mac) => this.#fleet.indexOf(mac)).filter((index) => index !== undefined)),
+    };
+    const counts = new Map<RefusalKind, number>();
+    const viable = this.#pass(wish, counts);
+
+    const tested: Tested[] = [];
+    const refusedByTest: { index: number; refusal: Refusal }[] = [];
+    let testedCount = 0;
+    const test = (indexes: ArrayLike<number>): void => {
+      for (let at = 0; at < indexes.length; at++) {
+        const index = indexes[at] as number;
+        const candidate = this.#fleet.candidates[index] as Candidate;
+        const { cores, memoryBytes, capabilities, runtimes } = candidate.description;
+        const answer = admits(this.#fleet.accepted(index), [spec], { cores, memoryBytes, capabilities, runtimes, draining: candidate.draining });
+        testedCount++;
+        if (answer.ok) {
+          tested.push({ index, score: this.#score(wish, index, slackOf(answer.value)), admission: answer.value });
+        } else {
+          counts.set(answer.error.kind, (counts.get(answer.error.kind) ?? 0) + 1);
+          if (refusedByTest.length < EVIDENCE_MAX) refusedByTest.push({ index, refusal: answer.error });
+        }
+      }
+    };
+    test(this.#shortlist.indexes());
+    if (tested.length === 0 && viable > testedCount) {
+      const rest = this.#rest(wish);
+      for (let from = 0; from < rest.length && tested.length === 0; from += SHORTLIST) test(rest.slice(from, from + SHORTLIST));
+    }
+    tested.sort((a, b) => b.score.total - a.score.total || this.#byMac(a.index, b.index));
+    return {
+      best: tested[0],
+      refusedByKind: inOrder(counts),
+      untested: viable - testedCount,
+      shown: this.#evidence(wish, tested, refusedByTest),
+    };
+  }
+
+  /** One look at every candidate: counts refusals, fills the shortlist by the score without slack. Returns how many are left. */
+  #pass(wish: Wish, counts: Map<RefusalKind, number>): number {
+    const fleet = this.#fleet;
+    const { newcomer, memoryBytes, chargePpb: neededPpb } = wish;
+    const reasons = this.#staticReasons(newcomer);
+    const own = fleet.hostsOf(newcomer.spec.name);
+    const neighbours = this.#caresForNeighbours(newcomer, wish.requireTogether);
+    this.#shortlist.clear();
+    this.#refusedShown.clear();
+    let viable = 0;
+    let memoryRefusals = 0;
+    let cpuRefusals = 0;
+    for (let index = 0; index < fleet.count; index++) {
+      let reason = reasons[index];
+      if (reason === undefined && neighbours) reason = this.#neighbourRefusal(newcomer, index, wish.requireTogether)?.kind;
+      if (reason !== undefined) {
+        counts.set(reason, (counts.get(reason) ?? 0) + 1);
+        this.#refusedShown.offer(index, 0);
+        continue;
+      }
+      let memoryFree = fleet.memoryFree[index] as number;
+      let cpuFree = fleet.cpuFreePpb[index] as number;
+      if (own.size > 0 && own.has(index)) {
+        const room = fleet.roomFor(index, newcomer.spec.name);
+        memoryFree = room.memoryFreeBytes;
+        cpuFree = room.cpuFreePpb;
+      }
+      if (lacksMemory(memoryFree, memoryBytes)) memoryRefusals++;
+      else if (lacksCpu(cpuFree, neededPpb)) cpuRefusals++;
+      else {
+        viable++;
+        this.#shortlist.offer(index, this.#cheapScore(wish, index));
+        continue;
+      }
+      this.#refusedShown.offer(index, 0);
+    }
+    if (memoryRefusals > 0) counts.set('memory', memoryRefusals);
+    if (cpuRefusals > 0) counts.set('utilisation', cpuRefusals);
+    return viable;
+  }
+
+  /** All viable candidates that were not on the shortlist, best first. */
+  #rest(wish: Wish): number[] {
+    const done = new Set(this.#shortlist.indexes());
+    const rest: { index: number; score: number }[] = [];
+    for (let index = 0; index < this.#fleet.count; index++) {
+      if (done.has(index) || this.refusalBeforeTest(wish.newcomer, index, wish.requireTogether) !== undefined) continue;
+      rest.push({ index, score: this.#cheapScore(wish, index) });
+    }
+    rest.sort((a, b) => b.score - a.score || this.#byMac(a.index, b.index));
+    return rest.map(({ index }) => index);
+  }
+
+  #cheapScore(wish: Wish, index: number): number {
+    const { headroom, data, preferred, spread } = this.#weights;
+    return (
+      headroom * this.#headroom(wish, index) +
+      data * this.#data(wish, index) +
+      preferred * this.#preferred(wish, index) +
+      spread * spreadOf(this.#fleet.placed[index] as number)
+    );
+  }
+
+  #score(wish: Wish, index: number, slack: number): Score {
+    const terms = {
+      headroom: this.#headroom(wish, index),
+      slack,
+      data: this.#data(wish, index),
+      preferred: this.#preferred(wish, index),
+      spread: spreadOf(this.#fleet.placed[index] as number),
+    };
+    return scoreOf(terms, this.#weights);
+  }
+
+  #headroom(wish: Wish, index: number): number {
+    const fleet = this.#fleet;
+    const own = fleet.hostsOf(wish.newcomer.spec.name).has(index) ? fleet.roomFor(index, wish.newcomer.spec.name) : undefined;
+    const cpuFree = own?.cpuFreePpb ?? (fleet.cpuFreePpb[index] as number);
+    const memoryFree = own?.memoryFreeBytes ?? (fleet.memoryFree[index] as number);
+    return headroomOf({
+      cpuPpb: cpuFree - wish.chargePpb,
+      cpuCapacityPpb: fleet.cpuCapacityPpb[index] as number,
+      memoryBytes: memoryFree - wish.memoryBytes,
+      memoryCapacityBytes: fleet.memoryCapacity[index] as number,
+    });
+  }
+
+  #data(wish: Wish, index: number): number {
+    return wish.dataAt.has(index) || (this.#fleet.candidates[index] as Candidate).holdsPages === true ? 1 : 0;
+  }
+
+  #preferred(wish: Wish, index: number): number {
+    const { preferredEcus } = wish.newcomer.spec.affinity;
+    if (preferredEcus.length === 0 && wish.preferredLabels.length === 0) return 0;
+    return preferredOf(this.#fleet.candidates[index] as Candidate, preferredEcus, wish.preferredLabels);
+  }
+
+  #staticReasons(newcomer: Newcomer): (RefusalKind | undefined)[] {
+    const key = staticKeyOf(newcomer);
+    let reasons = this.#staticByKey.get(key);
+    if (reasons === undefined) {
+      reasons = this.#fleet.candidates.map((candidate) => staticRefusal(candidate, newcomer, this.#excluded)?.kind);
+      this.#staticByKey.set(key, reasons);
+    }
+    return reasons;
+  }
+
+  #caresForNeighbours(newcomer: Newcomer, requireTogether: boolean): boolean {
+    return requireTogether || this.#apartFrom(newcomer).some((other) => this.#fleet.hostsOf(other).size > 0);
+  }
+
+  #neighbourRefusal(newcomer: Newcomer, index: number, requireTogether: boolean): Refusal | undefined {
+    for (const other of this.#apartFrom(newcomer)) {
+      if (this.#fleet.hostsOf(other).has(index)) return { kind: 'apart', from: other };
+    }
+    if (!requireTogether) return undefined;
+    for (const partner of newcomer.spec.affinity.together) {
+      const hosts = this.#livePartnerHosts(partner);
+      const host = hosts[0];
+      if (host !== undefined && !hosts.includes(index)) {
+        return { kind: 'together', partner, partnerMac: (this.#fleet.candidates[host] as Candidate).mac };
+      }
+    }
+    return undefined;
+  }
+
+  /** Where a partner runs and goes on running, smallest MAC first. */
+  #livePartnerHosts(partner: TaskName): number[] {
+    const live: number[] = [];
+    for (const index of this.#fleet.hostsOf(partner)) {
+      const candidate = this.#fleet.candidates[index] as Candidate;
+      if (candidate.alive && !this.#excluded.has(candidate.mac)) live.push(index);
+    }
+    return live.sort((a, b) => this.#byMac(a, b));
+  }
+
+  readonly #apartCache = new Map<TaskName, readonly TaskName[]>();
+
+  /** Tasks to keep away from, whoever of the two asked for it; sorted, so that the first one found is always the same. */
+  #apartFrom({ spec }: Newcomer): readonly TaskName[] {
+    let names = this.#apartCache.get(spec.name);
+    if (names === undefined) {
+      const all = new Set(spec.affinity.apart);
+      for (const other of this.#request.newcomers) if (other.spec.affinity.apart.includes(spec.name)) all.add(other.spec.name);
+      for (const [running, apart] of Object.entries(this.#request.apartOfRunning ?? {})) if (apart.includes(spec.name)) all.add(running);
+      all.delete(spec.name);
+      names = [...all].sort();
+      this.#apartCache.set(spec.name, names);
+    }
+    return names;
+  }
+
+  #evidence(wish: Wish, tested: readonly Tested[], refusedByTest: readonly { index: number; refusal: Refusal }[]): CandidateEvidence[] {
+    const shown: CandidateEvidence[] = [];
+    for (const { index, score, admission } of tested.slice(0, EVIDENCE_MAX)) {
+      const { mac, incarnation } = this.#fleet.candidates[index] as Candidate;
+      const { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } = admission;
+      shown.push({ mac, incarnation, verdict: 'feasible', score, admission: { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } });
+    }
+    const refused = [...refusedByTest];
+    for (const index of this.#refusedShown.indexes()) {
+      const refusal = this.refusalBeforeTest(wish.newcomer, index, wish.requireTogether);
+      if (refusal !== undefined) refused.push({ index, refusal });
+    }
+    refused.sort((a, b) => this.#byMac(a.index, b.index));
+    for (const { index, refusal } of refused.slice(0, EVIDENCE_MAX - shown.length)) {
+      const { mac, incarnation } = this.#fleet.candidates[index] as Candidate;
+      shown.push({ mac, incarnation, verdict: 'refused', refusal });
+    }
+    return shown;
+  }
+
+  #byMac(a: number, b: number): number {
+    const [macA, macB] = [(this.#fleet.candidates[a] as Candidate).mac, (this.#fleet.candidates[b] as Candidate).mac];
+    return macA < macB ? -1 : macA > macB ? 1 : 0;
+  }
+}
+
+function namesOfInterest(request: AssignRequest): ReadonlySet<TaskName> {
+  const names = new Set<TaskName>(Object.keys(request.apartOfRunning ?? {}));
+  for (const { spec } of request.newcomers) {
+    names.add(spec.name);
+    for (const name of spec.affinity.together) names.add(name);
+    for (const name of spec.affinity.apart) names.add(name);
+  }
+  return names;
+}
+
+function inOrder(counts: ReadonlyMap<RefusalKind, number>): Partial<Record<RefusalKind, number>> {
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function sentenceOfUnplaced(candidateCount: number, refusedByKind: Decision['refusedByKind']): string {
+  if (candidateCount === 0) return 'no ECU is known';
+  const reasons = Object.entries(refusedByKind).map(([kind, count]) => `${count} ${kind}`);
+  return `none of ${candidateCount} ECUs can take it: ${reasons.join(', ')}`;
+}

@@ -1,0 +1,106 @@
+/**
+ * The fleet as the planner's arrays: what each candidate has left, updated as the plan grows. One slot per candidate, in the
+ * caller's order; nothing decided here depends on that order.
+ */
+import type { AcceptedTask } from '../model/ecu.ts';
+import type { Mac, TaskName } from '../model/ids.ts';
+import type { TaskSpec } from '../model/task.ts';
+import { PPB } from '../realtime/utilisation.ts';
+import { acceptedTaskOf, chargePpb } from './admit.ts';
+import type { Candidate } from './evidence.ts';
+import type { Room } from './feasible.ts';
+
+export class FleetRoom {
+  readonly candidates: readonly Candidate[];
+  readonly memoryFree: Float64Array;
+  readonly memoryCapacity: Float64Array;
+  readonly cpuFreePpb: Float64Array;
+  readonly cpuCapacityPpb: Float64Array;
+  /** Tasks of this plan placed there so far. */
+  readonly placed: Uint16Array;
+  /** What runs there and what this plan added. */
+  readonly #accepted: (readonly AcceptedTask[])[];
+  /** Where the tasks run that somebody has to be near to, away from, or takes the place of. */
+  readonly #residents = new Map<TaskName, Set<number>>();
+  readonly #watched: ReadonlySet<TaskName>;
+  #indexOfMac: Map<Mac, number> | undefined;
+
+  constructor(candidates: readonly Candidate[], watched: ReadonlySet<TaskName>) {
+    const count = candidates.length;
+    this.candidates = candidates;
+    this.#watched = watched;
+    this.memoryFree = new Float64Array(count);
+    this.memoryCapacity = new Float64Array(count);
+    this.cpuFreePpb = new Float64Array(count);
+    this.cpuCapacityPpb = new Float64Array(count);
+    this.placed = new Uint16Array(count);
+    this.#accepted = new Array<readonly AcceptedTask[]>(count);
+    for (let index = 0; index < count; index++) {
+      const { accepted, description } = candidates[index] as Candidate;
+      let memory = description.memoryBytes;
+      let cpu = Math.max(1, description.cores) * PPB;
+      this.memoryCapacity[index] = memory;
+      this.cpuCapacityPpb[index] = cpu;
+      for (const task of accepted) {
+        memory -= task.memoryBytesMax;
+        cpu -= chargePpb(task);
+        if (watched.has(task.task)) this.#settle(task.task, index);
+      }
+      this.memoryFree[index] = memory;
+      this.cpuFreePpb[index] = cpu;
+      this.#accepted[index] = accepted;
+    }
+  }
+
+  get count(): number {
+    return this.candidates.length;
+  }
+
+  accepted(index: number): readonly AcceptedTask[] {
+    return this.#accepted[index] as readonly AcceptedTask[];
+  }
+
+  /** Candidates that run the task; only for tasks that are watched. */
+  hostsOf(task: TaskName): ReadonlySet<number> {
+    return this.#residents.get(task) ?? NOBODY;
+  }
+
+  indexOf(mac: Mac): number | undefined {
+    this.#indexOfMac ??= new Map(this.candidates.map((candidate, index) => [candidate.mac, index]));
+    return this.#indexOfMac.get(mac);
+  }
+
+  /** What is left for `task`: on an ECU that already runs it, its own share counts as free, because it is replaced. */
+  roomFor(index: number, task: TaskName): Room {
+    let memoryFreeBytes = this.memoryFree[index] as number;
+    let cpuFreePpb = this.cpuFreePpb[index] as number;
+    if (this.hostsOf(task).has(index)) {
+      for (const one of this.accepted(index)) {
+        if (one.task !== task) continue;
+        memoryFreeBytes += one.memoryBytesMax;
+        cpuFreePpb += chargePpb(one);
+      }
+    }
+    const memoryCapacityBytes = this.memoryCapacity[index] as number;
+    return { memoryFreeBytes, memoryCapacityBytes, cpuFreePpb, cpuCapacityPpb: this.cpuCapacityPpb[index] as number };
+  }
+
+  /** From now on the task counts as accepted there. */
+  place(index: number, spec: TaskSpec): void {
+    const { memoryFreeBytes, cpuFreePpb } = this.roomFor(index, spec.name);
+    const joining = acceptedTaskOf(spec, 0);
+    this.#accepted[index] = [...this.accepted(index).filter((one) => one.task !== spec.name), joining];
+    this.memoryFree[index] = memoryFreeBytes - joining.memoryBytesMax;
+    this.cpuFreePpb[index] = cpuFreePpb - chargePpb(joining);
+    this.placed[index] = (this.placed[index] as number) + 1;
+    if (this.#watched.has(spec.name)) this.#settle(spec.name, index);
+  }
+
+  #settle(task: TaskName, index: number): void {
+    const hosts = this.#residents.get(task);
+    if (hosts === undefined) this.#residents.set(task, new Set([index]));
+    else hosts.add(index);
+  }
+}
+
+const NOBODY: ReadonlySet<number> = new Set();

@@ -1,0 +1,67 @@
+/**
+ * Which of the feasible ECUs is the best place. Five terms, each 0 … 1 and more is better; the total is their weighted sum,
+ * added in the order below. Equal totals are decided by the smaller MAC, so the order is total.
+ *
+ * | term      | weight | 1 means                                      | why                                                        |
+ * |-----------|--------|----------------------------------------------|------------------------------------------------------------|
+ * | headroom  | 0.30   | CPU and memory empty (the scarcer counts)    | room for the next failure, and for tasks that grow         |
+ * | slack     | 0.25   | the tightest hard task answers at once       | a late estimate of a WCET does not break a deadline        |
+ * | data      | 0.20   | the checkpoint's pages are there             | the restore moves nothing over the network                 |
+ * | preferred | 0.15   | a preferred ECU, or every preferred label    | what the task's owner asked for                            |
+ * | spread    | 0.10   | no other task of this plan goes there        | restores run side by side, and one more failure hits fewer |
+ *
+ * The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
+ */
+import type { AffinityTarget } from './feasible.ts';
+import type { AdmissionEvidence, Score } from './evidence.ts';
+
+export interface ScoreWeights {
+  readonly headroom: number;
+  readonly slack: number;
+  readonly data: number;
+  readonly preferred: number;
+  readonly spread: number;
+}
+
+export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0.2, preferred: 0.15, spread: 0.1 };
+
+/** The scarcer of the CPU and memory shares left, once the newcomer is there. */
+export function headroomOf(left: {
+  readonly cpuPpb: number;
+  readonly cpuCapacityPpb: number;
+  readonly memoryBytes: number;
+  readonly memoryCapacityBytes: number;
+}): number {
+  const cpu = left.cpuCapacityPpb > 0 ? left.cpuPpb / left.cpuCapacityPpb : 0;
+  const memory = left.memoryCapacityBytes > 0 ? left.memoryBytes / left.memoryCapacityBytes : 0;
+  const scarcer = cpu < memory ? cpu : memory;
+  return scarcer < 0 ? 0 : scarcer > 1 ? 1 : scarcer;
+}
+
+/** Share of the tightest hard deadline that is left; 1 where no deadline is hard. */
+export function slackOf(admission: AdmissionEvidence): number {
+  const tightest = admission.tightest;
+  return tightest === undefined ? 1 : (tightest.deadlineUs - tightest.responseUs) / tightest.deadlineUs;
+}
+
+/** 1 on a preferred ECU, else the share of preferred labels that match, else 0. */
+export function preferredOf(target: AffinityTarget, preferredEcus: readonly string[], labels: readonly (readonly [string, string])[]): number {
+  if (preferredEcus.includes(target.mac)) return 1;
+  if (labels.length === 0) return 0;
+  let matching = 0;
+  for (const [label, wanted] of labels) if (target.description.labels[label] === wanted) matching++;
+  return matching / labels.length;
+}
+
+/** 1 for a target no task of this plan goes to yet, then ½, ⅓, … */
+export const spreadOf = (placedThere: number): number => 1 / (1 + placedThere);
+
+export function scoreOf(terms: Omit<Score, 'total'>, weights: ScoreWeights): Score {
+  const total =
+    weights.headroom * terms.headroom +
+    weights.slack * terms.slack +
+    weights.data * terms.data +
+    weights.preferred * terms.preferred +
+    weights.spread * terms.spread;
+  return { total, ...terms };
+}
