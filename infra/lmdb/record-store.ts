@@ -144,6 +144,8 @@ class Journal {
   readonly #entries: Table;
   readonly #heads: Table;
   readonly #followers = new Set<Follower>();
+  /** Written again and again: inside a transaction a put has read its value when it returns. */
+  readonly #headValue = Buffer.alloc(HEAD_BYTES);
   #queue: PendingAppend[] = [];
   #committing: Promise<void> | undefined;
 
@@ -190,6 +192,7 @@ class Journal {
   /** Inside the transaction: compares and sets, one append after the other. */
   #write(batch: readonly PendingAppend[]): readonly Outcome[] {
     let position = this.#lastPosition();
+    const headValue = this.#headValue;
     return batch.map(({ key, expectedPosition, entry, historyMax }) => {
       const head = this.#headOf(key);
       const previous = head?.position ?? 0;
@@ -200,10 +203,9 @@ class Journal {
       this.#entries.put(keyOfPosition(position), entry);
       let count = (head?.count ?? 0) + 1;
       if (count > 2 * historyMax) count = this.#trim(position, historyMax);
-      const value = Buffer.allocUnsafe(HEAD_BYTES);
-      writeU64(value, 0, position);
-      writeU64(value, 8, count);
-      this.#heads.put(key, value);
+      writeU64(headValue, 0, position);
+      writeU64(headValue, 8, count);
+      this.#heads.put(key, headValue);
       return { kind: 'appended', position };
     });
   }
@@ -312,7 +314,7 @@ class Journal {
   }
 
   #headOf(key: Buffer): { readonly position: number; readonly count: number } | undefined {
-    const value = peek(this.#heads, key);
+    const value = this.#heads.getBinaryFast(key);
     return value === undefined ? undefined : readHead(value);
   }
 
@@ -322,8 +324,9 @@ class Journal {
   }
 }
 
+/** The hottest read: takes what `getBinaryFast` hands out as it is. */
 function readHead(value: Uint8Array): { readonly position: number; readonly count: number } {
-  const head = exact(value);
+  const head = value as Buffer;
   if (head.length !== HEAD_BYTES) throw new DroverError('ERR_RECORD_CORRUPT', `a head of ${head.length} bytes`);
   return { position: readU64(head, 0), count: readU64(head, 8) };
 }
