@@ -1,0 +1,122 @@
+/**
+ * A lane as the main thread sees it: requests in, promises out, and a watchdog.
+ *
+ * The watchdog counts its own ticks without progress instead of comparing times: a main thread (or a whole process) that
+ * stood still finds one late tick, and the lane's answers are read before the next one. Progress is any answer while
+ * requests are open. A lane that makes none for `TICKS_WITHOUT_PROGRESS` ticks is ended, and with it every program it
+ * hosts; so is one whose thread dies by itself.
+ */
+import { Worker } from 'node:worker_threads';
+import { AssertionError } from '../../../src/domain/kernel/assert.ts';
+import { DroverError, type ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
+import type { Cancel, Clock } from '../../../src/ports/clock.ts';
+import type { JobFailure } from '../../../src/ports/task-runtime.ts';
+import type { LaneAnswer, LaneRequestBody } from './lane-messages.ts';
+
+export interface LaneOptions {
+  readonly clock: Clock;
+  readonly watchdogUs: number;
+  /** The lane is gone, and everything open in it has failed with the same words. Called once, unless `close` came first. */
+  readonly onEnded: (failure: JobFailure) => void;
+  readonly onLog: (program: number, level: number, sentence: string) => void;
+}
+
+const TICKS_WITHOUT_PROGRESS = 4;
+
+/** Heaps stay small: programs live in array buffers, which these bounds do not count. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
+
+interface Open {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Lane {
+  readonly #worker: Worker;
+  readonly #options: LaneOptions;
+  /** Oldest first; `#head` is the first that is still open (a queue without moving its elements). */
+  #open: Open[] = [];
+  #head = 0;
+  #progress = 0;
+  #cancelWatchdog: Cancel | undefined;
+  #ended: JobFailure | undefined;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.#worker = new Worker(workerFile(), { resourceLimits: RESOURCE_LIMITS, execArgv: [], name: 'drover-lane' });
+    this.#worker.on('message', (answer: LaneAnswer) => this.#answered(answer));
+    this.#worker.on('error', (error) => this.#end('ERR_JOB_TRAP', `its worker thread died: ${error.message}`));
+    this.#worker.on('exit', (code) => this.#end('ERR_JOB_TRAP', `its worker thread ended with code ${code}`));
+  }
+
+  ask(request: LaneRequestBody): Promise<unknown> {
+    const ended = this.#ended;
+    if (ended !== undefined) return Promise.reject(new DroverError(ended.code, ended.sentence));
+    return new Promise((resolve, reject) => {
+      this.#open.push({ resolve, reject });
+      this.#worker.postMessage(request);
+      if (this.#cancelWatchdog === undefined) this.#watch(this.#progress, 0);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#ended ??= { code: 'ERR_JOB_TRAP', sentence: 'the runtime was closed' };
+    this.#cancelWatchdog?.();
+    this.#rejectOpen(this.#ended);
+    await this.#worker.terminate();
+  }
+
+  #answered(answer: LaneAnswer): void {
+    if (answer.type === 'log') {
+      this.#options.onLog(answer.program, answer.level, answer.sentence);
+      return;
+    }
+    const open = this.#open[this.#head];
+    if (open === undefined) return;
+    this.#progress++;
+    this.#head++;
+    if (this.#head === this.#open.length) {
+      this.#open = [];
+      this.#head = 0;
+    } else if (this.#head === 1024) {
+      this.#open = this.#open.slice(this.#head);
+      this.#head = 0;
+    }
+    if (answer.type === 'done') open.resolve(answer.value);
+    else if (answer.type === 'failed') open.reject(new DroverError(answer.code, answer.sentence, { retryable: answer.retryable }));
+    else open.reject(new AssertionError(`in a lane: ${answer.stack}`));
+  }
+
+  /** One timer at a time, and none while the lane has nothing to do. */
+  #watch(progressBefore: number, ticks: number): void {
+    this.#cancelWatchdog = this.#options.clock.after(this.#options.watchdogUs / TICKS_WITHOUT_PROGRESS, () => {
+      this.#cancelWatchdog = undefined;
+      if (this.#ended !== undefined || this.#head === this.#open.length) return;
+      const still = this.#progress === progressBefore ? ticks + 1 : 0;
+      if (still < TICKS_WITHOUT_PROGRESS) this.#watch(this.#progress, still);
+      else this.#end('ERR_JOB_HANG', `its worker thread did not answer within ${this.#options.watchdogUs} µs and was ended`);
+    });
+  }
+
+  #end(code: ErrorCode, sentence: string): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = { code, sentence };
+    this.#cancelWatchdog?.();
+    void this.#worker.terminate();
+    this.#rejectOpen(this.#ended);
+    this.#options.onEnded(this.#ended);
+  }
+
+  #rejectOpen({ code, sentence }: JobFailure): void {
+    const open = this.#open.slice(this.#head);
+    this.#open = [];
+    this.#head = 0;
+    for (const { reject } of open) reject(new DroverError(code, sentence));
+  }
+}
+
+/** A worker needs JavaScript: from the source tree (vitest) that is the compiled file in `dist`. */
+function workerFile(): URL {
+  const here = import.meta.url;
+  return here.endsWith('.ts') ? new URL('../../../dist/infra/runtime/wasm/lane-worker.js', here) : new URL('./lane-worker.js', here);
+}

@@ -1,0 +1,210 @@
+/**
+ * The `wasm` task runtime: programs in a few warm lanes.
+ *
+ * A failover restores a dozen tasks at once, so nothing is started per task: lanes are up before they are needed, a module
+ * is compiled once per artefact in this thread (V8 shares the code between threads) and a restore is an instantiation and
+ * a copy. A program stays in its lane; a new one goes to the lane with the fewest.
+ */
+import { availableParallelism } from 'node:os';
+import { assert } from '../../../src/domain/kernel/assert.ts';
+import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
+import type { Digest } from '../../../src/domain/model/ids.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import type { Log } from '../../../src/ports/log.ts';
+import type { JobFailure, JobInput, JobResult, StartOptions, TaskCapture, TaskImage, TaskProgram, TaskRuntime } from '../../../src/ports/task-runtime.ts';
+import { Lane } from './lane.ts';
+import { readMark } from './mark.ts';
+import { WASM_PAGE_BYTES } from './prepare.ts';
+import { compileArtefact } from './run-alone.ts';
+
+export interface WasmRuntimeOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Worker threads; defaults to the number of cores. */
+  readonly lanes?: number;
+  /** A lane that makes no progress for this long is ended. Fuel ends a job long before; this is for what fuel cannot see. */
+  readonly watchdogUs?: number;
+}
+
+const WATCHDOG_US = 5_000_000;
+/** Compiled modules kept, the least recently started given up first. Programs that run keep theirs in any case. */
+const COMPILED_MAX = 64;
+
+export interface WasmRuntime extends TaskRuntime {
+  /** Resolves when every lane answers. Starting a program does not need to wait for it. */
+  ready(): Promise<void>;
+  /** Compiles ahead, so that a start finds the module there: what a manager does for tasks it may have to restore. */
+  compile(digest: Digest, artefact: Uint8Array): Promise<void>;
+}
+
+export function createWasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
+  return new LanesRuntime(options);
+}
+
+interface HostedLane {
+  lane: Lane;
+  readonly programs: Map<number, LaneProgram>;
+}
+
+class LanesRuntime implements WasmRuntime {
+  readonly kind = 'wasm';
+  readonly #options: WasmRuntimeOptions;
+  readonly #lanes: HostedLane[] = [];
+  readonly #compiled = new Map<Digest, Promise<WebAssembly.Module>>();
+  #lastProgram = 0;
+  #closed = false;
+
+  constructor(options: WasmRuntimeOptions) {
+    this.#options = options;
+    const count = Math.max(1, options.lanes ?? availableParallelism());
+    for (let at = 0; at < count; at++) {
+      const programs = new Map<number, LaneProgram>();
+      const hosted: HostedLane = { lane: this.#openLane(programs, () => hosted), programs };
+      this.#lanes.push(hosted);
+    }
+  }
+
+  async ready(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ lane }) => lane.ask({ type: 'ping' })));
+  }
+
+  async compile(digest: Digest, artefact: Uint8Array): Promise<void> {
+    await this.#module(digest, artefact);
+  }
+
+  async start({ spec, artefact, image, onEnded }: StartOptions): Promise<TaskProgram> {
+    assert(spec.runtime === this.kind, 'the caller chose the runtime by the spec');
+    const module = await this.#module(spec.artefact, artefact);
+    const { maximumPages } = readMark(module);
+    if (maximumPages !== Math.ceil(spec.memoryBytesMax / WASM_PAGE_BYTES)) {
+      throw new DroverError(
+        'ERR_SPEC_INVALID',
+        `memoryBytesMax: the artefact of '${spec.name}' was prepared for ${maximumPages * WASM_PAGE_BYTES} bytes, the spec says ${spec.memoryBytesMax}; deploy it again`,
+      );
+    }
+    assert(!this.#closed, 'the runtime is open');
+    const hosted = this.#roomiest();
+    const number = ++this.#lastProgram;
+    const program = new LaneProgram({ number, name: spec.name, lane: hosted.lane, onEnded, onStopped: () => hosted.programs.delete(number) });
+    hosted.programs.set(number, program);
+    try {
+      await hosted.lane.ask({ type: 'start', program: number, module, fuelPerJob: spec.fuelPerJob, image: image && compactImage(image) });
+      program.started();
+    } catch (error) {
+      hosted.programs.delete(number);
+      throw error;
+    }
+    return program;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#lanes.map(({ lane }) => lane.close()));
+  }
+
+  #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane {
+    const { clock, log, watchdogUs = WATCHDOG_US } = this.#options;
+    return new Lane({
+      clock,
+      watchdogUs,
+      onLog: (number, level, sentence) => {
+        const task = programs.get(number)?.name;
+        log[LEVELS[Math.min(Math.max(level, 0), 3)] ?? 'info'](sentence, task === undefined ? {} : { task });
+      },
+      onEnded: (failure) => {
+        const ended = [...programs.values()];
+        programs.clear();
+        log.error(`a lane ended with ${ended.length} programs: ${failure.sentence}`, { code: failure.code });
+        if (!this.#closed) {
+          self().lane = this.#openLane(programs, self);
+        }
+        for (const program of ended) program.ended(failure);
+      },
+    });
+  }
+
+  #roomiest(): HostedLane {
+    return this.#lanes.reduce((best, each) => (each.programs.size < best.programs.size ? each : best));
+  }
+
+  #module(digest: Digest, artefact: Uint8Array): Promise<WebAssembly.Module> {
+    const module = this.#compiled.get(digest) ?? compileArtefact(artefact);
+    this.#compiled.delete(digest);
+    this.#compiled.set(digest, module);
+    module.catch(() => this.#compiled.delete(digest));
+    const [oldest] = this.#compiled.keys();
+    if (this.#compiled.size > COMPILED_MAX && oldest !== undefined) this.#compiled.delete(oldest);
+    return module;
+  }
+}
+
+/** A message copies the whole buffer behind a view, so a view of a larger one is cut out first. */
+const compact = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice());
+const compactImage = ({ memory, globals }: TaskImage): TaskImage => ({ memory: compact(memory), globals: compact(globals) });
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+interface LaneProgramOptions {
+  readonly number: number;
+  readonly name: string;
+  readonly lane: Lane;
+  readonly onEnded: (failure: JobFailure) => void;
+  readonly onStopped: () => void;
+}
+
+/** A program's end in the main thread. */
+class LaneProgram implements TaskProgram {
+  readonly name: string;
+  readonly #options: LaneProgramOptions;
+  #busy = false;
+  /** Nothing more will be heard of it: not started yet, stopped, or ended. */
+  #over = true;
+
+  constructor(options: LaneProgramOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  started(): void {
+    this.#over = false;
+  }
+
+  async runJob({ kind, number, skipped, payload }: JobInput): Promise<JobResult> {
+    assert(!this.#busy, 'one job at a time per program');
+    this.#busy = true;
+    const input: JobInput = { kind, number, skipped, payload: compact(payload) };
+    try {
+      return (await this.#options.lane.ask({ type: 'job', program: this.#options.number, input })) as JobResult;
+    } catch (error) {
+      if (error instanceof DroverError) return { kind: 'failed', failure: { code: error.code, sentence: error.message } };
+      throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async capture(mode: 'full' | 'delta'): Promise<TaskCapture> {
+    return (await this.#options.lane.ask({ type: 'capture', program: this.#options.number, mode })) as TaskCapture;
+  }
+
+  async readShadow(pageIndexes: Uint32Array): Promise<Uint8Array> {
+    return (await this.#options.lane.ask({ type: 'read-shadow', program: this.#options.number, pageIndexes })) as Uint8Array;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    this.#options.onStopped();
+    // A lane that has ended meanwhile has stopped the program too.
+    await this.#options.lane.ask({ type: 'stop', program: this.#options.number }).catch((error: unknown) => {
+      if (!(error instanceof DroverError)) throw error;
+    });
+  }
+
+  /** The lane is gone. */
+  ended(failure: JobFailure): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#options.onEnded(failure);
+  }
+}
