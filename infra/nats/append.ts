@@ -14,7 +14,7 @@ import type { AppendAnswer, AppendOptions, BatchEntry } from '../../src/ports/bu
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Counters } from '../../src/ports/counters.ts';
 import type { Log } from '../../src/ports/log.ts';
-import type { BrokerApi } from './broker-api.ts';
+import type { BrokerApi, KnownStream } from './broker-api.ts';
 import { brokerCode } from './broker-api.ts';
 import { encodeHeaders, HeaderBlock, readyHeaders } from './headers.ts';
 import type { Link } from './link.ts';
@@ -33,6 +33,8 @@ export interface BatchOptions {
 
 /** What the adapter concludes from a reply: the port's answers, and two that lead to another step here. */
 type Outcome = AppendAnswer | { readonly kind: 'no-responder' } | { readonly kind: 'not-atomic' } | { readonly kind: 'oversized' };
+
+const NO_RESPONDER_LOOKUP_US = 1_000_000;
 
 /** The broker's own bound on one atomic batch (nats-server's default). */
 const BATCH_MESSAGES_MAX = 1_000;
@@ -68,13 +70,23 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     return kind === 'duplicate' ? { kind, sequence: 0 } : { kind };
   };
 
+  /** Undefined when the broker could not be asked: as for an append that was not answered, the caller reads and tries again. */
+  const findStream = async (subject: string, timeoutUs: number): Promise<KnownStream | undefined> => {
+    try {
+      return await api.streamOf(subject, timeoutUs);
+    } catch (error) {
+      if (error instanceof DroverError && error.retryable) return undefined;
+      throw error;
+    }
+  };
+
   /** The stream's silence and the refusals that are failures rather than answers. */
   const settle = async (outcome: Outcome, subject: string): Promise<AppendAnswer> => {
     switch (outcome.kind) {
       case 'no-responder':
         // Either no stream takes the subject, or its stream has no leader just now; in both cases nothing was written.
         api.forgetStreams();
-        await api.streamOf(subject);
+        await findStream(subject, NO_RESPONDER_LOOKUP_US);
         counters.add('bus.append-busy');
         return BUSY;
       case 'oversized':
@@ -150,7 +162,8 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     assertOpen(link);
     const [only] = batch;
     if (only !== undefined && batch.length === 1) return append(subject, only.payload, { ...only, ...options });
-    const stream = api.knownStreamOf(subject) ?? (await api.streamOf(subject));
+    const stream = api.knownStreamOf(subject) ?? (await findStream(subject, options.timeoutUs));
+    if (stream === undefined) return UNKNOWN;
     if (!stream.atomicBatches) return appendOneByOne(subject, batch, options);
     if (!link.up && !(await link.whenUp(options.timeoutUs))) {
       assertOpen(link);

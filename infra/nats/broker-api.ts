@@ -16,7 +16,7 @@ import type { Replies, Reply } from './replies.ts';
 export interface BrokerApi {
   call<Answer>(name: string, body: unknown, timeoutUs?: number): Promise<Answer>;
   /** The stream that takes `subject`; ERR_BUS_NO_STREAM when there is none. */
-  streamOf(subject: string): Promise<KnownStream>;
+  streamOf(subject: string, timeoutUs?: number): Promise<KnownStream>;
   /** As far as already known, without asking. */
   knownStreamOf(subject: string): KnownStream | undefined;
   /** Something answered in a way that does not fit what was known. */
@@ -108,10 +108,10 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
     }
   };
 
-  const load = async (): Promise<void> => {
+  const load = async (timeoutUs: number): Promise<void> => {
     const all: KnownStream[] = [];
     for (let offset = 0; ; ) {
-      const page = await call<StreamListAnswer>('STREAM.LIST', { offset });
+      const page = await call<StreamListAnswer>('STREAM.LIST', { offset }, timeoutUs);
       for (const { config } of page.streams ?? []) {
         all.push({
           name: config.name,
@@ -146,10 +146,10 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
     forgetStreams() {
       known = [];
     },
-    async streamOf(subject) {
+    async streamOf(subject, timeoutUs = CALL_TIMEOUT_US) {
       const present = knownStreamOf(subject);
       if (present !== undefined) return present;
-      loading ??= load().finally(() => {
+      loading ??= load(timeoutUs).finally(() => {
         loading = undefined;
       });
       await loading.catch((error: unknown) => {

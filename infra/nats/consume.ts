@@ -94,7 +94,7 @@ class OrderedConsumer {
   #caughtUp = false;
   /** The stream sequence of the last message handed over, or the one before the first wanted. */
   #lastSequence: number;
-  /** For `new`: set as soon as the broker has said where that is. */
+  /** For `new`, when the broker has said where that is; for `last-per-subject`, when the first part is through. */
   #startKnown: boolean;
   /** What belongs to the present consumer at the broker; replaced whole at each restart. */
   #current: Current | undefined;
@@ -256,7 +256,7 @@ class OrderedConsumer {
       return;
     }
     current.delivered = place.consumerSequence;
-    this.#startKnown = this.#options.from !== 'last-per-subject';
+    if (this.#options.from === 'new') this.#startKnown = true;
     if (place.sequence > this.#lastSequence) {
       this.#lastSequence = place.sequence;
       this.#hand({
