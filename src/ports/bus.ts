@@ -101,7 +101,8 @@ export interface BatchEntry {
 
 /**
  * - `appended`: written, as the subject's last message at that moment (for a batch: the last of it).
- * - `duplicate`: the message id was seen; whether it was one's own is for the caller to find out by reading.
+ * - `duplicate`: the message id was seen; whether it was one's own is for the caller to find out by reading. `sequence` is
+ *   that of the message that was there, or 0 where the broker does not say (a batch).
  * - `refused`: the subject's last sequence was another one.
  * - `busy`: another append to the subject is in flight; try again.
  * - `full`: the stream is at its bound.

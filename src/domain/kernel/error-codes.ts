@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'ERR_BUS_NO_RESPONDER', // nobody serves this subject
   'ERR_BUS_HANDLER', // whoever serves this subject failed while it answered
   'ERR_BUS_NO_STREAM', // no stream takes this subject
+  'ERR_BUS_REFUSED', // the broker refused a call; its words are in the sentence
   'ERR_BUS_STREAM_FULL', // a stream with `discard: new` is at its bound
   'ERR_SERVER_NOT_FOUND', // no usable nats-server anywhere
   'ERR_SERVER_START', // nats-server did not come up
