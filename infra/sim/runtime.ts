@@ -1,0 +1,159 @@
+/**
+ * The task runtime of the simulated world: runs stand-in tasks (`stand-in-task.ts`) and keeps every promise of the port,
+ * T1–T3. Capture compares pages with the shadow copy and digests what differs, as the real one does; execution takes
+ * virtual time drawn from the seed, which no output depends on.
+ */
+import { createHash } from 'node:crypto';
+import { assert } from '../../src/domain/kernel/assert.ts';
+import type { Rng } from '../../src/domain/kernel/rng.ts';
+import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
+import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
+import type { JobFailure, JobInput, JobResult, StartOptions, TaskCapture, TaskProgram, TaskRuntime } from '../../src/ports/task-runtime.ts';
+import type { SimProcess } from './host.ts';
+import { drawUs, type RangeUs } from './network.ts';
+import { StandInTask } from './stand-in-task.ts';
+
+export interface SimRuntimeOptions {
+  readonly process: SimProcess;
+  readonly rng: Rng;
+  readonly kind?: RuntimeKind;
+  readonly executionUs?: RangeUs;
+  readonly captureUs?: RangeUs;
+  /** A job that fails instead of running, as a trap would: a function of the input, the same everywhere. */
+  readonly failing?: (spec: TaskSpec, input: JobInput) => JobFailure | undefined;
+}
+
+export class SimTaskRuntime implements TaskRuntime {
+  readonly kind: RuntimeKind;
+  readonly options: SimRuntimeOptions;
+  private readonly programs = new Map<string, SimProgram>();
+
+  constructor(options: SimRuntimeOptions) {
+    this.options = options;
+    this.kind = options.kind ?? 'wasm';
+  }
+
+  start(options: StartOptions): Promise<TaskProgram> {
+    return this.options.process.promise((settle) => {
+      try {
+        const { artefact, image } = options;
+        const task = image === undefined ? StandInTask.fresh(artefact) : StandInTask.restored(artefact, image);
+        const program = new SimProgram(this.options, options, task);
+        this.programs.set(options.spec.name, program);
+        settle.resolve(program);
+      } catch (error) {
+        settle.reject(error as Error);
+      }
+    });
+  }
+
+  /** Scenarios: the program's worker dies by itself. */
+  breakProgram(task: string, failure: JobFailure): void {
+    this.programs.get(task)?.fail(failure);
+  }
+
+  async close(): Promise<void> {
+    for (const program of this.programs.values()) await program.stop();
+    this.programs.clear();
+  }
+}
+
+class SimProgram implements TaskProgram {
+  private readonly options: SimRuntimeOptions;
+  private readonly started: StartOptions;
+  private readonly task: StandInTask;
+  private shadow: Uint8Array | undefined;
+  private running: ((failure: JobFailure) => void) | undefined;
+  private ended: JobFailure | undefined;
+  private stopped = false;
+
+  constructor(options: SimRuntimeOptions, started: StartOptions, task: StandInTask) {
+    this.options = options;
+    this.started = started;
+    this.task = task;
+  }
+
+  runJob(input: JobInput): Promise<JobResult> {
+    const { process, rng, failing } = this.options;
+    assert(this.running === undefined, 'T1: one job at a time per program');
+    return process.promise((settle) => {
+      const failure = this.ended ?? failing?.(this.started.spec, input);
+      if (failure !== undefined || this.stopped) {
+        settle.resolve({ kind: 'failed', failure: failure ?? STOPPED });
+        return;
+      }
+      const executionUs = drawUs(rng, this.options.executionUs ?? { min: 20, max: 400 });
+      const cancel = process.after(executionUs, () => {
+        this.running = undefined;
+        settle.resolve({ kind: 'done', outputs: this.task.run(input), executionUs, fuelUsed: 100 + input.payload.length });
+      });
+      this.running = (ended) => {
+        cancel();
+        this.running = undefined;
+        settle.resolve({ kind: 'failed', failure: ended });
+      };
+    });
+  }
+
+  capture(mode: 'full' | 'delta'): Promise<TaskCapture> {
+    assert(this.running === undefined, 'a capture is taken at a job boundary');
+    const { process, rng } = this.options;
+    return process.promise((settle) => {
+      const { memory } = this.task;
+      const shadow = mode === 'full' ? undefined : this.shadow;
+      const dirty: number[] = [];
+      for (let page = 0; page * PAGE_BYTES < memory.length; page++) {
+        if (shadow === undefined || !samePage(memory, shadow, page * PAGE_BYTES)) dirty.push(page);
+      }
+      const pages = new Uint8Array(dirty.length * PAGE_BYTES);
+      const pageDigests = new Uint8Array(dirty.length * DIGEST_BYTES);
+      dirty.forEach((page, at) => {
+        const bytes = memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+        pages.set(bytes, at * PAGE_BYTES);
+        pageDigests.set(createHash('sha256').update(bytes).digest(), at * DIGEST_BYTES);
+      });
+      this.shadow = memory.slice();
+      const captureUs = drawUs(rng, this.options.captureUs ?? { min: 10, max: 100 });
+      const capture: TaskCapture = {
+        mode: shadow === undefined ? 'full' : 'delta',
+        pageCount: memory.length / PAGE_BYTES,
+        pageIndexes: Uint32Array.from(dirty),
+        pages,
+        pageDigests,
+        globals: this.task.globals(),
+        captureUs,
+      };
+      process.after(captureUs, () => settle.resolve(capture));
+    });
+  }
+
+  readShadow(pageIndexes: Uint32Array): Promise<Uint8Array> {
+    return this.options.process.promise((settle) => {
+      const { shadow } = this;
+      assert(shadow !== undefined, 'pages are read after the first capture');
+      const pages = new Uint8Array(pageIndexes.length * PAGE_BYTES);
+      pageIndexes.forEach((page, at) => pages.set(shadow.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), at * PAGE_BYTES));
+      settle.resolve(pages);
+    });
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    this.running?.(STOPPED);
+    return this.options.process.promise((settle) => settle.resolve(undefined));
+  }
+
+  fail(failure: JobFailure): void {
+    if (this.ended !== undefined || this.stopped) return;
+    this.ended = failure;
+    this.running?.(failure);
+    this.options.process.deliver(() => this.started.onEnded(failure));
+  }
+}
+
+const STOPPED: JobFailure = { code: 'ERR_JOB_HANG', sentence: 'the program was stopped' };
+
+function samePage(memory: Uint8Array, shadow: Uint8Array, from: number): boolean {
+  for (let at = from; at < from + PAGE_BYTES; at++) if (memory[at] !== shadow[at]) return false;
+  return true;
+}

@@ -1,0 +1,141 @@
+/** Each checker passes what is right, and fails for each way in which it can be wrong: a judge that never convicts is none. */
+import { describe, expect, test } from 'vitest';
+import { NoLostWork } from '../../../src/domain/invariants/no-lost-work.ts';
+import { OneRestore, type PlacementStep } from '../../../src/domain/invariants/one-restore.ts';
+import { type AcceptedMessage, SingleWriter } from '../../../src/domain/invariants/single-writer.ts';
+import { type AcceptedTick, TicksIncrease } from '../../../src/domain/invariants/ticks-increase.ts';
+import type { Violation } from '../../../src/domain/invariants/violation.ts';
+
+const first = (violations: readonly (Violation | undefined)[]): string | undefined => violations.find((violation) => violation !== undefined)?.sentence;
+
+describe('single-writer', () => {
+  let sequence = 0;
+  const message = (kind: 'marker' | 'output', epoch: number, nonce: string, outputNumber: number, task = 'pid'): AcceptedMessage => ({ task, sequence: ++sequence, epoch, nonce, marker: kind === 'marker', outputNumber });
+  const judge = (...messages: readonly AcceptedMessage[]): string | undefined => {
+    const checker = new SingleWriter();
+    return first(messages.map((entry) => checker.accept(entry)));
+  };
+  const start = [message('marker', 1, 'a', 0), message('output', 1, 'a', 1), message('output', 1, 'a', 2)];
+
+  test('one instance after the other passes, tasks apart', () => {
+    expect(judge(...start, message('marker', 3, 'b', 2), message('output', 3, 'b', 3), message('marker', 2, 'x', 0, 'other'))).toBeUndefined();
+  });
+  test('W1: an output before its marker fails', () => {
+    expect(judge(...start, message('output', 2, 'b', 3))).toContain('W1');
+    expect(judge(message('output', 1, 'a', 1))).toContain('W1');
+  });
+  test('W1: a second marker of one instance fails', () => {
+    expect(judge(...start, message('marker', 1, 'a', 2))).toContain('W1');
+  });
+  test('W2: a stale output, and a stale marker, after a later epoch fail', () => {
+    expect(judge(...start, message('marker', 2, 'b', 2), message('output', 1, 'a', 3))).toContain('W2');
+    expect(judge(...start, message('marker', 3, 'b', 2), message('marker', 2, 'c', 2))).toContain('W2');
+  });
+  test('W3: a second nonce in one epoch fails', () => {
+    expect(judge(...start, message('marker', 1, 'b', 2))).toContain('W3');
+    expect(judge(...start, message('output', 1, 'b', 3))).toContain('W3');
+  });
+  test('W4: a gap, a repetition and a marker that forgot an output fail', () => {
+    expect(judge(...start, message('output', 1, 'a', 4))).toContain('W4');
+    expect(judge(...start, message('output', 1, 'a', 2))).toContain('W4');
+    expect(judge(...start, message('marker', 2, 'b', 1))).toContain('W4');
+  });
+});
+
+describe('one-restore', () => {
+  let revision = 0;
+  const step = (epoch: number, takenBy: string, options: { owner?: string; expectedEpoch?: number; task?: string } = {}): PlacementStep => ({
+    task: options.task ?? 'pid',
+    revision: ++revision,
+    epoch,
+    takenBy,
+    expectedEpoch: options.expectedEpoch,
+    owner: options.owner,
+  });
+  const judge = (...steps: readonly PlacementStep[]): string | undefined => {
+    const checker = new OneRestore();
+    return first(steps.map((entry) => checker.step(entry)));
+  };
+
+  test('epochs that follow one another pass, each with its owner', () => {
+    expect(judge(step(0, ''), step(1, 'deploy', { expectedEpoch: 0 }), step(1, 'deploy', { owner: 'e1#1' }), step(2, 'arbiter/e1.1', { expectedEpoch: 1 }), step(2, 'arbiter/e1.1', { owner: 'e2#1' }))).toBeUndefined();
+  });
+  test('O1: an epoch that goes back fails', () => {
+    expect(judge(step(1, 'x'), step(2, 'y'), step(1, 'x'))).toContain('O1');
+  });
+  test('O2: one expected epoch that is granted twice fails', () => {
+    expect(judge(step(1, 'x', { expectedEpoch: 0 }), step(2, 'm1', { expectedEpoch: 1 }), step(3, 'm2', { expectedEpoch: 1 }))).toContain('O2');
+  });
+  test('O2: a taker that followed another epoch than the one there fails', () => {
+    expect(judge(step(2, 'x', { expectedEpoch: 0 }), step(5, 'm1', { expectedEpoch: 4 }))).toContain('O2');
+  });
+  test('O3: an epoch with two takers, or two owners, fails', () => {
+    expect(judge(step(1, 'm1'), step(1, 'm2'))).toContain('O3');
+    expect(judge(step(1, 'm1', { owner: 'e1#1' }), step(1, 'm1', { owner: 'e1#2' }))).toContain('O3');
+  });
+});
+
+describe('no-lost-work', () => {
+  /** A task that gives as many outputs as its input says, each the running sum. */
+  const checker = (): NoLostWork<number> =>
+    new NoLostWork(() => {
+      let sum = 0;
+      return (input) => Array.from({ length: input }, (_, index) => ({ channel: index, payload: Uint8Array.of(++sum) }));
+    });
+  const fed = (): NoLostWork<number> => {
+    const work = checker();
+    for (const input of [2, 0, 1]) work.record('pid', input);
+    return work;
+  };
+
+  test('all outputs in order pass, and leave nothing owed', () => {
+    const work = fed();
+    expect([work.accept('pid', { channel: 0, payload: Uint8Array.of(1) }), work.accept('pid', { channel: 1, payload: Uint8Array.of(2) }), work.accept('pid', { channel: 0, payload: Uint8Array.of(3) })]).toEqual([undefined, undefined, undefined]);
+    expect(work.settled()).toBe(true);
+    expect(work.atRest()).toEqual([]);
+  });
+  test('L1: a changed byte, length or channel fails', () => {
+    expect(fed().accept('pid', { channel: 0, payload: Uint8Array.of(9) })?.sentence).toContain('L1');
+    expect(fed().accept('pid', { channel: 0, payload: Uint8Array.of(1, 0) })?.sentence).toContain('L1');
+    expect(fed().accept('pid', { channel: 1, payload: Uint8Array.of(1) })?.sentence).toContain('L1');
+  });
+  test('L1: a doubled and a skipped output fail', () => {
+    const work = fed();
+    work.accept('pid', { channel: 0, payload: Uint8Array.of(1) });
+    expect(work.accept('pid', { channel: 0, payload: Uint8Array.of(1) })?.sentence).toContain('L1');
+    expect(fed().accept('pid', { channel: 1, payload: Uint8Array.of(2) })?.sentence).toContain('L1');
+  });
+  test('L1: an output that no recorded input gives fails', () => {
+    expect(checker().accept('pid', { channel: 0, payload: Uint8Array.of(1) })?.sentence).toContain('L1');
+  });
+  test('L2: an output that never came is owed at rest', () => {
+    const work = fed();
+    work.accept('pid', { channel: 0, payload: Uint8Array.of(1) });
+    expect(work.settled()).toBe(false);
+    expect(work.atRest().map((violation) => violation.sentence)).toEqual([expect.stringContaining('L2')]);
+  });
+});
+
+describe('ticks-increase', () => {
+  let sequence = 0;
+  const tick = (number: number, epoch = 1, skipped = 0): AcceptedTick => ({ task: 'pid', sequence: ++sequence, epoch, number, skipped });
+  const judge = (...ticks: readonly AcceptedTick[]): string | undefined => {
+    const checker = new TicksIncrease();
+    return first(ticks.map((entry) => checker.accept(entry)));
+  };
+
+  test('a sequence with counted skips passes, over epochs', () => {
+    expect(judge(tick(1), tick(2), tick(6, 2, 3), tick(7, 2))).toBeUndefined();
+  });
+  test('T1: a number that repeats or goes back fails', () => {
+    expect(judge(tick(1), tick(1))).toContain('T1');
+    expect(judge(tick(1), tick(2), tick(1))).toContain('T1');
+  });
+  test('T2: a gap that is not said, or said wrongly, fails', () => {
+    expect(judge(tick(1), tick(3))).toContain('T2');
+    expect(judge(tick(1), tick(3, 1, 2))).toContain('T2');
+  });
+  test('T3: a tick of an older epoch fails', () => {
+    expect(judge(tick(1, 2), tick(2, 1))).toContain('T3');
+  });
+});
