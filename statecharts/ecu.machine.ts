@@ -39,11 +39,19 @@ export type EcuEvent = ActorEvent &
   );
 
 export type EcuEffect =
-  | { readonly kind: 'confirmDeath'; readonly owner: Incarnation }
+  /** Also asked while `bridgeDown`: whether the supervisor is gone, too. */
+  | { readonly kind: 'confirmDeath'; readonly owner: Incarnation; readonly bridgeDown: boolean }
   | { readonly kind: 'raiseFailure'; readonly owner: Incarnation; readonly preferSameMachine: boolean; readonly reason: string };
 
 /** How long a bridge may take to come back on its own machine before its tasks go elsewhere. */
 const SAME_MACHINE_MS = 2_500;
+
+const confirm =
+  (bridgeDown: boolean) =>
+  ({ context }: { context: EcuContext }) => ({
+    key: 'confirm',
+    effect: { kind: 'confirmDeath', owner: { mac: context.mac, incarnation: context.incarnation }, bridgeDown } satisfies EcuEffect,
+  });
 
 const raise = ({ context }: { context: EcuContext }) => ({
   key: 'raise',
@@ -106,10 +114,7 @@ export const ecuMachine = setup({
     suspect: {
       entry: {
         type: OPEN,
-        params: ({ context }) => ({
-          key: 'confirm',
-          effect: { kind: 'confirmDeath', owner: { mac: context.mac, incarnation: context.incarnation } },
-        }),
+        params: confirm(false),
       },
       exit: { type: CLOSE, params: { key: 'confirm' } },
       after: { grace: { target: 'failed', actions: 'noteGone' } },
@@ -123,10 +128,13 @@ export const ecuMachine = setup({
       },
     },
     bridgeDown: {
+      entry: { type: OPEN, params: confirm(true) },
+      exit: { type: CLOSE, params: { key: 'confirm' } },
       after: { sameMachine: { target: 'failed', actions: 'elsewhere' } },
       on: {
         'ECU.APPEARED': { guard: 'isLater', target: 'rejoining', actions: 'appearAfterDeath' },
         'ECU.SHOWED_LIFE': { guard: 'isThis', target: 'alive', actions: 'forgetDeath' },
+        'DEATH.CONFIRMED': { guard: 'isThis', target: 'failed', actions: ['noteReason', 'elsewhere'] },
       },
     },
     failed: {

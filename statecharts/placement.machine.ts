@@ -1,13 +1,15 @@
 /**
  * Where one task runs: the only authority on its epoch and its owner (DESIGN 3, Placement). Replicated, one per task.
  *
- *   undeclared → unplaced → assigned → owned → … | lost | shed | removing → removed
+ *   undeclared → unplaced → assigned → owned → … | lost | shed | crashed | removing → removed
  *
  * P1. Whoever deploys first takes a new epoch here. A request that expects another epoch than the present one changes
  *     nothing; `takenBy` tells the loser who has it.
  * P2. The epoch only grows, also over removal and redeclaration, because the fence on the task's outputs outlives both.
  * P3. While the task is `unplaced` or `lost`, a restore request for (task, epoch) is open.
- * P4. The trim mark only rises, only on a checkpoint of the present epoch, and only while `owned`.
+ * P4. A task that failed by itself (it trapped, ran out of fuel, lost an input) would fail again wherever it is restored: it
+ *     is `crashed`, with its reason, until somebody redeploys it.
+ * P5. The trim mark only rises, only on a checkpoint of the present epoch, and only while `owned`.
  */
 import { assign, setup } from 'xstate';
 import type { ActorEvent } from '../src/domain/model/events.ts';
@@ -43,7 +45,7 @@ export type PlacementEvent = ActorEvent &
         readonly target: Incarnation;
       }
     | { readonly type: 'INSTANCE.RAN'; readonly epoch: number; readonly owner: Incarnation; readonly nonce: string }
-    | { readonly type: 'INSTANCE.ENDED'; readonly epoch: number; readonly reason: string }
+    | { readonly type: 'INSTANCE.ENDED'; readonly epoch: number; readonly reason: string; readonly byItself: boolean }
     | { readonly type: 'TASK.SHED'; readonly epoch: number; readonly reason: string }
     | { readonly type: 'INPUTS.TRIMMABLE'; readonly epoch: number; readonly cursor: InputCursor }
     | { readonly type: 'TASK.REMOVED' }
@@ -93,6 +95,7 @@ export const placementMachine = setup({
   guards: {
     expectsThisEpoch: ({ context, event }) => event.type === 'EPOCH.REQUESTED' && event.expectedEpoch === context.epoch,
     isThisEpoch: ({ context, event }) => 'epoch' in event && event.epoch === context.epoch,
+    failedByItself: ({ context, event }) => event.type === 'INSTANCE.ENDED' && event.epoch === context.epoch && event.byItself,
     raisesTrim: ({ context, event }) =>
       event.type === 'INPUTS.TRIMMABLE' && event.epoch === context.epoch && event.cursor.sequence > (context.trim?.sequence ?? 0),
   },
@@ -126,7 +129,10 @@ export const placementMachine = setup({
       on: {
         'EPOCH.REQUESTED': { guard: 'expectsThisEpoch', target: 'assigned', reenter: true, actions: 'take' },
         'INSTANCE.RAN': { guard: 'isThisEpoch', target: 'owned', actions: 'own' },
-        'INSTANCE.ENDED': { guard: 'isThisEpoch', target: 'lost', actions: 'noteReason' },
+        'INSTANCE.ENDED': [
+          { guard: 'failedByItself', target: 'crashed', actions: 'noteReason' },
+          { guard: 'isThisEpoch', target: 'lost', actions: 'noteReason' },
+        ],
         'TASK.SHED': { guard: 'isThisEpoch', target: 'shed', actions: ['noteReason', 'disown'] },
         'TASK.REMOVED': { target: 'removing', actions: 'close' },
       },
@@ -134,7 +140,10 @@ export const placementMachine = setup({
     owned: {
       on: {
         'EPOCH.REQUESTED': { guard: 'expectsThisEpoch', target: 'assigned', actions: 'take' },
-        'INSTANCE.ENDED': { guard: 'isThisEpoch', target: 'lost', actions: 'noteReason' },
+        'INSTANCE.ENDED': [
+          { guard: 'failedByItself', target: 'crashed', actions: 'noteReason' },
+          { guard: 'isThisEpoch', target: 'lost', actions: 'noteReason' },
+        ],
         'TASK.SHED': { guard: 'isThisEpoch', target: 'shed', actions: ['noteReason', 'disown'] },
         'INPUTS.TRIMMABLE': { guard: 'raisesTrim', actions: 'trim' },
         'TASK.REMOVED': { target: 'removing', actions: 'close' },
@@ -153,6 +162,12 @@ export const placementMachine = setup({
       on: {
         'EPOCH.REQUESTED': { guard: 'expectsThisEpoch', target: 'assigned', actions: 'take' },
         'TASK.SHED': { guard: 'isThisEpoch', actions: 'noteReason' },
+        'TASK.REMOVED': { target: 'removing', actions: 'close' },
+      },
+    },
+    crashed: {
+      on: {
+        'TASK.DECLARED': { target: 'unplaced', actions: ['declare', 'disown'] },
         'TASK.REMOVED': { target: 'removing', actions: 'close' },
       },
     },

@@ -163,7 +163,7 @@ export class LmdbCheckpointStore implements CheckpointStore {
     if (table !== undefined) this.#tables.set(manifest, table);
     if (table === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} stands on a checkpoint that is not here`);
     const memory = await this.#readMemory(manifest, table);
-    return { manifest, memory, globals: manifest.globals };
+    return { manifest, memory, globals: manifest.globals, pageDigests: table };
   }
 
   async retain(task: TaskName, oldest: CheckpointOrder): Promise<number> {

@@ -160,7 +160,7 @@ export class DiskCheckpointStore implements CheckpointStore {
       }
     }
     if (this.stateDigest(manifest, digests) !== manifest.stateDigest) throw new DroverError('ERR_STORE_CORRUPT', `the state of ${describe(manifest)} does not have its digest`);
-    return { manifest, memory, globals: manifest.globals.slice() };
+    return { manifest, memory, globals: manifest.globals.slice(), pageDigests: digests };
   }
 
   private collect(): number {

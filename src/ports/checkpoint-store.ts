@@ -29,5 +29,7 @@ export interface RebuiltState {
   readonly manifest: CheckpointManifest;
   /** The whole memory, `manifest.pageCount` × 4096 bytes. */
   readonly memory: Uint8Array;
+  /** The digest of every page of `memory`, 32 bytes each. */
+  readonly pageDigests: Uint8Array;
   readonly globals: Uint8Array;
 }

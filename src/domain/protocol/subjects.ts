@@ -33,7 +33,11 @@ export const managerSubject = {
 
 export const checkpointSubject = {
   announced: (mac: Mac, programId: number) => `ckpt.${mac}.${programId}`,
-  stored: (mac: Mac, programId: number) => `ckpt.stored.${mac}.${programId}`,
+  /** One subject per manager, so that each one's newest word stands last on its own. */
+  stored: (mac: Mac, programId: number, manager: string) => `ckpt.stored.${mac}.${programId}.${manager}`,
+  allStoredOf: (mac: Mac) => `ckpt.stored.${mac}.>`,
+  allStored: 'ckpt.stored.>',
+  allAnnounced: 'ckpt.*.*',
   freed: (mac: Mac, programId: number) => `ckpt.freed.${mac}.${programId}`,
   all: 'ckpt.>',
 } as const;

@@ -1,0 +1,200 @@
+/**
+ * What the Arbiter chart's effects mean: read the fleet and plan; take an epoch; command a deploy; tell the placement.
+ * Only `planRestore` reads the world, and it only answers. The rest are functions of the entry.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { Json } from '../src/domain/kernel/json.ts';
+import { assign } from '../src/domain/placement/assign.ts';
+import type { Newcomer } from '../src/domain/placement/evidence.ts';
+import type { TaskName } from '../src/domain/model/ids.ts';
+import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
+import { ecuSubject } from '../src/domain/protocol/subjects.ts';
+import type { ArbiterEffect, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
+import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
+import { envelope, type Host } from './host.ts';
+import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import type { Shell } from './shell.ts';
+
+export interface ArbiterEffectsParts {
+  readonly host: Host;
+  readonly replicated: () => Shell;
+  readonly knowledge: FleetKnowledge;
+}
+
+const DEPLOY_TIMEOUT_US = 1_500_000;
+const RETRY_US = 20_000;
+const STILL_SHED_RETRY_US = 500_000;
+
+type Effect<Kind extends ArbiterEffect['kind']> = Extract<ArbiterEffect, { kind: Kind }>;
+
+export class ArbiterEffects {
+  private readonly parts: ArbiterEffectsParts;
+
+  constructor(parts: ArbiterEffectsParts) {
+    this.parts = parts;
+  }
+
+  perform(open: OpenEffect): Promise<EffectOutcome> {
+    const effect = open.effect as ArbiterEffect;
+    switch (effect.kind) {
+      case 'planRestore':
+        return this.planRestore(open, effect);
+      case 'takeEpoch':
+        return this.takeEpoch(open, effect);
+      case 'deployInstance':
+        return this.deployInstance(open, effect);
+      case 'confirmPlacement':
+        return this.confirmPlacement(open, effect);
+      case 'recordShed':
+        return this.recordShed(open, effect);
+    }
+  }
+
+  // ——— planning ———
+
+  private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
+    const { cause, tasks } = effect;
+    const { mine, skipped } = await this.tasksToPlan(open, cause, tasks === undefined ? undefined : Object.keys(tasks));
+    const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
+    const allStillShed = tasks !== undefined && mine.length > 0 && plan.assignments.length === 0 && plan.skipped.length === 0 &&
+      plan.unplaced.every(({ task }) => tasks[task]?.shed === true);
+    if (allStillShed) return { kind: 'again', afterUs: STILL_SHED_RETRY_US };
+    return { kind: 'event', event: { type: 'PLAN.MADE', plan } };
+  }
+
+  /** Which tasks are this arbiter's to restore, by their freshest records. */
+  private async tasksToPlan(
+    open: OpenEffect,
+    cause: RestoreCause,
+    names: readonly TaskName[] | undefined,
+  ): Promise<{ mine: PlacementView[]; skipped: RestorePlan['skipped'][number][] }> {
+    const { knowledge } = this.parts;
+    const wanted = names ?? (cause.kind === 'request' ? [cause.task] : knowledge.tasksOwnedBy(cause.owner).map(({ context }) => context.task));
+    // The first plan after a failure uses what this manager already knows: taking the epoch is checked against the record anyway.
+    const fresh = names !== undefined || cause.kind === 'request';
+    const views = await Promise.all(wanted.map(async (task) => ({ task, view: fresh ? await knowledge.freshPlacement(task) : knowledge.placement(task) })));
+    const mine: PlacementView[] = [];
+    const skipped: RestorePlan['skipped'][number][] = [];
+    for (const { task, view } of views) {
+      const reason = view === undefined ? 'it has no placement' : this.notMine(open, cause, view);
+      if (view === undefined || reason !== undefined) skipped.push({ task, reason: reason ?? 'it has no placement' });
+      else mine.push(view);
+    }
+    return { mine, skipped };
+  }
+
+  private notMine(open: OpenEffect, cause: RestoreCause, { context, state }: PlacementView): string | undefined {
+    if (state === 'removing' || state === 'removed' || state === 'crashed' || state === 'undeclared') return `it is ${state}`;
+    const takenHere = context.takenBy === open.actor && state !== 'owned';
+    if (takenHere) return undefined;
+    if (cause.kind === 'request') return context.epoch === cause.epoch ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
+    const { mac, incarnation } = cause.owner;
+    const stillThere = context.owner?.mac === mac && context.owner.incarnation <= incarnation;
+    return stillThere || state === 'shed' || state === 'lost' ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
+  }
+
+  private plan(
+    cause: RestoreCause,
+    mine: readonly PlacementView[],
+    skipped: RestorePlan['skipped'],
+    excludedFor: (task: TaskName) => readonly string[],
+  ): RestorePlan {
+    const { knowledge } = this.parts;
+    const unplaced: RestorePlan['unplaced'][number][] = [];
+    const newcomers: Newcomer[] = [];
+    for (const { context } of mine) {
+      const { spec, task, epoch, trim } = context;
+      const reference = knowledge.newestReference(context);
+      if (spec === undefined) continue;
+      if (reference === undefined && trim !== undefined) {
+        unplaced.push({ task, expectedEpoch: epoch, reason: 'no reachable manager can rebuild a checkpoint of it, and its first inputs were trimmed' });
+        continue;
+      }
+      newcomers.push({ spec, excluded: excludedFor(task) });
+    }
+    const running = [...knowledge.placements()].filter(isPlaced);
+    const candidates = knowledge.candidates();
+    const sameMachine = cause.kind === 'failure' && cause.preferSameMachine ? cause.owner.mac : undefined;
+    const planned = assign({
+      newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
+      candidates: candidates.map((candidate) => withoutNewcomers(candidate, mine)),
+      apartOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.affinity.apart ?? []])),
+      criticalityOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.criticality ?? 0])),
+    });
+    const byTask = new Map(mine.map((view) => [view.context.task, view.context]));
+    const assignments: PlannedTask[] = planned.assignments.flatMap(({ task, mac, incarnation }) => {
+      const context = byTask.get(task);
+      if (context === undefined) return [];
+      return [{ task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) }];
+    });
+    for (const { task, sentence } of planned.unplaced) {
+      unplaced.push({ task, expectedEpoch: byTask.get(task)?.epoch ?? 0, reason: sentence });
+    }
+    return { assignments, unplaced, skipped, evidence: planned.evidence as unknown as Json };
+  }
+
+  // ——— acting ———
+
+  private async takeEpoch(open: OpenEffect, effect: Effect<'takeEpoch'>): Promise<EffectOutcome> {
+    const { task, expectedEpoch, target } = effect;
+    const takeId = open.entry.id;
+    const shell = this.parts.replicated();
+    const event = { type: 'EPOCH.REQUESTED', id: takeId, expectedEpoch, by: open.actor, takeId, target };
+    if ((await shell.deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    const context = this.parts.knowledge.placement(task)?.context;
+    if (context === undefined) return { kind: 'again', afterUs: RETRY_US };
+    const { epoch } = context;
+    if (context.takeId === takeId) return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
+    return { kind: 'event', event: { type: 'EPOCH.REFUSED', task, epoch, by: context.takenBy } };
+  }
+
+  private async deployInstance(open: OpenEffect, effect: Effect<'deployInstance'>): Promise<EffectOutcome> {
+    const { task, epoch, target, checkpoint } = effect;
+    const { host, knowledge } = this.parts;
+    const refused = (reason: string): EffectOutcome => ({ kind: 'event', event: { type: 'DEPLOY.REFUSED', task, epoch, reason } });
+    const spec = knowledge.placement(task)?.context.spec;
+    if (spec === undefined) return refused('it has no specification any more');
+    const { incarnation, mac } = target;
+    const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
+    const command = encodeCommand(envelope(host, { kind: 'deploy', ...header, spec, incarnation, checkpoint } as const));
+    let bytes: Uint8Array;
+    try {
+      bytes = await host.bus.request(ecuSubject.command(mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
+    } catch (cause) {
+      if (cause instanceof DroverError && cause.code === 'ERR_BUS_NO_RESPONDER') return refused(`no bridge answers on ${mac}`);
+      return { kind: 'again', afterUs: RETRY_US };
+    }
+    const answer = decodeAnswer(bytes);
+    if (!answer.ok) return refused(answer.error.sentence);
+    const { body } = answer.value;
+    if (body.kind === 'refused') return refused(`${body.code}: ${body.sentence}`);
+    if (body.kind !== 'running') return refused(`the target answered ${body.kind}`);
+    return { kind: 'event', event: { type: 'INSTANCE.RAN', task, epoch, nonce: body.nonce, owner: { mac, incarnation: body.incarnation } } };
+  }
+
+  private async confirmPlacement(open: OpenEffect, { task, epoch, owner, nonce }: Effect<'confirmPlacement'>): Promise<EffectOutcome> {
+    const event = { type: 'INSTANCE.RAN', id: open.entry.id, epoch, owner, nonce };
+    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    return { kind: 'event', event: { type: 'PLACEMENT.CONFIRMED', task, epoch } };
+  }
+
+  private async recordShed(open: OpenEffect, { task, epoch, reason }: Effect<'recordShed'>): Promise<EffectOutcome> {
+    const event = { type: 'TASK.SHED', id: open.entry.id, epoch, reason };
+    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    this.parts.host.log.warn('a task is shed', { task, epoch, reason });
+    return { kind: 'event', event: { type: 'SHED.RECORDED', task } };
+  }
+}
+
+/** The bridge died, the machine did not: its local checkpoint is there, so this machine comes first when it is feasible. */
+const preferring = (newcomer: Newcomer, mac: string): Newcomer => ({
+  ...newcomer,
+  dataAt: [...(newcomer.dataAt ?? []), mac],
+  spec: { ...newcomer.spec, affinity: { ...newcomer.spec.affinity, preferredEcus: [mac] } },
+});
+
+/** A task that is planned anew no longer counts where it was. */
+function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(candidate: C, mine: readonly PlacementView[]): C {
+  const names = new Set(mine.map(({ context }) => context.task));
+  return { ...candidate, accepted: candidate.accepted.filter(({ task }) => !names.has(task)) };
+}

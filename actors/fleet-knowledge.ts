@@ -1,0 +1,141 @@
+/**
+ * What one manager knows of the fleet, for planning, sweeping and `status`: ECUs from the inventory, their states from its
+ * own Ecu charts, tasks from the placement records, and who can rebuild which checkpoint. Nothing here decides; everything
+ * can be lost and learned again.
+ */
+import { type CheckpointOrder, type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
+import type { AcceptedTask, EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
+import type { Candidate } from '../src/domain/placement/evidence.ts';
+import type { EcuContext } from '../statecharts/ecu.machine.ts';
+import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import { stateName } from './chart.ts';
+import type { ActorView, Shell } from './shell.ts';
+
+export interface PlacementView {
+  readonly context: PlacementContext;
+  readonly state: string;
+  readonly view: ActorView;
+}
+
+export interface EcuView {
+  readonly context: EcuContext;
+  readonly state: string;
+}
+
+/** Orders of a task's checkpoints that are remembered: enough to fall back when the newest is damaged everywhere. */
+const REFERENCES_PER_TASK_MAX = 8;
+
+export class FleetKnowledge {
+  readonly descriptions = new Map<Mac, EcuDescription>();
+  readonly deadManagers = new Set<string>();
+  private readonly replicated: Shell;
+  private readonly local: Shell;
+  private readonly references = new Map<TaskName, CheckpointReference[]>();
+
+  constructor(parts: { readonly replicated: Shell; readonly local: Shell }) {
+    this.replicated = parts.replicated;
+    this.local = parts.local;
+  }
+
+  // ——— tasks ———
+
+  placement(task: TaskName): PlacementView | undefined {
+    const view = this.replicated.view(`placement/${task}`);
+    return view === undefined ? undefined : asPlacement(view);
+  }
+
+  async freshPlacement(task: TaskName): Promise<PlacementView | undefined> {
+    const view = await this.replicated.refresh(`placement/${task}`);
+    return view === undefined ? undefined : asPlacement(view);
+  }
+
+  *placements(): IterableIterator<PlacementView> {
+    for (const view of this.replicated.views()) if (view.actor.startsWith('placement/')) yield asPlacement(view);
+  }
+
+  tasksOwnedBy({ mac, incarnation }: Incarnation): PlacementView[] {
+    const owned: PlacementView[] = [];
+    for (const placement of this.placements()) {
+      const { owner } = placement.context;
+      if (owner?.mac === mac && owner.incarnation <= incarnation && isPlaced(placement)) owned.push(placement);
+    }
+    return owned;
+  }
+
+  // ——— ECUs ———
+
+  ecu(mac: Mac): EcuView | undefined {
+    const view = this.local.view(`ecu/${mac}`);
+    return view === undefined ? undefined : { context: view.snapshot.context as EcuContext, state: stateName(view.snapshot.value) };
+  }
+
+  /** Whether this incarnation is gone for good, as far as this manager knows. */
+  isGone({ mac, incarnation }: Incarnation): boolean {
+    const ecu = this.ecu(mac);
+    if (ecu === undefined) return false;
+    if (ecu.context.incarnation > incarnation) return true;
+    return ecu.state === 'failed' && ecu.context.incarnation === incarnation;
+  }
+
+  candidates(): Candidate[] {
+    const accepted = new Map<Mac, AcceptedTask[]>();
+    for (const placement of this.placements()) {
+      const { owner, spec, epoch } = placement.context;
+      if (owner === undefined || spec === undefined || !isPlaced(placement)) continue;
+      const list = accepted.get(owner.mac) ?? [];
+      accepted.set(owner.mac, list);
+      list.push(acceptedTaskOf(spec, epoch));
+    }
+    const candidates: Candidate[] = [];
+    for (const [mac, description] of this.descriptions) {
+      const ecu = this.ecu(mac);
+      const alive = ecu?.state === 'alive' || ecu?.state === 'rejoining';
+      const incarnation = ecu?.context.incarnation ?? description.incarnation;
+      candidates.push({ mac, incarnation, description, accepted: accepted.get(mac) ?? [], alive, draining: false });
+    }
+    return candidates;
+  }
+
+  // ——— checkpoints ———
+
+  /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
+  noteHolder(reference: CheckpointReference, manager: string): CheckpointReference {
+    const known = this.references.get(reference.task) ?? [];
+    const same = known.find((other) => other.epoch === reference.epoch && other.sequence === reference.sequence);
+    const holders = [...new Set([...(same?.holders ?? []), manager])].sort();
+    const merged = { ...reference, holders };
+    const others = known.filter((other) => other !== same);
+    const list = [merged, ...others].sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1)).slice(0, REFERENCES_PER_TASK_MAX);
+    this.references.set(reference.task, list);
+    return merged;
+  }
+
+  /** The newest checkpoint that a living manager can rebuild and whose next inputs are still there. */
+  newestReference(placement: PlacementContext): CheckpointReference | undefined {
+    for (const reference of this.references.get(placement.task) ?? []) {
+      if (reference.epoch > placement.epoch || reference.input.sequence < (placement.trim?.sequence ?? 0)) continue;
+      const holders = reference.holders.filter((manager) => !this.deadManagers.has(manager));
+      if (holders.length > 0) return { ...reference, holders };
+    }
+    return undefined;
+  }
+
+  /** The newest checkpoint that `quorum` managers hold, dead ones included: what must be kept. */
+  newestDurable(task: TaskName, quorum: number): CheckpointReference | undefined {
+    return (this.references.get(task) ?? []).find((reference) => reference.holders.length >= quorum);
+  }
+
+  known(task: TaskName): readonly CheckpointOrder[] {
+    return this.references.get(task) ?? [];
+  }
+}
+
+export const isPlaced = ({ state }: PlacementView): boolean => state === 'assigned' || state === 'owned';
+
+const asPlacement = (view: ActorView): PlacementView => ({
+  context: view.snapshot.context as PlacementContext,
+  state: stateName(view.snapshot.value),
+  view,
+});
