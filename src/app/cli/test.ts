@@ -37,7 +37,7 @@ interface StaticCheck {
 }
 
 const STATIC_CHECKS: readonly StaticCheck[] = [
-  { name: 'format and lint', line: ['biome', 'ci', '--error-on-warnings', '--max-diagnostics=200', '.'] },
+  { name: 'format and lint', line: ['biome', 'ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=200', '.'] },
   { name: 'types', line: ['tsc', '-p', 'tsconfig.check.json'] },
   { name: 'import table', line: ['depcruise', '--config', '.dependency-cruiser.cjs', '--output-type', 'err', '.'] },
   { name: 'dead code', line: ['knip', '--no-progress'] },

@@ -233,8 +233,12 @@ function launch(args: readonly string[] = [], options: Launch = {}): ReturnType<
 async function finished(child: ChildProcess): Promise<{ exitCode: number | null; out: string; error: string }> {
   let out = '';
   let error = '';
-  child.stdout?.on('data', (chunk) => void (out += chunk));
-  child.stderr?.on('data', (chunk) => void (error += chunk));
+  child.stdout?.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr?.on('data', (chunk) => {
+    error += chunk;
+  });
   const [exitCode] = await once(child, 'close');
   return { exitCode, out, error };
 }

@@ -8,14 +8,15 @@ import { run } from '../../../src/app/cli/run.ts';
 import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
 
 async function runWith(act: () => void, args: readonly string[], { debug = false } = {}) {
-  let out = '';
-  let error = '';
-  const terminal = { out: (text: string) => void (out += text), error: (text: string) => void (error += text), debug };
+  const out: string[] = [];
+  const error: string[] = [];
+  const terminal = { out: (text: string) => void out.push(text), error: (text: string) => void error.push(text), debug };
   const probe: RegisterCommand = (program: Command) => {
     const command = program.command('probe').option('--level <n>').action(act);
     withExamples(command, [{ does: 'Probe it', line: 'drover probe --level 3' }]);
   };
-  return { exitCode: await run(args, terminal, [probe]), out, error };
+  const exitCode = await run(args, terminal, [probe]);
+  return { exitCode, out: out.join(''), error: error.join('') };
 }
 
 const fail = (error: unknown) => () => {
