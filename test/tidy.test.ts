@@ -185,6 +185,15 @@ describe('tables that must agree', () => {
     const { dependencies, devDependencies, peerDependencies } = manifest;
     expect(lock.packages['']).toMatchObject({ dependencies, devDependencies, peerDependencies });
   });
+
+  test('package-lock.json holds every platform package, or a fresh clone cannot install: tools/complete-lock.mjs', () => {
+    const lock: { readonly packages: Record<string, { readonly optionalDependencies?: Record<string, string> }> } = JSON.parse(
+      read('package-lock.json'),
+    );
+    const present = Object.keys(lock.packages);
+    const asked = Object.values(lock.packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    expect(asked.filter((name) => !present.some((path) => path.endsWith(`node_modules/${name}`)))).toEqual([]);
+  });
 });
 
 function read(path: string): string {
