@@ -19,7 +19,8 @@ const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 })
   .split('\0')
   .filter((path) => path !== '' && existsSync(join(ROOT, path)));
-const CODE = FILES.filter((path) => /\.(ts|cjs|mjs|js)$/.test(path) && !isGenerated(path));
+/** The code of this project. Tasks under examples/ are AssemblyScript: another language that shares the file ending. */
+const CODE = FILES.filter((path) => /\.(ts|cjs|mjs|js)$/.test(path) && !isGenerated(path) && !path.startsWith('examples/'));
 const SOURCES = CODE.filter((path) => /^(src|actors|statecharts|infra)\//.test(path));
 const TEXTS = FILES.filter((path) => !/\.(wasm|bin|png|jpg|ico|gz)$/.test(path));
 
