@@ -1,11 +1,11 @@
 /**
  * Two projects. `fast` is what a person runs before every commit (under a minute): it needs no server, no browser and no
  * child process beyond workers. `full` is what needs the real world; the contract suites appear in both, with the fakes
- * here and (files ending `.real.test.ts`) against the real server there.
+ * here and (files named `*nats*`) against the real server there.
  */
 import { defineConfig } from 'vitest/config';
 
-const REAL_WORLD = ['test/integration/**/*.test.ts', 'test/browser/**/*.test.ts', 'test/**/*.real.test.ts'];
+const REAL_WORLD = ['test/integration/**/*.test.ts', 'test/browser/**/*.test.ts', 'test/contract/**/*nats*.test.ts'];
 
 export default defineConfig({
   test: {

@@ -14,6 +14,6 @@ export function setup(): void {
   const { status, error } = spawnSync(LAUNCHER, ['--prepare'], { stdio: ['ignore', 'inherit', 'inherit'] });
   if (error !== undefined) throw error;
   // While a change is half made its tests should run; `drover test` reports the types by itself.
-  if (status === TYPES_DO_NOT_HOLD) console.error('dist was built although the types do not hold');
+  if (status === TYPES_DO_NOT_HOLD) process.stderr.write('dist was built although the types do not hold\n');
   else if (status !== 0) throw new Error(`./drover --prepare ended with ${status ?? 'a signal'}`);
 }

@@ -10,5 +10,5 @@ export interface Example {
 
 export function withExamples(command: Command, examples: readonly Example[]): Command {
   const lines = examples.map(({ does, line }) => `  # ${does}\n  $ ${line.replace(/^drover/, './drover')}`);
-  return command.addHelpText('after', `\nExamples:\n${lines.join('\n\n')}\n`);
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n\n')}`);
 }

@@ -37,7 +37,7 @@ interface StaticCheck {
 }
 
 const STATIC_CHECKS: readonly StaticCheck[] = [
-  { name: 'format and lint', line: ['biome', 'ci', '--error-on-warnings', '--max-diagnostics=200', '.'] },
+  { name: 'format and lint', line: ['biome', 'ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=200', '.'] },
   { name: 'types', line: ['tsc', '-p', 'tsconfig.check.json'] },
   { name: 'import table', line: ['depcruise', '--config', '.dependency-cruiser.cjs', '--output-type', 'err', '.'] },
   { name: 'dead code', line: ['knip', '--no-progress'] },
@@ -54,8 +54,8 @@ async function testAll({ fast }: { readonly fast: boolean }): Promise<void> {
   }
   let total: TestCounts = NO_TESTS;
   for (const part of fast ? ['fast'] : ['fast', 'full']) total = addCounts(total, await runTests(part, root));
-  if (broken.length > 0) console.log(`static checks that do not hold: ${broken.join(', ')}`);
-  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  if (broken.length > 0) say(`static checks that do not hold: ${broken.join(', ')}`);
+  say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   if (broken.length > 0 || total.failed > 0) throw new QuietExit(EXIT_FAILED);
 }
 
@@ -68,14 +68,14 @@ function scriptsOf(root: string): string[] {
 async function holds(check: StaticCheck, root: string): Promise<boolean> {
   const begunMs = performance.now();
   const { exitCode, said } = await runTool(check.line, { root, quiet: true });
-  console.log(`${exitCode === 0 ? 'ok    ' : 'BROKEN'} ${check.name} (${seconds(begunMs)})`);
-  if (exitCode !== 0) console.log(said);
+  say(`${exitCode === 0 ? 'ok    ' : 'BROKEN'} ${check.name} (${seconds(begunMs)})`);
+  if (exitCode !== 0) say(said);
   return exitCode === 0;
 }
 
 /** Runs one part of the tests with vitest's own output passed through, and counts from its JSON report. */
 async function runTests(part: string, root: string): Promise<TestCounts> {
-  console.log(`tests: the ${part} part`);
+  say(`tests: the ${part} part`);
   const begunMs = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'drover-test-'));
   try {
@@ -84,7 +84,7 @@ async function runTests(part: string, root: string): Promise<TestCounts> {
     const line = ['vitest', 'run', '--project', part, '--passWithNoTests', ...reporters];
     const { exitCode } = await runTool(line, { root, quiet: false });
     const counts = countTests(readReport(report), exitCode);
-    console.log(`tests: the ${part} part took ${seconds(begunMs)}`);
+    say(`tests: the ${part} part took ${seconds(begunMs)}`);
     return counts;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -119,6 +119,10 @@ function runTool(
       resolve({ exitCode: code ?? EXIT_FAILED, said: Buffer.concat(said).toString('utf8') + ended });
     });
   });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 function seconds(begunMs: number): string {
