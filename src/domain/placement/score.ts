@@ -25,17 +25,10 @@ export interface ScoreWeights {
 
 export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0.2, preferred: 0.15, spread: 0.1 };
 
-/** The scarcer of the CPU and memory shares left, once the newcomer is there. */
-export function headroomOf(left: {
-  readonly cpuPpb: number;
-  readonly cpuCapacityPpb: number;
-  readonly memoryBytes: number;
-  readonly memoryCapacityBytes: number;
-}): number {
-  const cpu = left.cpuCapacityPpb > 0 ? left.cpuPpb / left.cpuCapacityPpb : 0;
-  const memory = left.memoryCapacityBytes > 0 ? left.memoryBytes / left.memoryCapacityBytes : 0;
-  const scarcer = cpu < memory ? cpu : memory;
-  return scarcer < 0 ? 0 : scarcer > 1 ? 1 : scarcer;
+/** The scarcer of the CPU and memory shares left once the newcomer is there. */
+export function headroomOf(cpuShare: number, memoryShare: number): number {
+  const scarcer = cpuShare < memoryShare ? cpuShare : memoryShare;
+  return scarcer > 0 ? (scarcer < 1 ? scarcer : 1) : 0;
 }
 
 /** Share of the tightest hard deadline that is left; 1 where no deadline is hard. */
