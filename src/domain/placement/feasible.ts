@@ -30,7 +30,7 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
   if (requiredEcus.length > 0 && !requiredEcus.includes(candidate.mac)) return { kind: 'required-ecu', wanted: requiredEcus };
   for (const label in requiredLabels) {
     const wanted = requiredLabels[label] as string;
-    const offered = description.labels[label];
+    const offered = Object.hasOwn(description.labels, label) ? description.labels[label] : undefined;
     if (offered !== wanted) return { kind: 'required-label', label, wanted, offered };
   }
   return undefined;
