@@ -244,7 +244,7 @@ describe('group assignment', () => {
     fc.assert(
       fc.property(small.newcomers, small.multi, (newcomers, candidates) => {
         const plan = assign({ newcomers, candidates });
-        expect(JSON.parse(JSON.stringify(plan))).toEqual(JSON.parse(JSON.stringify(structuredClone(plan))));
+        expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
       }),
       { numRuns: 50 },
     );
