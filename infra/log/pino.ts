@@ -5,8 +5,9 @@
  * secret are replaced by `[redacted]` wherever they stand in the first three levels. Lines are written synchronously: the
  * last ones before a crash are those that matter, and a process that logs too much to bear that logs too much.
  */
-import { pino } from 'pino';
+
 import type { DestinationStream, Logger } from 'pino';
+import { pino } from 'pino';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 
@@ -44,7 +45,9 @@ const redactedPaths = REDACTED_FIELDS.flatMap((field) => [...(field === 'seed' ?
 
 export function createLog(options: LogOptions = {}): Log {
   const destination =
-    typeof options.destination === 'object' ? options.destination : pino.destination({ dest: options.destination ?? 2, sync: true, mkdir: true });
+    typeof options.destination === 'object'
+      ? options.destination
+      : pino.destination({ dest: options.destination ?? 2, sync: true, mkdir: true });
   const logger = pino(
     {
       level: options.level ?? 'info',

@@ -17,9 +17,16 @@ function linesOf(use: (log: Log) => void, options: LogOptions = {}): Record<stri
 
 describe('pino log', () => {
   it('writes one object a line with level, time, host, what was bound, and the sentence', () => {
-    const [line] = linesOf((log) => log.bind({ actor: 'placement/kalman', revision: 7 }).bind({ task: 'kalman', epoch: 3 }).info('took the epoch', { trace: 'abc' }), {
-      host: 'manager.m1',
-    });
+    const [line] = linesOf(
+      (log) =>
+        log
+          .bind({ actor: 'placement/kalman', revision: 7 })
+          .bind({ task: 'kalman', epoch: 3 })
+          .info('took the epoch', { trace: 'abc' }),
+      {
+        host: 'manager.m1',
+      },
+    );
     expect(line).toEqual({
       level: 'info',
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
@@ -49,7 +56,8 @@ describe('pino log', () => {
       const text = JSON.stringify(
         linesOf((log) => {
           log.info('x', { options: { [field]: 'hunter2', url: 'kept' }, deep: { options: { [field]: 'hunter2' } } });
-          if (field !== 'seed') log.bind({ [field]: 'hunter2', inner: { [field]: 'hunter2' } }).warn('y', { [field]: 'hunter2' });
+          if (field !== 'seed')
+            log.bind({ [field]: 'hunter2', inner: { [field]: 'hunter2' } }).warn('y', { [field]: 'hunter2' });
         }),
       );
       expect(text).not.toContain('hunter2');
@@ -61,8 +69,14 @@ describe('pino log', () => {
 
   it('shows an error with its code and causes', () => {
     const cause = Object.assign(new Error('no space'), { code: 'ENOSPC' });
-    const [line] = linesOf((log) => log.error('could not store', { error: new DroverError('ERR_STORE_FULL', 'the disk is full', { cause }) }));
-    expect(line?.['error']).toMatchObject({ code: 'ERR_STORE_FULL', message: 'the disk is full', cause: { code: 'ENOSPC', message: 'no space' } });
+    const [line] = linesOf((log) =>
+      log.error('could not store', { error: new DroverError('ERR_STORE_FULL', 'the disk is full', { cause }) }),
+    );
+    expect(line?.['error']).toMatchObject({
+      code: 'ERR_STORE_FULL',
+      message: 'the disk is full',
+      cause: { code: 'ENOSPC', message: 'no space' },
+    });
   });
 
   it('goes to a file when asked, with the folder made', () => {
@@ -82,11 +96,15 @@ describe('pino log', () => {
       createLog({ host: 'bridge.x' }).error('last words');
       process.kill(process.pid, 'SIGKILL');
     `;
-    const run = spawnSync(process.execPath, ['--import', './test/support/run-typescript.mjs', '--input-type=module', '-e', script], {
-      cwd: new URL('../..', import.meta.url),
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
+    const run = spawnSync(
+      process.execPath,
+      ['--import', './test/support/run-typescript.mjs', '--input-type=module', '-e', script],
+      {
+        cwd: new URL('../..', import.meta.url),
+        encoding: 'utf8',
+        timeout: 60_000,
+      },
+    );
     expect(run.signal).toBe('SIGKILL');
     expect(run.stdout).toBe('');
     expect(run.stderr).toContain('"sentence":"last words"');

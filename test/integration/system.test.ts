@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -171,7 +171,12 @@ describe.skipIf(!onLinux)('host metrics', () => {
   it('computes shares between readings, and the hottest sensor that can be read', () => {
     const root = mkdtempSync(join(tmpdir(), 'drover-host-'));
     try {
-      for (const folder of ['proc', 'sys/class/thermal/thermal_zone0', 'sys/class/thermal/cooling_device0', 'sys/class/hwmon/hwmon0']) {
+      for (const folder of [
+        'proc',
+        'sys/class/thermal/thermal_zone0',
+        'sys/class/thermal/cooling_device0',
+        'sys/class/hwmon/hwmon0',
+      ]) {
         mkdirSync(join(root, folder), { recursive: true });
       }
       const put = (file: string, text: string): void => writeFileSync(join(root, file), text);
@@ -181,7 +186,12 @@ describe.skipIf(!onLinux)('host metrics', () => {
       put('sys/class/hwmon/hwmon0/temp2_input', 'garbage\n');
       put('proc/stat', 'cpu  30 0 30 140 0 0 0 0 0 0\ncpu0 10 0 10 80 0 0 0 0 5 0\ncpu2 20 0 20 60 0 0 0 0 0 0\nintr 1 2\n');
       const metrics = createHostMetrics({ root });
-      expect(metrics.read()).toEqual({ coreLoad: [0, 0], memoryTotalBytes: 1_024_000, memoryAvailableBytes: 614_400, temperatureCelsius: 55.25 });
+      expect(metrics.read()).toEqual({
+        coreLoad: [0, 0],
+        memoryTotalBytes: 1_024_000,
+        memoryAvailableBytes: 614_400,
+        temperatureCelsius: 55.25,
+      });
       put('proc/stat', 'cpu0 20 0 20 140 20 0 0 0 5 0\ncpu2 90 0 50 60 0 0 0 0 0 0\n');
       expect(metrics.read().coreLoad).toEqual([0.2, 1]);
     } finally {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TASK_DEFAULTS, validateTaskSpec } from '../../src/domain/model/task-spec.ts';
 import { NO_AFFINITY } from '../../src/domain/model/task.ts';
+import { TASK_DEFAULTS, validateTaskSpec } from '../../src/domain/model/task-spec.ts';
 import { specOf } from '../support/placement-builders.ts';
 
 const minimal = { name: 'kalman', artefact: 'ab'.repeat(32), artefactBytes: 1234 };
@@ -28,7 +28,10 @@ describe('task specification', () => {
   });
 
   it('accepts what it produced, and a whole specification as it is', () => {
-    const spec = specOf('whole', { affinity: { ...NO_AFFINITY, requiredEcus: ['02aa00000001'], resourceKind: 'gpu' }, reservation: { cpuPpm: 1, memoryBytes: 2 } });
+    const spec = specOf('whole', {
+      affinity: { ...NO_AFFINITY, requiredEcus: ['02aa00000001'], resourceKind: 'gpu' },
+      reservation: { cpuPpm: 1, memoryBytes: 2 },
+    });
     expect(validateTaskSpec(spec)).toEqual({ ok: true, value: spec });
   });
 
@@ -53,14 +56,23 @@ describe('task specification', () => {
     [{ capabilities: ['a b'] }, 'capabilities holds "a b", not a capability'],
     [{ affinity: { requiredEcus: ['nonsense'] } }, 'affinity.requiredEcus holds "nonsense", not a MAC'],
     [{ affinity: [] }, 'affinity is [], not an object with fields'],
-    [{ affinity: { requiredLabels: { zone: 3 } } }, 'affinity.requiredLabels has zone = 3, not a text of at most 253 characters'],
+    [
+      { affinity: { requiredLabels: { zone: 3 } } },
+      'affinity.requiredLabels has zone = 3, not a text of at most 253 characters',
+    ],
     [{ checkpoint: { quorum: 0 } }, 'checkpoint.quorum is 0, outside 1 to 16'],
     [{ checkpoint: { quorm: 1 } }, 'checkpoint.quorm is no field of a task; known here are intervalUs, chainMax, quorum'],
     [{ memoryBytesMax: 100_000 }, 'memoryBytesMax is 100000 bytes, not a whole number of WebAssembly pages of 65536'],
     [{ periodUs: 1000, wcetUs: 900, deadlineUs: 800 }, 'wcetUs is 900 µs, longer than the deadline of 800 µs'],
     [{ periodUs: 1000, deadlineUs: 2000 }, 'deadlineUs is 2000 µs, beyond the period of 1000 µs, which has to be asked for'],
-    [{ hardDeadline: true, wcetUs: 5, deadlineUs: 10 }, 'hardDeadline needs a period: without one nothing bounds how often the task runs'],
-    [{ hardDeadline: true, periodUs: 1000 }, 'hardDeadline needs wcetUs: a deadline cannot be promised for an unknown execution time'],
+    [
+      { hardDeadline: true, wcetUs: 5, deadlineUs: 10 },
+      'hardDeadline needs a period: without one nothing bounds how often the task runs',
+    ],
+    [
+      { hardDeadline: true, periodUs: 1000 },
+      'hardDeadline needs wcetUs: a deadline cannot be promised for an unknown execution time',
+    ],
     [{ affinity: { together: ['x'], apart: ['x'] } }, 'affinity wants x both together and apart'],
     [{ affinity: { apart: ['kalman'] } }, 'affinity.apart names the task itself'],
   ])('refuses %o', (change, problem) => {
@@ -72,22 +84,42 @@ describe('task specification', () => {
   });
 
   it('tells everything that is wrong at once', () => {
-    expect(problemsOf({ periodUs: -1, colour: 'red' }).map((line) => line.split(' ')[0])).toEqual(['name', 'periodUs', 'artefact', 'artefactBytes', 'colour']);
+    expect(problemsOf({ periodUs: -1, colour: 'red' }).map((line) => line.split(' ')[0])).toEqual([
+      'name',
+      'periodUs',
+      'artefact',
+      'artefactBytes',
+      'colour',
+    ]);
     expect(problemsOf(null)[0]).toBe('(all) is null, not an object with fields');
   });
 
   it('never throws, and what it accepts it accepts again unchanged', () => {
     const values = fc.oneof(fc.anything(), fc.integer(), fc.constantFrom('wasm', 'gpu', 0, 1000, 65536));
     const drafts = fc.record(
-      { name: values, runtime: values, periodUs: values, wcetUs: values, affinity: fc.oneof(values, fc.record({ together: values, requiredLabels: values }, { requiredKeys: [] })), checkpoint: values, inputs: values },
+      {
+        name: values,
+        runtime: values,
+        periodUs: values,
+        wcetUs: values,
+        affinity: fc.oneof(values, fc.record({ together: values, requiredLabels: values }, { requiredKeys: [] })),
+        checkpoint: values,
+        inputs: values,
+      },
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(fc.oneof(fc.anything({ withBigInt: false }), drafts.map((draft) => ({ ...minimal, ...draft }))), (draft) => {
-        const result = validateTaskSpec(draft);
-        if (result.ok) expect(validateTaskSpec(result.value)).toEqual(result);
-        else expect(result.error.length).toBeGreaterThan(0);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.anything({ withBigInt: false }),
+          drafts.map((draft) => ({ ...minimal, ...draft })),
+        ),
+        (draft) => {
+          const result = validateTaskSpec(draft);
+          if (result.ok) expect(validateTaskSpec(result.value)).toEqual(result);
+          else expect(result.error.length).toBeGreaterThan(0);
+        },
+      ),
     );
   });
 });

@@ -80,7 +80,12 @@ export function validateTaskSpec(draft: unknown, options: SpecOptions = {}): Res
     priority: top.integer('priority', { default: TASK_DEFAULTS.priority, min: 0, max: 1000, unit: '' }),
     criticality: top.integer('criticality', { default: TASK_DEFAULTS.criticality, min: 0, max: 4, unit: '' }),
     hardDeadline: top.flag('hardDeadline', false),
-    memoryBytesMax: top.integer('memoryBytesMax', { default: TASK_DEFAULTS.memoryBytesMax, min: WASM_PAGE_BYTES, max: 2 ** 32, unit: 'bytes' }),
+    memoryBytesMax: top.integer('memoryBytesMax', {
+      default: TASK_DEFAULTS.memoryBytesMax,
+      min: WASM_PAGE_BYTES,
+      max: 2 ** 32,
+      unit: 'bytes',
+    }),
     capabilities: top.words('capabilities', 64, (word) => WORD.test(word), 'a capability'),
     affinity: affinityOf(top.child('affinity')),
     reservation: reservationOf(top.child('reservation')),
@@ -98,7 +103,8 @@ function contradictions(spec: TaskSpec, options: SpecOptions, problems: SpecProb
   const { periodUs, wcetUs, deadlineUs, hardDeadline, affinity } = spec;
   const report = (field: string, sentence: string): void => void problems.push({ field, sentence });
   if (deadlineUs > 0 && wcetUs > deadlineUs) report('wcetUs', `is ${wcetUs} µs, longer than the deadline of ${deadlineUs} µs`);
-  if (periodUs > 0 && wcetUs > periodUs) report('wcetUs', `is ${wcetUs} µs, longer than the period of ${periodUs} µs: no core can keep up`);
+  if (periodUs > 0 && wcetUs > periodUs)
+    report('wcetUs', `is ${wcetUs} µs, longer than the period of ${periodUs} µs: no core can keep up`);
   if (periodUs > 0 && deadlineUs > periodUs && options.deadlineBeyondPeriod !== true) {
     report('deadlineUs', `is ${deadlineUs} µs, beyond the period of ${periodUs} µs, which has to be asked for`);
   }
@@ -116,7 +122,10 @@ function contradictions(spec: TaskSpec, options: SpecOptions, problems: SpecProb
   if (affinity.together.includes(spec.name)) report('affinity.together', 'names the task itself');
   if (affinity.apart.includes(spec.name)) report('affinity.apart', 'names the task itself');
   if (spec.checkpoint.intervalUs < periodUs / 1000) {
-    report('checkpoint.intervalUs', `is ${spec.checkpoint.intervalUs} µs, less than a thousandth of the period of ${periodUs} µs`);
+    report(
+      'checkpoint.intervalUs',
+      `is ${spec.checkpoint.intervalUs} µs, less than a thousandth of the period of ${periodUs} µs`,
+    );
   }
 }
 
@@ -180,7 +189,11 @@ class Fields {
     this.#problems = problems;
     const isObject = typeof draft === 'object' && draft !== null && !Array.isArray(draft);
     this.#values = isObject ? (draft as Record<string, unknown>) : {};
-    if (!isObject) problems.push({ field: path === '' ? '(all)' : path.slice(0, -1), sentence: `is ${shown(draft)}, not an object with fields` });
+    if (!isObject)
+      problems.push({
+        field: path === '' ? '(all)' : path.slice(0, -1),
+        sentence: `is ${shown(draft)}, not an object with fields`,
+      });
   }
 
   report(field: string, sentence: string): void {
@@ -211,13 +224,17 @@ class Fields {
     return choice ?? fallback;
   }
 
-  integer(field: string, range: { readonly default: number | undefined; readonly min: number; readonly max: number; readonly unit: string }): number {
+  integer(
+    field: string,
+    range: { readonly default: number | undefined; readonly min: number; readonly max: number; readonly unit: string },
+  ): number {
     const value = this.#read(field) ?? range.default;
     const unit = range.unit === '' ? '' : ` ${range.unit}`;
     if (value === undefined) this.report(field, `is missing: a whole number of ${range.min} to ${range.max}${unit}`);
     else if (typeof value !== 'number' || !Number.isFinite(value)) this.report(field, `is ${shown(value)}, not a number`);
     else if (!Number.isInteger(value)) this.report(field, `is ${value}, not a whole number${unit === '' ? '' : ` of${unit}`}`);
-    else if (value < range.min || value > range.max) this.report(field, `is ${value}${unit}, outside ${range.min} to ${range.max}${unit}`);
+    else if (value < range.min || value > range.max)
+      this.report(field, `is ${value}${unit}, outside ${range.min} to ${range.max}${unit}`);
     // −0 would be another value after a round trip through bytes.
     else return value === 0 ? 0 : value;
     return range.default ?? range.min;
@@ -248,7 +265,8 @@ class Fields {
     if (entries.length > 256) this.report(field, `has ${entries.length} entries, more than 256`);
     for (const [label, text] of entries) {
       if (!WORD.test(label) || label === '__proto__') this.report(field, `has the label ${shown(label)}, which is no word`);
-      if (typeof text !== 'string' || text.length > 253) this.report(field, `has ${label} = ${shown(text)}, not a text of at most 253 characters`);
+      if (typeof text !== 'string' || text.length > 253)
+        this.report(field, `has ${label} = ${shown(text)}, not a text of at most 253 characters`);
     }
     return Object.fromEntries(entries) as Record<string, string>;
   }

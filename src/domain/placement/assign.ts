@@ -19,7 +19,19 @@
  */
 import type { Mac, TaskName } from '../model/ids.ts';
 import { acceptedTaskOf, admits, chargePpb } from './admit.ts';
-import type { AdmissionEvidence, Assignment, Candidate, CandidateEvidence, Decision, Newcomer, Plan, Refusal, RefusalKind, Score, Unplaced } from './evidence.ts';
+import type {
+  AdmissionEvidence,
+  Assignment,
+  Candidate,
+  CandidateEvidence,
+  Decision,
+  Newcomer,
+  Plan,
+  Refusal,
+  RefusalKind,
+  Score,
+  Unplaced,
+} from './evidence.ts';
 import { lacksCpu, lacksMemory, loadRefusal, staticKeyOf, staticRefusal } from './feasible.ts';
 import { FleetRoom } from './fleet-room.ts';
 import { roomByShedding } from './make-room.ts';
@@ -153,16 +165,23 @@ class Planner {
     if (best === undefined) return { decision, assignment: undefined };
     this.#fleet.place(best.index, newcomer.spec);
     const { mac, incarnation } = this.#fleet.candidates[best.index] as Candidate;
-    return { decision, assignment: { task: newcomer.spec.name, mac, incarnation, score: best.score, admission: best.admission } };
+    return {
+      decision,
+      assignment: { task: newcomer.spec.name, mac, incarnation, score: best.score, admission: best.admission },
+    };
   }
 
   /** Everything but the exact test, in full words. `ignoreLoad`: as if the ECU were empty. */
   refusalBeforeTest(newcomer: Newcomer, index: number, requireTogether: boolean, ignoreLoad = false): Refusal | undefined {
     const candidate = this.#fleet.candidates[index] as Candidate;
-    const fixed = staticRefusal(candidate, newcomer, this.#excluded) ?? this.#neighbourRefusal(newcomer, index, requireTogether);
+    const fixed =
+      staticRefusal(candidate, newcomer, this.#excluded) ?? this.#neighbourRefusal(newcomer, index, requireTogether);
     if (fixed !== undefined || ignoreLoad) return fixed;
     const demand = acceptedTaskOf(newcomer.spec, 0);
-    return loadRefusal(this.#fleet.roomFor(index, newcomer.spec.name), { memoryBytes: demand.memoryBytesMax, chargePpb: chargePpb(demand) });
+    return loadRefusal(this.#fleet.roomFor(index, newcomer.spec.name), {
+      memoryBytes: demand.memoryBytesMax,
+      chargePpb: chargePpb(demand),
+    });
   }
 
   #search(newcomer: Newcomer, requireTogether: boolean) {
@@ -190,7 +209,13 @@ class Planner {
         const index = indexes[at] as number;
         const candidate = this.#fleet.candidates[index] as Candidate;
         const { cores, memoryBytes, capabilities, runtimes } = candidate.description;
-        const answer = admits(this.#fleet.accepted(index), [spec], { cores, memoryBytes, capabilities, runtimes, draining: candidate.draining });
+        const answer = admits(this.#fleet.accepted(index), [spec], {
+          cores,
+          memoryBytes,
+          capabilities,
+          runtimes,
+          draining: candidate.draining,
+        });
         testedCount++;
         if (answer.ok) {
           tested.push({ index, score: this.#score(wish, index, slackOf(answer.value)), admission: answer.value });
@@ -323,7 +348,11 @@ class Planner {
 
   #preferred(wish: Wish, index: number): number {
     if (!wish.hasPreference) return 0;
-    return preferredOf(this.#fleet.candidates[index] as Candidate, wish.newcomer.spec.affinity.preferredEcus, wish.preferredLabels);
+    return preferredOf(
+      this.#fleet.candidates[index] as Candidate,
+      wish.newcomer.spec.affinity.preferredEcus,
+      wish.preferredLabels,
+    );
   }
 
   /** Tasks with the same requirements share one answer. */
@@ -378,7 +407,8 @@ class Planner {
     if (names === undefined) {
       const all = new Set(spec.affinity.apart);
       for (const other of this.#request.newcomers) if (other.spec.affinity.apart.includes(spec.name)) all.add(other.spec.name);
-      for (const [running, apart] of Object.entries(this.#request.apartOfRunning ?? {})) if (apart.includes(spec.name)) all.add(running);
+      for (const [running, apart] of Object.entries(this.#request.apartOfRunning ?? {}))
+        if (apart.includes(spec.name)) all.add(running);
       all.delete(spec.name);
       names = [...all].sort();
       this.#apartCache.set(spec.name, names);
@@ -386,12 +416,22 @@ class Planner {
     return names;
   }
 
-  #evidence(wish: Wish, tested: readonly Tested[], refusedByTest: readonly { index: number; refusal: Refusal }[]): CandidateEvidence[] {
+  #evidence(
+    wish: Wish,
+    tested: readonly Tested[],
+    refusedByTest: readonly { index: number; refusal: Refusal }[],
+  ): CandidateEvidence[] {
     const shown: CandidateEvidence[] = [];
     for (const { index, score, admission } of tested.slice(0, EVIDENCE_MAX)) {
       const { mac, incarnation } = this.#fleet.candidates[index] as Candidate;
       const { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } = admission;
-      shown.push({ mac, incarnation, verdict: 'feasible', score, admission: { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } });
+      shown.push({
+        mac,
+        incarnation,
+        verdict: 'feasible',
+        score,
+        admission: { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest },
+      });
     }
     const refused = [...refusedByTest];
     for (const index of this.#refusedShown.indexes()) {

@@ -12,8 +12,9 @@
  *
  * The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
  */
-import type { AffinityTarget } from './feasible.ts';
+
 import type { AdmissionEvidence, Score } from './evidence.ts';
+import type { AffinityTarget } from './feasible.ts';
 
 export interface ScoreWeights {
   readonly headroom: number;
@@ -27,8 +28,8 @@ export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0
 
 /** The scarcer of the CPU and memory shares left once the newcomer is there. */
 export function headroomOf(cpuShare: number, memoryShare: number): number {
-  const scarcer = cpuShare < memoryShare ? cpuShare : memoryShare;
-  return scarcer > 0 ? (scarcer < 1 ? scarcer : 1) : 0;
+  const scarcer = Math.min(cpuShare, memoryShare);
+  return scarcer > 0 ? Math.min(scarcer, 1) : 0;
 }
 
 /** Share of the tightest hard deadline that is left; 1 where no deadline is hard. */
@@ -38,7 +39,11 @@ export function slackOf(admission: AdmissionEvidence): number {
 }
 
 /** 1 on a preferred ECU, else the share of preferred labels that match, else 0. */
-export function preferredOf(target: AffinityTarget, preferredEcus: readonly string[], labels: readonly (readonly [string, string])[]): number {
+export function preferredOf(
+  target: AffinityTarget,
+  preferredEcus: readonly string[],
+  labels: readonly (readonly [string, string])[],
+): number {
   if (preferredEcus.includes(target.mac)) return 1;
   if (labels.length === 0) return 0;
   let matching = 0;
