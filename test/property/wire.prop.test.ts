@@ -1,8 +1,7 @@
 /** What holds for every message: it comes back as it went, and no bytes make a decoder throw or hang. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plainHeartbeatCodec } from '../../src/domain/protocol/codec-ecu.ts';
-import { decodeHeartbeat, encodeHeartbeat } from '../../src/domain/protocol/codec-heartbeat.ts';
+import { decodeHeartbeat, encodeHeartbeat, plainHeartbeatCodec } from '../../src/domain/protocol/codec-heartbeat.ts';
 import { WIRE_BYTES_MAX } from '../../src/domain/protocol/limits.ts';
 import { envelope, heartbeat } from '../support/arbitraries.ts';
 import { WIRE_CODECS } from '../support/wire-codecs.ts';
