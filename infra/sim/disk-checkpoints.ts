@@ -2,7 +2,8 @@
  * Checkpoints on a simulated disk: pages by content, manifests by task (`CheckpointStore`, S1–S3). Small and plain on
  * purpose, so that it also serves as the yardstick for the LMDB store.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { stateDigest, stateOf } from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, DIGEST_BYTES, laterCheckpoint, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { Digest, TaskName } from '../../src/domain/model/ids.ts';
@@ -15,23 +16,15 @@ interface CheckpointTable {
   readonly manifests: Map<TaskName, CheckpointManifest[]>;
 }
 
-export interface DiskCheckpointOptions {
-  /** The digest that `manifest.stateDigest` must have: over every page digest in order, then globals, then cursors. */
-  readonly stateDigest: (manifest: CheckpointManifest, pageDigests: Uint8Array) => Digest;
-  readonly name?: string;
-}
-
 export class DiskCheckpointStore implements CheckpointStore {
   private readonly disk: SimDisk;
   private readonly process: SimProcess;
   private readonly table: CheckpointTable;
-  private readonly stateDigest: DiskCheckpointOptions['stateDigest'];
 
-  constructor(disk: SimDisk, process: SimProcess, options: DiskCheckpointOptions) {
+  constructor(disk: SimDisk, process: SimProcess, name = 'checkpoints') {
     this.disk = disk;
     this.process = process;
-    this.stateDigest = options.stateDigest;
-    this.table = disk.table(options.name ?? 'checkpoints', () => ({ pages: new Map(), manifests: new Map() }));
+    this.table = disk.table(name, () => ({ pages: new Map(), manifests: new Map() }));
   }
 
   missing(manifest: CheckpointManifest): Uint32Array {
@@ -159,7 +152,7 @@ export class DiskCheckpointStore implements CheckpointStore {
         digests.set(link.pageDigests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES), index * DIGEST_BYTES);
       }
     }
-    if (this.stateDigest(manifest, digests) !== manifest.stateDigest) throw new DroverError('ERR_STORE_CORRUPT', `the state of ${describe(manifest)} does not have its digest`);
+    if (stateDigest(stateOf(manifest, digests), sha256) !== manifest.stateDigest) throw new DroverError('ERR_STORE_CORRUPT', `the state of ${describe(manifest)} does not have its digest`);
     return { manifest, memory, globals: manifest.globals.slice() };
   }
 
@@ -178,6 +171,6 @@ export class DiskCheckpointStore implements CheckpointStore {
   }
 }
 
-const sha256 = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex');
+const sha256 = (bytes: Uint8Array): Digest => hash('sha256', bytes, 'hex');
 const digestAt = (manifest: CheckpointManifest, at: number): Digest => Buffer.from(manifest.pageDigests.buffer, manifest.pageDigests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');
 const describe = (manifest: CheckpointManifest): string => `${manifest.task} ${manifest.epoch}.${manifest.sequence}`;
