@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'ERR_STORE_CORRUPT', // a page or manifest whose digest does not match
   'ERR_STORE_MISSING', // a page, manifest or artefact nobody has
   'ERR_STORE_CLOSED',
+  'ERR_STORE_IO', // the disk or the file system failed
   // task specifications and modules
   'ERR_SPEC_INVALID', // a field that is absurd or contradicts another
   'ERR_MODULE_INVALID', // bytes that are no WebAssembly module
