@@ -7,6 +7,7 @@ export const ERROR_CODES = [
   'ERR_WIRE_VERSION', // an envelope of a version this build does not speak
   'ERR_WIRE_MALFORMED', // bytes that do not decode, or a field outside its range
   'ERR_WIRE_OVERSIZED', // a message above the broker's limit
+  'ERR_WIRE_CODE', // a peer answered with a code this build does not know; the code stands before its sentence
   // the broker
   'ERR_BUS_CLOSED', // the connection is closed for good
   'ERR_BUS_DISCONNECTED', // the broker cannot be reached just now
