@@ -26,9 +26,9 @@ export interface Bus {
    */
   append(subject: string, payload: Uint8Array, options: AppendOptions): Promise<AppendAnswer>;
   /**
-   * Appends several messages to one subject, all or none, where the server can (nats-server ≥ 2.12); elsewhere one after
-   * the other, stopping at the first that is not `appended`, so that a prefix may have been written. At least one entry;
-   * more than 1,000 go in several batches, so that a prefix is possible everywhere.
+   * Appends several messages to one subject, in order, with nothing of anybody else's in between: all or none where the
+   * broker can and it pays, else one after the other, stopping at the first that is not `appended`. So whatever the answer is
+   * but `appended`, a prefix may have been written, and reading the last message tells how long it is. At least one entry.
    */
   appendBatch(subject: string, batch: readonly BatchEntry[], options: { readonly expectedSequence: number; readonly timeoutUs: number }): Promise<AppendAnswer>;
   /** The last message of a subject in its stream, read from the stream's leader. */
@@ -97,7 +97,8 @@ export interface BatchEntry {
 
 /**
  * - `appended`: written, as the subject's last message at that moment (for a batch: the last of it).
- * - `duplicate`: the message id was seen; whether it was one's own is for the caller to find out by reading.
+ * - `duplicate`: the message id was seen; whether it was one's own is for the caller to find out by reading. `sequence` is
+ *   that of the message that was there, or 0 where the broker does not say (a batch).
  * - `refused`: the subject's last sequence was another one.
  * - `busy`: another append to the subject is in flight; try again.
  * - `full`: the stream is at its bound.

@@ -7,6 +7,7 @@ export const ERROR_CODES = [
   'ERR_WIRE_VERSION', // an envelope of a version this build does not speak
   'ERR_WIRE_MALFORMED', // bytes that do not decode, or a field outside its range
   'ERR_WIRE_OVERSIZED', // a message above the broker's limit
+  'ERR_WIRE_CODE', // a peer answered with a code this build does not know; the code stands before its sentence
   // the broker
   'ERR_BUS_CLOSED', // the connection is closed for good
   'ERR_BUS_DISCONNECTED', // the broker cannot be reached just now
@@ -14,6 +15,7 @@ export const ERROR_CODES = [
   'ERR_BUS_NO_RESPONDER', // nobody serves this subject
   'ERR_BUS_HANDLER', // whoever serves this subject failed while it answered
   'ERR_BUS_NO_STREAM', // no stream takes this subject
+  'ERR_BUS_REFUSED', // the broker refused a call; its words are in the sentence
   'ERR_BUS_STREAM_FULL', // a stream with `discard: new` is at its bound
   'ERR_SERVER_NOT_FOUND', // no usable nats-server anywhere
   'ERR_SERVER_START', // nats-server did not come up

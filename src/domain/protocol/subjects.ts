@@ -88,4 +88,6 @@ export const header = {
   /** Data number or tick number. */
   number: 'Drover-Number',
   skipped: 'Drover-Skipped',
+  /** On an answer that is a failure: the code (`error-codes.ts`). */
+  error: 'Drover-Error',
 } as const;

@@ -1,0 +1,489 @@
+/**
+ * Checkpoints in LMDB: content-addressed pages (page-pool.ts) and one manifest per checkpoint (manifest-format.ts), keyed by
+ * task, epoch and sequence. Putting one, and dropping some, is one transaction each (S1); so whatever the moment of a crash,
+ * the store opens with the checkpoints that were answered and no half of another.
+ *
+ * Nothing is believed: pages are digested when they come and again when a state is rebuilt, manifests carry their own
+ * digest, and a state counts as stored only when its page table, globals and cursors give its state digest (S2, S3). What
+ * fails that is quarantined and counts as missing, so that the same two calls that brought it (`missing`, `put`) bring it
+ * again. LMDB's own tree pages have no checksums: that damage shows as ERR_STORE_CORRUPT or ERR_STORE_IO where LMDB notices.
+ *
+ * Verified page tables are kept in memory, newest first, up to a bound: an increment is then checked by copying its base's
+ * table, and 16,384 pages (64 MiB) cost half a megabyte of copying and digesting, not a walk down the chain.
+ */
+import { chainOf, planFold } from '../../src/domain/checkpoint/chain.ts';
+import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
+import { applyManifest } from '../../src/domain/checkpoint/delta.ts';
+import { checkManifest, describeManifestError, foldManifest, stateDigest, stateOf } from '../../src/domain/checkpoint/manifest.ts';
+import { DroverError } from '../../src/domain/kernel/error-codes.ts';
+import type { CheckpointManifest, CheckpointOrder } from '../../src/domain/model/checkpoint.ts';
+import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
+import type { TaskName } from '../../src/domain/model/ids.ts';
+import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-store.ts';
+import type { Hasher } from '../../src/ports/digest.ts';
+import type { Environment, Table } from './environment.ts';
+import { exact, openEnvironment, peek } from './environment.ts';
+import { decodeManifest, encodeManifest } from './manifest-format.ts';
+import { POOLED_PAGE_BYTES, PagePool } from './page-pool.ts';
+
+export interface LmdbCheckpointStoreOptions {
+  readonly path: string;
+  readonly hasher: Hasher;
+  /** Managers: `put` answers after the disk has it. A bridge's local store: after it survives the process. */
+  readonly durable: boolean;
+  /** Bound on the bytes in use; a `put` beyond it fails with ERR_STORE_FULL and changes nothing. */
+  readonly sizeBytesMax?: number;
+  /** Bound on the page tables kept in memory. */
+  readonly tableCacheBytesMax?: number;
+  /** Told of every piece of damage when it is found. */
+  readonly onDamage?: (damage: StoreDamage) => void;
+}
+
+export interface StoreDamage extends CheckpointOrder {
+  readonly task: TaskName;
+  readonly what: 'manifest' | 'pages';
+  /** How many pages were quarantined. */
+  readonly pages: number;
+}
+
+const SIZE_BYTES_MAX = 4 * 1024 ** 3;
+const TABLE_CACHE_BYTES_MAX = 8 * 1024 ** 2;
+/** Pages read between two turns of the event loop while a state is rebuilt: about a millisecond's worth. */
+const PAGES_PER_TURN = 256;
+/** Its share of tree pages, and of the last overflow page. */
+const MANIFEST_OVERHEAD_BYTES = 5120;
+const EMPTY_TABLE: PageTable = new Uint8Array(0);
+
+export function openLmdbCheckpointStore(options: LmdbCheckpointStoreOptions): LmdbCheckpointStore {
+  const environment = openEnvironment({
+    path: options.path,
+    sizeBytesMax: options.sizeBytesMax ?? SIZE_BYTES_MAX,
+    durability: options.durable ? 'sync' : 'process',
+  });
+  return new LmdbCheckpointStore(environment, options);
+}
+
+export class LmdbCheckpointStore implements CheckpointStore {
+  readonly #environment: Environment;
+  readonly #manifests: Table;
+  readonly #pool: PagePool;
+  readonly #hasher: Hasher;
+  readonly #onDamage: (damage: StoreDamage) => void;
+  readonly #tables: TableCache;
+  #closed = false;
+
+  constructor(environment: Environment, options: LmdbCheckpointStoreOptions) {
+    this.#environment = environment;
+    this.#manifests = environment.table('manifests');
+    this.#pool = environment.attachment('pages', () => new PagePool(environment));
+    this.#hasher = options.hasher;
+    this.#onDamage = options.onDamage ?? (() => {});
+    this.#tables = new TableCache(options.tableCacheBytesMax ?? TABLE_CACHE_BYTES_MAX);
+  }
+
+  missing(manifest: CheckpointManifest): Uint32Array {
+    this.#assertOpen();
+    assertSound(manifest);
+    const named = new Set<string>();
+    const positions: number[] = [];
+    const digests = exact(manifest.pageDigests);
+    for (let position = 0; position < manifest.pageIndexes.length; position++) {
+      const digest = digests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES);
+      if (this.#pool.has(digest)) continue;
+      // A page that occurs twice is asked for once.
+      const text = digest.toString('latin1');
+      if (named.has(text)) continue;
+      named.add(text);
+      positions.push(position);
+    }
+    return Uint32Array.from(positions);
+  }
+
+  async put(manifest: CheckpointManifest, pages: Uint8Array): Promise<{ readonly stored: boolean }> {
+    this.#assertOpen();
+    assertSound(manifest);
+    const references = countDigests(manifest);
+    const brought = this.#digestPages(manifest, pages, references);
+    const encoded = encodeManifest(manifest, this.#hasher);
+    const key = keyOf(manifest);
+    const table = await this.#transact(() => {
+      if (!this.#environment.reserve(encoded.length + MANIFEST_OVERHEAD_BYTES + brought.size * POOLED_PAGE_BYTES)) throw this.#environment.storeFull();
+      const known = this.#read(manifest);
+      if (known !== undefined && known.stateDigest !== manifest.stateDigest) {
+        throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} is here with another state`);
+      }
+      if (known !== undefined && (known.baseSequence === undefined || manifest.baseSequence !== undefined)) {
+        // Here already, perhaps folded: its references are counted. What was brought mends what is missing.
+        this.#mend(brought);
+        return this.#tableOf(known);
+      }
+      // A full one replaces the same state's increment. The references of a damaged manifest cannot be known and stay counted:
+      // too many keep a page too long (until `recount`), too few would lose one.
+      if (known !== undefined) count(references, known, -1);
+      for (const [text, change] of references) {
+        const digest = Buffer.from(text, 'latin1');
+        const here = this.#pool.has(digest);
+        const page = here ? undefined : brought.get(text);
+        if (!here && page === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} came without a page that is not here`, { retryable: true });
+        if (change >= 0) this.#pool.add(digest, page, change);
+        else this.#pool.drop(digest, -change);
+      }
+      this.#manifests.put(key, encoded);
+      this.#tables.delete(manifest);
+      // Refuses what does not give its state digest, which takes everything back; undefined when the base is not here (yet).
+      return this.#tableOf(manifest);
+    });
+    if (table === undefined) return { stored: false };
+    this.#tables.set(manifest, table);
+    return { stored: this.#pool.holdsAll(table) };
+  }
+
+  newest(task: TaskName): CheckpointManifest | undefined {
+    this.#assertOpen();
+    for (const key of this.#manifests.getKeys({ start: keyOf({ task, epoch: ORDER_MAX, sequence: ORDER_MAX }), end: Buffer.from(`${task}\u0000`, 'latin1'), reverse: true })) {
+      const manifest = this.#find({ task, ...orderOfKey(key) });
+      if (manifest !== undefined && this.#canRebuild(manifest)) return manifest;
+    }
+    return undefined;
+  }
+
+  find(task: TaskName, epoch: number, sequence: number): CheckpointManifest | undefined {
+    this.#assertOpen();
+    return this.#find({ task, epoch, sequence });
+  }
+
+  async rebuild(task: TaskName, epoch: number, sequence: number): Promise<RebuiltState> {
+    this.#assertOpen();
+    const manifest = this.#find({ task, epoch, sequence });
+    if (manifest === undefined) {
+      const damaged = this.#manifests.getBinaryFast(keyOf({ task, epoch, sequence })) !== undefined;
+      throw new DroverError(damaged ? 'ERR_STORE_CORRUPT' : 'ERR_STORE_MISSING', `${nameOf({ task, epoch, sequence })} is ${damaged ? 'damaged' : 'not'} here`);
+    }
+    const table = this.#tableOf(manifest);
+    if (table !== undefined) this.#tables.set(manifest, table);
+    if (table === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} stands on a checkpoint that is not here`);
+    const memory = await this.#readMemory(manifest, table);
+    return { manifest, memory, globals: manifest.globals };
+  }
+
+  async retain(task: TaskName, oldest: CheckpointOrder): Promise<number> {
+    this.#assertOpen();
+    return this.#transact(() => this.#apply(planFold(this.#manifestsOf(task), oldest, (manifest) => this.#canRebuild(manifest))));
+  }
+
+  /** Removes a task altogether, the newest state too. */
+  async forget(task: TaskName): Promise<number> {
+    this.#assertOpen();
+    return this.#transact(() => this.#apply({ fold: [], drop: this.#manifestsOf(task) }));
+  }
+
+  /** Counts all references anew, removes damaged manifests and frees what none names. Returns how many counts were wrong. */
+  async recount(): Promise<number> {
+    this.#assertOpen();
+    return this.#transact(() => {
+      const counts = new Map<string, number>();
+      for (const key of [...this.#manifests.getKeys()].map((raw) => Buffer.from(exact(raw)))) {
+        const manifest = this.#read({ task: taskOfKey(key), ...orderOfKey(key) });
+        if (manifest === undefined) this.#manifests.remove(key);
+        else count(counts, manifest, 1);
+      }
+      return this.#pool.recount(counts);
+    });
+  }
+
+  tasks(): readonly TaskName[] {
+    this.#assertOpen();
+    const tasks: TaskName[] = [];
+    let start: Buffer = Buffer.of(0);
+    for (;;) {
+      const [key] = [...this.#manifests.getKeys({ start, limit: 1 })];
+      if (key === undefined) return tasks;
+      const task = taskOfKey(key);
+      tasks.push(task);
+      start = Buffer.from(`${task}\u0001`, 'latin1');
+    }
+  }
+
+  /** Bytes in use, their bound, and how many pages wait to be repaired. */
+  size(): { readonly bytes: number; readonly bytesMax: number; readonly quarantinedPages: number } {
+    this.#assertOpen();
+    return { bytes: this.#environment.usedBytes(), bytesMax: this.#environment.sizeBytesMax, quarantinedPages: this.#pool.quarantinedCount() };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#environment.close();
+  }
+
+  // ——— reading ———
+
+  /** A damaged manifest is not there: it can be put again. */
+  #find(name: CheckpointName): CheckpointManifest | undefined {
+    const manifest = this.#read(name);
+    if (manifest === undefined && this.#manifests.getBinaryFast(keyOf(name)) !== undefined) {
+      this.#onDamage({ task: name.task, epoch: name.epoch, sequence: name.sequence, what: 'manifest', pages: 0 });
+    }
+    return manifest;
+  }
+
+  #read(name: CheckpointName): CheckpointManifest | undefined {
+    const bytes = peek(this.#manifests, keyOf(name));
+    const manifest = bytes === undefined ? undefined : decodeManifest(bytes, this.#hasher);
+    // Whole, but under another's key: as good as damaged.
+    if (manifest === undefined || manifest.task !== name.task || manifest.epoch !== name.epoch || manifest.sequence !== name.sequence) return undefined;
+    return manifest;
+  }
+
+  #manifestsOf(task: TaskName): CheckpointManifest[] {
+    const manifests: CheckpointManifest[] = [];
+    for (const key of [...this.#manifests.getKeys({ start: keyOf({ task, epoch: 0, sequence: 0 }), end: Buffer.from(`${task}\u0001`, 'latin1') })]) {
+      const manifest = this.#find({ task, ...orderOfKey(key) });
+      if (manifest !== undefined) manifests.push(manifest);
+    }
+    return manifests;
+  }
+
+  #canRebuild(manifest: CheckpointManifest): boolean {
+    try {
+      const table = this.#tableOf(manifest);
+      return table !== undefined && this.#pool.holdsAll(table);
+    } catch (error) {
+      if (error instanceof DroverError && error.code === 'ERR_STORE_CORRUPT') return false;
+      throw error;
+    }
+  }
+
+  /**
+   * The page table of a checkpoint, proved by its state digest. undefined when its chain is not whole here; fails with
+   * ERR_STORE_CORRUPT when it is and gives another state.
+   */
+  #tableOf(manifest: CheckpointManifest): PageTable | undefined {
+    const known = this.#tables.get(manifest);
+    if (known !== undefined) return known;
+    let start: PageTable = EMPTY_TABLE;
+    // Down to a full checkpoint, or to one whose table is known.
+    const chain = chainOf(manifest, (order) => {
+      const base = this.#find({ task: manifest.task, ...order });
+      const table = base === undefined ? undefined : this.#tables.get(base);
+      if (base === undefined || table === undefined) return base;
+      start = table;
+      return { ...base, baseSequence: undefined, pageIndexes: new Uint32Array(0), pageDigests: EMPTY_TABLE };
+    });
+    if (!chain.ok) return undefined;
+    let table = start;
+    for (const link of chain.value) {
+      const next = link.pageIndexes.length === 0 && link.pageCount * DIGEST_BYTES === table.length ? { ok: true as const, value: table } : applyManifest(table, link);
+      if (!next.ok) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(link)} does not fit on its base: ${next.error.kind}`);
+      table = next.value;
+    }
+    if (stateDigest(stateOf(manifest, table), this.#hasher.hex) !== manifest.stateDigest) {
+      throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} does not give the state its digest names`);
+    }
+    return table;
+  }
+
+  async #readMemory(manifest: CheckpointManifest, table: PageTable): Promise<Uint8Array> {
+    const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
+    const digests = exact(table);
+    const found = Buffer.alloc(DIGEST_BYTES);
+    const damaged = new Map<string, Uint8Array>();
+    let missing = 0;
+    for (let page = 0; page < manifest.pageCount; page++) {
+      const offset = page * PAGE_BYTES;
+      const at = page * DIGEST_BYTES;
+      const digest = digests.subarray(at, at + DIGEST_BYTES);
+      // Runs of one page (mostly zeros) are read and digested once.
+      if (page > 0 && digests.compare(digests, at - DIGEST_BYTES, at, at, at + DIGEST_BYTES) === 0) {
+        memory.copyWithin(offset, offset - PAGE_BYTES, offset);
+        continue;
+      }
+      if (page % PAGES_PER_TURN === PAGES_PER_TURN - 1) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        this.#assertOpen();
+      }
+      if (!this.#pool.read(digest, memory, offset)) {
+        missing += 1;
+        continue;
+      }
+      this.#hasher.digestInto(memory.subarray(offset, offset + PAGE_BYTES), found, 0);
+      if (!found.equals(digest)) damaged.set(digest.toString('latin1'), memory.slice(offset, offset + PAGE_BYTES));
+    }
+    if (damaged.size > 0) {
+      await this.#quarantine(manifest, damaged);
+      throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)}: ${damaged.size} pages do not have their digests and are quarantined`);
+    }
+    if (missing > 0) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)}: ${missing} pages are not here`);
+    return memory;
+  }
+
+  async #quarantine(manifest: CheckpointManifest, damaged: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    await this.#transact(() => {
+      for (const [text, bytes] of damaged) this.#pool.quarantine(Buffer.from(text, 'latin1'), bytes);
+    });
+    this.#onDamage({ task: manifest.task, epoch: manifest.epoch, sequence: manifest.sequence, what: 'pages', pages: damaged.size });
+  }
+
+  // ——— writing ———
+
+  async #transact<T>(action: () => T): Promise<T> {
+    try {
+      return await this.#environment.transact(action);
+    } catch (error) {
+      if (this.#environment.isOpen) this.#pool.reload();
+      throw error;
+    }
+  }
+
+  /** In a transaction: pages that stored manifests name and that are not here. */
+  #mend(brought: ReadonlyMap<string, Uint8Array>): void {
+    for (const [text, page] of brought) {
+      const digest = Buffer.from(text, 'latin1');
+      if (!this.#pool.has(digest) && this.#pool.isReferenced(digest)) this.#pool.add(digest, page, 0);
+    }
+  }
+
+  /** Every page brought has a digest that the manifest names. Keyed by digest, one character a byte. */
+  #digestPages(manifest: CheckpointManifest, pages: Uint8Array, references: ReadonlyMap<string, number>): ReadonlyMap<string, Uint8Array> {
+    if (pages.length % PAGE_BYTES !== 0) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} came with ${pages.length} bytes, which are no whole pages`);
+    const brought = new Map<string, Uint8Array>();
+    const digest = Buffer.alloc(DIGEST_BYTES);
+    // A copy: what is digested now is what is written later, whatever the caller does with its buffer meanwhile.
+    const own = Uint8Array.from(pages);
+    for (let offset = 0; offset < own.length; offset += PAGE_BYTES) {
+      const page = own.subarray(offset, offset + PAGE_BYTES);
+      this.#hasher.digestInto(page, digest, 0);
+      const text = digest.toString('latin1');
+      if (!references.has(text)) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} came with a page that has none of the digests it names`);
+      brought.set(text, page);
+    }
+    return brought;
+  }
+
+  /**
+   * In a transaction. A fold keeps the pages its checkpoint stands on, so references move from the dropped manifests to the
+   * folded one. Adding first and dropping after keeps every page that is in both, and only what changes is written.
+   */
+  #apply(plan: { readonly fold: readonly CheckpointManifest[]; readonly drop: readonly CheckpointManifest[] }): number {
+    const changes = new Map<string, number>();
+    let freed = 0;
+    for (const manifest of plan.fold) {
+      const table = this.#tableOf(manifest);
+      if (table === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} cannot be folded: its chain is not whole`);
+      const folded = foldManifest(manifest, table);
+      const encoded = encodeManifest(folded, this.#hasher);
+      if (!this.#environment.reserve(encoded.length + MANIFEST_OVERHEAD_BYTES)) throw this.#environment.storeFull();
+      count(changes, folded, 1);
+      count(changes, manifest, -1);
+      this.#manifests.put(keyOf(manifest), encoded);
+    }
+    for (const manifest of plan.drop) {
+      count(changes, manifest, -1);
+      freed += peek(this.#manifests, keyOf(manifest))?.length ?? 0;
+      this.#manifests.remove(keyOf(manifest));
+      this.#tables.delete(manifest);
+    }
+    for (const [text, change] of changes) {
+      if (change > 0) this.#pool.add(Buffer.from(text, 'latin1'), undefined, change);
+      if (change < 0) freed += this.#pool.drop(Buffer.from(text, 'latin1'), -change);
+    }
+    return freed;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new DroverError('ERR_STORE_CLOSED', `the checkpoint store in ${this.#environment.path} is closed`);
+  }
+}
+
+/** Proved page tables, the most recently used ones, up to a number of bytes. */
+class TableCache {
+  readonly #bytesMax: number;
+  readonly #tables = new Map<string, PageTable>();
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get(manifest: CheckpointManifest): PageTable | undefined {
+    const key = cacheKeyOf(manifest);
+    const table = this.#tables.get(key);
+    if (table === undefined) return undefined;
+    // A Map remembers the order of insertion: the first is the least recently used.
+    this.#tables.delete(key);
+    this.#tables.set(key, table);
+    return table;
+  }
+
+  set(manifest: CheckpointManifest, table: PageTable): void {
+    this.delete(manifest);
+    this.#tables.set(cacheKeyOf(manifest), table);
+    this.#bytes += table.length;
+    for (const [key, oldest] of this.#tables) {
+      if (this.#bytes <= this.#bytesMax) break;
+      this.#tables.delete(key);
+      this.#bytes -= oldest.length;
+    }
+  }
+
+  delete(manifest: CheckpointManifest): void {
+    const key = cacheKeyOf(manifest);
+    this.#bytes -= this.#tables.get(key)?.length ?? 0;
+    this.#tables.delete(key);
+  }
+}
+
+interface CheckpointName extends CheckpointOrder {
+  readonly task: TaskName;
+}
+
+/** With the state digest: a table was proved for that state and for no other. */
+const cacheKeyOf = (manifest: CheckpointManifest): string => `${manifest.task}/${manifest.epoch}/${manifest.sequence}/${manifest.stateDigest}`;
+const nameOf = (name: CheckpointName): string => `checkpoint ${name.epoch}.${name.sequence} of ${name.task}`;
+
+function assertSound(manifest: CheckpointManifest): void {
+  const checked = checkManifest(manifest);
+  if (!checked.ok) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} is no sound manifest: ${describeManifestError(checked.error)}`);
+}
+
+function countDigests(manifest: CheckpointManifest): Map<string, number> {
+  const counts = new Map<string, number>();
+  count(counts, manifest, 1);
+  return counts;
+}
+
+function count(counts: Map<string, number>, manifest: CheckpointManifest, by: number): void {
+  const digests = exact(manifest.pageDigests);
+  for (let at = 0; at < digests.length; at += DIGEST_BYTES) {
+    const text = digests.toString('latin1', at, at + DIGEST_BYTES);
+    counts.set(text, (counts.get(text) ?? 0) + by);
+  }
+}
+
+/** Task, a zero byte, epoch and sequence big-endian: a task's checkpoints lie together and in order. */
+const ORDER_BYTES = 1 + 8 + 8;
+const ORDER_MAX = Number.MAX_SAFE_INTEGER;
+
+function keyOf({ task, epoch, sequence }: CheckpointName): Buffer {
+  const key = Buffer.alloc(task.length + ORDER_BYTES);
+  key.write(task, 0, 'latin1');
+  const at = task.length + 1;
+  key.writeUInt32BE(Math.floor(epoch / 4294967296), at);
+  key.writeUInt32BE(epoch >>> 0, at + 4);
+  key.writeUInt32BE(Math.floor(sequence / 4294967296), at + 8);
+  key.writeUInt32BE(sequence >>> 0, at + 12);
+  return key;
+}
+
+function taskOfKey(key: Uint8Array): TaskName {
+  return exact(key).toString('latin1', 0, key.length - ORDER_BYTES);
+}
+
+function orderOfKey(key: Uint8Array): CheckpointOrder {
+  const bytes = exact(key);
+  const at = bytes.length - 16;
+  return {
+    epoch: bytes.readUInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4),
+    sequence: bytes.readUInt32BE(at + 8) * 4294967296 + bytes.readUInt32BE(at + 12),
+  };
+}

@@ -1,0 +1,204 @@
+/** Commands to bridges and supervisors, and their answers (`command.proto`). */
+import { unreachable } from '../kernel/assert.ts';
+import { readReference, writeReference } from './codec-checkpoint.ts';
+import { readEcuLoad, writeEcuLoad } from './codec-ecu.ts';
+import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
+import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
+import {
+  actorText,
+  enumTable,
+  idText,
+  macText,
+  nonceText,
+  refusal,
+  refuse,
+  required,
+  safeInteger,
+  sentenceText,
+  taskText,
+  wide,
+} from './field-check.ts';
+import {
+  type CommandHeader as WireHeader,
+  CheckpointMode as WireMode,
+  type DeployOrder as WireDeploy,
+} from './generated/drover/v1/command_pb.ts';
+import type { Answer, Command, CommandHeader, SupervisorAnswer, SupervisorCommand } from './messages.ts';
+
+const modes = enumTable<'full' | 'delta'>({ full: WireMode.FULL, delta: WireMode.DELTA });
+
+export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'command', Command>(
+  'command',
+  (command): BodyMessageInit<'command'> => {
+    if (command.kind === 'query-load') return { order: { case: 'queryLoad', value: {} } };
+    const header = writeHeader(command);
+    switch (command.kind) {
+      case 'deploy': {
+        const checkpoint = command.checkpoint === undefined ? {} : { checkpoint: writeReference(command.checkpoint) };
+        const value = { spec: writeTaskSpec(command.spec), incarnation: wide(command.incarnation), ...checkpoint };
+        return { header, order: { case: 'deploy', value } };
+      }
+      case 'pause':
+        return { header, order: { case: 'pause', value: {} } };
+      case 'resume':
+        return { header, order: { case: 'resume', value: {} } };
+      case 'stop':
+        return { header, order: { case: 'stop', value: { reason: command.reason } } };
+      case 'checkpoint':
+        return { header, order: { case: 'checkpoint', value: { mode: modes.toWire[command.mode] as WireMode } } };
+      default:
+        return unreachable(command);
+    }
+  },
+  ({ header, order }) => {
+    switch (order.case) {
+      case 'deploy':
+        return readDeploy(readHeader(header), order.value);
+      case 'pause':
+        return { kind: 'pause', ...readHeader(header) };
+      case 'resume':
+        return { kind: 'resume', ...readHeader(header) };
+      case 'stop':
+        return { kind: 'stop', ...readHeader(header), reason: sentenceText(order.value.reason, 'stop.reason') };
+      case 'checkpoint':
+        return { kind: 'checkpoint', ...readHeader(header), mode: modes.word(order.value.mode, 'checkpoint.mode') };
+      case 'queryLoad':
+        return { kind: 'query-load' };
+      case undefined:
+        return refuse('command.order is missing, or one that this build does not know');
+      default:
+        return unreachable(order);
+    }
+  },
+);
+
+const writeHeader = (header: CommandHeader) => ({
+  task: header.task,
+  epoch: wide(header.epoch),
+  effectId: header.effectId,
+  actor: header.actor,
+  actorRevision: wide(header.actorRevision),
+});
+
+function readHeader(header: WireHeader | undefined): CommandHeader {
+  const wire = required(header, 'command.header');
+  return {
+    task: taskText(wire.task, 'header.task'),
+    epoch: safeInteger(wire.epoch, 'header.epoch'),
+    effectId: idText(wire.effectId, 'header.effect_id'),
+    actor: actorText(wire.actor, 'header.actor'),
+    actorRevision: safeInteger(wire.actorRevision, 'header.actor_revision'),
+  };
+}
+
+function readDeploy(header: CommandHeader, wire: WireDeploy): Command {
+  const spec = readTaskSpec(required(wire.spec, 'deploy.spec'));
+  if (spec.name !== header.task) refuse(`deploy.spec is of ${spec.name}; it must be of the header's task, ${header.task}`);
+  const checkpoint = wire.checkpoint === undefined ? undefined : readReference(wire.checkpoint);
+  if (checkpoint !== undefined && checkpoint.task !== header.task) {
+    refuse(`deploy.checkpoint is of ${checkpoint.task}; it must be of the header's task, ${header.task}`);
+  }
+  return { kind: 'deploy', ...header, spec, incarnation: safeInteger(wire.incarnation, 'deploy.incarnation'), checkpoint };
+}
+
+export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'answer', Answer>(
+  'answer',
+  (answer) => {
+    switch (answer.kind) {
+      case 'running':
+        return {
+          answer: {
+            case: 'running',
+            value: { ...writeSubject(answer), incarnation: wide(answer.incarnation), nonce: answer.nonce, programId: answer.programId },
+          },
+        };
+      case 'stopped':
+        return { answer: { case: 'stopped', value: writeSubject(answer) } };
+      case 'paused':
+        return { answer: { case: 'paused', value: writeSubject(answer) } };
+      case 'resumed':
+        return { answer: { case: 'resumed', value: writeSubject(answer) } };
+      case 'checkpointed':
+        return { answer: { case: 'checkpointed', value: { ...writeSubject(answer), sequence: wide(answer.sequence) } } };
+      case 'load':
+        return { answer: { case: 'load', value: writeEcuLoad(answer.load) } };
+      case 'refused':
+        return {
+          answer: { case: 'refused', value: { ...writeSubject(answer), refusal: { code: answer.code, sentence: answer.sentence } } },
+        };
+      default:
+        return unreachable(answer);
+    }
+  },
+  ({ answer }) => {
+    switch (answer.case) {
+      case 'running':
+        return {
+          kind: 'running',
+          ...readSubject(answer.value),
+          incarnation: safeInteger(answer.value.incarnation, 'running.incarnation'),
+          nonce: nonceText(answer.value.nonce, 'running.nonce'),
+          programId: answer.value.programId,
+        };
+      case 'stopped':
+        return { kind: 'stopped', ...readSubject(answer.value) };
+      case 'paused':
+        return { kind: 'paused', ...readSubject(answer.value) };
+      case 'resumed':
+        return { kind: 'resumed', ...readSubject(answer.value) };
+      case 'checkpointed': {
+        const sequence = safeInteger(answer.value.sequence, 'checkpointed.sequence');
+        return { kind: 'checkpointed', ...readSubject(answer.value), sequence };
+      }
+      case 'load':
+        return { kind: 'load', load: readEcuLoad(answer.value) };
+      case 'refused': {
+        const wire = required(answer.value.refusal, 'refused.refusal');
+        return { kind: 'refused', ...readSubject(answer.value), ...refusal(wire.code, wire.sentence, 'refused.refusal.code') };
+      }
+      case undefined:
+        return refuse('answer.answer is missing, or one that this build does not know');
+      default:
+        return unreachable(answer);
+    }
+  },
+);
+
+const writeSubject = (subject: { readonly task: string; readonly epoch: number }) => ({
+  task: subject.task,
+  epoch: wide(subject.epoch),
+});
+
+const readSubject = (wire: { readonly task: string; readonly epoch: bigint }) => ({
+  task: taskText(wire.task, 'answer.task'),
+  epoch: safeInteger(wire.epoch, 'answer.epoch'),
+});
+
+export const { encode: encodeSupervisorCommand, decode: decodeSupervisorCommand } = envelopeCodec<'supervisorCommand', SupervisorCommand>(
+  'supervisorCommand',
+  () => ({ order: { case: 'queryBridge', value: {} } }),
+  ({ order }) =>
+    order.case === 'queryBridge'
+      ? { kind: 'query-bridge' }
+      : refuse('supervisor_command.order is missing, or one that this build does not know'),
+);
+
+export const { encode: encodeSupervisorAnswer, decode: decodeSupervisorAnswer } = envelopeCodec<'supervisorAnswer', SupervisorAnswer>(
+  'supervisorAnswer',
+  (answer) => ({
+    answer: {
+      case: 'bridgeState',
+      value: { mac: answer.mac, incarnation: wide(answer.incarnation), alive: answer.alive, restarting: answer.restarting },
+    },
+  }),
+  ({ answer }) => {
+    if (answer.case !== 'bridgeState') return refuse('supervisor_answer.answer is missing, or one that this build does not know');
+    return {
+      kind: 'bridge-state',
+      mac: macText(answer.value.mac, 'bridge_state.mac'),
+      incarnation: safeInteger(answer.value.incarnation, 'bridge_state.incarnation'),
+      alive: answer.value.alive,
+      restarting: answer.value.restarting,
+    };
+  },
+);

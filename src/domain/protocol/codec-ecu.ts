@@ -1,0 +1,147 @@
+/** What ECUs say of themselves (`ecu.proto`): description, load, heartbeat, goodbye. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { AcceptedTask, EcuDescription, EcuLoad, ProcessIdentity } from '../model/ecu.ts';
+import { envelopeCodec } from './codec-envelope.ts';
+import { resourceKinds, runtimeKinds } from './codec-task.ts';
+import {
+  capabilityList,
+  integerWithin,
+  labelMap,
+  listWithin,
+  macText,
+  nameText,
+  required,
+  safeInteger,
+  sentenceText,
+  taskText,
+  textWithin,
+  wide,
+} from './field-check.ts';
+import type {
+  AcceptedTask as WireAcceptedTask,
+  EcuLoad as WireEcuLoad,
+  EcuLoadSchema,
+  ProcessIdentity as WireProcessIdentity,
+  ProcessIdentitySchema,
+} from './generated/drover/v1/ecu_pb.ts';
+import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
+import { LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
+import type { Goodbye, Heartbeat } from './messages.ts';
+
+const CORES_MAX = 65_536;
+
+/** The value under the MAC in the KV bucket `inventory`. */
+export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = envelopeCodec<'ecuDescription', EcuDescription>(
+  'ecuDescription',
+  (ecu) => ({
+    mac: ecu.mac,
+    incarnation: wide(ecu.incarnation),
+    name: ecu.name,
+    ecuClass: ecu.ecuClass,
+    resourceKind: resourceKinds.toWire[ecu.resourceKind] as WireResourceKind,
+    cores: ecu.cores,
+    memoryBytes: wide(ecu.memoryBytes),
+    capabilities: [...ecu.capabilities],
+    labels: { ...ecu.labels },
+    runtimes: ecu.runtimes.map((kind) => runtimeKinds.toWire[kind] as WireRuntimeKind),
+    bridge: writeProcess(ecu.bridge),
+    ...(ecu.supervisor === undefined ? {} : { supervisor: writeProcess(ecu.supervisor) }),
+    heartbeatIntervalUs: wide(ecu.heartbeatIntervalUs),
+    version: ecu.version,
+  }),
+  (wire) => ({
+    mac: macText(wire.mac, 'ecu.mac'),
+    incarnation: safeInteger(wire.incarnation, 'ecu.incarnation'),
+    name: nameText(wire.name, 'ecu.name'),
+    ecuClass: nameText(wire.ecuClass, 'ecu.ecu_class'),
+    resourceKind: resourceKinds.word(wire.resourceKind, 'ecu.resource_kind'),
+    cores: integerWithin(wire.cores, 'ecu.cores', { min: 1, max: CORES_MAX }),
+    memoryBytes: safeInteger(wire.memoryBytes, 'ecu.memory_bytes'),
+    capabilities: capabilityList(wire.capabilities, 'ecu.capabilities'),
+    labels: labelMap(wire.labels, 'ecu.labels'),
+    // A newer bridge may have runtimes that this build does not know and will never ask for.
+    runtimes: wire.runtimes
+      .map((kind) => runtimeKinds.wordIfKnown(kind, 'ecu.runtimes'))
+      .filter((kind) => kind !== undefined),
+    bridge: readProcess(required(wire.bridge, 'ecu.bridge'), 'ecu.bridge.boot_id', 'ecu.bridge.start_ticks'),
+    supervisor:
+      wire.supervisor === undefined
+        ? undefined
+        : readProcess(wire.supervisor, 'ecu.supervisor.boot_id', 'ecu.supervisor.start_ticks'),
+    heartbeatIntervalUs: safeInteger(wire.heartbeatIntervalUs, 'ecu.heartbeat_interval_us', 1),
+    version: textWithin(wire.version, 'ecu.version', { min: 0, max: NAME_CHARS_MAX }),
+  }),
+);
+
+const writeProcess = (process: ProcessIdentity): MessageInitShape<typeof ProcessIdentitySchema> => ({
+  bootId: process.bootId,
+  pid: process.pid,
+  startTicks: wide(process.startTicks),
+});
+
+const readProcess = (wire: WireProcessIdentity, bootIdField: string, startTicksField: string): ProcessIdentity => ({
+  bootId: nameText(wire.bootId, bootIdField),
+  pid: wire.pid,
+  startTicks: safeInteger(wire.startTicks, startTicksField),
+});
+
+export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSchema> => ({
+  mac: load.mac,
+  incarnation: wide(load.incarnation),
+  draining: load.draining,
+  tasks: load.tasks.map((task) => ({
+    task: task.task,
+    epoch: wide(task.epoch),
+    periodUs: wide(task.periodUs),
+    wcetUs: wide(task.wcetUs),
+    deadlineUs: wide(task.deadlineUs),
+    priority: task.priority,
+    memoryBytesMax: wide(task.memoryBytesMax),
+  })),
+});
+
+export const readEcuLoad = (wire: WireEcuLoad): EcuLoad => ({
+  mac: macText(wire.mac, 'load.mac'),
+  incarnation: safeInteger(wire.incarnation, 'load.incarnation'),
+  draining: wire.draining,
+  tasks: listWithin(wire.tasks, 'load.tasks', LIST_MAX).map(readAcceptedTask),
+});
+
+const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
+  task: taskText(wire.task, 'load.tasks.task'),
+  epoch: safeInteger(wire.epoch, 'load.tasks.epoch'),
+  periodUs: safeInteger(wire.periodUs, 'load.tasks.period_us'),
+  wcetUs: safeInteger(wire.wcetUs, 'load.tasks.wcet_us'),
+  deadlineUs: safeInteger(wire.deadlineUs, 'load.tasks.deadline_us'),
+  priority: wire.priority,
+  memoryBytesMax: safeInteger(wire.memoryBytesMax, 'load.tasks.memory_bytes_max'),
+});
+
+/** By the generated code; `codec-heartbeat.ts` has the fast one that drover uses, and leaves to this what it does not expect. */
+export const plainHeartbeatCodec = envelopeCodec<'heartbeat', Heartbeat>(
+  'heartbeat',
+  (beat) => ({
+    mac: beat.mac,
+    incarnation: wide(beat.incarnation),
+    sequence: wide(beat.sequence),
+    uptimeUs: wide(beat.uptimeUs),
+  }),
+  (wire) => ({
+    kind: 'heartbeat',
+    mac: macText(wire.mac, 'heartbeat.mac'),
+    incarnation: safeInteger(wire.incarnation, 'heartbeat.incarnation'),
+    sequence: safeInteger(wire.sequence, 'heartbeat.sequence'),
+    uptimeUs: safeInteger(wire.uptimeUs, 'heartbeat.uptime_us'),
+  }),
+);
+
+export const { encode: encodeGoodbye, decode: decodeGoodbye } = envelopeCodec<'goodbye', Goodbye>(
+  'goodbye',
+  (goodbye) => ({ mac: goodbye.mac, incarnation: wide(goodbye.incarnation), reason: goodbye.reason }),
+  (wire) => ({
+    kind: 'goodbye',
+    mac: macText(wire.mac, 'goodbye.mac'),
+    incarnation: safeInteger(wire.incarnation, 'goodbye.incarnation'),
+    reason: sentenceText(wire.reason, 'goodbye.reason'),
+  }),
+);

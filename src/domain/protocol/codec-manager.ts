@@ -1,0 +1,130 @@
+/** What managers say and are asked (`manager.proto`). */
+import { unreachable } from '../kernel/assert.ts';
+import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
+import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
+import { enumTable, macText, managerText, nonceText, refusal, refuse, required, safeInteger, sentenceText, taskText, wide } from './field-check.ts';
+import { InstanceReportKind as WireReportKind, type InstanceReport as WireReport } from './generated/drover/v1/manager_pb.ts';
+import type { FleetView, InstanceReport, ManagerAnswer, ManagerCall, ManagerHeartbeat } from './messages.ts';
+
+export const { encode: encodeManagerHeartbeat, decode: decodeManagerHeartbeat } = envelopeCodec<'managerHeartbeat', ManagerHeartbeat>(
+  'managerHeartbeat',
+  (beat) => ({ manager: beat.manager, incarnation: wide(beat.incarnation), sequence: wide(beat.sequence) }),
+  (wire) => ({
+    kind: 'manager-heartbeat',
+    manager: managerText(wire.manager, 'manager_heartbeat.manager'),
+    incarnation: safeInteger(wire.incarnation, 'manager_heartbeat.incarnation'),
+    sequence: safeInteger(wire.sequence, 'manager_heartbeat.sequence'),
+  }),
+);
+
+const reportKinds = enumTable<InstanceReport['what']>({ 'caught-up': WireReportKind.CAUGHT_UP, ended: WireReportKind.ENDED });
+
+export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelopeCodec<'managerCall', ManagerCall>(
+  'managerCall',
+  (call): BodyMessageInit<'managerCall'> => {
+    switch (call.kind) {
+      case 'declare-task':
+        return { call: { case: 'declareTask', value: { spec: writeTaskSpec(call.spec) } } };
+      case 'remove-task':
+        return { call: { case: 'removeTask', value: { task: call.task } } };
+      case 'instance-report':
+        return { call: { case: 'instanceReport', value: writeReport(call) } };
+      case 'query-fleet':
+        return { call: { case: 'queryFleet', value: {} } };
+      default:
+        return unreachable(call);
+    }
+  },
+  ({ call }) => {
+    switch (call.case) {
+      case 'declareTask':
+        return { kind: 'declare-task', spec: readTaskSpec(required(call.value.spec, 'declare_task.spec')) };
+      case 'removeTask':
+        return { kind: 'remove-task', task: taskText(call.value.task, 'remove_task.task') };
+      case 'instanceReport':
+        return readReport(call.value);
+      case 'queryFleet':
+        return { kind: 'query-fleet' };
+      case undefined:
+        return refuse('manager_call.call is missing, or one that this build does not know');
+      default:
+        return unreachable(call);
+    }
+  },
+);
+
+const writeReport = (report: InstanceReport) => ({
+  task: report.task,
+  epoch: wide(report.epoch),
+  mac: report.mac,
+  incarnation: wide(report.incarnation),
+  nonce: report.nonce,
+  what: reportKinds.toWire[report.what] as WireReportKind,
+  code: report.code ?? '',
+  sentence: report.sentence,
+});
+
+const readReport = (wire: WireReport): InstanceReport => ({
+  kind: 'instance-report',
+  task: taskText(wire.task, 'instance_report.task'),
+  epoch: safeInteger(wire.epoch, 'instance_report.epoch'),
+  mac: macText(wire.mac, 'instance_report.mac'),
+  incarnation: safeInteger(wire.incarnation, 'instance_report.incarnation'),
+  nonce: nonceText(wire.nonce, 'instance_report.nonce'),
+  what: reportKinds.word(wire.what, 'instance_report.what'),
+  ...(wire.code === ''
+    ? { code: undefined, sentence: sentenceText(wire.sentence, 'instance_report.sentence') }
+    : refusal(wire.code, wire.sentence, 'instance_report.code')),
+});
+
+export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = envelopeCodec<'managerAnswer', ManagerAnswer>(
+  'managerAnswer',
+  (answer): BodyMessageInit<'managerAnswer'> => {
+    switch (answer.kind) {
+      case 'accepted':
+        return { answer: { case: 'accepted', value: {} } };
+      case 'refused':
+        return { answer: { case: 'refused', value: { code: answer.code, sentence: answer.sentence } } };
+      case 'fleet':
+        return { answer: { case: 'fleet', value: { fleetJson: JSON.stringify(answer.fleet) } } };
+      default:
+        return unreachable(answer);
+    }
+  },
+  ({ answer }) => {
+    switch (answer.case) {
+      case 'accepted':
+        return { kind: 'accepted' };
+      case 'refused':
+        return { kind: 'refused', ...refusal(answer.value.code, answer.value.sentence, 'refused.code') };
+      case 'fleet':
+        return { kind: 'fleet', fleet: readFleet(answer.value.fleetJson) };
+      case undefined:
+        return refuse('manager_answer.answer is missing, or one that this build does not know');
+      default:
+        return unreachable(answer);
+    }
+  },
+);
+
+/**
+ * The outline is checked (who reads it walks these lists); what is in the entries is shown to people as it came. A field
+ * that is `undefined` is absent in JSON, which reads the same.
+ */
+function readFleet(json: string): FleetView {
+  let fleet: unknown;
+  try {
+    fleet = JSON.parse(json);
+  } catch {
+    return refuse('fleet.fleet_json is no JSON');
+  }
+  const { manager, ecus, tasks, managers, counters } = (isObject(fleet) ? fleet : {}) as Readonly<Record<string, unknown>>;
+  for (const [field, list] of Object.entries({ ecus, tasks, managers })) {
+    if (!Array.isArray(list) || !list.every(isObject)) refuse(`fleet.fleet_json.${field} must be a list of objects`);
+  }
+  if (typeof manager !== 'string') refuse('fleet.fleet_json.manager must be a text');
+  if (!isObject(counters)) refuse('fleet.fleet_json.counters must be an object');
+  return fleet as FleetView;
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
