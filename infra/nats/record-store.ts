@@ -9,7 +9,7 @@ import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { ActorKey } from '../../src/domain/model/ids.ts';
 import { parseActorKey, shardOf } from '../../src/domain/model/ids.ts';
 import type { FleetNames } from '../../src/domain/protocol/subjects.ts';
-import { actorOfSubject, actorSubject, streams } from '../../src/domain/protocol/subjects.ts';
+import { actorOfSubject, actorSubject, actorsOfShard, streams } from '../../src/domain/protocol/subjects.ts';
 import type { AppendAnswer, Bus, StreamMessage } from '../../src/ports/bus.ts';
 import type { Cancel } from '../../src/ports/clock.ts';
 import type { RecordAppend, RecordStore, StoredRecord } from '../../src/ports/record-store.ts';
@@ -68,7 +68,7 @@ async function followShard(bus: Bus, shard: number, handler: (actor: ActorKey, r
     onCaughtUp = resolve;
     onFailure = reject;
   });
-  const cancel = await bus.consume(streams.actors(shard), { filter: `actor.${shard}.>`, from: 'last-per-subject', onCaughtUp, onFailure }, (message) => {
+  const cancel = await bus.consume(streams.actors(shard), { filter: actorsOfShard(shard), from: 'last-per-subject', onCaughtUp, onFailure }, (message) => {
     const actor = actorOfSubject(message.subject);
     if (actor !== undefined) handler(actor, recordOf(message));
   });
