@@ -196,7 +196,7 @@ function matches(filter: readonly string[], tokens: readonly string[]): boolean 
   return filter.length === tokens.length;
 }
 
-const pause = (clock: Clock, delayUs: number): Promise<void> =>
+export const pause = (clock: Clock, delayUs: number): Promise<void> =>
   new Promise((resolve) => {
     clock.after(delayUs, resolve);
   });
