@@ -19,7 +19,10 @@ describe('phi accrual against its dumb twin', () => {
           const detector = new PhiAccrualDetector({ windowSize, capacity: 1 });
           const index = detector.add({ announcedUs: ANNOUNCED_US, thresholds, nowUs: 0 });
           let nowUs = 0;
-          for (const interval of intervals) detector.heartbeat(index, (nowUs += interval));
+          for (const interval of intervals) {
+            nowUs += interval;
+            detector.heartbeat(index, nowUs);
+          }
 
           const clamp = (us: number): number => Math.min(2 ** 21, us - ANNOUNCED_US) + ANNOUNCED_US;
           const window = [75_000, 125_000, ...intervals.map(clamp)].slice(-windowSize);

@@ -67,7 +67,12 @@ function fitsByTryingAll(tasks: readonly Periodic[], cores: number): boolean {
 }
 
 /** Everything said about who may run where, written down a second time, without any order of checks. */
-function mayJoin(newcomer: Newcomer, candidate: Candidate, there: readonly AcceptedTask[], newcomers: readonly Newcomer[]): boolean {
+function mayJoin(
+  newcomer: Newcomer,
+  candidate: Candidate,
+  there: readonly AcceptedTask[],
+  newcomers: readonly Newcomer[],
+): boolean {
   const { spec } = newcomer;
   const memory = there.reduce((sum, task) => sum + task.memoryBytesMax, spec.memoryBytesMax);
   const names = new Set(there.map((task) => task.task));
@@ -84,7 +89,12 @@ function mayJoin(newcomer: Newcomer, candidate: Candidate, there: readonly Accep
 
 // ——— replaying a plan ———
 
-function replay(plan: Plan, newcomers: readonly Newcomer[], candidates: readonly Candidate[], visit: (step: { newcomer: Newcomer; there: Map<string, AcceptedTask[]>; target: Candidate | undefined }) => void): void {
+function replay(
+  plan: Plan,
+  newcomers: readonly Newcomer[],
+  candidates: readonly Candidate[],
+  visit: (step: { newcomer: Newcomer; there: Map<string, AcceptedTask[]>; target: Candidate | undefined }) => void,
+): void {
   const there = new Map(candidates.map((candidate) => [candidate.mac, [...candidate.accepted]]));
   for (const decision of plan.decisions) {
     const newcomer = newcomers.find(({ spec }) => spec.name === decision.task) as Newcomer;
@@ -106,7 +116,11 @@ describe('admission against running it', () => {
         fc.pre(candidate !== undefined && newcomers.length > 0);
         const { description, accepted } = candidate as Candidate;
         const ecu = { ...description, capabilities: ['can0', 'fpu'], memoryBytes: 1000, draining: false };
-        const answer = admits(accepted, newcomers.map(({ spec }) => spec), ecu);
+        const answer = admits(
+          accepted,
+          newcomers.map(({ spec }) => spec),
+          ecu,
+        );
         const fine = coreIsFine([...accepted, ...newcomers.map(({ spec }) => spec)]);
         expect(answer.ok).toBe(fine);
         if (fine) admitted++;
@@ -124,10 +138,16 @@ describe('admission against running it', () => {
         const { description, accepted } = candidate as Candidate;
         const ecu = { ...description, capabilities: ['can0', 'fpu'], memoryBytes: 1000, draining: false };
         const all = [...accepted, ...newcomers.map(({ spec }) => acceptedTaskOf(spec, 0))];
-        const answer = admits(accepted, newcomers.map(({ spec }) => spec), ecu);
+        const answer = admits(
+          accepted,
+          newcomers.map(({ spec }) => spec),
+          ecu,
+        );
         if (!answer.ok) return;
         expect(answer.value.cores.length).toBeLessThanOrEqual(ecu.cores);
-        expect(answer.value.cores.flatMap(({ tasks }) => tasks.map(({ task }) => task)).sort()).toEqual(all.map(({ task }) => task).sort());
+        expect(answer.value.cores.flatMap(({ tasks }) => tasks.map(({ task }) => task)).sort()).toEqual(
+          all.map(({ task }) => task).sort(),
+        );
         for (const core of answer.value.cores) {
           expect(coreIsFine(core.tasks.map(({ task }) => all.find((one) => one.task === task) as AcceptedTask))).toBe(true);
         }
@@ -144,9 +164,13 @@ describe('group assignment', () => {
     fc.assert(
       fc.property(small.newcomers, small.single, (newcomers, candidates) => {
         const plan = assign({ newcomers, candidates });
-        expect([...plan.assignments, ...plan.unplaced].map(({ task }) => task).sort()).toEqual(newcomers.map(({ spec }) => spec.name).sort());
+        expect([...plan.assignments, ...plan.unplaced].map(({ task }) => task).sort()).toEqual(
+          newcomers.map(({ spec }) => spec.name).sort(),
+        );
         replay(plan, newcomers, candidates, ({ newcomer, there, target }) => {
-          const places = candidates.filter((one) => mayJoin(newcomer, one, there.get(one.mac) ?? [], newcomers)).map(({ mac }) => mac);
+          const places = candidates
+            .filter((one) => mayJoin(newcomer, one, there.get(one.mac) ?? [], newcomers))
+            .map(({ mac }) => mac);
           if (target === undefined) {
             unplaced++;
             expect(places).toEqual([]);
@@ -175,20 +199,25 @@ describe('group assignment', () => {
 
   it('P2: gives the same plan for any order of tasks, candidates and accepted tasks', () => {
     fc.assert(
-      fc.property(arbitraryNewcomers(6), arbitraryCandidates(25, 3), fc.infiniteStream(fc.nat()), (newcomers, candidates, randomness) => {
-        const shuffled = <T>(items: readonly T[]): T[] =>
-          items
-            .map((item) => ({ item, key: randomness.next().value as number }))
-            .sort((a, b) => a.key - b.key)
-            .map(({ item }) => item);
-        const plan = assign({ newcomers, candidates });
-        const other = assign({
-          newcomers: shuffled(newcomers),
-          candidates: shuffled(candidates).map((candidate) => ({ ...candidate, accepted: shuffled(candidate.accepted) })),
-        });
-        const normal = (one: Plan): unknown => JSON.parse(JSON.stringify(one));
-        expect(normal(other)).toEqual(normal(plan));
-      }),
+      fc.property(
+        arbitraryNewcomers(6),
+        arbitraryCandidates(25, 3),
+        fc.infiniteStream(fc.nat()),
+        (newcomers, candidates, randomness) => {
+          const shuffled = <T>(items: readonly T[]): T[] =>
+            items
+              .map((item) => ({ item, key: randomness.next().value as number }))
+              .sort((a, b) => a.key - b.key)
+              .map(({ item }) => item);
+          const plan = assign({ newcomers, candidates });
+          const other = assign({
+            newcomers: shuffled(newcomers),
+            candidates: shuffled(candidates).map((candidate) => ({ ...candidate, accepted: shuffled(candidate.accepted) })),
+          });
+          const normal = (one: Plan): unknown => JSON.parse(JSON.stringify(one));
+          expect(normal(other)).toEqual(normal(plan));
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -202,10 +231,14 @@ describe('group assignment', () => {
         for (const left of plan.unplaced) {
           for (const candidate of candidates) {
             const kept = plan.assignments
-              .filter(({ task, mac }) => mac === candidate.mac && (byName.get(task) as Newcomer).spec.criticality >= left.criticality)
+              .filter(
+                ({ task, mac }) => mac === candidate.mac && (byName.get(task) as Newcomer).spec.criticality >= left.criticality,
+              )
               .map(({ task }) => acceptedTaskOf((byName.get(task) as Newcomer).spec, 0));
             looked++;
-            expect(mayJoin(byName.get(left.task) as Newcomer, candidate, [...candidate.accepted, ...kept], newcomers)).toBe(false);
+            expect(mayJoin(byName.get(left.task) as Newcomer, candidate, [...candidate.accepted, ...kept], newcomers)).toBe(
+              false,
+            );
           }
         }
       }),
@@ -233,7 +266,8 @@ describe('group assignment', () => {
   it('decides in a total order', () => {
     fc.assert(
       fc.property(arbitraryNewcomers(6), (newcomers) => {
-        for (const a of newcomers) for (const b of newcomers) expect(Math.sign(byUrgency(a, b)) + Math.sign(byUrgency(b, a))).toBe(0);
+        for (const a of newcomers)
+          for (const b of newcomers) expect(Math.sign(byUrgency(a, b)) + Math.sign(byUrgency(b, a))).toBe(0);
         const names = (list: readonly Newcomer[]): string[] => list.map(({ spec }) => spec.name);
         expect(names([...newcomers].sort(byUrgency))).toEqual(names([...newcomers].reverse().sort(byUrgency)));
       }),
@@ -244,7 +278,7 @@ describe('group assignment', () => {
     fc.assert(
       fc.property(small.newcomers, small.multi, (newcomers, candidates) => {
         const plan = assign({ newcomers, candidates });
-        expect(JSON.parse(JSON.stringify(plan))).toEqual(JSON.parse(JSON.stringify(structuredClone(plan))));
+        expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
       }),
       { numRuns: 50 },
     );

@@ -28,7 +28,10 @@ export function ecuOf(mac: string, overrides: Partial<EcuDescription> = {}): Ecu
   };
 }
 
-export function candidateOf(number: number, overrides: Partial<Omit<Candidate, 'mac' | 'description'>> & { description?: Partial<EcuDescription> } = {}): Candidate {
+export function candidateOf(
+  number: number,
+  overrides: Partial<Omit<Candidate, 'mac' | 'description'>> & { description?: Partial<EcuDescription> } = {},
+): Candidate {
   const { description, ...rest } = overrides;
   const mac = macOf(number);
   return { mac, incarnation: 1, accepted: [], alive: true, draining: false, ...rest, description: ecuOf(mac, description) };
@@ -76,9 +79,17 @@ const arbitraryDemand = fc
 
 export const arbitraryNewcomers = (max: number): fc.Arbitrary<Newcomer[]> =>
   fc
-    .array(fc.tuple(arbitraryDemand, fc.integer({ min: 0, max: 4 }), fc.subarray(['can0', 'fpu'], { maxLength: 1 }), fc.subarray([0, 1, 2, 3], { maxLength: 1 })), {
-      maxLength: max,
-    })
+    .array(
+      fc.tuple(
+        arbitraryDemand,
+        fc.integer({ min: 0, max: 4 }),
+        fc.subarray(['can0', 'fpu'], { maxLength: 1 }),
+        fc.subarray([0, 1, 2, 3], { maxLength: 1 }),
+      ),
+      {
+        maxLength: max,
+      },
+    )
     .map((drawn) =>
       drawn.map(([demand, criticality, capabilities, apart], index) =>
         newcomerOf(`n${index}`, {

@@ -147,22 +147,33 @@ describe('broker suspicion', () => {
   const burst = (count: number, atUs = 1_000_000) => Array.from({ length: count }, (_, i) => atUs + i * 1000);
 
   it('blames ECUs while few are silent', () => {
-    expect(judgeSuspicions({ nowUs: 2e6, suspectedAtUs: burst(2), watchedCount: 3, brokerAnsweredAtUs: undefined })).toMatchObject({
+    expect(
+      judgeSuspicions({ nowUs: 2e6, suspectedAtUs: burst(2), watchedCount: 3, brokerAnsweredAtUs: undefined }),
+    ).toMatchObject({
       kind: 'ecus',
       because: 'few',
     });
-    expect(judgeSuspicions({ nowUs: 2e6, suspectedAtUs: burst(49), watchedCount: 100, brokerAnsweredAtUs: 0 }).kind).toBe('ecus');
+    expect(judgeSuspicions({ nowUs: 2e6, suspectedAtUs: burst(49), watchedCount: 100, brokerAnsweredAtUs: 0 }).kind).toBe(
+      'ecus',
+    );
   });
 
   it('blames the broker from half the fleet on, holds for a bounded time, and gives way to an answer', () => {
     const picture = { nowUs: 2_000_000, suspectedAtUs: burst(4), watchedCount: 8, brokerAnsweredAtUs: 900_000 };
-    expect(judgeSuspicions(picture)).toEqual({ kind: 'broker', simultaneous: 4, neededMin: 4, holdUntilUs: 1_000_000 + policy.holdUsMax });
+    expect(judgeSuspicions(picture)).toEqual({
+      kind: 'broker',
+      simultaneous: 4,
+      neededMin: 4,
+      holdUntilUs: 1_000_000 + policy.holdUsMax,
+    });
     expect(judgeSuspicions({ ...picture, brokerAnsweredAtUs: 1_100_000 })).toMatchObject({ because: 'broker-answers' });
     expect(judgeSuspicions({ ...picture, nowUs: 6_000_000 })).toMatchObject({ because: 'held-long-enough' });
   });
 
   it('does not add up suspicions that are far apart', () => {
     const suspectedAtUs = [0, 3e6, 6e6, 9e6, 12e6];
-    expect(judgeSuspicions({ nowUs: 12e6, suspectedAtUs, watchedCount: 8, brokerAnsweredAtUs: undefined })).toMatchObject({ simultaneous: 1 });
+    expect(judgeSuspicions({ nowUs: 12e6, suspectedAtUs, watchedCount: 8, brokerAnsweredAtUs: undefined })).toMatchObject({
+      simultaneous: 1,
+    });
   });
 });

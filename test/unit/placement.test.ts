@@ -5,7 +5,7 @@ import { assign, SHORTLIST } from '../../src/domain/placement/assign.ts';
 import type { Refusal } from '../../src/domain/placement/evidence.ts';
 import { errorCodeOf, sentenceOf } from '../../src/domain/placement/evidence.ts';
 import { fitsOneCore } from '../../src/domain/realtime/utilisation.ts';
-import { candidateOf, ecuOf, macOf, MIB, newcomerOf, specOf } from '../support/placement-builders.ts';
+import { candidateOf, ecuOf, MIB, macOf, newcomerOf, specOf } from '../support/placement-builders.ts';
 
 const ecu = (overrides: Parameters<typeof ecuOf>[1] = {}) => ({ ...ecuOf(macOf(1), overrides), draining: false });
 const refusalOf = (answer: ReturnType<typeof admits>): Refusal | undefined => (answer.ok ? undefined : answer.error);
@@ -23,7 +23,11 @@ describe('utilisation', () => {
 describe('admission', () => {
   it('names what is missing, with numbers', () => {
     expect(refusalOf(admits([], [specOf('a')], { ...ecu(), draining: true }))).toEqual({ kind: 'draining' });
-    expect(refusalOf(admits([], [specOf('a', { runtime: 'process' })], ecu()))).toEqual({ kind: 'runtime', wanted: 'process', offered: ['wasm'] });
+    expect(refusalOf(admits([], [specOf('a', { runtime: 'process' })], ecu()))).toEqual({
+      kind: 'runtime',
+      wanted: 'process',
+      offered: ['wasm'],
+    });
     expect(refusalOf(admits([], [specOf('a', { capabilities: ['fpu', 'can0'] })], ecu({ capabilities: ['fpu'] })))).toEqual({
       kind: 'capability',
       missing: ['can0'],
@@ -53,7 +57,9 @@ describe('admission', () => {
   it('lets a soft task be late but not overload the core', () => {
     const low = { ...acceptedTaskOf(specOf('low', { wcetUs: 6_000, priority: 1 }), 1), hardDeadline: false };
     expect(admits([low], [specOf('high', { wcetUs: 4_000, priority: 9, deadlineUs: 4_000 })], ecu()).ok).toBe(true);
-    expect(refusalOf(admits([low], [specOf('high', { wcetUs: 4_001, priority: 9 })], ecu()))).toMatchObject({ kind: 'utilisation' });
+    expect(refusalOf(admits([low], [specOf('high', { wcetUs: 4_001, priority: 9 })], ecu()))).toMatchObject({
+      kind: 'utilisation',
+    });
   });
 
   it('takes an accepted task without a word about its deadline as hard', () => {
@@ -65,7 +71,9 @@ describe('admission', () => {
     const before = acceptedTaskOf(specOf('a', { wcetUs: 9_000, memoryBytesMax: 200 * MIB }), 1);
     expect(admits([before], [specOf('a', { wcetUs: 9_500, memoryBytesMax: 200 * MIB })], ecu()).ok).toBe(true);
     const reserved = specOf('b', { hardDeadline: false, reservation: { cpuPpm: 600_000, memoryBytes: 250 * MIB } });
-    expect(refusalOf(admits([], [reserved, specOf('c', { memoryBytesMax: 7 * MIB })], ecu()))).toMatchObject({ kind: 'memory' });
+    expect(refusalOf(admits([], [reserved, specOf('c', { memoryBytesMax: 7 * MIB })], ecu()))).toMatchObject({
+      kind: 'memory',
+    });
     expect(refusalOf(admits([], [reserved, specOf('c', { wcetUs: 4_001 })], ecu()))).toMatchObject({ kind: 'utilisation' });
   });
 
@@ -129,7 +137,11 @@ describe('assign', () => {
   it('counts each placed task at once, and sheds the least critical', () => {
     const half = { wcetUs: 5_000, deadlineUs: 10_000, priority: 5 };
     const plan = assign({
-      newcomers: [newcomerOf('low', { ...half, criticality: 0 }), newcomerOf('mid', { ...half, criticality: 2 }), newcomerOf('top', { ...half, criticality: 4 })],
+      newcomers: [
+        newcomerOf('low', { ...half, criticality: 0 }),
+        newcomerOf('mid', { ...half, criticality: 2 }),
+        newcomerOf('top', { ...half, criticality: 4 }),
+      ],
       candidates: [candidateOf(1)],
     });
     expect(plan.assignments.map(({ task }) => task)).toEqual(['top', 'mid']);
@@ -167,7 +179,10 @@ describe('assign', () => {
 
   it('does not stay with a partner on the ECU that failed', () => {
     const failed = candidateOf(1, { accepted: [acceptedTaskOf(specOf('x'), 1)], alive: false });
-    const plan = assign({ newcomers: [newcomerOf('c', { affinity: { ...NO_AFFINITY, together: ['x'] } })], candidates: [failed, candidateOf(2)] });
+    const plan = assign({
+      newcomers: [newcomerOf('c', { affinity: { ...NO_AFFINITY, together: ['x'] } })],
+      candidates: [failed, candidateOf(2)],
+    });
     expect(plan.assignments[0]?.mac).toBe(macOf(2));
     expect(plan.decisions[0]?.gaveUpTogether).toBe(false);
   });
@@ -175,7 +190,9 @@ describe('assign', () => {
   it('prefers data, preferred ECUs and labels, spread; and the smaller MAC when all is equal', () => {
     const two = [candidateOf(2), candidateOf(1)];
     expect(assign({ newcomers: [newcomerOf('a')], candidates: two }).assignments[0]?.mac).toBe(macOf(1));
-    expect(assign({ newcomers: [{ ...newcomerOf('a'), dataAt: [macOf(2)] }], candidates: two }).assignments[0]?.mac).toBe(macOf(2));
+    expect(assign({ newcomers: [{ ...newcomerOf('a'), dataAt: [macOf(2)] }], candidates: two }).assignments[0]?.mac).toBe(
+      macOf(2),
+    );
     const preferring = newcomerOf('a', { affinity: { ...NO_AFFINITY, preferredEcus: [macOf(2)] } });
     expect(assign({ newcomers: [preferring], candidates: two }).assignments[0]?.mac).toBe(macOf(2));
     const four = assign({ newcomers: ['a', 'b', 'c', 'd'].map((name) => newcomerOf(name)), candidates: two });
@@ -184,7 +201,10 @@ describe('assign', () => {
 
   it('may go back to the ECU that still counts it, since it takes its own place', () => {
     const there = acceptedTaskOf(specOf('a', { wcetUs: 9_000, memoryBytesMax: 200 * MIB }), 1);
-    const plan = assign({ newcomers: [newcomerOf('a', { wcetUs: 9_000, memoryBytesMax: 200 * MIB })], candidates: [candidateOf(1, { accepted: [there] })] });
+    const plan = assign({
+      newcomers: [newcomerOf('a', { wcetUs: 9_000, memoryBytesMax: 200 * MIB })],
+      candidates: [candidateOf(1, { accepted: [there] })],
+    });
     expect(plan.assignments[0]?.mac).toBe(macOf(1));
   });
 

@@ -1,9 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { RealtimeTask } from '../../src/domain/realtime/response-time.ts';
-import { responseTimeUs, responseTimesUs } from '../../src/domain/realtime/response-time.ts';
+import { responseTimesUs, responseTimeUs } from '../../src/domain/realtime/response-time.ts';
 
-const task = (wcetUs: number, periodUs: number, deadlineUs: number, priority: number): RealtimeTask => ({ wcetUs, periodUs, deadlineUs, priority });
+const task = (wcetUs: number, periodUs: number, deadlineUs: number, priority: number): RealtimeTask => ({
+  wcetUs,
+  periodUs,
+  deadlineUs,
+  priority,
+});
 
 describe('response times', () => {
   it('Joseph & Pandya: three tasks by hand', () => {
@@ -26,9 +31,18 @@ describe('response times', () => {
 
   it('own jitter adds, a higher task’s jitter brings its jobs closer together', () => {
     const base = [task(2, 10, 10, 2), task(3, 20, 20, 1)];
-    expect(responseTimeUs([base[0] as RealtimeTask, { ...(base[1] as RealtimeTask), jitterUs: 4 }], 1)).toEqual({ ok: true, value: 9 });
-    expect(responseTimeUs([{ ...(base[0] as RealtimeTask), jitterUs: 6 }, base[1] as RealtimeTask], 1)).toEqual({ ok: true, value: 7 });
-    expect(responseTimeUs([base[0] as RealtimeTask, { ...(base[1] as RealtimeTask), blockingUs: 5 }], 1)).toEqual({ ok: true, value: 10 });
+    expect(responseTimeUs([base[0] as RealtimeTask, { ...(base[1] as RealtimeTask), jitterUs: 4 }], 1)).toEqual({
+      ok: true,
+      value: 9,
+    });
+    expect(responseTimeUs([{ ...(base[0] as RealtimeTask), jitterUs: 6 }, base[1] as RealtimeTask], 1)).toEqual({
+      ok: true,
+      value: 7,
+    });
+    expect(responseTimeUs([base[0] as RealtimeTask, { ...(base[1] as RealtimeTask), blockingUs: 5 }], 1)).toEqual({
+      ok: true,
+      value: 10,
+    });
   });
 
   it('gives up on a hopeless busy period instead of running for ever', () => {
@@ -51,7 +65,10 @@ interface VectorTask {
   readonly jitterUs: number;
   readonly blockingUs?: number;
 }
-type Vector = { readonly id: string; readonly tasks: readonly VectorTask[] } & Record<string, readonly (number | null)[] | boolean | null>;
+type Vector = { readonly id: string; readonly tasks: readonly VectorTask[] } & Record<
+  string,
+  readonly (number | null)[] | boolean | null
+>;
 
 const read = (name: string): Vector[] =>
   readFileSync(new URL(name, folder), 'utf8')
@@ -61,7 +78,7 @@ const read = (name: string): Vector[] =>
 /** The vectors' priority 1 is the most urgent. */
 const ours = (tasks: readonly VectorTask[]): RealtimeTask[] => tasks.map((one) => ({ ...one, priority: -one.priority }));
 const UNBOUNDED = 2 ** 50;
-const valueOf = (tasks: RealtimeTask[], index: number): number | null => {
+const responseOf = (tasks: RealtimeTask[], index: number): number | null => {
   const result = responseTimeUs(tasks, index);
   return result.ok ? result.value : null;
 };
@@ -73,7 +90,7 @@ describe.skipIf(!atHand)('response times against peers (skipped where ../shared/
       const expected = vector['fpResponseUs'] as readonly (number | null)[] | null;
       if (expected === null) continue;
       const tasks = ours(vector.tasks);
-      expect([vector.id, ...tasks.map((_, index) => valueOf(tasks, index))]).toEqual([vector.id, ...expected]);
+      expect([vector.id, ...tasks.map((_, index) => responseOf(tasks, index))]).toEqual([vector.id, ...expected]);
       expect(responseTimesUs(tasks).ok).toBe(vector['fpSchedulable']);
       compared += tasks.length;
     }
@@ -90,7 +107,7 @@ describe.skipIf(!atHand)('response times against peers (skipped where ../shared/
         // The peer looks at the first job alone; w + J > T means that there is a second one.
         if (value === null || value > periodUs || jitterUs > periodUs) return;
         const relaxed = tasks.map((one) => ({ ...one, deadlineUs: UNBOUNDED }));
-        expect([vector.id, index, valueOf(relaxed, index)]).toEqual([vector.id, index, value]);
+        expect([vector.id, index, responseOf(relaxed, index)]).toEqual([vector.id, index, value]);
         compared++;
       });
     }
@@ -106,7 +123,7 @@ describe.skipIf(!atHand)('response times against peers (skipped where ../shared/
       expected.forEach((fromReleaseUs, index) => {
         if (fromReleaseUs === null) return;
         // From release, the peer's measure, R − J bounds the first job exactly and later ones by less than J.
-        const value = valueOf(tasks, index);
+        const value = responseOf(tasks, index);
         const jitterUs = (vector.tasks[index] as VectorTask).jitterUs;
         expect(value).not.toBeNull();
         if (jitterUs === 0) expect([vector.id, index, value]).toEqual([vector.id, index, fromReleaseUs]);
@@ -128,7 +145,7 @@ describe.skipIf(!atHand)('response times against peers (skipped where ../shared/
       const tasks = ours(vector.tasks).map((one) => ({ ...one, deadlineUs: UNBOUNDED }));
       expected.forEach((value, index) => {
         if (value === null) return;
-        expect([vector.id, index, valueOf(tasks, index)]).toEqual([vector.id, index, value]);
+        expect([vector.id, index, responseOf(tasks, index)]).toEqual([vector.id, index, value]);
         compared++;
       });
     }

@@ -58,18 +58,35 @@ describe('contiguity', () => {
   it.each([
     [{ kind: 'data', number: 11, skipped: 0 }, { kind: 'ok' }],
     [{ kind: 'data', number: 10, skipped: 0 }, { kind: 'duplicate' }],
-    [{ kind: 'data', number: 13, skipped: 0 }, { kind: 'gap', expectedNumber: 11, firstNumber: 13 }],
+    [
+      { kind: 'data', number: 13, skipped: 0 },
+      { kind: 'gap', expectedNumber: 11, firstNumber: 13 },
+    ],
     [{ kind: 'tick', number: 21, skipped: 0 }, { kind: 'ok' }],
     [{ kind: 'tick', number: 25, skipped: 4 }, { kind: 'ok' }],
-    [{ kind: 'tick', number: 25, skipped: 3 }, { kind: 'gap', expectedNumber: 21, firstNumber: 22 }],
-    [{ kind: 'tick', number: 25, skipped: 6 }, { kind: 'gap', expectedNumber: 21, firstNumber: 19 }],
+    [
+      { kind: 'tick', number: 25, skipped: 3 },
+      { kind: 'gap', expectedNumber: 21, firstNumber: 22 },
+    ],
+    [
+      { kind: 'tick', number: 25, skipped: 6 },
+      { kind: 'gap', expectedNumber: 21, firstNumber: 19 },
+    ],
     [{ kind: 'tick', number: 20, skipped: 0 }, { kind: 'duplicate' }],
   ] as const)('%o → %o', (input, expected) => {
     expect(contiguityOf(cursor, input)).toEqual(expected);
   });
 
   it('moves only the cursor of its own kind', () => {
-    expect(advance(cursor, { kind: 'tick', number: 25, skipped: 4 }, 91)).toEqual({ sequence: 91, dataNumber: 10, tickNumber: 25 });
-    expect(advance(START_OF_INPUTS, { kind: 'data', number: 1, skipped: 0 }, 3)).toEqual({ sequence: 3, dataNumber: 1, tickNumber: 0 });
+    expect(advance(cursor, { kind: 'tick', number: 25, skipped: 4 }, 91)).toEqual({
+      sequence: 91,
+      dataNumber: 10,
+      tickNumber: 25,
+    });
+    expect(advance(START_OF_INPUTS, { kind: 'data', number: 1, skipped: 0 }, 3)).toEqual({
+      sequence: 3,
+      dataNumber: 1,
+      tickNumber: 0,
+    });
   });
 });

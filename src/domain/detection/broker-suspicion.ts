@@ -38,7 +38,10 @@ export type SuspicionVerdict =
   | { readonly kind: 'ecus'; readonly because: 'few' | 'broker-answers' | 'held-long-enough'; readonly simultaneous: number }
   | { readonly kind: 'broker'; readonly simultaneous: number; readonly neededMin: number; readonly holdUntilUs: number };
 
-export function judgeSuspicions(picture: SuspicionPicture, policy: BrokerSuspicionPolicy = BROKER_SUSPICION_DEFAULTS): SuspicionVerdict {
+export function judgeSuspicions(
+  picture: SuspicionPicture,
+  policy: BrokerSuspicionPolicy = BROKER_SUSPICION_DEFAULTS,
+): SuspicionVerdict {
   const neededMin = Math.max(policy.suspectsMin, Math.ceil((picture.watchedCount * policy.sharePpmMin) / 1_000_000));
   const burst = largestBurst(picture.suspectedAtUs, policy.windowUs);
   const simultaneous = burst.count;

@@ -137,7 +137,8 @@ export class PhiAccrualDetector {
   phi(index: number, nowUs: number): number {
     assert((this.#state[index] ?? 0) > 0, 'only a watched ECU has a suspicion level');
     if (this.#frozen) return 0;
-    const silenceUs = nowUs - (this.#lastUs[index] as number) - (this.#tolerated[index] as number) * (this.#meanUs[index] as number);
+    const silenceUs =
+      nowUs - (this.#lastUs[index] as number) - (this.#tolerated[index] as number) * (this.#meanUs[index] as number);
     return surprise((silenceUs - (this.#meanUs[index] as number)) / (this.#deviationUs[index] as number));
   }
 
@@ -247,7 +248,9 @@ export class PhiAccrualDetector {
     this.#deviationUs[index] = deviationUs;
     if (this.#state[index] === 2) return;
     this.#dueUs[index] =
-      (this.#lastUs[index] as number) + meanUs * (1 + (this.#tolerated[index] as number)) + (this.#z[index] as number) * deviationUs;
+      (this.#lastUs[index] as number) +
+      meanUs * (1 + (this.#tolerated[index] as number)) +
+      (this.#z[index] as number) * deviationUs;
   }
 
   #forgive(pauseUs: number): void {

@@ -27,7 +27,9 @@ import { fitsOneCore, PPB, sharePpb } from '../realtime/utilisation.ts';
 import type { AdmissionEvidence, CoreEvidence, Refusal } from './evidence.ts';
 
 /** What of an ECU admission looks at. */
-export type AdmittingEcu = Pick<EcuDescription, 'cores' | 'memoryBytes' | 'capabilities' | 'runtimes'> & { readonly draining: boolean };
+export type AdmittingEcu = Pick<EcuDescription, 'cores' | 'memoryBytes' | 'capabilities' | 'runtimes'> & {
+  readonly draining: boolean;
+};
 
 /** The demand a spec makes on whatever ECU runs it: what a bridge records when it accepts. */
 export function acceptedTaskOf(spec: TaskSpec, epoch: number): AcceptedTask {
@@ -45,7 +47,8 @@ export function acceptedTaskOf(spec: TaskSpec, epoch: number): AcceptedTask {
 }
 
 /** Utilisation charged for a task in parts per billion, rounded up. An integer, so that sums do not depend on their order. */
-export const chargePpb = ({ periodUs, wcetUs, cpuPpm }: AcceptedTask): number => sharePpb({ periodUs, wcetUs, reservedPpm: cpuPpm ?? 0 });
+export const chargePpb = ({ periodUs, wcetUs, cpuPpm }: AcceptedTask): number =>
+  sharePpb({ periodUs, wcetUs, reservedPpm: cpuPpm ?? 0 });
 
 export function admits(
   accepted: readonly AcceptedTask[],
@@ -65,7 +68,12 @@ export function admits(
   const heldBytes = sum(staying, (task) => task.memoryBytesMax);
   const neededBytes = sum(joining, (task) => task.memoryBytesMax);
   if (heldBytes + neededBytes > ecu.memoryBytes) {
-    return err({ kind: 'memory', neededBytes, freeBytes: Math.max(0, ecu.memoryBytes - heldBytes), capacityBytes: ecu.memoryBytes });
+    return err({
+      kind: 'memory',
+      neededBytes,
+      freeBytes: Math.max(0, ecu.memoryBytes - heldBytes),
+      capacityBytes: ecu.memoryBytes,
+    });
   }
   const packed = pack([...staying, ...joining], Math.max(1, ecu.cores));
   if (!packed.ok) return packed;
@@ -96,7 +104,8 @@ function pack(tasks: readonly AcceptedTask[], coreCount: number): Result<readonl
   const loads: Load[] = [];
   for (const task of tasks) {
     const hard = task.hardDeadline ?? task.deadlineUs > 0;
-    if (hard && (task.periodUs <= 0 || task.wcetUs <= 0 || task.deadlineUs <= 0)) return err({ kind: 'untestable', task: task.task });
+    if (hard && (task.periodUs <= 0 || task.wcetUs <= 0 || task.deadlineUs <= 0))
+      return err({ kind: 'untestable', task: task.task });
     loads.push({
       name: task.task,
       wcetUs: task.wcetUs,
@@ -147,7 +156,14 @@ function join(core: Core, load: Load, coreCount: number): Refusal | undefined {
       if (!response.ok) {
         core.periodic.pop();
         const responseUsMin = response.error.kind === 'deadline-missed' ? response.error.responseUsMin : one.deadlineUs;
-        return { kind: 'schedule', task: one.name, responseUsMin, deadlineUs: one.deadlineUs, cores: coreCount, unpacked: load.name };
+        return {
+          kind: 'schedule',
+          task: one.name,
+          responseUsMin,
+          deadlineUs: one.deadlineUs,
+          cores: coreCount,
+          unpacked: load.name,
+        };
       }
       changed.push([one.name, response.value]);
     }

@@ -19,7 +19,19 @@
  */
 import type { Mac, TaskName } from '../model/ids.ts';
 import { acceptedTaskOf, admits, chargePpb } from './admit.ts';
-import type { AdmissionEvidence, Assignment, Candidate, CandidateEvidence, Decision, Newcomer, Plan, Refusal, RefusalKind, Score, Unplaced } from './evidence.ts';
+import type {
+  AdmissionEvidence,
+  Assignment,
+  Candidate,
+  CandidateEvidence,
+  Decision,
+  Newcomer,
+  Plan,
+  Refusal,
+  RefusalKind,
+  Score,
+  Unplaced,
+} from './evidence.ts';
 import { lacksCpu, lacksMemory, loadRefusal, staticKeyOf, staticRefusal } from './feasible.ts';
 import { FleetRoom } from './fleet-room.ts';
 import { roomByShedding } from './make-room.ts';
@@ -97,7 +109,16 @@ interface Wish {
   readonly chargePpb: number;
   readonly requireTogether: boolean;
   readonly preferredLabels: readonly (readonly [string, string])[];
+  readonly hasPreference: boolean;
   readonly dataAt: ReadonlySet<number>;
+  /** Where it runs already, by what the bridges say. */
+  readonly own: ReadonlySet<number>;
+}
+
+interface StaticAnswer {
+  /** 1 for a candidate that is refused. */
+  readonly refused: Uint8Array;
+  readonly countByKind: ReadonlyMap<RefusalKind, number>;
 }
 
 class Planner {
@@ -108,7 +129,7 @@ class Planner {
   readonly #shortlist: Shortlist;
   /** Refused ones to write out: those with the smallest MACs. */
   readonly #refusedShown: Shortlist;
-  readonly #staticByKey = new Map<string, (RefusalKind | undefined)[]>();
+  readonly #staticByKey = new Map<string, StaticAnswer>();
   readonly #criticality: Map<TaskName, number>;
 
   constructor(request: AssignRequest, fleet: FleetRoom) {
@@ -116,9 +137,8 @@ class Planner {
     this.#fleet = fleet;
     this.#weights = request.weights ?? SCORE_WEIGHTS;
     this.#excluded = new Set(request.excluded ?? []);
-    const macOf = (index: number): string => (request.candidates[index] as Candidate).mac;
-    this.#shortlist = new Shortlist(SHORTLIST, macOf);
-    this.#refusedShown = new Shortlist(EVIDENCE_MAX, macOf);
+    this.#shortlist = new Shortlist(SHORTLIST, fleet.macNumber);
+    this.#refusedShown = new Shortlist(EVIDENCE_MAX, fleet.macNumber);
     this.#criticality = new Map(Object.entries(request.criticalityOfRunning ?? {}));
     for (const { spec } of request.newcomers) this.#criticality.set(spec.name, spec.criticality);
   }
@@ -145,27 +165,37 @@ class Planner {
     if (best === undefined) return { decision, assignment: undefined };
     this.#fleet.place(best.index, newcomer.spec);
     const { mac, incarnation } = this.#fleet.candidates[best.index] as Candidate;
-    return { decision, assignment: { task: newcomer.spec.name, mac, incarnation, score: best.score, admission: best.admission } };
+    return {
+      decision,
+      assignment: { task: newcomer.spec.name, mac, incarnation, score: best.score, admission: best.admission },
+    };
   }
 
   /** Everything but the exact test, in full words. `ignoreLoad`: as if the ECU were empty. */
   refusalBeforeTest(newcomer: Newcomer, index: number, requireTogether: boolean, ignoreLoad = false): Refusal | undefined {
     const candidate = this.#fleet.candidates[index] as Candidate;
-    const fixed = staticRefusal(candidate, newcomer, this.#excluded) ?? this.#neighbourRefusal(newcomer, index, requireTogether);
+    const fixed =
+      staticRefusal(candidate, newcomer, this.#excluded) ?? this.#neighbourRefusal(newcomer, index, requireTogether);
     if (fixed !== undefined || ignoreLoad) return fixed;
     const demand = acceptedTaskOf(newcomer.spec, 0);
-    return loadRefusal(this.#fleet.roomFor(index, newcomer.spec.name), { memoryBytes: demand.memoryBytesMax, chargePpb: chargePpb(demand) });
+    return loadRefusal(this.#fleet.roomFor(index, newcomer.spec.name), {
+      memoryBytes: demand.memoryBytesMax,
+      chargePpb: chargePpb(demand),
+    });
   }
 
   #search(newcomer: Newcomer, requireTogether: boolean) {
     const { spec } = newcomer;
     const demand = acceptedTaskOf(spec, 0);
+    const { preferredEcus, preferredLabels } = spec.affinity;
     const wish: Wish = {
       newcomer,
       memoryBytes: demand.memoryBytesMax,
       chargePpb: chargePpb(demand),
       requireTogether,
-      preferredLabels: Object.entries(spec.affinity.preferredLabels).sort(([a], [b]) => (a < b ? -1 : 1)),
+      preferredLabels: Object.entries(preferredLabels).sort(([a], [b]) => (a < b ? -1 : 1)),
+      hasPreference: preferredEcus.length > 0 || Object.keys(preferredLabels).length > 0,
+      own: this.#fleet.hostsOf(spec.name),
       dataAt: new Set((newcomer.dataAt ?? []).map((mac) => this.#fleet.indexOf(mac)).filter((index) => index !== undefined)),
     };
     const counts = new Map<RefusalKind, number>();
@@ -179,7 +209,13 @@ class Planner {
         const index = indexes[at] as number;
         const candidate = this.#fleet.candidates[index] as Candidate;
         const { cores, memoryBytes, capabilities, runtimes } = candidate.description;
-        const answer = admits(this.#fleet.accepted(index), [spec], { cores, memoryBytes, capabilities, runtimes, draining: candidate.draining });
+        const answer = admits(this.#fleet.accepted(index), [spec], {
+          cores,
+          memoryBytes,
+          capabilities,
+          runtimes,
+          draining: candidate.draining,
+        });
         testedCount++;
         if (answer.ok) {
           tested.push({ index, score: this.#score(wish, index, slackOf(answer.value)), admission: answer.value });
@@ -207,41 +243,54 @@ class Planner {
   #pass(wish: Wish, counts: Map<RefusalKind, number>): number {
     const fleet = this.#fleet;
     const { newcomer, memoryBytes, chargePpb: neededPpb } = wish;
-    const reasons = this.#staticReasons(newcomer);
-    const own = fleet.hostsOf(newcomer.spec.name);
-    const neighbours = this.#caresForNeighbours(newcomer, wish.requireTogether);
-    this.#shortlist.clear();
-    this.#refusedShown.clear();
+    const { refused, countByKind } = this.#staticAnswer(newcomer);
+    for (const [kind, count] of countByKind) counts.set(kind, count);
+    const { memoryFree, cpuFreePpb } = fleet;
+    const special = this.#specialPlaces(wish);
+    const shortlist = this.#shortlist;
+    const refusedShown = this.#refusedShown;
+    shortlist.clear();
+    refusedShown.clear();
     let viable = 0;
     let memoryRefusals = 0;
     let cpuRefusals = 0;
     for (let index = 0; index < fleet.count; index++) {
-      let reason = reasons[index];
-      if (reason === undefined && neighbours) reason = this.#neighbourRefusal(newcomer, index, wish.requireTogether)?.kind;
-      if (reason !== undefined) {
-        counts.set(reason, (counts.get(reason) ?? 0) + 1);
-        this.#refusedShown.offer(index, 0);
-        continue;
-      }
-      let memoryFree = fleet.memoryFree[index] as number;
-      let cpuFree = fleet.cpuFreePpb[index] as number;
-      if (own.size > 0 && own.has(index)) {
-        const room = fleet.roomFor(index, newcomer.spec.name);
-        memoryFree = room.memoryFreeBytes;
-        cpuFree = room.cpuFreePpb;
-      }
-      if (lacksMemory(memoryFree, memoryBytes)) memoryRefusals++;
-      else if (lacksCpu(cpuFree, neededPpb)) cpuRefusals++;
-      else {
+      if (refused[index] !== 0) {
+        refusedShown.offer(index, 0);
+      } else if (special !== undefined && special[index] !== 0) {
+        const refusal = this.refusalBeforeTest(newcomer, index, wish.requireTogether);
+        if (refusal !== undefined) {
+          counts.set(refusal.kind, (counts.get(refusal.kind) ?? 0) + 1);
+          refusedShown.offer(index, 0);
+        } else {
+          viable++;
+          shortlist.offer(index, this.#cheapScore(wish, index));
+        }
+      } else if (lacksMemory(memoryFree[index] as number, memoryBytes)) {
+        memoryRefusals++;
+        refusedShown.offer(index, 0);
+      } else if (lacksCpu(cpuFreePpb[index] as number, neededPpb)) {
+        cpuRefusals++;
+        refusedShown.offer(index, 0);
+      } else {
         viable++;
-        this.#shortlist.offer(index, this.#cheapScore(wish, index));
-        continue;
+        shortlist.offer(index, this.#cheapScore(wish, index));
       }
-      this.#refusedShown.offer(index, 0);
     }
-    if (memoryRefusals > 0) counts.set('memory', memoryRefusals);
-    if (cpuRefusals > 0) counts.set('utilisation', cpuRefusals);
+    if (memoryRefusals > 0) counts.set('memory', (counts.get('memory') ?? 0) + memoryRefusals);
+    if (cpuRefusals > 0) counts.set('utilisation', (counts.get('utilisation') ?? 0) + cpuRefusals);
     return viable;
+  }
+
+  /** Marks the ECUs where arrays alone do not decide: neighbours to mind, or the task's own former place. Undefined: none. */
+  #specialPlaces(wish: Wish): Uint8Array | undefined {
+    const { spec } = wish.newcomer;
+    const hosts = [spec.name, ...this.#apartFrom(wish.newcomer)].map((name) => this.#fleet.hostsOf(name));
+    if (!wish.requireTogether && hosts.every((set) => set.size === 0)) return undefined;
+    const marks = new Uint8Array(this.#fleet.count);
+    if (wish.requireTogether) return marks.fill(1);
+    for (const set of hosts) for (const index of set) marks[index] = 1;
+    return marks;
   }
 
   /** All viable candidates that were not on the shortlist, best first. */
@@ -256,6 +305,7 @@ class Planner {
     return rest.map(({ index }) => index);
   }
 
+  /** The total without slack. */
   #cheapScore(wish: Wish, index: number): number {
     const { headroom, data, preferred, spread } = this.#weights;
     return (
@@ -279,39 +329,49 @@ class Planner {
 
   #headroom(wish: Wish, index: number): number {
     const fleet = this.#fleet;
-    const own = fleet.hostsOf(wish.newcomer.spec.name).has(index) ? fleet.roomFor(index, wish.newcomer.spec.name) : undefined;
-    const cpuFree = own?.cpuFreePpb ?? (fleet.cpuFreePpb[index] as number);
-    const memoryFree = own?.memoryFreeBytes ?? (fleet.memoryFree[index] as number);
-    return headroomOf({
-      cpuPpb: cpuFree - wish.chargePpb,
-      cpuCapacityPpb: fleet.cpuCapacityPpb[index] as number,
-      memoryBytes: memoryFree - wish.memoryBytes,
-      memoryCapacityBytes: fleet.memoryCapacity[index] as number,
-    });
+    let cpuFree = fleet.cpuFreePpb[index] as number;
+    let memoryFree = fleet.memoryFree[index] as number;
+    if (wish.own.size > 0 && wish.own.has(index)) {
+      const room = fleet.roomFor(index, wish.newcomer.spec.name);
+      cpuFree = room.cpuFreePpb;
+      memoryFree = room.memoryFreeBytes;
+    }
+    return headroomOf(
+      (cpuFree - wish.chargePpb) / (fleet.cpuCapacityPpb[index] as number),
+      (memoryFree - wish.memoryBytes) / (fleet.memoryCapacity[index] as number),
+    );
   }
 
   #data(wish: Wish, index: number): number {
-    return wish.dataAt.has(index) || (this.#fleet.candidates[index] as Candidate).holdsPages === true ? 1 : 0;
+    return this.#fleet.holdsPages[index] === 1 || (wish.dataAt.size > 0 && wish.dataAt.has(index)) ? 1 : 0;
   }
 
   #preferred(wish: Wish, index: number): number {
-    const { preferredEcus } = wish.newcomer.spec.affinity;
-    if (preferredEcus.length === 0 && wish.preferredLabels.length === 0) return 0;
-    return preferredOf(this.#fleet.candidates[index] as Candidate, preferredEcus, wish.preferredLabels);
+    if (!wish.hasPreference) return 0;
+    return preferredOf(
+      this.#fleet.candidates[index] as Candidate,
+      wish.newcomer.spec.affinity.preferredEcus,
+      wish.preferredLabels,
+    );
   }
 
-  #staticReasons(newcomer: Newcomer): (RefusalKind | undefined)[] {
+  /** Tasks with the same requirements share one answer. */
+  #staticAnswer(newcomer: Newcomer): StaticAnswer {
     const key = staticKeyOf(newcomer);
-    let reasons = this.#staticByKey.get(key);
-    if (reasons === undefined) {
-      reasons = this.#fleet.candidates.map((candidate) => staticRefusal(candidate, newcomer, this.#excluded)?.kind);
-      this.#staticByKey.set(key, reasons);
+    let answer = this.#staticByKey.get(key);
+    if (answer === undefined) {
+      const refused = new Uint8Array(this.#fleet.count);
+      const countByKind = new Map<RefusalKind, number>();
+      for (let index = 0; index < refused.length; index++) {
+        const kind = staticRefusal(this.#fleet.candidates[index] as Candidate, newcomer, this.#excluded)?.kind;
+        if (kind === undefined) continue;
+        refused[index] = 1;
+        countByKind.set(kind, (countByKind.get(kind) ?? 0) + 1);
+      }
+      answer = { refused, countByKind };
+      this.#staticByKey.set(key, answer);
     }
-    return reasons;
-  }
-
-  #caresForNeighbours(newcomer: Newcomer, requireTogether: boolean): boolean {
-    return requireTogether || this.#apartFrom(newcomer).some((other) => this.#fleet.hostsOf(other).size > 0);
+    return answer;
   }
 
   #neighbourRefusal(newcomer: Newcomer, index: number, requireTogether: boolean): Refusal | undefined {
@@ -347,7 +407,8 @@ class Planner {
     if (names === undefined) {
       const all = new Set(spec.affinity.apart);
       for (const other of this.#request.newcomers) if (other.spec.affinity.apart.includes(spec.name)) all.add(other.spec.name);
-      for (const [running, apart] of Object.entries(this.#request.apartOfRunning ?? {})) if (apart.includes(spec.name)) all.add(running);
+      for (const [running, apart] of Object.entries(this.#request.apartOfRunning ?? {}))
+        if (apart.includes(spec.name)) all.add(running);
       all.delete(spec.name);
       names = [...all].sort();
       this.#apartCache.set(spec.name, names);
@@ -355,12 +416,22 @@ class Planner {
     return names;
   }
 
-  #evidence(wish: Wish, tested: readonly Tested[], refusedByTest: readonly { index: number; refusal: Refusal }[]): CandidateEvidence[] {
+  #evidence(
+    wish: Wish,
+    tested: readonly Tested[],
+    refusedByTest: readonly { index: number; refusal: Refusal }[],
+  ): CandidateEvidence[] {
     const shown: CandidateEvidence[] = [];
     for (const { index, score, admission } of tested.slice(0, EVIDENCE_MAX)) {
       const { mac, incarnation } = this.#fleet.candidates[index] as Candidate;
       const { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } = admission;
-      shown.push({ mac, incarnation, verdict: 'feasible', score, admission: { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } });
+      shown.push({
+        mac,
+        incarnation,
+        verdict: 'feasible',
+        score,
+        admission: { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest },
+      });
     }
     const refused = [...refusedByTest];
     for (const index of this.#refusedShown.indexes()) {

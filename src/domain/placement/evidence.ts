@@ -140,7 +140,13 @@ export interface Score {
 
 export type CandidateEvidence =
   | { readonly mac: Mac; readonly incarnation: number; readonly verdict: 'refused'; readonly refusal: Refusal }
-  | { readonly mac: Mac; readonly incarnation: number; readonly verdict: 'feasible'; readonly score: Score; readonly admission: Omit<AdmissionEvidence, 'cores'> };
+  | {
+      readonly mac: Mac;
+      readonly incarnation: number;
+      readonly verdict: 'feasible';
+      readonly score: Score;
+      readonly admission: Omit<AdmissionEvidence, 'cores'>;
+    };
 
 export interface Decision {
   readonly task: TaskName;

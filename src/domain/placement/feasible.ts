@@ -21,7 +21,8 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
   if (resourceKind !== undefined && resourceKind !== description.resourceKind) {
     return { kind: 'resource-kind', wanted: resourceKind, offered: description.resourceKind };
   }
-  if (!description.runtimes.includes(spec.runtime)) return { kind: 'runtime', wanted: spec.runtime, offered: description.runtimes };
+  if (!description.runtimes.includes(spec.runtime))
+    return { kind: 'runtime', wanted: spec.runtime, offered: description.runtimes };
   for (const capability of spec.capabilities) {
     if (!description.capabilities.includes(capability)) {
       return { kind: 'capability', missing: spec.capabilities.filter((one) => !description.capabilities.includes(one)) };
@@ -30,7 +31,7 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
   if (requiredEcus.length > 0 && !requiredEcus.includes(candidate.mac)) return { kind: 'required-ecu', wanted: requiredEcus };
   for (const label in requiredLabels) {
     const wanted = requiredLabels[label] as string;
-    const offered = description.labels[label];
+    const offered = Object.hasOwn(description.labels, label) ? description.labels[label] : undefined;
     if (offered !== wanted) return { kind: 'required-label', label, wanted, offered };
   }
   return undefined;

@@ -35,7 +35,11 @@ export function roomByShedding(
   for (const index of indexes.slice(0, LOOKED_AT_MAX)) {
     const found = shedOn(index, newcomer, fleet, options.criticalityOf);
     if (found === undefined) continue;
-    if (best === undefined || found.highest < best.highest || (found.highest === best.highest && found.tasks.length < best.tasks.length)) {
+    if (
+      best === undefined ||
+      found.highest < best.highest ||
+      (found.highest === best.highest && found.tasks.length < best.tasks.length)
+    ) {
       best = found;
     }
   }
@@ -53,7 +57,11 @@ function shedOn(
   const ecu = { cores, memoryBytes, capabilities, runtimes, draining: candidate.draining };
   const lower = fleet
     .accepted(index)
-    .map((task) => ({ name: task.task, memory: task.memoryBytesMax, criticality: criticalityOf(task.task) ?? Number.POSITIVE_INFINITY }))
+    .map((task) => ({
+      name: task.task,
+      memory: task.memoryBytesMax,
+      criticality: criticalityOf(task.task) ?? Number.POSITIVE_INFINITY,
+    }))
     .filter(({ criticality, name }) => criticality < spec.criticality && name !== spec.name)
     .sort((a, b) => a.criticality - b.criticality || b.memory - a.memory || (a.name < b.name ? -1 : 1));
   const shed = new Set<TaskName>();
@@ -71,7 +79,11 @@ function shedOn(
       if (!fits()) shed.add(earlier);
     }
     const shedTasks = lower.filter((one) => shed.has(one.name));
-    return { mac: candidate.mac, tasks: shedTasks.map((one) => one.name), highest: Math.max(...shedTasks.map((one) => one.criticality)) };
+    return {
+      mac: candidate.mac,
+      tasks: shedTasks.map((one) => one.name),
+      highest: Math.max(...shedTasks.map((one) => one.criticality)),
+    };
   }
   return undefined;
 }

@@ -12,8 +12,9 @@
  *
  * The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
  */
-import type { AffinityTarget } from './feasible.ts';
+
 import type { AdmissionEvidence, Score } from './evidence.ts';
+import type { AffinityTarget } from './feasible.ts';
 
 export interface ScoreWeights {
   readonly headroom: number;
@@ -25,17 +26,10 @@ export interface ScoreWeights {
 
 export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0.2, preferred: 0.15, spread: 0.1 };
 
-/** The scarcer of the CPU and memory shares left, once the newcomer is there. */
-export function headroomOf(left: {
-  readonly cpuPpb: number;
-  readonly cpuCapacityPpb: number;
-  readonly memoryBytes: number;
-  readonly memoryCapacityBytes: number;
-}): number {
-  const cpu = left.cpuCapacityPpb > 0 ? left.cpuPpb / left.cpuCapacityPpb : 0;
-  const memory = left.memoryCapacityBytes > 0 ? left.memoryBytes / left.memoryCapacityBytes : 0;
-  const scarcer = cpu < memory ? cpu : memory;
-  return scarcer < 0 ? 0 : scarcer > 1 ? 1 : scarcer;
+/** The scarcer of the CPU and memory shares left once the newcomer is there. */
+export function headroomOf(cpuShare: number, memoryShare: number): number {
+  const scarcer = Math.min(cpuShare, memoryShare);
+  return scarcer > 0 ? Math.min(scarcer, 1) : 0;
 }
 
 /** Share of the tightest hard deadline that is left; 1 where no deadline is hard. */
@@ -45,7 +39,11 @@ export function slackOf(admission: AdmissionEvidence): number {
 }
 
 /** 1 on a preferred ECU, else the share of preferred labels that match, else 0. */
-export function preferredOf(target: AffinityTarget, preferredEcus: readonly string[], labels: readonly (readonly [string, string])[]): number {
+export function preferredOf(
+  target: AffinityTarget,
+  preferredEcus: readonly string[],
+  labels: readonly (readonly [string, string])[],
+): number {
   if (preferredEcus.includes(target.mac)) return 1;
   if (labels.length === 0) return 0;
   let matching = 0;

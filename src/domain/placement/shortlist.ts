@@ -1,19 +1,20 @@
 /**
- * The best K of many by (score descending, name ascending), kept while passing over them once. For K much smaller than the
+ * The best K of many by (score descending, tie-break ascending), kept while passing over them once. For K much smaller than the
  * number of candidates this is one comparison a candidate; nothing is allocated.
  */
 export class Shortlist {
   readonly size: number;
   readonly #scores: Float64Array;
   readonly #indexes: Uint32Array;
-  readonly #nameOf: (index: number) => string;
+  readonly #tieBreak: Float64Array;
   #count = 0;
 
-  constructor(size: number, nameOf: (index: number) => string) {
+  /** `tieBreak` by index; all different, so that the order is total. */
+  constructor(size: number, tieBreak: Float64Array) {
     this.size = size;
     this.#scores = new Float64Array(size);
     this.#indexes = new Uint32Array(size);
-    this.#nameOf = nameOf;
+    this.#tieBreak = tieBreak;
   }
 
   offer(index: number, score: number): void {
@@ -45,6 +46,6 @@ export class Shortlist {
   #before(index: number, score: number, at: number): boolean {
     const other = this.#scores[at] as number;
     if (score !== other) return score > other;
-    return this.#nameOf(index) < this.#nameOf(this.#indexes[at] as number);
+    return (this.#tieBreak[index] as number) < (this.#tieBreak[this.#indexes[at] as number] as number);
   }
 }
