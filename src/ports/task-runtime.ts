@@ -6,11 +6,17 @@ import type { RuntimeKind, TaskSpec } from '../domain/model/task.ts';
  *
  * T1. One job at a time per program; a second `runJob` before the first has answered is a bug of the caller.
  * T2. A program's state after `runJob` is a function of its state before and of the input.
- * T3. A failure of one program harms no other, and never the bridge.
+ * T3. A failure of one program harms no other, and never the bridge. (Where several share a worker, a job that has to be
+ *     ended from outside, ERR_JOB_HANG, ends them all; each hears of it by its `onEnded`.)
+ * T4. After a failed job the program is unusable, because its state is no job boundary: every later job answers with the
+ *     same failure and a capture fails. Stop it; the state to go on from is the last checkpoint.
  */
 export interface TaskRuntime {
   readonly kind: RuntimeKind;
-  /** Fails with ERR_MODULE_INVALID, ERR_MODULE_REFUSED or ERR_SPEC_INVALID; an image of another program with ERR_STORE_CORRUPT. */
+  /**
+   * Fails with ERR_MODULE_INVALID, ERR_MODULE_REFUSED or ERR_SPEC_INVALID; an image of another program with
+   * ERR_STORE_CORRUPT; a task that fails in its own initialisation with the ERR_JOB_* of it.
+   */
   start(options: StartOptions): Promise<TaskProgram>;
   /** Ends all programs and workers. */
   close(): Promise<void>;
@@ -76,6 +82,7 @@ export interface TaskCapture {
 
 /** A whole state, as rebuilt from checkpoints. */
 export interface TaskImage {
+  /** In a SharedArrayBuffer it reaches a worker without being copied; it must not change before `start` has answered. */
   readonly memory: Uint8Array;
   readonly globals: Uint8Array;
 }

@@ -131,8 +131,12 @@ function readImports(reader: ByteReader, imports: ImportedFunction[], types: rea
     const module = reader.name();
     const name = reader.name();
     const kind = reader.u8();
+    if (kind >= kinds.length) {
+      refuse('imports in a form this build does not know (compact imports)');
+      throw new UnreadableInstruction();
+    }
     if (kind !== 0) {
-      refuse(`an imported ${kinds[kind] ?? 'thing'} (${module}.${name}): state that somebody else can change`);
+      refuse(`an imported ${kinds[kind]} (${module}.${name}): state that somebody else can change`);
       skipImportType(reader, kind, refuse);
       continue;
     }

@@ -11,16 +11,17 @@
  */
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import { DroverError, type ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
+import { PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
 import type { JobFailure, JobInput, JobOutput, JobResult, TaskCapture, TaskImage } from '../../../src/ports/task-runtime.ts';
 import { CHANNEL_MAX, jobKind, LOG_BYTES_MAX, LOG_LINES_PER_JOB_MAX, OUTPUT_BYTES_MAX, OUTPUT_BYTES_PER_JOB_MAX, OUTPUT_COUNT_MAX, exported, reserved } from './abi.ts';
 import { decodeGlobals, encodeGlobals } from './globals.ts';
 import { type Mark, readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
 import { STACK_SLOTS } from './rewrite.ts';
-import { Shadow } from './shadow.ts';
+import { isZeroPage, Shadow } from './shadow.ts';
 
-/** Start and initialisation may loop over the whole memory, whatever one job may use. */
-const INIT_FUEL = 4_000_000_000;
+/** Start and initialisation may loop over the whole memory, whatever one job may use; well under a second of loops. */
+const INIT_FUEL = 200_000_000;
 
 export interface ProgramOptions {
   readonly module: WebAssembly.Module;
@@ -156,7 +157,18 @@ export class WasmProgram {
     } catch (cause) {
       throw new DroverError('ERR_JOB_MEMORY', 'this machine has no room for the memory of the image', { cause, retryable: true });
     }
-    this.#memory().set(memory);
+    this.#writeBack(memory);
+  }
+
+  /** Memory that was grown just now is zero: a zero page of the image is not written there, so that it costs no real memory. */
+  #writeBack(image: Uint8Array): void {
+    const memory = this.#memory();
+    const initialBytes = this.#mark.initialPages * WASM_PAGE_BYTES;
+    memory.set(image.subarray(0, initialBytes));
+    for (let at = initialBytes; at < image.length; at += PAGE_BYTES) {
+      const page = image.subarray(at, at + PAGE_BYTES);
+      if (!isZeroPage(page)) memory.set(page, at);
+    }
   }
 
   #job(input: JobInput): void {

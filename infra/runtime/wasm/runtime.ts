@@ -138,8 +138,9 @@ class LanesRuntime implements WasmRuntime {
   }
 }
 
-/** A message copies the whole buffer behind a view, so a view of a larger one is cut out first. */
-const compact = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice());
+/** A message copies the whole buffer behind a view, so a view of a larger one is cut out first. Shared buffers are not copied. */
+const compact = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength || bytes.buffer instanceof SharedArrayBuffer ? bytes : bytes.slice();
 const compactImage = ({ memory, globals }: TaskImage): TaskImage => ({ memory: compact(memory), globals: compact(globals) });
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;

@@ -92,13 +92,15 @@ export class Shadow {
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
 const ZERO_DIGEST = createHash('sha256').update(ZERO_PAGE).digest();
 
+export const isZeroPage = (page: Uint8Array): boolean => ZERO_PAGE.equals(page);
+
 /** SHA-256 page by page. Most of a fresh memory is zero, and comparing is much cheaper than digesting. */
 function digestPages(pages: Uint8Array): Uint8Array {
   const count = pages.length / PAGE_BYTES;
   const digests = new Uint8Array(count * DIGEST_BYTES);
   for (let position = 0; position < count; position++) {
     const page = pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES);
-    const digest = ZERO_PAGE.equals(page) ? ZERO_DIGEST : createHash('sha256').update(page).digest();
+    const digest = isZeroPage(page) ? ZERO_DIGEST : createHash('sha256').update(page).digest();
     digests.set(digest, position * DIGEST_BYTES);
   }
   return digests;

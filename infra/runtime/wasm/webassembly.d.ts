@@ -6,7 +6,7 @@ declare namespace WebAssembly {
   type Imports = Readonly<Record<string, Readonly<Record<string, (...parameters: number[]) => void>>>>;
 
   class Module {
-    private constructor();
+    constructor(bytes: Uint8Array);
     static customSections(module: Module, name: string): ArrayBuffer[];
     static exports(module: Module): { readonly name: string; readonly kind: string }[];
   }

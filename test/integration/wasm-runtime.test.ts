@@ -1,0 +1,125 @@
+/** Programs in real worker threads, compiled as they ship: isolation, the watchdog, and every promise of the port. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { createWasmRuntime, type WasmRuntime } from '../../infra/runtime/wasm/runtime.ts';
+import { runAlone } from '../../infra/runtime/wasm/run-alone.ts';
+import type { TaskSpec } from '../../src/domain/model/task.ts';
+import type { JobFailure, JobInput, TaskImage, TaskProgram } from '../../src/ports/task-runtime.ts';
+import { data, listLog, loadExample, prepareText, realClock, tick } from '../support/wasm.ts';
+
+const runtimes: WasmRuntime[] = [];
+const log = listLog();
+const openRuntime = (options: { lanes?: number; watchdogUs?: number } = {}): WasmRuntime => {
+  const runtime = createWasmRuntime({ clock: realClock, log, ...options });
+  runtimes.push(runtime);
+  return runtime;
+};
+afterEach(async () => {
+  await Promise.all(runtimes.splice(0).map((runtime) => runtime.close()));
+});
+
+let counter: Awaited<ReturnType<typeof loadExample>> | undefined;
+const loadCounter = async () => (counter ??= await loadExample('counter'));
+
+interface Started {
+  readonly program: TaskProgram;
+  readonly ended: JobFailure[];
+}
+
+async function start(runtime: WasmRuntime, options: { artefact?: Uint8Array; spec?: Partial<TaskSpec>; image?: TaskImage } = {}): Promise<Started> {
+  const example = await loadCounter();
+  const ended: JobFailure[] = [];
+  const artefact = options.artefact ?? example.artefact;
+  const spec: TaskSpec = { ...example.spec, artefact: `digest of ${artefact.length} bytes`, ...options.spec };
+  const program = await runtime.start({ spec, artefact, image: options.image, onEnded: (failure) => ended.push(failure) });
+  return { program, ended };
+}
+
+const text = (result: Awaited<ReturnType<TaskProgram['runJob']>>): string =>
+  result.kind === 'done' ? result.outputs.map(({ payload }) => new TextDecoder().decode(payload)).join() : `${result.failure.code} ${result.failure.sentence}`;
+
+describe('the wasm runtime', () => {
+  it('gives what the task gives when it runs alone', async () => {
+    const runtime = openRuntime();
+    const { program } = await start(runtime);
+    const inputs: JobInput[] = [tick(1), data(1, '41'), tick(2), data(2, 'nonsense'), tick(3)];
+    const lanes: string[] = [];
+    for (const input of inputs) lanes.push(text(await program.runJob(input)));
+    const { artefact, spec } = await loadCounter();
+    const alone = await runAlone({ artefact, fuelPerJob: spec.fuelPerJob }, inputs);
+    expect(lanes).toEqual(['1', '42', '43', '43', '44']);
+    expect(alone.outputs.map(({ payload }) => new TextDecoder().decode(payload))).toEqual(lanes);
+    expect(log.lines).toContain('warn not a number, ignored: nonsense');
+  });
+
+  it('copies no more of an input than it is', async () => {
+    const { program } = await start(openRuntime({ lanes: 1 }));
+    const large = new TextEncoder().encode(`${' '.repeat(5000)}12${' '.repeat(5000)}`);
+    expect(text(await program.runJob(data(1, large.subarray(5000, 5002))))).toBe('12');
+  });
+
+  it('moves a task from one runtime to another, also through a shared buffer', async () => {
+    const { program } = await start(openRuntime({ lanes: 1 }));
+    await program.runJob(data(1, '99'));
+    const { pages, globals } = await program.capture('full');
+    const shared = new Uint8Array(new SharedArrayBuffer(pages.length));
+    shared.set(pages);
+    for (const memory of [pages, shared]) {
+      const moved = await start(openRuntime({ lanes: 2 }), { image: { memory, globals } });
+      expect(text(await moved.program.runJob(tick(1)))).toBe('100');
+    }
+  });
+
+  it('keeps lane mates running when one program loops for ever, traps, or is asked too much', async () => {
+    const runtime = openRuntime({ lanes: 1 });
+    const mate = await start(runtime);
+    const looping = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20 } });
+    const trapping = await start(runtime, { artefact: prepareText('(unreachable) (drop (i32.const 1))'), spec: { memoryBytesMax: 1 << 20 } });
+    const [loops, traps, counts] = await Promise.all([looping.program.runJob(tick(1)), trapping.program.runJob(tick(1)), mate.program.runJob(tick(1))]);
+    expect([text(loops).split(' ')[0], text(traps).split(' ')[0], text(counts)]).toEqual(['ERR_JOB_FUEL', 'ERR_JOB_TRAP', '1']);
+    await expect(looping.program.capture('full')).rejects.toMatchObject({ code: 'ERR_JOB_FUEL' });
+    expect(text(await mate.program.runJob(tick(2)))).toBe('2');
+    expect([...looping.ended, ...trapping.ended, ...mate.ended]).toEqual([]);
+  });
+
+  it('ends a lane that hangs with all its programs, and starts a new one', async () => {
+    const runtime = openRuntime({ lanes: 1, watchdogUs: 400_000 });
+    const mate = await start(runtime);
+    const hanging = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER } });
+    const [hangs, waits] = await Promise.all([hanging.program.runJob(tick(1)), mate.program.runJob(tick(1))]);
+    expect([hangs, waits]).toMatchObject([{ failure: { code: 'ERR_JOB_HANG' } }, { failure: { code: 'ERR_JOB_HANG' } }]);
+    expect([hanging.ended.length, mate.ended.length]).toEqual([1, 1]);
+    await expect(mate.program.capture('full')).rejects.toMatchObject({ code: 'ERR_JOB_HANG' });
+    await mate.program.stop();
+    const again = await start(runtime);
+    expect(text(await again.program.runJob(tick(1)))).toBe('1');
+  });
+
+  it('leaves the programs of other lanes alone when one hangs', async () => {
+    const runtime = openRuntime({ lanes: 2, watchdogUs: 400_000 });
+    const hanging = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER } });
+    const elsewhere = await start(runtime);
+    const hangs = hanging.program.runJob(tick(1));
+    expect(text(await elsewhere.program.runJob(tick(1)))).toBe('1');
+    expect(text(await hangs)).toContain('ERR_JOB_HANG');
+    expect(text(await elsewhere.program.runJob(tick(2)))).toBe('2');
+    expect(elsewhere.ended).toEqual([]);
+  });
+
+  it('refuses what it cannot run, by code', async () => {
+    const runtime = openRuntime({ lanes: 1 });
+    const { artefact } = await loadCounter();
+    await expect(start(runtime, { artefact: new TextEncoder().encode('no module'), spec: { artefact: 'a' } })).rejects.toMatchObject({ code: 'ERR_MODULE_INVALID' });
+    await expect(start(runtime, { artefact: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0), spec: { artefact: 'b' } })).rejects.toMatchObject({ code: 'ERR_MODULE_REFUSED' });
+    await expect(start(runtime, { artefact, spec: { memoryBytesMax: 1 << 22 } })).rejects.toMatchObject({ code: 'ERR_SPEC_INVALID' });
+    await expect(start(runtime, { image: { memory: new Uint8Array(3), globals: new Uint8Array(3) } })).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
+    expect(text(await (await start(runtime)).program.runJob(tick(1)))).toBe('1');
+  });
+
+  it('runs many programs in few lanes, each with its own state', async () => {
+    const runtime = openRuntime({ lanes: 2 });
+    const programs = await Promise.all(Array.from({ length: 60 }, () => start(runtime)));
+    const results = await Promise.all(programs.map(({ program }, at) => program.runJob(data(1, String(at)))));
+    expect(results.map(text)).toEqual(programs.map((_, at) => String(at)));
+    await Promise.all(programs.map(({ program }) => program.stop()));
+  });
+});
