@@ -6,6 +6,7 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Json } from '../src/domain/kernel/json.ts';
 import { assign } from '../src/domain/placement/assign.ts';
 import type { Newcomer } from '../src/domain/placement/evidence.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
@@ -113,14 +114,20 @@ export class ArbiterEffects {
       newcomers.push({ spec, excluded: excludedFor(task) });
     }
     const running = [...knowledge.placements()].filter(isPlaced);
-    const candidates = knowledge.candidates();
+    const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));
+    const excluded = cause.kind === 'failure' && this.isDead(cause.owner) ? [cause.owner.mac] : [];
     const sameMachine = cause.kind === 'failure' && cause.preferSameMachine ? cause.owner.mac : undefined;
-    const planned = assign({
+    const request = {
       newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
-      candidates: candidates.map((candidate) => withoutNewcomers(candidate, mine)),
+      candidates,
+      excluded,
       apartOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.affinity.apart ?? []])),
       criticalityOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.criticality ?? 0])),
-    });
+    };
+    const present = cause.kind === 'request' ? mine[0]?.context.owner?.mac : undefined;
+    let planned = assign(present === undefined ? request : { ...request, excluded: [...excluded, present] });
+    // A request is for elsewhere, but here is better than nowhere.
+    if (present !== undefined && planned.unplaced.length > 0) planned = assign(request);
     const byTask = new Map(mine.map((view) => [view.context.task, view.context]));
     const assignments: PlannedTask[] = planned.assignments.flatMap(({ task, mac, incarnation }) => {
       const context = byTask.get(task);
@@ -130,7 +137,12 @@ export class ArbiterEffects {
     for (const { task, sentence } of planned.unplaced) {
       unplaced.push({ task, expectedEpoch: byTask.get(task)?.epoch ?? 0, reason: sentence });
     }
-    return { assignments, unplaced, skipped, evidence: planned.evidence as unknown as Json };
+    return { assignments, unplaced, skipped, evidence: planned.decisions as unknown as Json };
+  }
+
+  private isDead({ mac, incarnation }: Incarnation): boolean {
+    const ecu = this.parts.knowledge.ecu(mac);
+    return ecu === undefined || ecu.context.incarnation <= incarnation;
   }
 
   // ——— acting ———

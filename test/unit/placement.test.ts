@@ -65,6 +65,8 @@ describe('admission', () => {
   it('takes an accepted task without a word about its deadline as hard', () => {
     const { hardDeadline: _, ...older } = acceptedTaskOf(specOf('low', { wcetUs: 6_000, priority: 1 }), 1);
     expect(admits([older], [specOf('high', { wcetUs: 5_000, priority: 9 })], ecu()).ok).toBe(false);
+    // One that cannot be tested was never promised anything, and must not block its ECU.
+    expect(admits([{ ...older, wcetUs: 0 }], [specOf('high', { wcetUs: 5_000, priority: 9 })], ecu()).ok).toBe(true);
   });
 
   it('replaces the task of the same name, and charges reservations', () => {

@@ -52,7 +52,7 @@ export interface AcceptedTask {
   readonly deadlineUs: number;
   readonly priority: number;
   readonly memoryBytesMax: number;
-  /** Whether the deadline must never be missed; absent counts as yes, the safe reading of an older bridge's answer. */
+  /** Whether the deadline must never be missed; absent counts as yes where it can be tested, the safe reading. */
   readonly hardDeadline?: boolean;
   /** CPU kept free for it by its reservation; 0 when absent. */
   readonly cpuPpm?: number;

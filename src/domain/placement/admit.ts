@@ -103,9 +103,10 @@ const byDecreasingUtilisation = (a: Load, b: Load): number =>
 function pack(tasks: readonly AcceptedTask[], coreCount: number): Result<readonly Core[], Refusal> {
   const loads: Load[] = [];
   for (const task of tasks) {
-    const hard = task.hardDeadline ?? task.deadlineUs > 0;
-    if (hard && (task.periodUs <= 0 || task.wcetUs <= 0 || task.deadlineUs <= 0))
-      return err({ kind: 'untestable', task: task.task });
+    const testable = task.periodUs > 0 && task.wcetUs > 0 && task.deadlineUs > 0;
+    // Without a word about it: hard if it can be, for a task that cannot be tested was never accepted as hard.
+    const hard = task.hardDeadline ?? testable;
+    if (hard && !testable) return err({ kind: 'untestable', task: task.task });
     loads.push({
       name: task.task,
       wcetUs: task.wcetUs,

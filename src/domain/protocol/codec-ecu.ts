@@ -26,7 +26,9 @@ import type {
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
 import { LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
-import type { Goodbye, Heartbeat } from './messages.ts';
+import type { Goodbye } from './messages.ts';
+
+export { decodeHeartbeat, encodeHeartbeat } from './codec-heartbeat.ts';
 
 const CORES_MAX = 65_536;
 
@@ -116,24 +118,6 @@ const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
   priority: wire.priority,
   memoryBytesMax: safeInteger(wire.memoryBytesMax, 'load.tasks.memory_bytes_max'),
 });
-
-/** By the generated code; `codec-heartbeat.ts` has the fast one that drover uses, and leaves to this what it does not expect. */
-export const plainHeartbeatCodec = envelopeCodec<'heartbeat', Heartbeat>(
-  'heartbeat',
-  (beat) => ({
-    mac: beat.mac,
-    incarnation: wide(beat.incarnation),
-    sequence: wide(beat.sequence),
-    uptimeUs: wide(beat.uptimeUs),
-  }),
-  (wire) => ({
-    kind: 'heartbeat',
-    mac: macText(wire.mac, 'heartbeat.mac'),
-    incarnation: safeInteger(wire.incarnation, 'heartbeat.incarnation'),
-    sequence: safeInteger(wire.sequence, 'heartbeat.sequence'),
-    uptimeUs: safeInteger(wire.uptimeUs, 'heartbeat.uptime_us'),
-  }),
-);
 
 export const { encode: encodeGoodbye, decode: decodeGoodbye } = envelopeCodec<'goodbye', Goodbye>(
   'goodbye',

@@ -5,9 +5,8 @@
  */
 import { DroverError } from '../kernel/error-codes.ts';
 import { ok, type Result } from '../kernel/result.ts';
-import { readTrace, type WireError } from './codec-envelope.ts';
-import { plainHeartbeatCodec } from './codec-ecu.ts';
-import { FieldRefused, hostText, idText, macText } from './field-check.ts';
+import { envelopeCodec, readTrace, type WireError } from './codec-envelope.ts';
+import { FieldRefused, hostText, idText, macText, safeInteger, wide } from './field-check.ts';
 import { WIRE_BYTES_MAX } from './limits.ts';
 import { type Envelope, type Heartbeat, WIRE_VERSION } from './messages.ts';
 import { WireReader } from './wire-reader.ts';
@@ -21,6 +20,24 @@ const BEAT = { mac: 0x0a, incarnation: 0x10, sequence: 0x18, uptimeUs: 0x20 } as
 const FAST_BYTES_MAX = 1024;
 /** Any heartbeat's body fits a length of one byte: 14 for the MAC and 3 × 9 for the numbers. */
 const BODY_BYTES = 48;
+
+/** By the generated code: the yardstick of the tests, and the one that speaks when the fast one will not. */
+export const plainHeartbeatCodec = envelopeCodec<'heartbeat', Heartbeat>(
+  'heartbeat',
+  (beat) => ({
+    mac: beat.mac,
+    incarnation: wide(beat.incarnation),
+    sequence: wide(beat.sequence),
+    uptimeUs: wide(beat.uptimeUs),
+  }),
+  (wire) => ({
+    kind: 'heartbeat',
+    mac: macText(wire.mac, 'heartbeat.mac'),
+    incarnation: safeInteger(wire.incarnation, 'heartbeat.incarnation'),
+    sequence: safeInteger(wire.sequence, 'heartbeat.sequence'),
+    uptimeUs: safeInteger(wire.uptimeUs, 'heartbeat.uptime_us'),
+  }),
+);
 
 const writer = new WireWriter();
 

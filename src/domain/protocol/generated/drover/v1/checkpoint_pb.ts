@@ -582,7 +582,8 @@ export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
   messageDesc(file_drover_v1_checkpoint, 11);
 
 /**
- * A restore target asks a manager for a whole state's manifest: every page of the memory, no base.
+ * Asks for the manifest of a whole state: every page of the memory, no base. A restore target asks a manager on
+ * `manager.<id>.pages`, or the ECU that took it on `ecu.<mac>.pages`.
  *
  * @generated from message drover.v1.ManifestRequest
  */

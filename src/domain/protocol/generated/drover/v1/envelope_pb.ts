@@ -41,7 +41,8 @@ export type Envelope = Message<"drover.v1.Envelope"> & {
   version: number;
 
   /**
-   * Id of the message, 1 to 256 printable ASCII characters without spaces: for logs, and to know a repetition. An answer repeats its request's id.
+   * Id of the message, 1 to 256 printable ASCII characters without spaces: for logs. An answer has its own: the
+   * reply subject ties it to its request.
    *
    * @generated from field: string id = 2;
    */

@@ -1,0 +1,191 @@
+/**
+ * Watches the ECUs of the fleet, both ways (DESIGN 6): the broker's disconnect events, and phi-accrual on heartbeats. A hot
+ * path: heartbeats touch typed arrays only, and the Ecu charts are told nothing but changes.
+ *
+ * W1. A disconnect and a high phi are suspicions; a heartbeat of the same incarnation ends one.
+ * W2. While this manager's own connection is down it is blind: the detector is frozen, and learns anew after.
+ * W3. Above a number of simultaneous suspicions the broker is suspected first.
+ */
+import { judgeSuspicions } from '../src/domain/detection/broker-suspicion.ts';
+import { PhiAccrualDetector } from '../src/domain/detection/phi-accrual.ts';
+import { thresholdsOf } from '../src/domain/detection/thresholds.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import type { Mac } from '../src/domain/model/ids.ts';
+import { decodeGoodbye, readHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
+import { ecuSubject } from '../src/domain/protocol/subjects.ts';
+import type { BusMessage } from '../src/ports/bus.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
+import type { Host } from './host.ts';
+
+export interface DetectorParts {
+  readonly host: Host;
+  readonly knowledge: FleetKnowledge;
+  /** To the Ecu chart of `mac`. */
+  readonly tell: (mac: Mac, event: ActorEvent) => void;
+}
+
+interface Watched {
+  readonly mac: Mac;
+  readonly index: number;
+  incarnation: number;
+  sequence: number;
+  suspectedAtUs: number | undefined;
+}
+
+const SCAN_US = 20_000;
+const DEFAULT_HEARTBEAT_US = 100_000;
+/** Grace after a suspicion that nobody can confirm: this many announced intervals, at least GRACE_MS_MIN. */
+const GRACE_INTERVALS = 3;
+const GRACE_MS_MIN = 200;
+const BRIDGE_CLIENT = /^bridge\.([0-9a-f]{12})#(\d+)$/;
+
+export class Detector {
+  private readonly parts: DetectorParts;
+  private readonly phi = new PhiAccrualDetector();
+  private readonly watched = new Map<Mac, Watched>();
+  private readonly byIndex = new Map<number, Watched>();
+  private suspects = new Uint32Array(64);
+  private readonly cancels: Cancel[] = [];
+  private suspicions = 0;
+  private brokerAnsweredAtUs: number | undefined;
+  private scanning: Cancel | undefined;
+
+  constructor(parts: DetectorParts) {
+    this.parts = parts;
+  }
+
+  start(): void {
+    const { bus } = this.parts.host;
+    this.cancels.push(
+      bus.subscribe(ecuSubject.allHeartbeats, (message) => this.heartbeat(message)),
+      bus.subscribe(ecuSubject.allGoodbyes, (message) => this.goodbye(message)),
+      bus.onConnection((connected) => this.connectionChanged(connected)),
+    );
+    if (bus.clientEvents !== undefined) {
+      this.cancels.push(bus.clientEvents.onDisconnect(({ name, reason }) => this.clientLeft(name, reason)));
+    }
+    this.scanLater();
+  }
+
+  stop(): void {
+    this.scanning?.();
+    for (const cancel of this.cancels.splice(0)) cancel();
+  }
+
+  /** An ECU this manager remembers but has not heard of since it started: watched as if it had just beaten. */
+  expect(mac: Mac, incarnation: number): void {
+    if (!this.watched.has(mac)) this.watch(mac, incarnation);
+  }
+
+  private heartbeat(message: BusMessage): void {
+    const beat = readHeartbeat(message.payload);
+    if (!beat.ok) {
+      this.parts.host.counters.add(`wire.${beat.error.kind}`);
+      return;
+    }
+    const { mac, incarnation, sequence } = beat.value;
+    const nowUs = this.parts.host.clock.monotonicUs();
+    this.brokerAnsweredAtUs = nowUs;
+    const known = this.watched.get(mac);
+    const watched = known === undefined || incarnation > known.incarnation ? this.appeared(mac, incarnation, known) : known;
+    if (incarnation < watched.incarnation) {
+      this.parts.host.counters.add('detector.staleHeartbeat');
+      return;
+    }
+    const missed = watched.sequence === 0 ? 0 : Math.max(0, sequence - watched.sequence - 1);
+    watched.sequence = Math.max(watched.sequence, sequence);
+    this.phi.heartbeat(watched.index, nowUs, missed);
+    if (watched.suspectedAtUs !== undefined || this.parts.knowledge.ecu(mac)?.state === 'failed') this.showedLife(watched, sequence);
+  }
+
+  private appeared(mac: Mac, incarnation: number, known: Watched | undefined): Watched {
+    if (known !== undefined) this.unwatch(known);
+    const watched = this.watch(mac, incarnation);
+    const graceMs = Math.max(GRACE_MS_MIN, Math.round((GRACE_INTERVALS * this.announcedUs(mac)) / 1000));
+    this.parts.tell(mac, { type: 'ECU.APPEARED', id: `appeared:${incarnation}`, incarnation, graceMs });
+    return watched;
+  }
+
+  private showedLife(watched: Watched, sequence: number): void {
+    const { mac, incarnation } = watched;
+    watched.suspectedAtUs = undefined;
+    this.parts.tell(mac, { type: 'ECU.SHOWED_LIFE', id: `life:${incarnation}:${sequence}`, incarnation });
+  }
+
+  private goodbye(message: BusMessage): void {
+    const decoded = decodeGoodbye(message.payload);
+    if (!decoded.ok) {
+      this.parts.host.counters.add(`wire.${decoded.error.kind}`);
+      return;
+    }
+    const { mac, incarnation, reason } = decoded.value.body;
+    const watched = this.watched.get(mac);
+    if (watched?.incarnation === incarnation) this.unwatch(watched);
+    this.parts.tell(mac, { type: 'ECU.SAID_GOODBYE', id: `goodbye:${incarnation}`, incarnation, reason: `it left: ${reason}` });
+  }
+
+  private clientLeft(name: string, reason: string): void {
+    const match = BRIDGE_CLIENT.exec(name);
+    const watched = match?.[1] === undefined ? undefined : this.watched.get(match[1]);
+    if (watched === undefined || Number(match?.[2]) !== watched.incarnation) return;
+    this.suspect(watched, `its connection ended (${reason})`);
+  }
+
+  private scanLater(): void {
+    this.scanning = this.parts.host.clock.after(SCAN_US, () => {
+      this.scan();
+      this.scanLater();
+    });
+  }
+
+  private scan(): void {
+    const nowUs = this.parts.host.clock.monotonicUs();
+    if (this.suspects.length < this.watched.size) this.suspects = new Uint32Array(this.watched.size * 2);
+    const count = this.phi.suspects(nowUs, this.suspects);
+    for (let at = 0; at < count; at++) {
+      const watched = this.byIndex.get(this.suspects[at] as number);
+      if (watched !== undefined) this.suspect(watched, 'its heartbeats stopped');
+    }
+  }
+
+  private suspect(watched: Watched, reason: string): void {
+    const { mac, incarnation } = watched;
+    const nowUs = this.parts.host.clock.monotonicUs();
+    watched.suspectedAtUs ??= nowUs;
+    const suspectedAtUs = [...this.watched.values()].flatMap((one) => (one.suspectedAtUs === undefined ? [] : [one.suspectedAtUs]));
+    const picture = { nowUs, suspectedAtUs, watchedCount: this.watched.size, brokerAnsweredAtUs: this.brokerAnsweredAtUs };
+    const verdict = judgeSuspicions(picture);
+    if (verdict.kind === 'broker' && !this.parts.host.bus.connected()) {
+      this.parts.host.counters.add('detector.brokerSuspected');
+      return;
+    }
+    this.parts.host.counters.add('detector.suspicions');
+    this.parts.tell(mac, { type: 'ECU.SUSPECTED', id: `suspected:${incarnation}:${this.parts.host.incarnation}.${++this.suspicions}`, incarnation, reason });
+  }
+
+  private connectionChanged(connected: boolean): void {
+    if (connected) this.phi.learnAnew(this.parts.host.clock.monotonicUs());
+    else this.phi.freeze();
+  }
+
+  private watch(mac: Mac, incarnation: number): Watched {
+    const ecuClass = this.parts.knowledge.descriptions.get(mac)?.ecuClass ?? 'default';
+    const nowUs = this.parts.host.clock.monotonicUs();
+    const index = this.phi.add({ announcedUs: this.announcedUs(mac), thresholds: thresholdsOf(ecuClass), nowUs });
+    const watched: Watched = { mac, index, incarnation, sequence: 0, suspectedAtUs: undefined };
+    this.watched.set(mac, watched);
+    this.byIndex.set(index, watched);
+    return watched;
+  }
+
+  private unwatch({ mac, index }: Watched): void {
+    this.phi.remove(index);
+    this.watched.delete(mac);
+    this.byIndex.delete(index);
+  }
+
+  private announcedUs(mac: Mac): number {
+    return this.parts.knowledge.descriptions.get(mac)?.heartbeatIntervalUs ?? DEFAULT_HEARTBEAT_US;
+  }
+}

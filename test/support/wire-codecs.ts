@@ -1,0 +1,48 @@
+/** Every message of the wire with its codec and its generator: what holds for one must hold for all. */
+import type fc from 'fast-check';
+import type { Result } from '../../src/domain/kernel/result.ts';
+import * as checkpoint from '../../src/domain/protocol/codec-checkpoint.ts';
+import * as command from '../../src/domain/protocol/codec-command.ts';
+import * as ecu from '../../src/domain/protocol/codec-ecu.ts';
+import type { WireError } from '../../src/domain/protocol/codec-envelope.ts';
+import * as evidence from '../../src/domain/protocol/codec-evidence.ts';
+import * as heartbeat from '../../src/domain/protocol/codec-heartbeat.ts';
+import * as job from '../../src/domain/protocol/codec-job.ts';
+import * as manager from '../../src/domain/protocol/codec-manager.ts';
+import type { Envelope } from '../../src/domain/protocol/messages.ts';
+import * as any from './arbitraries.ts';
+
+export interface WireCodec<Body = unknown> {
+  readonly name: string;
+  readonly encode: (envelope: Envelope<Body>) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => Result<Envelope<Body>, WireError>;
+  readonly envelopes: fc.Arbitrary<Envelope<Body>>;
+}
+
+/** The body's type is forgotten: the tests only ever give a codec what its own generator made. */
+const codec = <Body>(
+  name: string,
+  encode: (envelope: Envelope<Body>) => Uint8Array,
+  decode: (bytes: Uint8Array) => Result<Envelope<Body>, WireError>,
+  body: fc.Arbitrary<Body>,
+): WireCodec => ({ name, encode, decode, envelopes: any.envelope(body) }) as WireCodec<Body> as unknown as WireCodec;
+
+export const WIRE_CODECS: readonly WireCodec[] = [
+  codec('heartbeat', heartbeat.encodeHeartbeat, heartbeat.decodeHeartbeat, any.heartbeat()),
+  codec('goodbye', ecu.encodeGoodbye, ecu.decodeGoodbye, any.goodbye()),
+  codec('manager-heartbeat', manager.encodeManagerHeartbeat, manager.decodeManagerHeartbeat, any.managerHeartbeat()),
+  codec('command', command.encodeCommand, command.decodeCommand, any.command()),
+  codec('answer', command.encodeAnswer, command.decodeAnswer, any.answer()),
+  codec('supervisor-command', command.encodeSupervisorCommand, command.decodeSupervisorCommand, any.supervisorCommand()),
+  codec('supervisor-answer', command.encodeSupervisorAnswer, command.decodeSupervisorAnswer, any.supervisorAnswer()),
+  codec('checkpoint-notice', checkpoint.encodeCheckpointNotice, checkpoint.decodeCheckpointNotice, any.checkpointNotice()),
+  codec('page-request', checkpoint.encodePageRequest, checkpoint.decodePageRequest, any.pageRequest()),
+  codec('page-answer', checkpoint.encodePageAnswer, checkpoint.decodePageAnswer, any.pageAnswer()),
+  codec('manifest-request', checkpoint.encodeManifestRequest, checkpoint.decodeManifestRequest, any.manifestRequest()),
+  codec('manifest-answer', checkpoint.encodeManifestAnswer, checkpoint.decodeManifestAnswer, any.manifestAnswer()),
+  codec('manager-call', manager.encodeManagerCall, manager.decodeManagerCall, any.managerCall()),
+  codec('manager-answer', manager.encodeManagerAnswer, manager.decodeManagerAnswer, any.managerAnswer()),
+  codec('ecu-description', ecu.encodeEcuDescription, ecu.decodeEcuDescription, any.ecuDescription()),
+  codec('job-journal', job.encodeJobJournal, job.decodeJobJournal, any.jobJournal()),
+  codec('decision-evidence', evidence.encodeDecisionEvidence, evidence.decodeDecisionEvidence, any.decisionEvidence()),
+];
