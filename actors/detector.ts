@@ -11,7 +11,7 @@ import { PhiAccrualDetector } from '../src/domain/detection/phi-accrual.ts';
 import { thresholdsOf } from '../src/domain/detection/thresholds.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
-import { decodeGoodbye, readHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
+import { decodeGoodbye, decodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -79,12 +79,12 @@ export class Detector {
   }
 
   private heartbeat(message: BusMessage): void {
-    const beat = readHeartbeat(message.payload);
+    const beat = decodeHeartbeat(message.payload);
     if (!beat.ok) {
       this.parts.host.counters.add(`wire.${beat.error.kind}`);
       return;
     }
-    const { mac, incarnation, sequence } = beat.value;
+    const { mac, incarnation, sequence } = beat.value.body;
     const nowUs = this.parts.host.clock.monotonicUs();
     this.brokerAnsweredAtUs = nowUs;
     const known = this.watched.get(mac);

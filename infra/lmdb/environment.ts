@@ -9,13 +9,14 @@
  *   a commit survives the process at once, the power a little later, and the file stays consistent either way.
  *   (`noSync` would be faster still, but a power cut may then leave a tree that brings down whoever opens it.)
  * - The map grows by itself: `mapSize` is no bound. The bound is kept here, on the pages the tables use.
- * - A full disk fails the commit with EIO (a short write), and with `eventTurnBatching` also rejects a promise that nobody
+ * - A full disk fails the commit with EIO (a short write), which a probe tells from a broken one; and with `eventTurnBatching` also rejects a promise that nobody
  *   holds, which would end the process. Grouping is done by the stores themselves, so it is off.
  * - A callback that throws in `transaction` leaves what it wrote to be committed; `childTransaction` takes it back.
  * - Two handles on one file in one process can wait for each other for ever (a synchronous transaction of one against the
  *   callback of the other, on the same thread). So a process has one environment per folder, shared and counted.
  */
-import { mkdirSync, realpathSync, statfsSync } from 'node:fs';
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { assert } from '../../src/domain/kernel/assert.ts';
@@ -200,16 +201,17 @@ async function causeOf(cause: unknown): Promise<unknown> {
 }
 
 const ERRNO = { EIO: 5, EFBIG: 27, ENOSPC: 28, EDQUOT: 122 } as const;
+const FULL_CODES: readonly unknown[] = [ERRNO.ENOSPC, ERRNO.EFBIG, ERRNO.EDQUOT, 'ENOSPC', 'EFBIG', 'EDQUOT'];
 const MDB_CORRUPT_CODES: readonly unknown[] = [-30796, -30797, -30793, -30794];
-const DISK_ROOM_BYTES_MIN = 1 << 20;
+/** A disk that does not take this much more is full. */
+const PROBE_BYTES = 1 << 20;
 
 /** LMDB and the file system report by number: full, damaged, or broken. What is a `DroverError` already stays one. */
 function translate(cause: unknown, path: string): Error {
   if (cause instanceof DroverError) return cause;
   if (cause instanceof Error && cause.name === 'AssertionError') return cause;
   const { code, message } = cause as { readonly code?: unknown; readonly message?: string };
-  const full = code === ERRNO.ENOSPC || code === ERRNO.EFBIG || code === ERRNO.EDQUOT || code === 'ENOSPC' || code === 'EDQUOT';
-  if (full || (code === ERRNO.EIO && diskRoomBytes(path) < DISK_ROOM_BYTES_MIN)) {
+  if (FULL_CODES.includes(code) || (code === ERRNO.EIO && isFull(path))) {
     return new DroverError('ERR_STORE_FULL', `no room on the disk for the store in ${path}`, { cause });
   }
   if (MDB_CORRUPT_CODES.includes(code) || /MDB_(CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH)/.test(message ?? '')) {
@@ -218,7 +220,15 @@ function translate(cause: unknown, path: string): Error {
   return new DroverError('ERR_STORE_IO', `the store in ${path} failed: ${message ?? 'no reason given'}`, { cause, retryable: true });
 }
 
-function diskRoomBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize;
+/** LMDB calls a short write an I/O error, whatever cut it short. Asking the disk for a little more tells which it was. */
+function isFull(path: string): boolean {
+  const probe = join(path, `.probe-${process.pid}`);
+  try {
+    writeFileSync(probe, new Uint8Array(PROBE_BYTES));
+    return false;
+  } catch (error) {
+    return FULL_CODES.includes((error as { readonly code?: unknown }).code);
+  } finally {
+    rmSync(probe, { force: true });
+  }
 }

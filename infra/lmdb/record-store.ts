@@ -47,6 +47,7 @@ const SIZE_BYTES_MAX = 1024 ** 3;
 const RECORD_BYTES_MAX = 16 * 1024 ** 2;
 const ACTOR_BYTES_MAX = 512;
 const HEAD_BYTES = 16;
+const POSITION_BYTES = 8;
 /** What an entry costs beside its own bytes: keys, nodes, its share of half-filled pages, its head rewritten. */
 const ENTRY_OVERHEAD_BYTES = 128;
 
@@ -69,13 +70,17 @@ export class LmdbRecordStore implements RecordStore {
     return this.#journal.last(actor);
   }
 
-  async append(actor: ActorKey, expectedPosition: number, record: Uint8Array): Promise<RecordAppend> {
-    this.#assertOpen();
-    const key = keyOfActor(actor);
-    if (record.length > this.#recordBytesMax) {
-      throw new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}; the store takes ${this.#recordBytesMax}`);
+  /** Not `async`: the promise that the journal makes is the caller's, and this is the hottest call there is. */
+  append(actor: ActorKey, expectedPosition: number, record: Uint8Array): Promise<RecordAppend> {
+    try {
+      this.#assertOpen();
+      if (record.length > this.#recordBytesMax) {
+        throw new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}; the store takes ${this.#recordBytesMax}`);
+      }
+      return this.#journal.append(actor, expectedPosition, record, this.#historyMax);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return this.#journal.append({ actor, key, expectedPosition, entry: draftEntry(key, record), historyMax: this.#historyMax });
   }
 
   async follow(handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {
@@ -131,6 +136,9 @@ interface PendingAppend {
 
 type Outcome = { readonly kind: 'appended'; readonly position: number } | { readonly kind: 'refused' } | { readonly kind: 'full' };
 
+const REFUSED: Outcome = { kind: 'refused' };
+const FULL: Outcome = { kind: 'full' };
+
 interface Follower {
   readonly handler: (actor: ActorKey, record: StoredRecord) => void;
   /** Everything up to here was given to the handler. */
@@ -144,8 +152,9 @@ class Journal {
   readonly #entries: Table;
   readonly #heads: Table;
   readonly #followers = new Set<Follower>();
-  /** Written again and again: inside a transaction a put has read its value when it returns. */
+  /** Written again and again: inside a transaction a put has read its key and value when it returns. */
   readonly #headValue = Buffer.alloc(HEAD_BYTES);
+  readonly #positionKey = Buffer.alloc(POSITION_BYTES);
   #queue: PendingAppend[] = [];
   #committing: Promise<void> | undefined;
 
@@ -155,9 +164,11 @@ class Journal {
     this.#heads = environment.table('heads');
   }
 
-  append(append: Omit<PendingAppend, 'answer' | 'fail'>): Promise<RecordAppend> {
+  append(actor: ActorKey, expectedPosition: number, record: Uint8Array, historyMax: number): Promise<RecordAppend> {
+    const key = keyOfActor(actor);
+    const entry = draftEntry(key, record);
     return new Promise((answer, fail) => {
-      this.#queue.push({ ...append, answer, fail });
+      this.#queue.push({ actor, key, expectedPosition, entry, historyMax, answer, fail });
       this.#committing ??= this.#commitAll();
     });
   }
@@ -191,23 +202,33 @@ class Journal {
 
   /** Inside the transaction: compares and sets, one append after the other. */
   #write(batch: readonly PendingAppend[]): readonly Outcome[] {
-    let position = this.#lastPosition();
+    const outcomes: Outcome[] = [];
     const headValue = this.#headValue;
-    return batch.map(({ key, expectedPosition, entry, historyMax }) => {
-      const head = this.#headOf(key);
-      const previous = head?.position ?? 0;
-      if (previous !== expectedPosition) return { kind: 'refused' };
-      if (!this.#environment.reserve(entry.length + key.length + ENTRY_OVERHEAD_BYTES)) return { kind: 'full' };
+    const positionKey = this.#positionKey;
+    let position = this.#lastPosition();
+    for (const { key, expectedPosition, entry, historyMax } of batch) {
+      const head = this.#heads.getBinaryFast(key);
+      const previous = head === undefined ? 0 : headPosition(head);
+      if (previous !== expectedPosition) {
+        outcomes.push(REFUSED);
+        continue;
+      }
+      let count = head === undefined ? 1 : headCount(head) + 1;
+      if (!this.#environment.reserve(entry.length + key.length + ENTRY_OVERHEAD_BYTES)) {
+        outcomes.push(FULL);
+        continue;
+      }
       position += 1;
       sealEntry(entry, { position, previous });
-      this.#entries.put(keyOfPosition(position), entry);
-      let count = (head?.count ?? 0) + 1;
+      writePosition(positionKey, position);
+      this.#entries.put(positionKey, entry);
       if (count > 2 * historyMax) count = this.#trim(position, historyMax);
       writeU64(headValue, 0, position);
       writeU64(headValue, 8, count);
       this.#heads.put(key, headValue);
-      return { kind: 'appended', position };
-    });
+      outcomes.push({ kind: 'appended', position });
+    }
+    return outcomes;
   }
 
   /** Removes all of an actor's entries but the newest `keep`; the walk is paid for by as many appends without one. */
@@ -265,7 +286,7 @@ class Journal {
     // One synchronous run reads one snapshot. What is committed but not yet answered is in it, and is not given again.
     const lasts: { actor: ActorKey; record: StoredRecord }[] = [];
     for (const { value } of this.#heads.getRange()) {
-      const position = readHead(value).position;
+      const position = headPosition(value);
       const entry = this.at(position);
       if (entry === undefined) throw corrupt(position, 'is named by a head and is not there');
       lasts.push({ actor: entry.actor, record: { position, bytes: entry.record } });
@@ -281,11 +302,11 @@ class Journal {
   }
 
   last(actor: ActorKey): StoredRecord | undefined {
-    const head = this.#headOf(keyOfActor(actor));
-    if (head === undefined) return undefined;
-    const entry = this.at(head.position);
-    if (entry === undefined || entry.actor !== actor) throw corrupt(head.position, `is not the last one of ${actor}`);
-    return { position: head.position, bytes: entry.record };
+    const position = this.#headPositionOf(actor);
+    if (position === 0) return undefined;
+    const entry = this.at(position);
+    if (entry === undefined || entry.actor !== actor) throw corrupt(position, `is not the last one of ${actor}`);
+    return { position, bytes: entry.record };
   }
 
   at(position: number): ReturnType<typeof readEntry> | undefined {
@@ -296,7 +317,7 @@ class Journal {
   /** Oldest first; what is named here may be trimmed before it is read. */
   positionsOf(actor: ActorKey): readonly number[] {
     const positions: number[] = [];
-    let position = this.#headOf(keyOfActor(actor))?.position ?? 0;
+    let position = this.#headPositionOf(actor);
     while (position !== 0) {
       const entry = peek(this.#entries, keyOfPosition(position));
       if (entry === undefined) break;
@@ -313,9 +334,10 @@ class Journal {
     }
   }
 
-  #headOf(key: Buffer): { readonly position: number; readonly count: number } | undefined {
-    const value = this.#heads.getBinaryFast(key);
-    return value === undefined ? undefined : readHead(value);
+  /** 0 when the actor has none. */
+  #headPositionOf(actor: ActorKey): number {
+    const head = this.#heads.getBinaryFast(keyOfActor(actor));
+    return head === undefined ? 0 : headPosition(head);
   }
 
   #lastPosition(): number {
@@ -324,12 +346,13 @@ class Journal {
   }
 }
 
-/** The hottest read: takes what `getBinaryFast` hands out as it is. */
-function readHead(value: Uint8Array): { readonly position: number; readonly count: number } {
-  const head = value as Buffer;
+/** A head's two numbers, from what `getBinaryFast` hands out as it is: the hottest read. */
+function headPosition(head: Uint8Array): number {
   if (head.length !== HEAD_BYTES) throw new DroverError('ERR_RECORD_CORRUPT', `a head of ${head.length} bytes`);
-  return { position: readU64(head, 0), count: readU64(head, 8) };
+  return readU64(head as Buffer, 0);
 }
+
+const headCount = (head: Uint8Array): number => readU64(head as Buffer, 8);
 
 function keyOfActor(actor: ActorKey): Buffer {
   const key = Buffer.from(actor, 'utf8');
@@ -339,12 +362,16 @@ function keyOfActor(actor: ActorKey): Buffer {
   return key;
 }
 
-/** Big-endian, so that the order of the keys is the order of the positions. */
 function keyOfPosition(position: number): Buffer {
-  const key = Buffer.allocUnsafe(8);
+  const key = Buffer.allocUnsafe(POSITION_BYTES);
+  writePosition(key, position);
+  return key;
+}
+
+/** Big-endian, so that the order of the keys is the order of the positions. */
+function writePosition(key: Buffer, position: number): void {
   key.writeUInt32BE(Math.floor(position / 4294967296), 0);
   key.writeUInt32BE(position >>> 0, 4);
-  return key;
 }
 
 function positionOfKey(key: Uint8Array): number {

@@ -126,7 +126,8 @@ export class SimScheduler {
         setImmediate(batch);
         turn();
       };
-      batch();
+      // Not at once: what the caller set off before the run has its reactions first.
+      setImmediate(batch);
     });
   }
 

@@ -2,7 +2,10 @@
  * Checkpoints on a simulated disk: pages by content, manifests by task (`CheckpointStore`, S1–S3). Small and plain on
  * purpose, so that it also serves as the yardstick for the LMDB store.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { chainOf, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
+import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
+import { checkManifest, describeManifestError, foldManifest, stateDigest, stateOf } from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, DIGEST_BYTES, laterCheckpoint, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { Digest, TaskName } from '../../src/domain/model/ids.ts';
@@ -15,49 +18,38 @@ interface CheckpointTable {
   readonly manifests: Map<TaskName, CheckpointManifest[]>;
 }
 
-export interface DiskCheckpointOptions {
-  /** The digest that `manifest.stateDigest` must have: over every page digest in order, then globals, then cursors. */
-  readonly stateDigest: (manifest: CheckpointManifest, pageDigests: Uint8Array) => Digest;
-  readonly name?: string;
-}
-
 export class DiskCheckpointStore implements CheckpointStore {
   private readonly disk: SimDisk;
   private readonly process: SimProcess;
   private readonly table: CheckpointTable;
-  private readonly stateDigest: DiskCheckpointOptions['stateDigest'];
 
-  constructor(disk: SimDisk, process: SimProcess, options: DiskCheckpointOptions) {
+  constructor(disk: SimDisk, process: SimProcess, name = 'checkpoints') {
     this.disk = disk;
     this.process = process;
-    this.stateDigest = options.stateDigest;
-    this.table = disk.table(options.name ?? 'checkpoints', () => ({ pages: new Map(), manifests: new Map() }));
+    this.table = disk.table(name, () => ({ pages: new Map(), manifests: new Map() }));
   }
 
   missing(manifest: CheckpointManifest): Uint32Array {
     const positions: number[] = [];
-    for (let at = 0; at < manifest.pageIndexes.length; at++) if (!this.table.pages.has(digestAt(manifest, at))) positions.push(at);
+    const asked = new Set<Digest>();
+    for (let at = 0; at < manifest.pageIndexes.length; at++) {
+      const digest = digestAt(manifest.pageDigests, at);
+      if (this.table.pages.has(digest) || asked.has(digest)) continue;
+      asked.add(digest);
+      positions.push(at);
+    }
     return Uint32Array.from(positions);
   }
 
-  put(manifest: CheckpointManifest, pages: Uint8Array): Promise<{ readonly stored: boolean }> {
-    const given = new Map<Digest, Uint8Array>();
-    for (let from = 0; from < pages.length; from += PAGE_BYTES) {
-      const page = pages.slice(from, from + PAGE_BYTES);
-      given.set(sha256(page), page);
-    }
-    for (let at = 0; at < manifest.pageIndexes.length; at++) {
-      const digest = digestAt(manifest, at);
-      if (given.has(digest) || this.table.pages.has(digest)) continue;
-      return Promise.reject(new DroverError('ERR_STORE_CORRUPT', `a page of ${describe(manifest)} does not have the digest that its manifest names`));
-    }
+  async put(manifest: CheckpointManifest, pages: Uint8Array): Promise<{ readonly stored: boolean }> {
+    const given = this.judged(manifest, pages);
     return this.disk.write(this.process, pages.length, () => this.apply(manifest, given));
   }
 
   newest(task: TaskName): CheckpointManifest | undefined {
     let newest: CheckpointManifest | undefined;
     for (const manifest of this.table.manifests.get(task) ?? []) {
-      if (this.chain(manifest) !== undefined && (newest === undefined || laterCheckpoint(manifest, newest))) newest = manifest;
+      if ((newest === undefined || laterCheckpoint(manifest, newest)) && this.tableOf(manifest) !== undefined) newest = manifest;
     }
     return newest;
   }
@@ -76,16 +68,19 @@ export class DiskCheckpointStore implements CheckpointStore {
     });
   }
 
+  /** What stood on a dropped one is folded first; the newest state that can be rebuilt always stays. */
   retain(task: TaskName, oldest: CheckpointOrder): Promise<number> {
     return this.disk.write(this.process, 0, () => {
-      const all = this.table.manifests.get(task) ?? [];
-      const needed = new Set<CheckpointManifest>();
-      for (const manifest of all) {
-        if (laterCheckpoint(oldest, manifest)) continue;
-        needed.add(manifest);
-        for (const link of this.chain(manifest) ?? []) needed.add(link);
-      }
-      this.table.manifests.set(task, all.filter((manifest) => needed.has(manifest)));
+      const newest = this.newest(task);
+      const floor = newest !== undefined && laterCheckpoint(oldest, newest) ? newest : oldest;
+      const kept = (this.table.manifests.get(task) ?? []).filter((manifest) => !laterCheckpoint(floor, manifest));
+      const folded = kept.map((manifest) => {
+        const { baseSequence } = manifest;
+        const based = baseSequence === undefined || kept.some((other) => other.epoch === manifest.epoch && other.sequence === baseSequence);
+        const table = based ? undefined : this.tableOf(manifest);
+        return table === undefined ? manifest : foldManifest(manifest, table);
+      });
+      this.table.manifests.set(task, folded);
       const freed = this.collect();
       this.disk.freed(freed);
       return { answer: freed, bytes: 0 };
@@ -103,70 +98,83 @@ export class DiskCheckpointStore implements CheckpointStore {
   /** A byte of a stored page flips, as a bad disk does it. Answers whether there was such a page. */
   damage(task: TaskName, position = 0): boolean {
     const newest = this.newest(task);
-    const page = newest === undefined ? undefined : this.table.pages.get(digestAt(newest, position));
+    const page = newest === undefined ? undefined : this.table.pages.get(digestAt(newest.pageDigests, position));
     if (page === undefined) return false;
     page[0] = (page[0] as number) ^ 0xff;
     return true;
   }
 
+  /** The pages by digest, or why they are refused (S1). */
+  private judged(manifest: CheckpointManifest, pages: Uint8Array): Map<Digest, Uint8Array> {
+    const sound = checkManifest(manifest);
+    if (!sound.ok) throw new DroverError('ERR_STORE_CORRUPT', `the manifest of ${describe(manifest)}: ${describeManifestError(sound.error)}`);
+    const named = new Set<Digest>();
+    for (let at = 0; at < manifest.pageIndexes.length; at++) named.add(digestAt(manifest.pageDigests, at));
+    const given = new Map<Digest, Uint8Array>();
+    for (let from = 0; from < pages.length; from += PAGE_BYTES) {
+      const page = pages.slice(from, from + PAGE_BYTES);
+      const digest = sha256(page);
+      if (!named.has(digest)) throw new DroverError('ERR_STORE_CORRUPT', `a page of ${describe(manifest)} has none of the digests that its manifest names`);
+      given.set(digest, page);
+    }
+    for (const digest of named) {
+      if (!given.has(digest) && !this.table.pages.has(digest)) throw new DroverError('ERR_STORE_MISSING', `a page of ${describe(manifest)} is neither here nor given`);
+    }
+    const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
+    const table = chain.ok ? tableOfChain(chain.value) : undefined;
+    if (table !== undefined && (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest)) {
+      throw new DroverError('ERR_STORE_CORRUPT', `the state of ${describe(manifest)} does not have the digest that its manifest names`);
+    }
+    return given;
+  }
+
   private apply(manifest: CheckpointManifest, given: ReadonlyMap<Digest, Uint8Array>): WriteEffect<{ readonly stored: boolean }> {
     const { pages, manifests } = this.table;
     const added: Digest[] = [];
-    for (let at = 0; at < manifest.pageIndexes.length; at++) {
-      const digest = digestAt(manifest, at);
-      const page = given.get(digest);
-      if (page === undefined || pages.has(digest)) continue;
+    for (const [digest, page] of given) {
+      if (pages.has(digest)) continue;
       pages.set(digest, page);
       added.push(digest);
     }
-    const before = manifests.get(manifest.task) ?? [];
-    const known = before.some((other) => other.epoch === manifest.epoch && other.sequence === manifest.sequence);
-    if (!known) manifests.set(manifest.task, [...before, manifest]);
+    const known = this.find(manifest.task, manifest.epoch, manifest.sequence) !== undefined;
+    if (!known) manifests.set(manifest.task, [...(manifests.get(manifest.task) ?? []), manifest]);
     const undo = (): void => {
       for (const digest of added) pages.delete(digest);
       if (!known) manifests.set(manifest.task, (manifests.get(manifest.task) ?? []).filter((other) => other !== manifest));
     };
-    return { answer: { stored: this.chain(manifest) !== undefined }, bytes: added.length * PAGE_BYTES, undo };
+    return { answer: { stored: this.tableOf(manifest) !== undefined }, bytes: added.length * PAGE_BYTES, undo };
   }
 
-  /** From the full checkpoint up to this one; undefined where a link or a page is not here. */
-  private chain(manifest: CheckpointManifest): readonly CheckpointManifest[] | undefined {
-    const chain: CheckpointManifest[] = [];
-    for (let link: CheckpointManifest | undefined = manifest; ; ) {
-      if (link === undefined || this.missing(link).length > 0) return undefined;
-      chain.unshift(link);
-      if (link.baseSequence === undefined) return chain;
-      link = this.find(link.task, link.epoch, link.baseSequence);
-    }
+  /** The page table of the whole state; undefined where a link or a page of it is not here, or it is not what it says. */
+  private tableOf(manifest: CheckpointManifest): PageTable | undefined {
+    const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
+    if (!chain.ok || chain.value.some((link) => this.missing(link).length > 0)) return undefined;
+    const table = tableOfChain(chain.value);
+    if (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest) return undefined;
+    return table.value;
   }
 
   private rebuilt(task: TaskName, order: CheckpointOrder): RebuiltState {
     const manifest = this.find(task, order.epoch, order.sequence);
-    const chain = manifest === undefined ? undefined : this.chain(manifest);
-    if (manifest === undefined || chain === undefined) {
+    const table = manifest === undefined ? undefined : this.tableOf(manifest);
+    if (manifest === undefined || table === undefined) {
       throw new DroverError('ERR_STORE_MISSING', `checkpoint ${task} ${order.epoch}.${order.sequence} cannot be rebuilt here`);
     }
     const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
-    const digests = new Uint8Array(manifest.pageCount * DIGEST_BYTES);
-    for (const link of chain) {
-      for (let at = 0; at < link.pageIndexes.length; at++) {
-        const index = link.pageIndexes[at] as number;
-        const digest = digestAt(link, at);
-        const page = this.table.pages.get(digest) as Uint8Array;
-        if (sha256(page) !== digest) throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
-        if (index >= manifest.pageCount) continue;
-        memory.set(page, index * PAGE_BYTES);
-        digests.set(link.pageDigests.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES), index * DIGEST_BYTES);
-      }
+    for (let index = 0; index < manifest.pageCount; index++) {
+      const digest = digestAt(table, index);
+      const page = this.table.pages.get(digest);
+      if (page === undefined) throw new DroverError('ERR_STORE_MISSING', `page ${index} of ${describe(manifest)} is not here`);
+      if (sha256(page) !== digest) throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
+      memory.set(page, index * PAGE_BYTES);
     }
-    if (this.stateDigest(manifest, digests) !== manifest.stateDigest) throw new DroverError('ERR_STORE_CORRUPT', `the state of ${describe(manifest)} does not have its digest`);
-    return { manifest, memory, globals: manifest.globals.slice(), pageDigests: digests };
+    return { manifest, memory, globals: manifest.globals.slice(), pageDigests: table.slice() };
   }
 
   private collect(): number {
     const used = new Set<Digest>();
     for (const manifests of this.table.manifests.values()) {
-      for (const manifest of manifests) for (let at = 0; at < manifest.pageIndexes.length; at++) used.add(digestAt(manifest, at));
+      for (const { pageDigests, pageIndexes } of manifests) for (let at = 0; at < pageIndexes.length; at++) used.add(digestAt(pageDigests, at));
     }
     let freed = 0;
     for (const digest of [...this.table.pages.keys()]) {
@@ -178,6 +186,6 @@ export class DiskCheckpointStore implements CheckpointStore {
   }
 }
 
-const sha256 = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex');
-const digestAt = (manifest: CheckpointManifest, at: number): Digest => Buffer.from(manifest.pageDigests.buffer, manifest.pageDigests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');
+const sha256 = (bytes: Uint8Array): Digest => hash('sha256', bytes, 'hex');
+const digestAt = (digests: Uint8Array, at: number): Digest => Buffer.from(digests.buffer, digests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');
 const describe = (manifest: CheckpointManifest): string => `${manifest.task} ${manifest.epoch}.${manifest.sequence}`;

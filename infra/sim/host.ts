@@ -55,12 +55,13 @@ export class SimHost {
     return this.current.frozen() ? 'frozen' : 'running';
   }
 
+  /** The process is there at once; its `boot` runs as the next event. */
   start(): SimProcess {
     assert(this.current === undefined, `${this.id} is started only while it is down`);
     this.incarnations++;
     const started = new SimProcess(this, this.incarnations, this.clockFaults);
     this.current = started;
-    started.deliver(() => this.boot(started));
+    started.after(0, () => this.boot(started));
     return started;
   }
 

@@ -3,7 +3,8 @@
  * T1–T3. Capture compares pages with the shadow copy and digests what differs, as the real one does; execution takes
  * virtual time drawn from the seed, which no output depends on.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { allPages, findDifferingPages, gatherPages } from '../../src/domain/checkpoint/pages.ts';
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
@@ -101,23 +102,19 @@ class SimProgram implements TaskProgram {
     return process.promise((settle) => {
       const { memory } = this.task;
       const shadow = mode === 'full' ? undefined : this.shadow;
-      const dirty: number[] = [];
-      for (let page = 0; page * PAGE_BYTES < memory.length; page++) {
-        if (shadow === undefined || !samePage(memory, shadow, page * PAGE_BYTES)) dirty.push(page);
+      const pageIndexes = shadow === undefined ? allPages(memory.length / PAGE_BYTES) : findDifferingPages(memory, shadow);
+      const pages = gatherPages(memory, pageIndexes);
+      const pageDigests = new Uint8Array(pageIndexes.length * DIGEST_BYTES);
+      for (let at = 0; at < pageIndexes.length; at++) {
+        const digest = hash('sha256', pages.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES), 'buffer');
+        pageDigests.set(digest, at * DIGEST_BYTES);
       }
-      const pages = new Uint8Array(dirty.length * PAGE_BYTES);
-      const pageDigests = new Uint8Array(dirty.length * DIGEST_BYTES);
-      dirty.forEach((page, at) => {
-        const bytes = memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
-        pages.set(bytes, at * PAGE_BYTES);
-        pageDigests.set(createHash('sha256').update(bytes).digest(), at * DIGEST_BYTES);
-      });
       this.shadow = memory.slice();
       const captureUs = drawUs(rng, this.options.captureUs ?? { min: 10, max: 100 });
       const capture: TaskCapture = {
         mode: shadow === undefined ? 'full' : 'delta',
         pageCount: memory.length / PAGE_BYTES,
-        pageIndexes: Uint32Array.from(dirty),
+        pageIndexes,
         pages,
         pageDigests,
         globals: this.task.globals(),
@@ -131,9 +128,7 @@ class SimProgram implements TaskProgram {
     return this.options.process.promise((settle) => {
       const { shadow } = this;
       assert(shadow !== undefined, 'pages are read after the first capture');
-      const pages = new Uint8Array(pageIndexes.length * PAGE_BYTES);
-      pageIndexes.forEach((page, at) => pages.set(shadow.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), at * PAGE_BYTES));
-      settle.resolve(pages);
+      settle.resolve(gatherPages(shadow, pageIndexes));
     });
   }
 
@@ -152,8 +147,3 @@ class SimProgram implements TaskProgram {
 }
 
 const STOPPED: JobFailure = { code: 'ERR_JOB_HANG', sentence: 'the program was stopped' };
-
-function samePage(memory: Uint8Array, shadow: Uint8Array, from: number): boolean {
-  for (let at = from; at < from + PAGE_BYTES; at++) if (memory[at] !== shadow[at]) return false;
-  return true;
-}

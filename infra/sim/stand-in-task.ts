@@ -1,5 +1,5 @@
 /**
- * A cheap deterministic task for the simulated world: a few pages of memory into which each job folds its input, and which
+ * A cheap deterministic task for the simulated world: sixteen pages of memory into which each job folds its input, and which
  * decides what comes out. Everything it will ever do follows from its artefact, its state and its inputs, and every byte of
  * the state matters to some later output, so that a lost page, a lost input or one applied twice shows in the outputs.
  *
@@ -10,8 +10,10 @@ import { PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { JobInput, JobOutput, TaskImage } from '../../src/ports/task-runtime.ts';
 
 const GLOBAL_BYTES = 16;
-const PAGES_MIN = 2;
-const PAGES_SPREAD = 5;
+/** One WebAssembly page of 64 KiB, so that everything that holds of real images holds of these. */
+const PAGES = 16;
+/** Most writes stay in the first pages, as real tasks' do; one in sixteen goes anywhere. */
+const HOT_BYTES = 3 * PAGE_BYTES;
 const WRITES_PER_JOB = 3;
 
 export class StandInTask {
@@ -29,8 +31,8 @@ export class StandInTask {
 
   static fresh(artefact: Uint8Array): StandInTask {
     const program = fold(0x811c9dc5, artefact);
-    const memory = new Uint8Array((PAGES_MIN + (program % PAGES_SPREAD)) * PAGE_BYTES);
-    for (let at = 0; at < memory.length; at += 64) memory[at] = mix(program ^ at) & 0xff;
+    const memory = new Uint8Array(PAGES * PAGE_BYTES);
+    for (let at = 0; at < memory.length; at += 512) memory[at] = mix(program ^ at) & 0xff;
     return new StandInTask(memory, { jobs: 0, hash: program, program });
   }
 
@@ -62,7 +64,7 @@ export class StandInTask {
     h = mix(h ^ input.skipped);
     h = fold(h, input.payload);
     for (let write = 0; write < WRITES_PER_JOB; write++) {
-      const at = (h >>> 3) % (memory.length - 4);
+      const at = (h >>> 4) % ((h & 15) === 0 ? memory.length - 4 : HOT_BYTES);
       const seen = ((memory[at] as number) << 24) | ((memory[at + 1] as number) << 16) | ((memory[at + 2] as number) << 8) | (memory[at + 3] as number);
       h = mix(h ^ seen);
       memory[at] = h >>> 24;

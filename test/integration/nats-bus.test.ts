@@ -1,7 +1,7 @@
 /** What the bus does with this broker in particular, beyond what every bus must do. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ATOMIC_MESSAGES_MIN } from '../../infra/nats/append.ts';
+import { STAGED_MESSAGES_MIN } from '../../infra/nats/append.ts';
 import { ensureStreams } from '../../infra/nats/streams.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
 import { contractStreams } from '../contract/bus.contract.ts';
@@ -37,13 +37,19 @@ async function storedHeader(stream: string, sequence: number, name: string): Pro
 }
 
 test('a long batch is one atomic batch at the broker, a short one is not', async () => {
-  const long = await host.bus.appendBatch('ledger.x', entries(ATOMIC_MESSAGES_MIN), { expectedSequence: 0, timeoutUs: 2_000_000 });
-  expect(long).toEqual({ kind: 'appended', sequence: ATOMIC_MESSAGES_MIN });
+  const long = await host.bus.appendBatch('ledger.x', entries(STAGED_MESSAGES_MIN), { expectedSequence: 0, timeoutUs: 2_000_000 });
+  expect(long).toEqual({ kind: 'appended', sequence: STAGED_MESSAGES_MIN });
   expect(await storedHeader('LEDGER', 1, 'Nats-Batch-Id')).not.toBe('');
-  expect(await storedHeader('LEDGER', ATOMIC_MESSAGES_MIN, 'Nats-Batch-Id')).toBe(await storedHeader('LEDGER', 1, 'Nats-Batch-Id'));
-  const short = await host.bus.appendBatch('ledger.y', entries(ATOMIC_MESSAGES_MIN - 1).map(({ payload }) => ({ payload })), { expectedSequence: 0, timeoutUs: 2_000_000 });
-  expect(short).toEqual({ kind: 'appended', sequence: 2 * ATOMIC_MESSAGES_MIN - 1 });
-  expect(await storedHeader('LEDGER', 2 * ATOMIC_MESSAGES_MIN - 1, 'Nats-Batch-Id')).toBe('');
+  expect(await storedHeader('LEDGER', STAGED_MESSAGES_MIN, 'Nats-Batch-Id')).toBe(await storedHeader('LEDGER', 1, 'Nats-Batch-Id'));
+  const short = await host.bus.appendBatch('ledger.y', entries(STAGED_MESSAGES_MIN - 1).map(({ payload }) => ({ payload })), { expectedSequence: 0, timeoutUs: 2_000_000 });
+  expect(short).toEqual({ kind: 'appended', sequence: 2 * STAGED_MESSAGES_MIN - 1 });
+  expect(await storedHeader('LEDGER', 2 * STAGED_MESSAGES_MIN - 1, 'Nats-Batch-Id')).toBe('');
+});
+
+test('where nothing is staged on disk, a short batch is atomic too', async () => {
+  await ensureStreams(host.connection, [{ name: 'LIGHT', subjects: ['light.>'], discard: 'new', duplicateWindowUs: 120_000_000, atomicBatches: true }], { replicas: 1, storage: 'memory' });
+  expect(await host.bus.appendBatch('light.x', entries(2), { expectedSequence: 0, timeoutUs: 2_000_000 })).toEqual({ kind: 'appended', sequence: 2 });
+  expect(await storedHeader('LIGHT', 2, 'Nats-Batch-Id')).not.toBe('');
 });
 
 test('an atomic batch with one message id that was seen writes none of its messages', async () => {

@@ -31,9 +31,10 @@ export function checkIncrement(basePages: number, increment: Increment): Result<
   const { pageCount, pageIndexes } = increment;
   if (pageCount < basePages) return err({ kind: 'shrunk', basePages, pageCount });
   // Ascending and unique, so the new pages are exactly the last ones.
-  let at = pageIndexes.length - (pageCount - basePages);
+  let at = pageIndexes.length;
+  while (at > 0 && (pageIndexes[at - 1] ?? 0) >= basePages) at -= 1;
   for (let page = basePages; page < pageCount; page++, at++) {
-    if (at < 0 || pageIndexes[at] !== page) return err({ kind: 'page-left-out', pageIndex: page });
+    if (pageIndexes[at] !== page) return err({ kind: 'page-left-out', pageIndex: page });
   }
   return ok(undefined);
 }

@@ -1,0 +1,96 @@
+/**
+ * Judges of a simulated run: they hear every message the broker commits and hold the invariants of `src/domain/invariants`
+ * against it. The first violation ends the run at the step that broke it, with the story so far.
+ */
+import { header } from '../../src/domain/protocol/subjects.ts';
+import { NoLostWork } from '../../src/domain/invariants/no-lost-work.ts';
+import { OneRestore, type PlacementStep } from '../../src/domain/invariants/one-restore.ts';
+import { SingleWriter } from '../../src/domain/invariants/single-writer.ts';
+import { TicksIncrease } from '../../src/domain/invariants/ticks-increase.ts';
+import type { Violation } from '../../src/domain/invariants/violation.ts';
+import type { TaskName } from '../../src/domain/model/ids.ts';
+import type { Headers, StreamMessage } from '../../src/ports/bus.ts';
+import type { JobInput } from '../../src/ports/task-runtime.ts';
+import type { SimBroker } from './broker.ts';
+import { StandInTask } from './stand-in-task.ts';
+
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError';
+  readonly violation: Violation;
+
+  constructor(violation: Violation, story: string) {
+    super(`${violation.invariant}: ${violation.sentence}\n${JSON.stringify(violation.details)}\n${story}`);
+    this.violation = violation;
+  }
+}
+
+export class Judges {
+  /** What was found, in order; empty in a good run. */
+  readonly violations: Violation[] = [];
+  outputs = 0;
+  inputs = 0;
+  markers = 0;
+  private readonly singleWriter = new SingleWriter();
+  private readonly oneRestore = new OneRestore();
+  private readonly ticks = new TicksIncrease();
+  private readonly work: NoLostWork<JobInput>;
+
+  /** `artefactOf` gives the stand-in program of a task, for the run alone. */
+  constructor(options: { readonly broker: SimBroker; readonly artefactOf: (task: TaskName) => Uint8Array }) {
+    this.work = new NoLostWork((task) => {
+      const alone = StandInTask.fresh(options.artefactOf(task));
+      return (input) => alone.run(input);
+    });
+    options.broker.onCommit((message) => this.hear(message));
+  }
+
+  /** Placement records are read by whoever knows their format. */
+  placement(step: PlacementStep): void {
+    this.note(this.oneRestore.step(step));
+  }
+
+  settled(): boolean {
+    return this.work.settled();
+  }
+
+  /** Throws at the first violation; `story` is asked for only then. */
+  check(story: () => string): void {
+    const violation = this.violations[0];
+    if (violation !== undefined) throw new InvariantError(violation, story());
+  }
+
+  /** For the end of the healing phase. */
+  checkAtRest(story: () => string): void {
+    for (const violation of this.work.atRest()) this.note(violation);
+    this.check(story);
+  }
+
+  private hear(message: StreamMessage): void {
+    const [root, , task, direction, kind] = message.subject.split('.');
+    if (root !== 'task' || task === undefined) return;
+    const { headers, sequence, payload } = message;
+    if (direction === 'in') {
+      const number = numberOf(headers, header.number);
+      const skipped = numberOf(headers, header.skipped);
+      const tick = kind === 'tick';
+      this.inputs++;
+      if (tick) this.note(this.ticks.accept({ task, sequence, epoch: numberOf(headers, header.epoch), number, skipped }));
+      this.work.record(task, { kind: tick ? 'tick' : 'data', number, skipped, payload });
+      return;
+    }
+    const marker = headers[header.marker] === '1';
+    const outputNumber = numberOf(headers, header.output);
+    this.note(this.singleWriter.accept({ task, sequence, epoch: numberOf(headers, header.epoch), nonce: headers[header.nonce] ?? '', marker, outputNumber }));
+    if (marker) this.markers++;
+    else {
+      this.outputs++;
+      this.note(this.work.accept(task, { channel: numberOf(headers, header.channel), payload }));
+    }
+  }
+
+  private note(violation: Violation | undefined): void {
+    if (violation !== undefined) this.violations.push(violation);
+  }
+}
+
+const numberOf = (headers: Headers, name: string): number => Number(headers[name] ?? 0);

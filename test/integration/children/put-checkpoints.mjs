@@ -1,0 +1,27 @@
+// Puts checkpoints until it is killed, and says so line by line: `try` before a put, `ack` after it was answered. The
+// memory of checkpoint n is a function of (seed, n) alone, so the parent can say what each one has to rebuild to.
+// Arguments: path of the store, seed, durable (1 or 0), first sequence. Runs from the compiled files in dist.
+import { writeSync } from 'node:fs';
+import { openLmdbCheckpointStore } from '../../../dist/infra/lmdb/checkpoint-store.js';
+import { systemHasher } from '../../../dist/infra/system/hasher.js';
+import { imageAt, checkpointAt } from './images.mjs';
+
+const [path, seed, durable, first] = process.argv.slice(2);
+const store = openLmdbCheckpointStore({ path, hasher: systemHasher, durable: durable === '1' });
+const newest = store.newest('killed');
+let base = newest === undefined ? undefined : { sequence: newest.sequence, memory: imageAt(Number(seed), newest.sequence) };
+for (let sequence = Number(first); ; sequence++) {
+  const taken = checkpointAt(Number(seed), sequence, sequence % 7 === 0 ? undefined : base);
+  writeSync(1, `try ${sequence}\n`);
+  const positions = store.missing(taken.manifest);
+  const pages = new Uint8Array(positions.length * 4096);
+  positions.forEach((position, i) => pages.set(taken.pages.subarray(position * 4096, (position + 1) * 4096), i * 4096));
+  const { stored } = await store.put(taken.manifest, pages);
+  if (!stored) throw new Error(`checkpoint ${sequence} was not stored`);
+  writeSync(1, `ack ${sequence}\n`);
+  base = { sequence, memory: taken.memory };
+  if (sequence % 11 === 10) {
+    writeSync(1, `retain ${sequence - 3}\n`);
+    await store.retain('killed', { epoch: 1, sequence: sequence - 3 });
+  }
+}
