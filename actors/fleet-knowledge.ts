@@ -3,7 +3,7 @@
  * own Ecu charts, tasks from the placement records, and who can rebuild which checkpoint. Nothing here decides; everything
  * can be lost and learned again.
  */
-import { type CheckpointOrder, type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
+import { type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import type { AcceptedTask, EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
@@ -127,8 +127,9 @@ export class FleetKnowledge {
     return (this.references.get(task) ?? []).find((reference) => reference.holders.length >= quorum);
   }
 
-  known(task: TaskName): readonly CheckpointOrder[] {
-    return this.references.get(task) ?? [];
+  /** The oldest checkpoint of this epoch that is still remembered, and so kept. */
+  oldestOfEpoch(task: TaskName, epoch: number): CheckpointReference | undefined {
+    return (this.references.get(task) ?? []).filter((reference) => reference.epoch === epoch).at(-1);
   }
 }
 

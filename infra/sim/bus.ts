@@ -46,6 +46,8 @@ export function connectSim(broker: SimBroker, process: SimProcess, options: SimB
 }
 
 const BATCH_MAX = 1_000;
+/** What is refused here and now takes a moment all the same: a loop that tries again at once must not stop the world's time. */
+const REFUSAL_US = 100;
 
 interface LocalSubscription {
   readonly filter: string;
@@ -379,7 +381,7 @@ export class SimBus implements Bus, Client {
       }
       const pipe = this.pipe;
       if (pipe === undefined || !this.connected()) {
-        settle.resolve({ kind: 'unknown' });
+        this.process.after(REFUSAL_US, () => settle.resolve({ kind: 'unknown' }));
         return;
       }
       const end = this.track(timeoutUs, (answer: AppendAnswer | undefined) => settle.resolve(answer ?? { kind: 'unknown' }));
@@ -415,7 +417,7 @@ export class SimBus implements Bus, Client {
         return;
       }
       if (!this.connected()) {
-        settle.reject(new DroverError('ERR_BUS_DISCONNECTED', `not connected: ${what}`, { retryable: true }));
+        this.process.after(REFUSAL_US, () => settle.reject(new DroverError('ERR_BUS_DISCONNECTED', `not connected: ${what}`, { retryable: true })));
         return;
       }
       const end = this.track(timeoutUs, (run: (() => void) | undefined, reason) => {

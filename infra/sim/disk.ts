@@ -68,7 +68,9 @@ export class SimDisk {
   write<T>(process: SimProcess, bytes: number, apply: () => WriteEffect<T>): Promise<T> {
     return process.promise<T>((settle) => {
       if (this.full || this.usedBytes + bytes > (this.options.bytesMax ?? Number.POSITIVE_INFINITY)) {
-        settle.reject(new DroverError('ERR_STORE_FULL', `the disk of ${process.host.machine} is full`));
+        // It takes its time to say so: whoever tries again at once must not stop the world's time.
+        const full = new DroverError('ERR_STORE_FULL', `the disk of ${process.host.machine} is full`);
+        process.after(drawUs(this.rng, this.options.writeUs), () => settle.reject(full));
         return;
       }
       this.busyUntilUs = Math.max(this.busyUntilUs, this.scheduler.nowUs()) + drawUs(this.rng, this.options.writeUs);

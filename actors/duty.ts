@@ -1,0 +1,133 @@
+/**
+ * The manager's level-triggered duty: what events set off at once, this sweep finds again, whoever forgot it.
+ *
+ * - A placement that names an owner that is gone, or no owner at all, and that no open arbiter answers for: a restore request.
+ * - A record whose writer is a manager that is gone, and that still wants something: takeover.
+ * - A restored capacity: arbiters that wait for it plan again.
+ */
+import type { ActorKey } from '../src/domain/model/ids.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
+import { stateName } from './chart.ts';
+import { failureArbiter } from './ecu.ts';
+import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
+import type { Host } from './host.ts';
+import { requestArbiter } from './placement.ts';
+import type { Shell } from './shell.ts';
+
+const SWEEP_US = 100_000;
+/** A placement must be found unanswered for in this many sweeps in a row: what was just set off needs a moment. */
+const SWEEPS_BEFORE_REQUEST = 3;
+
+export class Duty {
+  private readonly host: Host;
+  private readonly replicated: Shell;
+  private readonly knowledge: FleetKnowledge;
+  private readonly unanswered = new Map<string, number>();
+  private sweeping: Cancel | undefined;
+  private stopped = false;
+
+  constructor(parts: { readonly host: Host; readonly replicated: Shell; readonly knowledge: FleetKnowledge }) {
+    this.host = parts.host;
+    this.replicated = parts.replicated;
+    this.knowledge = parts.knowledge;
+  }
+
+  start(): void {
+    this.sweeping = this.host.clock.after(SWEEP_US, () => {
+      void this.sweep().finally(() => {
+        if (!this.stopped) this.start();
+      });
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.sweeping?.();
+  }
+
+  /** At once when a manager is found gone, and at every sweep for records of it that land later. */
+  async takeOverFromTheDead(): Promise<void> {
+    const orphans: ActorKey[] = [];
+    for (const { actor, record } of this.replicated.views()) {
+      if (this.isGoneManager(record.writer) && this.replicated.hasWork(record)) orphans.push(actor);
+    }
+    await Promise.all(orphans.map((actor) => this.replicated.takeOver(actor)));
+  }
+
+  async capacityReturned(cause: string): Promise<void> {
+    const waiting = [...this.replicated.views()].filter(
+      ({ actor, snapshot }) => actor.startsWith('arbiter/') && stateName(snapshot.value) === 'claimed.waiting',
+    );
+    const event = { type: 'CAPACITY.RETURNED', id: `capacity:${cause}` };
+    await Promise.all(waiting.map(({ actor }) => this.replicated.deliver(actor, event)));
+  }
+
+  private async sweep(): Promise<void> {
+    if (!this.host.bus.connected()) return;
+    try {
+      await this.takeOverFromTheDead();
+      await Promise.all([...this.knowledge.placements()].map((placement) => this.look(placement)));
+    } catch (cause) {
+      this.host.log.warn('a sweep failed; the next one follows', { cause });
+    }
+  }
+
+  private async look({ context, state, view }: PlacementView): Promise<void> {
+    const { task, epoch, owner } = context;
+    const ownerGone = (state === 'assigned' || state === 'owned') && owner !== undefined && this.knowledge.isGone(owner);
+    const homeless = state === 'unplaced' || state === 'lost' || state === 'shed';
+    if (!(ownerGone || homeless) || this.isAnsweredFor(context)) {
+      this.unanswered.delete(task);
+      return;
+    }
+    const sweeps = (this.unanswered.get(task) ?? 0) + 1;
+    this.unanswered.set(task, sweeps);
+    if (sweeps < SWEEPS_BEFORE_REQUEST) return;
+    this.unanswered.delete(task);
+    const arbiter = this.freeRequestArbiter(task, epoch);
+    this.host.counters.add('duty.requests');
+    this.host.log.info('nobody answers for a placement; requesting a restore', { task, epoch, actor: arbiter, revision: view.record.revision });
+    const reason = ownerGone ? `its owner ${owner.mac}#${owner.incarnation} is gone` : `it is ${state}`;
+    await this.replicated.deliver(arbiter, {
+      type: 'RESTORE.NEEDED',
+      id: `request:${arbiter}`,
+      cause: { kind: 'request', task, epoch, reason },
+    });
+  }
+
+  private isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): boolean {
+    const candidates = [this.lastRequestArbiter(task, epoch), takenBy, owner === undefined ? undefined : failureArbiter(owner)];
+    return candidates.some((arbiter) => arbiter !== undefined && this.isOpen(arbiter, task));
+  }
+
+  /** An arbiter that still has this task in its hands. */
+  private isOpen(arbiter: ActorKey, task: string): boolean {
+    const view = this.replicated.view(arbiter);
+    if (view === undefined || view.snapshot.status !== 'active') return false;
+    const context = view.snapshot.context as ArbiterContext;
+    const progress = context.tasks[task];
+    if (progress === undefined) return context.rounds === 0;
+    return progress.phase !== 'skipped' && progress.phase !== 'done';
+  }
+
+  private lastRequestArbiter(task: string, epoch: number): ActorKey | undefined {
+    let last: ActorKey | undefined;
+    for (let attempt = 0; ; attempt++) {
+      const arbiter = requestArbiter(task, epoch, attempt);
+      if (this.replicated.view(arbiter) === undefined) return last;
+      last = arbiter;
+    }
+  }
+
+  private freeRequestArbiter(task: string, epoch: number): ActorKey {
+    for (let attempt = 0; ; attempt++) {
+      const arbiter = requestArbiter(task, epoch, attempt);
+      if (this.replicated.view(arbiter) === undefined) return arbiter;
+    }
+  }
+
+  private isGoneManager(writer: string): boolean {
+    return writer.startsWith('manager.') && this.knowledge.deadManagers.has(writer.slice('manager.'.length));
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Keeps the streams within their bounds (DESIGN 4).
+ *
+ * J1. INPUTS goes below the cursor of the oldest checkpoint that is kept, of the placement's own epoch, while it is `owned`;
+ *     the mark is written to the placement record first, then the stream is purged.
+ * J2. OUTPUTS and ACTORS keep at least their last message per subject: it is the fence.
+ */
+import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
+import { shardOf } from '../src/domain/model/ids.ts';
+import { actorSubject, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
+import type { Host } from './host.ts';
+import type { Shell } from './shell.ts';
+
+export interface JanitorPolicy {
+  readonly everyUs: number;
+  readonly outputsKept: number;
+  readonly recordsKept: number;
+}
+
+export const JANITOR_DEFAULTS: JanitorPolicy = { everyUs: 2_000_000, outputsKept: 100_000, recordsKept: 1_000 };
+
+export class Janitor {
+  private readonly host: Host;
+  private readonly replicated: Shell;
+  private readonly knowledge: FleetKnowledge;
+  private readonly policy: JanitorPolicy;
+  private readonly purgedThrough = new Map<string, number>();
+  private waiting: Cancel | undefined;
+  private stopped = false;
+
+  constructor(parts: { readonly host: Host; readonly replicated: Shell; readonly knowledge: FleetKnowledge; readonly policy: JanitorPolicy }) {
+    this.host = parts.host;
+    this.replicated = parts.replicated;
+    this.knowledge = parts.knowledge;
+    this.policy = parts.policy;
+  }
+
+  start(): void {
+    this.waiting = this.host.clock.after(this.policy.everyUs, () => {
+      void this.tidy().finally(() => {
+        if (!this.stopped) this.start();
+      });
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.waiting?.();
+  }
+
+  private async tidy(): Promise<void> {
+    if (!this.host.bus.connected()) return;
+    for (const placement of [...this.knowledge.placements()]) {
+      // One manager per task is enough: the one that wrote its record last.
+      if (placement.view.record.writer !== this.host.id) continue;
+      try {
+        await this.trimInputs(placement);
+        await this.trimFences(placement);
+      } catch (cause) {
+        this.host.log.warn('a stream could not be trimmed; tried again later', { task: placement.context.task, cause });
+      }
+    }
+  }
+
+  private async trimInputs({ context, state, view }: PlacementView): Promise<void> {
+    const { task, epoch, spec, trim } = context;
+    const durable = this.knowledge.newestDurable(task, spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY);
+    if (state === 'owned' && durable !== undefined && durable.epoch === epoch) await this.raiseTrimMark(view.actor, durable);
+    const through = this.knowledge.placement(task)?.context.trim?.sequence ?? trim?.sequence ?? 0;
+    if (through <= (this.purgedThrough.get(task) ?? 0)) return;
+    const stream = streams.inputs(shardOf(task, this.host.names.shardCount));
+    for (const subject of [taskSubject.data(this.host.names, task), taskSubject.tick(this.host.names, task)]) {
+      await this.host.bus.purge(stream, { subject, beforeSequence: through + 1 });
+    }
+    this.purgedThrough.set(task, through);
+    this.host.counters.add('janitor.inputsTrimmed');
+  }
+
+  /** The oldest kept checkpoint's cursor, not the newest's: a restore may have to fall back. */
+  private async raiseTrimMark(actor: string, durable: CheckpointReference): Promise<void> {
+    const { epoch } = durable;
+    const oldest = this.knowledge.oldestOfEpoch(durable.task, epoch) ?? durable;
+    const id = `trim:${epoch}.${oldest.sequence}`;
+    await this.replicated.deliver(actor, { type: 'INPUTS.TRIMMABLE', id, epoch, cursor: oldest.input });
+  }
+
+  private async trimFences({ context, view }: PlacementView): Promise<void> {
+    const { task } = context;
+    const shard = shardOf(task, this.host.names.shardCount);
+    const outputs = taskSubject.outputs(this.host.names, task);
+    await this.host.bus.purge(streams.outputs(shard), { subject: outputs, keep: this.policy.outputsKept });
+    const record = actorSubject(this.host.names, view.actor);
+    await this.host.bus.purge(streams.actors(shard), { subject: record, keep: this.policy.recordsKept });
+  }
+}

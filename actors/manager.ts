@@ -1,0 +1,267 @@
+/**
+ * A checkpoint manager: watches ECUs, receives checkpoints, restores. At least two run; none is the leader. They meet only in
+ * the replicated records (placement, arbiter), where the loop's compare-and-set decides.
+ *
+ * What happens when an ECU dies, by file: `detector.ts` suspects → `statecharts/ecu.machine.ts` confirms (`ecu.ts`) →
+ * `statecharts/arbiter.machine.ts` claims and plans (`arbiter.ts`) → `statecharts/placement.machine.ts` gives the epoch →
+ * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
+ */
+import type { FleetTask, FleetView, InstanceReport, ManagerAnswer, ManagerCall } from '../src/domain/protocol/messages.ts';
+import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
+import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { BusMessage } from '../src/ports/bus.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { Inventory } from '../src/ports/inventory.ts';
+import type { ProcessTable } from '../src/ports/process-table.ts';
+import type { RecordStore } from '../src/ports/record-store.ts';
+import { arbiterMachine } from '../statecharts/arbiter.machine.ts';
+import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
+import { ecuMachine } from '../statecharts/ecu.machine.ts';
+import { managerMachine } from '../statecharts/manager.machine.ts';
+import { placementMachine } from '../statecharts/placement.machine.ts';
+import { ArbiterEffects } from './arbiter.ts';
+import type { Chart } from './chart.ts';
+import { CheckpointReceiver } from './checkpoint.ts';
+import { Detector } from './detector.ts';
+import { Duty } from './duty.ts';
+import { EcuEffects } from './ecu.ts';
+import { FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
+import { envelope, type Host } from './host.ts';
+import { Janitor, JANITOR_DEFAULTS, type JanitorPolicy } from './janitor.ts';
+import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { Peers } from './peers.ts';
+import { PlacementEffects } from './placement.ts';
+import { Shell } from './shell.ts';
+
+export const managerChart: Chart = { kind: 'manager', version: 1, machine: managerMachine };
+export const placementChart: Chart = { kind: 'placement', version: 1, machine: placementMachine };
+export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
+const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
+const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
+
+export interface ManagerParts {
+  readonly host: Host;
+  /** This manager's short name; the host id is `manager.<name>`. */
+  readonly manager: string;
+  /** ACTORS, shared with the other managers. */
+  readonly sharedRecords: RecordStore;
+  /** This manager's own. */
+  readonly localRecords: RecordStore;
+  readonly store: CheckpointStore;
+  readonly inventory: Inventory;
+  readonly processTable: ProcessTable;
+  readonly janitor?: JanitorPolicy;
+}
+
+/** The task failed by itself: it would fail again wherever it is restored. */
+const BY_ITSELF = new Set<ErrorCode>([
+  'ERR_JOB_TRAP',
+  'ERR_JOB_FUEL',
+  'ERR_JOB_MEMORY',
+  'ERR_JOB_OUTPUT',
+  'ERR_INPUT_GAP',
+  'ERR_INPUT_TRIMMED',
+  'ERR_MODULE_INVALID',
+  'ERR_MODULE_REFUSED',
+]);
+
+export class Manager {
+  private readonly parts: ManagerParts;
+  private readonly host: Host;
+  private readonly replicated: Shell;
+  private readonly local: Shell;
+  private readonly knowledge: FleetKnowledge;
+  private readonly receiver: CheckpointReceiver;
+  private readonly detector: Detector;
+  private readonly peers: Peers;
+  private readonly duty: Duty;
+  private readonly janitor: Janitor;
+  private readonly cancels: Cancel[] = [];
+
+  constructor(parts: ManagerParts) {
+    this.parts = parts;
+    const { host, manager, store, processTable } = parts;
+    this.host = host;
+    const common = { ...host, host: host.id };
+    this.replicated = new Shell({
+      ...common,
+      charts: [placementChart, arbiterChart],
+      store: parts.sharedRecords,
+      perform: (open) => this.perform(open),
+      onRecord: ({ record }) => {
+        if (record.writer.startsWith('manager.')) this.peers.expect(record.writer.slice('manager.'.length));
+      },
+    });
+    this.local = new Shell({
+      ...common,
+      charts: [managerChart, ecuChart, checkpointChart],
+      store: parts.localRecords,
+      perform: (open) => this.perform(open),
+    });
+    const replicated = () => this.replicated;
+    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local });
+    const effects = { host, replicated, knowledge: this.knowledge, processTable };
+    this.arbiterEffects = new ArbiterEffects(effects);
+    this.placementEffects = new PlacementEffects(effects);
+    this.ecuEffects = new EcuEffects(effects);
+    const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) => void this.tellLocal(`${kind}/${id}`, event);
+    this.receiver = new CheckpointReceiver({ host, manager, store, knowledge: this.knowledge, tell: tell('checkpoint') });
+    this.detector = new Detector({
+      host,
+      knowledge: this.knowledge,
+      tell: (mac, event) => {
+        tell('ecu')(mac, event);
+        if (event.type === 'ECU.APPEARED' || event.type === 'ECU.SHOWED_LIFE') void this.duty.capacityReturned(`${mac}:${event.id}`);
+      },
+    });
+    this.peers = new Peers({ host, manager, knowledge: this.knowledge, onGone: () => void this.duty.takeOverFromTheDead() });
+    this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
+    this.janitor = new Janitor({ host, replicated: this.replicated, knowledge: this.knowledge, policy: parts.janitor ?? JANITOR_DEFAULTS });
+  }
+
+  private readonly arbiterEffects: ArbiterEffects;
+  private readonly placementEffects: PlacementEffects;
+  private readonly ecuEffects: EcuEffects;
+
+  async start(): Promise<void> {
+    const { host, parts } = this;
+    const { incarnation } = host;
+    await this.local.start();
+    await this.local.deliver(`manager/${parts.manager}`, { type: 'MANAGER.STARTED', id: `started:${incarnation}`, incarnation });
+    this.cancels.push(
+      await parts.inventory.follow((mac, description) => {
+        if (description === undefined) this.knowledge.descriptions.delete(mac);
+        else this.knowledge.descriptions.set(mac, description);
+      }),
+    );
+    this.peers.start();
+    await this.replicated.start();
+    await this.receiver.start();
+    this.detector.start();
+    for (const [mac, description] of this.knowledge.descriptions) this.detector.expect(mac, description.incarnation);
+    this.cancels.push(
+      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) => this.call(message)),
+      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) => this.receiver.serve(message)),
+      host.bus.onConnection((connected) => void this.connectionChanged(connected)),
+    );
+    this.duty.start();
+    this.janitor.start();
+  }
+
+  async stop(reason: string): Promise<void> {
+    for (const cancel of this.cancels.splice(0)) cancel();
+    for (const part of [this.janitor, this.duty, this.detector, this.peers, this.receiver]) part.stop();
+    await this.local.deliver(`manager/${this.parts.manager}`, { type: 'MANAGER.LEFT', id: `left:${this.host.incarnation}`, reason });
+    this.replicated.stop();
+    this.local.stop();
+  }
+
+  private perform(open: OpenEffect): Promise<EffectOutcome> {
+    const kind = open.actor.slice(0, open.actor.indexOf('/'));
+    switch (kind) {
+      case 'arbiter':
+        return this.arbiterEffects.perform(open);
+      case 'placement':
+        return this.placementEffects.perform(open);
+      case 'ecu':
+        return this.ecuEffects.perform(open);
+      default:
+        return this.receiver.perform(open);
+    }
+  }
+
+  private async tellLocal(actor: string, event: Parameters<Shell['deliver']>[1]): Promise<void> {
+    try {
+      await this.local.deliver(actor, event);
+    } catch (cause) {
+      this.host.counters.add('manager.localRecordFailed');
+      this.host.log.error('a local record could not be written', { actor, event: event.type, cause });
+    }
+  }
+
+  private async connectionChanged(connected: boolean): Promise<void> {
+    const type = connected ? 'CONNECTION.RESTORED' : 'CONNECTION.LOST';
+    await this.tellLocal(`manager/${this.parts.manager}`, { type, id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}` });
+  }
+
+  // ——— calls ———
+
+  private async call(message: BusMessage): Promise<Uint8Array> {
+    const decoded = decodeManagerCall(message.payload);
+    if (!decoded.ok) {
+      this.host.counters.add(`wire.${decoded.error.kind}`);
+      const { code, sentence } = decoded.error;
+      return encodeManagerAnswer(envelope(this.host, { kind: 'refused', code, sentence } as const));
+    }
+    const answer = await this.answer(decoded.value.body, decoded.value.id);
+    return encodeManagerAnswer(envelope(this.host, answer, decoded.value.trace));
+  }
+
+  private async answer(call: ManagerCall, id: string): Promise<ManagerAnswer> {
+    switch (call.kind) {
+      case 'declare-task': {
+        const { name } = call.spec;
+        const placement = await this.knowledge.freshPlacement(name);
+        if (placement !== undefined && !['undeclared', 'removed', 'crashed'].includes(placement.state)) {
+          return { kind: 'refused', code: 'ERR_TASK_EXISTS', sentence: `task ${name} exists and is ${placement.state}; remove it first` };
+        }
+        await this.replicated.deliver(`placement/${name}`, { type: 'TASK.DECLARED', id: `declare:${id}`, spec: call.spec });
+        return { kind: 'accepted' };
+      }
+      case 'remove-task': {
+        const placement = await this.knowledge.freshPlacement(call.task);
+        if (placement === undefined || placement.state === 'removed') return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${call.task}` };
+        await this.replicated.deliver(`placement/${call.task}`, { type: 'TASK.REMOVED', id: `remove:${id}` });
+        return { kind: 'accepted' };
+      }
+      case 'instance-report':
+        return this.instanceReport(call);
+      case 'query-fleet':
+        return { kind: 'fleet', fleet: this.fleet() };
+    }
+  }
+
+  private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
+    const { task, epoch, nonce, what, code, sentence } = report;
+    if (what === 'ended') {
+      const reason = `${code ?? 'ended'}: ${sentence}`;
+      const byItself = code !== undefined && BY_ITSELF.has(code);
+      await this.replicated.deliver(`placement/${task}`, { type: 'INSTANCE.ENDED', id: `ended:${epoch}:${nonce}`, epoch, reason, byItself });
+      return { kind: 'accepted' };
+    }
+    const placement = await this.knowledge.freshPlacement(task);
+    const arbiter = placement?.context.takenBy;
+    if (placement?.context.epoch === epoch && arbiter !== undefined) {
+      await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
+    }
+    return { kind: 'accepted' };
+  }
+
+  fleet(): FleetView {
+    const placements = [...this.knowledge.placements()];
+    const ecus = [...this.knowledge.descriptions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([mac, description]) => {
+      const ecu = this.knowledge.ecu(mac);
+      const tasks = placements.filter((placement) => isPlaced(placement) && placement.context.owner?.mac === mac).map(({ context }) => context.task).sort();
+      return { mac, name: description.name, incarnation: ecu?.context.incarnation ?? description.incarnation, state: ecu?.state ?? 'unknown', description, tasks };
+    });
+    const tasks = placements.map((placement) => this.fleetTask(placement)).sort((a, b) => (a.task < b.task ? -1 : 1));
+    return { manager: this.parts.manager, ecus, tasks, managers: this.peers.all(), counters: this.host.counters.read() };
+  }
+
+  private fleetTask({ context, state }: PlacementView): FleetTask {
+    const reference = this.knowledge.newestReference(context);
+    const quorum = context.spec?.checkpoint.quorum ?? 0;
+    const holders = reference?.holders ?? [];
+    return {
+      task: context.task,
+      state,
+      epoch: context.epoch,
+      owner: context.owner?.mac,
+      reason: context.reason,
+      checkpoint: reference === undefined ? undefined : { epoch: reference.epoch, sequence: reference.sequence, holders },
+      durability: reference === undefined ? 'none' : holders.length >= quorum ? 'durable' : 'degraded',
+    };
+  }
+}
