@@ -522,6 +522,19 @@ function appends(check: Check): void {
     expect(texts(await world.readAll(world.b.bus, 'LEDGER', 'ledger.x'))).toEqual(['one', 'two', 'three']);
   });
 
+  check('an append that is out when its link breaks is unknown then, not when its time is over', async (world) => {
+    world.a.cutLink('answers');
+    let answer: AppendAnswer | undefined;
+    void world.a.bus.append('ledger.x', bytes('one'), { timeoutUs: 600_000_000 }).then((settled) => {
+      answer = settled;
+    });
+    await world.quiet();
+    expect(answer).toBeUndefined();
+    world.a.cutLink();
+    await world.until('it was given up', () => answer !== undefined);
+    expect(answer).toEqual({ kind: 'unknown' });
+  });
+
   check('what was answered is there after the broker was restarted, and so is the fence', async (world) => {
     await world.put(world.a.bus, 'ledger.x', 'one', 0);
     const second = await world.put(world.a.bus, 'ledger.x', 'two', 1);
@@ -702,6 +715,14 @@ function consuming(check: Check): void {
     await world.put(world.a.bus, 'ledger.x', 'm2');
     await world.until('it arrived', () => seen.messages.length === 1);
     expect(texts(seen.messages)).toEqual(['m2']);
+  });
+
+  check('from far beyond the end gives nothing of what lies between', async (world) => {
+    await world.put(world.a.bus, 'ledger.x', 'm1');
+    const seen = await consume(world, world.b.bus, 'ledger.x', 5);
+    for (const payload of numbered('m', 6, 2)) await world.put(world.a.bus, 'ledger.x', payload);
+    await world.until('they arrived', () => seen.messages.length >= 3);
+    expect(texts(seen.messages)).toEqual(['m5', 'm6', 'm7']);
   });
 
   check('headers arrive with the messages', async (world) => {
