@@ -1,5 +1,27 @@
+/**
+ * Two projects. `fast` is what a person runs before every commit (under a minute): it needs no server, no browser and no
+ * child process beyond workers. `full` is what needs the real world; the contract suites appear in both, with the fakes
+ * here and (files named `*nats*`) against the real server there.
+ */
 import { defineConfig } from 'vitest/config';
 
+const REAL_WORLD = ['test/integration/**/*.test.ts', 'test/browser/**/*.test.ts', 'test/contract/**/*nats*.test.ts'];
+
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000, pool: 'forks', maxWorkers: 2 },
+  test: {
+    // Worker threads and child processes run compiled code: dist is brought up to date once, before any test.
+    globalSetup: ['test/support/build-dist.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: REAL_WORLD, testTimeout: 30_000, hookTimeout: 60_000 },
+      },
+      {
+        extends: true,
+        test: { name: 'full', include: REAL_WORLD, testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
+      },
+    ],
+  },
 });

@@ -37,7 +37,7 @@ export function createStreamRecordStore({ bus, names, appendTimeoutUs = APPEND_T
         return outcomeOf(await bus.append(actorSubject(names, actor), record, { expectedSequence: expectedPosition, timeoutUs: appendTimeoutUs }), actor);
       } catch (error) {
         if (error instanceof DroverError && error.code === 'ERR_WIRE_OVERSIZED') {
-          throw new DroverError('ERR_RECORD_TOO_LARGE', `The record of ${actor} has ${record.length} bytes, more than the broker takes.`, { cause: error });
+          throw tooLarge(actor, record.length, error);
         }
         throw error;
       }
@@ -59,6 +59,9 @@ export function createStreamRecordStore({ bus, names, appendTimeoutUs = APPEND_T
     history: (actor) => readHistory(bus, streamOf(actor), actorSubject(names, actor)),
   };
 }
+
+const tooLarge = (actor: ActorKey, bytes: number, cause: DroverError): DroverError =>
+  new DroverError('ERR_RECORD_TOO_LARGE', `The record of ${actor} has ${bytes} bytes, more than the broker takes.`, { cause });
 
 /** Resolves when the newest record of every actor of the shard has been handed over. */
 async function followShard(bus: Bus, shard: number, handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {

@@ -30,7 +30,11 @@ export interface Bus {
    * broker can and it pays, else one after the other, stopping at the first that is not `appended`. So whatever the answer is
    * but `appended`, a prefix may have been written, and reading the last message tells how long it is. At least one entry.
    */
-  appendBatch(subject: string, batch: readonly BatchEntry[], options: { readonly expectedSequence: number; readonly timeoutUs: number }): Promise<AppendAnswer>;
+  appendBatch(
+    subject: string,
+    batch: readonly BatchEntry[],
+    options: { readonly expectedSequence: number; readonly timeoutUs: number },
+  ): Promise<AppendAnswer>;
   /** The last message of a subject in its stream, read from the stream's leader. */
   readLast(subject: string): Promise<StreamMessage | undefined>;
   /** The first message at or after `sequence` whose subject matches `filter`. */

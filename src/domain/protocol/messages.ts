@@ -2,9 +2,10 @@
  * The messages of the wire as the rest of drover sees them: plain values, validated by the decoders beside this file.
  * The schema is `proto/drover/v1/*.proto`; requests and core messages travel in an `Envelope`.
  */
+
+import type { ErrorCode } from '../kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointReference } from '../model/checkpoint.ts';
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
-import type { ErrorCode } from '../kernel/error-codes.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
 
@@ -72,13 +73,26 @@ export type Command =
   | { readonly kind: 'query-load' };
 
 export type Answer =
-  | { readonly kind: 'running'; readonly task: TaskName; readonly epoch: number; readonly incarnation: number; readonly nonce: string; readonly programId: number }
+  | {
+      readonly kind: 'running';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly incarnation: number;
+      readonly nonce: string;
+      readonly programId: number;
+    }
   | { readonly kind: 'stopped'; readonly task: TaskName; readonly epoch: number }
   | { readonly kind: 'paused'; readonly task: TaskName; readonly epoch: number }
   | { readonly kind: 'resumed'; readonly task: TaskName; readonly epoch: number }
   | { readonly kind: 'checkpointed'; readonly task: TaskName; readonly epoch: number; readonly sequence: number }
   | { readonly kind: 'load'; readonly load: EcuLoad }
-  | { readonly kind: 'refused'; readonly task: TaskName; readonly epoch: number; readonly code: ErrorCode; readonly sentence: string };
+  | {
+      readonly kind: 'refused';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly code: ErrorCode;
+      readonly sentence: string;
+    };
 
 // ——— commands to a supervisor ———
 
@@ -97,8 +111,24 @@ export type SupervisorAnswer = {
 
 export type CheckpointNotice =
   | { readonly kind: 'announced'; readonly manifest: CheckpointManifest }
-  | { readonly kind: 'stored'; readonly manager: string; readonly task: TaskName; readonly mac: Mac; readonly programId: number; readonly epoch: number; readonly sequence: number; readonly reference: CheckpointReference }
-  | { readonly kind: 'freed'; readonly task: TaskName; readonly mac: Mac; readonly programId: number; readonly epoch: number; readonly sequence: number };
+  | {
+      readonly kind: 'stored';
+      readonly manager: string;
+      readonly task: TaskName;
+      readonly mac: Mac;
+      readonly programId: number;
+      readonly epoch: number;
+      readonly sequence: number;
+      readonly reference: CheckpointReference;
+    }
+  | {
+      readonly kind: 'freed';
+      readonly task: TaskName;
+      readonly mac: Mac;
+      readonly programId: number;
+      readonly epoch: number;
+      readonly sequence: number;
+    };
 
 /** Pages of one checkpoint by their position in its manifest (from an ECU) or in memory (from a manager, whole state). */
 export interface PageRequest {
