@@ -182,6 +182,7 @@ function rewriteCode(module: ModuleView, blockTypes: BlockTypes, refuse: (reason
         growthGlobal: module.globals.length + 2,
         blockType: blockTypes.of(type.results),
         parameters: type.parameters,
+        globals: module.globals.map((global) => global.type),
       },
       refuse,
     );

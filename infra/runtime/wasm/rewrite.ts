@@ -8,7 +8,8 @@
  *   that calls others takes its frame's estimated slots from a budget at entry and gives them back at its end; below zero
  *   it traps, at the same depth everywhere. (The budget lies well below what the engine gives, see `STACK_SLOTS`.)
  * - **Canonical NaNs.** The result of an arithmetic float instruction is replaced by the canonical NaN when it is a NaN,
- *   unless the next thing that happens to it is arithmetic or a comparison anyway, which does not show its bits.
+ *   unless the next thing that happens to it is arithmetic or a comparison anyway, which does not show its bits. So is
+ *   whatever is written to a float global, wherever its bits come from.
  * - **Growth.** A refused `memory.grow` leaves a note, so that the trap that follows can be named.
  *
  * The body is wrapped in one block with the function's results, so that every way out but a tail call (`return`, a branch
@@ -29,6 +30,8 @@ export interface RewriteContext {
   /** Result types of this function, and a block type for them (encoded). */
   readonly blockType: Uint8Array;
   readonly parameters: readonly number[];
+  /** Types of the module's globals, by index. */
+  readonly globals: readonly string[];
 }
 
 /** How many stack slots (8 bytes) all frames of a job may take together: 640 KiB of the 984 KiB a main thread has. */
@@ -114,6 +117,7 @@ class BodyRewriter {
       this.#copy(instruction);
       return;
     }
+    if (opcode === op.globalSet) this.#canonicaliseGlobal(this.#context.globals[instruction.index]);
     const enters = this.#fuelLocal !== undefined && this.#entersOtherCode(instruction);
     if (enters) this.#storeFuel();
     if (opcode === op.misc && page >= misc.memoryInit && page <= misc.memoryFill && page !== misc.dataDrop) this.#chargeBulk();
@@ -204,6 +208,11 @@ class BodyRewriter {
       above += 1 - operands;
     }
     return false;
+  }
+
+  /** A float global is captured through a JavaScript number, which does not carry a NaN's bits: it only ever holds the canonical one. */
+  #canonicaliseGlobal(type: string | undefined): void {
+    if (type === 'f32' || type === 'f64') this.#canonicalise(type);
   }
 
   /** x → x when x = x, else the canonical NaN; lane by lane for vectors. */

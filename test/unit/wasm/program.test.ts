@@ -153,6 +153,15 @@ describe('NaNs are canonical', () => {
     expect(await stored(`(v128.store (i32.const 0) ${single})`)).toBe('0000c07f000000400000c07f00004040');
   });
 
+  it('in float globals, wherever the bits come from, because a capture reads them as numbers', async () => {
+    const artefact = prepareText(
+      '(global.set $d (f64.const -nan:0x8000000000123)) (global.set $c (f32.neg (f32.const nan))) (f64.store (i32.const 0) (global.get $d)) (f32.store (i32.const 8) (global.get $c)) (call $output (i32.const 0) (i32.const 0) (i32.const 12))',
+      '(global $d (mut f64) (f64.const 0)) (global $c (mut f32) (f32.const 0))',
+    );
+    const program = await openProgram({ artefact, fuelPerJob: 1000 });
+    expect(Buffer.from(outputOf(program.runJob(tick(1)))).toString('hex')).toBe('000000000000f87f0000c07f');
+  });
+
   it('but loads, constants and sign changes keep their bits, as the standard has it', async () => {
     expect(await stored('(f64.store (i32.const 0) (f64.neg (f64.const nan:0x8000000000123)))')).toBe(`230100000000f8ff${zeros}`);
   });
