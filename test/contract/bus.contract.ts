@@ -45,7 +45,14 @@ export interface BusHost {
 /** The streams a fixture creates. */
 export const contractStreams: readonly StreamSpec[] = [
   { name: 'LEDGER', subjects: ['ledger.>'], discard: 'new', duplicateWindowUs: 120_000_000, atomicBatches: true },
-  { name: 'NARROW', subjects: ['narrow.>'], discard: 'new', messagesMax: 4, duplicateWindowUs: 120_000_000, atomicBatches: false },
+  {
+    name: 'NARROW',
+    subjects: ['narrow.>'],
+    discard: 'new',
+    messagesMax: 4,
+    duplicateWindowUs: 120_000_000,
+    atomicBatches: false,
+  },
   { name: 'RING', subjects: ['ring.>'], discard: 'old', messagesMax: 4, duplicateWindowUs: 120_000_000, atomicBatches: false },
 ];
 
@@ -62,8 +69,10 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const bytes = (text: string): Uint8Array => encoder.encode(text);
 const text = (payload: Uint8Array): string => decoder.decode(payload);
-const texts = (messages: readonly { readonly payload: Uint8Array }[]): string[] => messages.map((message) => text(message.payload));
-const numbered = (prefix: string, count: number, from = 1): string[] => Array.from({ length: count }, (_, index) => `${prefix}${from + index}`);
+const texts = (messages: readonly { readonly payload: Uint8Array }[]): string[] =>
+  messages.map((message) => text(message.payload));
+const numbered = (prefix: string, count: number, from = 1): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}${from + index}`);
 
 export function describeBus(name: string, implementation: BusImplementation): void {
   const skipped = new Map<string, string>();
@@ -163,7 +172,9 @@ class World {
   /** As `put`, trying again while the broker is away; for appends whose doubling the message id prevents. */
   async putStubbornly(bus: Bus, subject: string, payload: string): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
-      const answer = await this.settle(bus.append(subject, bytes(payload), { timeoutUs: 500_000, messageId: `${subject}/${payload}` }));
+      const answer = await this.settle(
+        bus.append(subject, bytes(payload), { timeoutUs: 500_000, messageId: `${subject}/${payload}` }),
+      );
       if (answer.kind === 'appended' || answer.kind === 'duplicate') return;
       await this.fixture.elapse(50_000);
     }
@@ -228,7 +239,8 @@ function coreMessages(check: Check): void {
     world.b.bus.subscribe('ecu.*.heartbeat', (message) => star.push(message.subject));
     world.b.bus.subscribe('ecu.>', (message) => tail.push(message.subject));
     await world.quiet();
-    for (const subject of ['ecu', 'ecu.a', 'ecu.a.heartbeat', 'ecu.a.b.heartbeat', 'ecu.b.heartbeat']) world.a.bus.publish(subject, bytes('x'));
+    for (const subject of ['ecu', 'ecu.a', 'ecu.a.heartbeat', 'ecu.a.b.heartbeat', 'ecu.b.heartbeat'])
+      world.a.bus.publish(subject, bytes('x'));
     await world.until('the last arrived', () => tail.length === 4);
     expect(tail).toEqual(['ecu.a', 'ecu.a.heartbeat', 'ecu.a.b.heartbeat', 'ecu.b.heartbeat']);
     expect(star).toEqual(['ecu.a.heartbeat', 'ecu.b.heartbeat']);
@@ -295,8 +307,12 @@ function coreMessages(check: Check): void {
     expect(Buffer.compare(received[0] ?? new Uint8Array(), large)).toBe(0);
     const oversized = new Uint8Array(world.fixture.payloadBytesMax + 1);
     expect(await world.failure((async () => world.a.bus.publish('plain.large', oversized))())).toBe('ERR_WIRE_OVERSIZED');
-    expect(await world.failure(world.a.bus.append('ledger.large', oversized, { timeoutUs: TIMEOUT_US }))).toBe('ERR_WIRE_OVERSIZED');
-    expect(await world.failure(world.a.bus.request('plain.large', oversized, { timeoutUs: TIMEOUT_US }))).toBe('ERR_WIRE_OVERSIZED');
+    expect(await world.failure(world.a.bus.append('ledger.large', oversized, { timeoutUs: TIMEOUT_US }))).toBe(
+      'ERR_WIRE_OVERSIZED',
+    );
+    expect(await world.failure(world.a.bus.request('plain.large', oversized, { timeoutUs: TIMEOUT_US }))).toBe(
+      'ERR_WIRE_OVERSIZED',
+    );
     expect(world.a.bus.connected()).toBe(true);
   });
 }
@@ -307,7 +323,9 @@ function requests(check: Check): void {
 
   check('a request is answered by whoever serves it', async (world) => {
     await world.settle(
-      world.b.bus.serve({ service: 'echo', subject: 'call.echo' }, async (message) => bytes(`${message.subject} heard ${text(message.payload)}`)),
+      world.b.bus.serve({ service: 'echo', subject: 'call.echo' }, async (message) =>
+        bytes(`${message.subject} heard ${text(message.payload)}`),
+      ),
     );
     expect(text(await request(world, 'call.echo', 'ping'))).toBe('call.echo heard ping');
     const many = numbered('r', 50).map((payload) => request(world, 'call.echo', payload));
@@ -315,12 +333,16 @@ function requests(check: Check): void {
   });
 
   check('a request that nobody serves fails at once', async (world) => {
-    expect(await world.failure(world.a.bus.request('call.nobody', bytes('ping'), { timeoutUs: 600_000_000 }))).toBe('ERR_BUS_NO_RESPONDER');
+    expect(await world.failure(world.a.bus.request('call.nobody', bytes('ping'), { timeoutUs: 600_000_000 }))).toBe(
+      'ERR_BUS_NO_RESPONDER',
+    );
   });
 
   check('a request that is not answered in time fails, and a late answer harms nobody', async (world) => {
     const release: ((payload: Uint8Array) => void)[] = [];
-    await world.settle(world.b.bus.serve({ service: 'slow', subject: 'call.slow' }, () => new Promise((resolve) => release.push(resolve))));
+    await world.settle(
+      world.b.bus.serve({ service: 'slow', subject: 'call.slow' }, () => new Promise((resolve) => release.push(resolve))),
+    );
     expect(await world.failure(world.a.bus.request('call.slow', bytes('ping'), { timeoutUs: 50_000 }))).toBe('ERR_BUS_TIMEOUT');
     const second = request(world, 'call.slow', 'again');
     await world.until('the second was received', () => release.length === 2);
@@ -358,7 +380,9 @@ function requests(check: Check): void {
   });
 
   check('an endpoint that was cancelled serves no more', async (world) => {
-    const cancel = await world.settle(world.b.bus.serve({ service: 'brief', subject: 'call.brief' }, async () => bytes('here')));
+    const cancel = await world.settle(
+      world.b.bus.serve({ service: 'brief', subject: 'call.brief' }, async () => bytes('here')),
+    );
     expect(text(await request(world, 'call.brief', ''))).toBe('here');
     cancel();
     await world.quiet();
@@ -445,7 +469,10 @@ function appends(check: Check): void {
     const options = { timeoutUs: TIMEOUT_US, messageId: 'task/1/n/1' };
     const first = await world.settle(world.a.bus.append('ledger.x', bytes('one'), options));
     expect(first).toEqual({ kind: 'appended', sequence: 1 });
-    expect(await world.settle(world.b.bus.append('ledger.x', bytes('one'), options))).toEqual({ kind: 'duplicate', sequence: 1 });
+    expect(await world.settle(world.b.bus.append('ledger.x', bytes('one'), options))).toEqual({
+      kind: 'duplicate',
+      sequence: 1,
+    });
     expect(texts(await world.readAll(world.a.bus, 'LEDGER', 'ledger.x'))).toEqual(['one']);
     await world.put(world.a.bus, 'ledger.x', 'two');
   });
@@ -462,7 +489,14 @@ function appends(check: Check): void {
 
   check('headers and an empty payload come back as they were', async (world) => {
     const headers = { 'Drover-Epoch': '3', 'Drover-Channel': 'alarm high', 'Drover-Marker': '1' };
-    await world.settle(world.a.bus.append('ledger.h', new Uint8Array(0), { timeoutUs: TIMEOUT_US, headers, expectedSequence: 0, messageId: 'h1' }));
+    await world.settle(
+      world.a.bus.append('ledger.h', new Uint8Array(0), {
+        timeoutUs: TIMEOUT_US,
+        headers,
+        expectedSequence: 0,
+        messageId: 'h1',
+      }),
+    );
     const last = await world.settle(world.b.bus.readLast('ledger.h'));
     expect(last?.payload.length).toBe(0);
     expect(last?.headers).toMatchObject(headers);
@@ -472,10 +506,14 @@ function appends(check: Check): void {
 
   check('a payload near the limit comes back as it was', async (world) => {
     const large = new Uint8Array(world.fixture.payloadBytesMax - 4096).map((_, index) => (index * 17 + (index >> 10)) & 0xff);
-    const answer = await world.settle(world.a.bus.append('ledger.large', large, { timeoutUs: GIVE_UP_US, expectedSequence: 0, messageId: 'large' }));
+    const answer = await world.settle(
+      world.a.bus.append('ledger.large', large, { timeoutUs: GIVE_UP_US, expectedSequence: 0, messageId: 'large' }),
+    );
     expect(answer.kind).toBe('appended');
     const consumed: Uint8Array[] = [];
-    await world.settle(world.b.bus.consume('LEDGER', { filter: 'ledger.large', from: 1 }, (message) => consumed.push(message.payload)));
+    await world.settle(
+      world.b.bus.consume('LEDGER', { filter: 'ledger.large', from: 1 }, (message) => consumed.push(message.payload)),
+    );
     await world.until('it was consumed', () => consumed.length === 1);
     const last = await world.settle(world.b.bus.readLast('ledger.large'));
     expect(Buffer.compare(last?.payload ?? new Uint8Array(), large)).toBe(0);
@@ -492,13 +530,17 @@ function appends(check: Check): void {
   });
 
   check('a subject that no stream takes fails', async (world) => {
-    expect(await world.failure(world.a.bus.append('nowhere.x', bytes('lost'), { timeoutUs: GIVE_UP_US }))).toBe('ERR_BUS_NO_STREAM');
+    expect(await world.failure(world.a.bus.append('nowhere.x', bytes('lost'), { timeoutUs: GIVE_UP_US }))).toBe(
+      'ERR_BUS_NO_STREAM',
+    );
   });
 
   check('an append whose link is cut is unknown, and reading tells', async (world) => {
     await world.put(world.a.bus, 'ledger.x', 'one', 0);
     world.a.cutLink();
-    const answer = await world.settle(world.a.bus.append('ledger.x', bytes('two'), { timeoutUs: 400_000, expectedSequence: 1 }));
+    const answer = await world.settle(
+      world.a.bus.append('ledger.x', bytes('two'), { timeoutUs: 400_000, expectedSequence: 1 }),
+    );
     expect(answer).toEqual({ kind: 'unknown' });
     world.a.healLink();
     await world.until('the host is back', () => world.a.bus.connected());
@@ -511,7 +553,9 @@ function appends(check: Check): void {
   check('an append whose answer is lost is unknown, and reading finds it written', async (world) => {
     await world.put(world.a.bus, 'ledger.x', 'one', 0);
     world.a.cutLink('answers');
-    const answer = await world.settle(world.a.bus.append('ledger.x', bytes('two'), { timeoutUs: 400_000, expectedSequence: 1 }));
+    const answer = await world.settle(
+      world.a.bus.append('ledger.x', bytes('two'), { timeoutUs: 400_000, expectedSequence: 1 }),
+    );
     expect(answer).toEqual({ kind: 'unknown' });
     await world.quiet();
     expect(await world.lastText(world.b.bus, 'ledger.x')).toBe('two');
@@ -520,6 +564,16 @@ function appends(check: Check): void {
     await world.until('the host is back', () => world.a.bus.connected());
     await world.quiet();
     expect(texts(await world.readAll(world.b.bus, 'LEDGER', 'ledger.x'))).toEqual(['one', 'two', 'three']);
+  });
+
+  check('an append that is out when its link breaks is unknown then, not when its time is over', async (world) => {
+    world.a.cutLink();
+    let answer: AppendAnswer | undefined;
+    void world.a.bus.append('ledger.x', bytes('one'), { timeoutUs: 600_000_000 }).then((settled) => {
+      answer = settled;
+    });
+    await world.until('it was given up', () => answer !== undefined);
+    expect(answer).toEqual({ kind: 'unknown' });
   });
 
   check('what was answered is there after the broker was restarted, and so is the fence', async (world) => {
@@ -535,8 +589,20 @@ function appends(check: Check): void {
 }
 
 function batches(check: Check): void {
-  const batch = (world: World, bus: Bus, subject: string, payloads: readonly string[], expectedSequence: number): Promise<AppendAnswer> =>
-    world.settle(bus.appendBatch(subject, payloads.map((payload) => ({ payload: bytes(payload) })), { expectedSequence, timeoutUs: TIMEOUT_US }));
+  const batch = (
+    world: World,
+    bus: Bus,
+    subject: string,
+    payloads: readonly string[],
+    expectedSequence: number,
+  ): Promise<AppendAnswer> =>
+    world.settle(
+      bus.appendBatch(
+        subject,
+        payloads.map((payload) => ({ payload: bytes(payload) })),
+        { expectedSequence, timeoutUs: TIMEOUT_US },
+      ),
+    );
 
   check('a batch lands in order, as one, and answers with its last sequence', async (world) => {
     expect(await batch(world, world.a.bus, 'ledger.x', numbered('m', 5), 0)).toEqual({ kind: 'appended', sequence: 5 });
@@ -555,7 +621,10 @@ function batches(check: Check): void {
   });
 
   check('the messages of a batch keep their headers', async (world) => {
-    const entries = [1, 2, 3].map((number) => ({ payload: bytes(`p${number}`), headers: { 'Drover-Output': String(number), 'Drover-Channel': 'c' } }));
+    const entries = [1, 2, 3].map((number) => ({
+      payload: bytes(`p${number}`),
+      headers: { 'Drover-Output': String(number), 'Drover-Channel': 'c' },
+    }));
     await world.settle(world.a.bus.appendBatch('ledger.x', entries, { expectedSequence: 0, timeoutUs: TIMEOUT_US }));
     const all = await world.readAll(world.b.bus, 'LEDGER', 'ledger.x');
     expect(all.map((message) => message.headers['Drover-Output'])).toEqual(['1', '2', '3']);
@@ -577,10 +646,15 @@ function batches(check: Check): void {
       const subject = `ledger.race.r${round}`;
       const mine = numbered('a', 8);
       const yours = numbered('b', 8);
-      const answers = await Promise.all([batch(world, world.a.bus, subject, mine, 0), batch(world, world.b.bus, subject, yours, 0)]);
+      const answers = await Promise.all([
+        batch(world, world.a.bus, subject, mine, 0),
+        batch(world, world.b.bus, subject, yours, 0),
+      ]);
       expect(answers.filter((answer) => answer.kind === 'appended')).toHaveLength(1);
       for (const answer of answers) expect(['appended', 'refused', 'busy']).toContain(answer.kind);
-      expect(texts(await world.readAll(world.a.bus, 'LEDGER', subject))).toEqual(answers[0]?.kind === 'appended' ? mine : yours);
+      expect(texts(await world.readAll(world.a.bus, 'LEDGER', subject))).toEqual(
+        answers[0]?.kind === 'appended' ? mine : yours,
+      );
     }
   });
 
@@ -598,7 +672,9 @@ function batches(check: Check): void {
     expect((await batch(world, world.a.bus, 'ledger.x', before, 0)).kind).toBe('appended');
     world.a.cutLink('answers');
     const entries = payloads.slice(20).map((payload) => ({ payload: bytes(payload) }));
-    const answer = await world.settle(world.a.bus.appendBatch('ledger.x', entries, { expectedSequence: 20, timeoutUs: 400_000 }));
+    const answer = await world.settle(
+      world.a.bus.appendBatch('ledger.x', entries, { expectedSequence: 20, timeoutUs: 400_000 }),
+    );
     expect(answer).toEqual({ kind: 'unknown' });
     await world.quiet();
     const written = texts(await world.readAll(world.b.bus, 'LEDGER', 'ledger.x'));
@@ -629,7 +705,8 @@ function reading(check: Check): void {
   });
 
   check('readNext gives the first match at or after a sequence', async (world) => {
-    for (const subject of ['ledger.a.in', 'ledger.b.in', 'ledger.a.in', 'ledger.a.tick', 'ledger.b.in']) await world.put(world.a.bus, subject, subject);
+    for (const subject of ['ledger.a.in', 'ledger.b.in', 'ledger.a.in', 'ledger.a.tick', 'ledger.b.in'])
+      await world.put(world.a.bus, subject, subject);
     const at = async (filter: string, sequence: number): Promise<number | undefined> =>
       (await world.settle(world.b.bus.readNext('LEDGER', filter, sequence)))?.sequence;
     expect(await at('ledger.a.in', 1)).toBe(1);
@@ -642,7 +719,12 @@ function reading(check: Check): void {
   });
 
   check('streamState tells what a stream holds and its bound', async (world) => {
-    expect(await world.settle(world.a.bus.streamState('LEDGER'))).toMatchObject({ messages: 0, bytes: 0, bytesMax: undefined, lastSequence: 0 });
+    expect(await world.settle(world.a.bus.streamState('LEDGER'))).toMatchObject({
+      messages: 0,
+      bytes: 0,
+      bytesMax: undefined,
+      lastSequence: 0,
+    });
     for (const payload of numbered('m', 6)) await world.put(world.a.bus, 'ring.x', payload);
     const state = await world.settle(world.b.bus.streamState('RING'));
     expect(state).toMatchObject({ messages: 4, firstSequence: 3, lastSequence: 6 });
@@ -652,7 +734,9 @@ function reading(check: Check): void {
   check('a stream that does not exist is named as such', async (world) => {
     expect(await world.failure(world.a.bus.streamState('NOWHERE'))).toBe('ERR_BUS_NO_STREAM');
     expect(await world.failure(world.a.bus.readNext('NOWHERE', '>', 1))).toBe('ERR_BUS_NO_STREAM');
-    expect(await world.failure(world.a.bus.consume('NOWHERE', { filter: '>', from: 1 }, () => undefined))).toBe('ERR_BUS_NO_STREAM');
+    expect(await world.failure(world.a.bus.consume('NOWHERE', { filter: '>', from: 1 }, () => undefined))).toBe(
+      'ERR_BUS_NO_STREAM',
+    );
     expect(await world.failure(world.a.bus.readLast('nowhere.x'))).toBe('ERR_BUS_NO_STREAM');
     expect(await world.failure(world.a.bus.purge('NOWHERE', { subject: 'nowhere.x', keep: 1 }))).toBe('ERR_BUS_NO_STREAM');
   });
@@ -664,13 +748,21 @@ function consuming(check: Check): void {
     caughtUpAt: number | undefined;
   }
   /** Consumes into a list, and notes how many messages had come when `onCaughtUp` was called. */
-  const consume = async (world: World, bus: Bus, filter: string, from: number | 'last-per-subject' | 'new', stream = 'LEDGER'): Promise<Seen & { cancel: () => void }> => {
+  const consume = async (
+    world: World,
+    bus: Bus,
+    filter: string,
+    from: number | 'last-per-subject' | 'new',
+    stream = 'LEDGER',
+  ): Promise<Seen & { cancel: () => void }> => {
     const seen: Seen = { messages: [], caughtUpAt: undefined };
     const onCaughtUp = (): void => {
       expect(seen.caughtUpAt).toBeUndefined();
       seen.caughtUpAt = seen.messages.length;
     };
-    const cancel = await world.settle(bus.consume(stream, { filter, from, onCaughtUp }, (message) => seen.messages.push(message)));
+    const cancel = await world.settle(
+      bus.consume(stream, { filter, from, onCaughtUp }, (message) => seen.messages.push(message)),
+    );
     return Object.assign(seen, { cancel });
   };
 
@@ -688,7 +780,8 @@ function consuming(check: Check): void {
   });
 
   check('from a sequence gives what matches at and after it', async (world) => {
-    for (let number = 1; number <= 12; number++) await world.put(world.a.bus, number % 3 === 0 ? 'ledger.x.in' : 'ledger.y.in', `m${number}`);
+    for (let number = 1; number <= 12; number++)
+      await world.put(world.a.bus, number % 3 === 0 ? 'ledger.x.in' : 'ledger.y.in', `m${number}`);
     const seen = await consume(world, world.b.bus, 'ledger.x.>', 6);
     await world.until('it caught up', () => seen.caughtUpAt !== undefined);
     expect(texts(seen.messages)).toEqual(['m6', 'm9', 'm12']);
@@ -704,15 +797,34 @@ function consuming(check: Check): void {
     expect(texts(seen.messages)).toEqual(['m2']);
   });
 
+  check('from far beyond the end gives nothing of what lies between', async (world) => {
+    await world.put(world.a.bus, 'ledger.x', 'm1');
+    const seen = await consume(world, world.b.bus, 'ledger.x', 5);
+    for (const payload of numbered('m', 6, 2)) await world.put(world.a.bus, 'ledger.x', payload);
+    await world.until('they arrived', () => seen.messages.length >= 3);
+    expect(texts(seen.messages)).toEqual(['m5', 'm6', 'm7']);
+  });
+
   check('headers arrive with the messages', async (world) => {
     const seen = await consume(world, world.b.bus, 'ledger.x', 1);
-    await world.settle(world.a.bus.append('ledger.x', bytes('m'), { timeoutUs: TIMEOUT_US, headers: { 'Drover-Number': '12', 'Drover-Channel': 'a: b' } }));
+    await world.settle(
+      world.a.bus.append('ledger.x', bytes('m'), {
+        timeoutUs: TIMEOUT_US,
+        headers: { 'Drover-Number': '12', 'Drover-Channel': 'a: b' },
+      }),
+    );
     await world.until('it arrived', () => seen.messages.length === 1);
     expect(seen.messages[0]?.headers).toMatchObject({ 'Drover-Number': '12', 'Drover-Channel': 'a: b' });
   });
 
   check('last-per-subject gives each subject’s newest, then everything', async (world) => {
-    for (const [subject, payload] of [['ledger.a', 'a1'], ['ledger.b', 'b1'], ['ledger.a', 'a2'], ['ledger.c', 'c1'], ['ledger.b', 'b2']] as const) {
+    for (const [subject, payload] of [
+      ['ledger.a', 'a1'],
+      ['ledger.b', 'b1'],
+      ['ledger.a', 'a2'],
+      ['ledger.c', 'c1'],
+      ['ledger.b', 'b2'],
+    ] as const) {
       await world.put(world.a.bus, subject, payload);
     }
     const seen = await consume(world, world.b.bus, 'ledger.>', 'last-per-subject');
@@ -750,7 +862,11 @@ function consuming(check: Check): void {
   });
 
   check('two consumers of one host and one of another each get everything', async (world) => {
-    const seen = [await consume(world, world.a.bus, 'ledger.x', 1), await consume(world, world.a.bus, 'ledger.>', 1), await consume(world, world.b.bus, 'ledger.x', 1)];
+    const seen = [
+      await consume(world, world.a.bus, 'ledger.x', 1),
+      await consume(world, world.a.bus, 'ledger.>', 1),
+      await consume(world, world.b.bus, 'ledger.x', 1),
+    ];
     for (const payload of numbered('m', 50)) await world.put(world.a.bus, 'ledger.x', payload);
     await world.until('all arrived', () => seen.every(({ messages }) => messages.length === 50));
     for (const { messages } of seen) expect(texts(messages)).toEqual(numbered('m', 50));
@@ -758,7 +874,8 @@ function consuming(check: Check): void {
 
   check('twelve consumers created at once each get their own', async (world) => {
     const tasks = numbered('t', 12);
-    for (const task of tasks) for (const payload of numbered(`${task}-`, 3)) await world.put(world.a.bus, `ledger.${task}.in.data`, payload);
+    for (const task of tasks)
+      for (const payload of numbered(`${task}-`, 3)) await world.put(world.a.bus, `ledger.${task}.in.data`, payload);
     const seen = await Promise.all(tasks.map((task) => consume(world, world.b.bus, `ledger.${task}.in.>`, 1)));
     await world.until('all caught up', () => seen.every(({ caughtUpAt }) => caughtUpAt !== undefined));
     expect(seen.map(({ messages }) => texts(messages))).toEqual(tasks.map((task) => numbered(`${task}-`, 3)));
@@ -776,7 +893,11 @@ function consuming(check: Check): void {
 
     async function readBack(bus: Bus): Promise<StreamMessage[]> {
       const all: StreamMessage[] = [];
-      for (let next = await bus.readNext('LEDGER', 'ledger.x', 1); next !== undefined; next = await bus.readNext('LEDGER', 'ledger.x', next.sequence + 1)) {
+      for (
+        let next = await bus.readNext('LEDGER', 'ledger.x', 1);
+        next !== undefined;
+        next = await bus.readNext('LEDGER', 'ledger.x', next.sequence + 1)
+      ) {
         all.push(next);
       }
       return all;
@@ -868,7 +989,13 @@ function consuming(check: Check): void {
 
 function trimming(check: Check): void {
   check('purging below a sequence keeps that message, and other subjects', async (world) => {
-    for (const [subject, payload] of [['ledger.x', 'x1'], ['ledger.y', 'y2'], ['ledger.x', 'x3'], ['ledger.x', 'x4']] as const) await world.put(world.a.bus, subject, payload);
+    for (const [subject, payload] of [
+      ['ledger.x', 'x1'],
+      ['ledger.y', 'y2'],
+      ['ledger.x', 'x3'],
+      ['ledger.x', 'x4'],
+    ] as const)
+      await world.put(world.a.bus, subject, payload);
     await world.settle(world.a.bus.purge('LEDGER', { subject: 'ledger.x', beforeSequence: 3 }));
     expect(texts(await world.readAll(world.b.bus, 'LEDGER', 'ledger.>'))).toEqual(['y2', 'x3', 'x4']);
   });
@@ -902,7 +1029,9 @@ function trimming(check: Check): void {
 
   check('a consumer that has passed the purged part is not disturbed', async (world) => {
     const seen: string[] = [];
-    await world.settle(world.b.bus.consume('LEDGER', { filter: 'ledger.x', from: 1 }, (message) => seen.push(text(message.payload))));
+    await world.settle(
+      world.b.bus.consume('LEDGER', { filter: 'ledger.x', from: 1 }, (message) => seen.push(text(message.payload))),
+    );
     for (const payload of numbered('x', 5)) await world.put(world.a.bus, 'ledger.x', payload);
     await world.until('the first part arrived', () => seen.length === 5);
     await world.settle(world.a.bus.purge('LEDGER', { subject: 'ledger.x', keep: 1 }));

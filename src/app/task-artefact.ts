@@ -1,0 +1,41 @@
+/**
+ * From a task's folder to what is deployed: compile when the task is written in AssemblyScript, run the deploy pass, name the
+ * artefact by its digest.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { prepareModule } from '../../infra/runtime/wasm/prepare.ts';
+import { DroverError } from '../domain/kernel/error-codes.ts';
+import type { TaskSpec } from '../domain/model/task.ts';
+import { compileTask, isStale } from './compile-task.ts';
+import { loadTaskFile, type TaskFile } from './task-file.ts';
+
+export interface TaskArtefact {
+  readonly spec: TaskSpec;
+  /** After the deploy pass; `spec.artefact` is its SHA-256. */
+  readonly artefact: Uint8Array;
+}
+
+/** `path`: a task.yaml, or the folder that holds one. `name` deploys the task under another name than the file's. */
+export async function makeArtefact(path: string, options: { readonly name?: string } = {}): Promise<TaskArtefact> {
+  const file = await loadTaskFile(path);
+  const artefact = prepareModule(await readModule(file), { memoryBytesMax: file.draft.memoryBytesMax });
+  const digest = createHash('sha256').update(artefact).digest('hex');
+  return { artefact, spec: { ...file.draft, name: options.name ?? file.draft.name, artefact: digest, artefactBytes: artefact.length } };
+}
+
+/** A source is compiled to `build/<name>.wasm` beside it, and again only when something in its folder is newer. */
+async function readModule({ modulePath, draft, constants }: TaskFile): Promise<Uint8Array> {
+  if (modulePath.endsWith('.wasm')) return read(modulePath);
+  await read(modulePath);
+  const built = join(dirname(modulePath), 'build', `${draft.name}.wasm`);
+  if (await isStale(built, [dirname(modulePath)])) await compileTask({ entry: modulePath, outFile: built, constants });
+  return read(built);
+}
+
+async function read(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${path} cannot be read; the task file's field 'module' names it`, { cause });
+  });
+}
