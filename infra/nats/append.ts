@@ -6,6 +6,9 @@
  *     because its caller does the same in both cases: read the last message.
  * A3. A batch goes out without waiting in between: the broker holds its messages back until the last one, which carries the
  *     commit, and then checks and stores them as one. The expectation stands on the first message only.
+ * A4. Where the stream is on disk and not replicated, a short batch goes one message after the other: there the broker stages
+ *     a batch in files of its own, which takes 4 to 5 ms for 2 as for 16 messages, while one append takes 0.5 ms (nats-server
+ *     2.15.1, `sync_interval: always`, two busy cores). In memory a batch takes 0.3 ms, on three replicas 1.7 ms.
  */
 import { nuid } from '@nats-io/nats-core';
 import { assert } from '../../src/domain/kernel/assert.ts';
@@ -15,7 +18,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Counters } from '../../src/ports/counters.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { BrokerApi, KnownStream } from './broker-api.ts';
-import { brokerCode } from './broker-api.ts';
+import { brokerCode, pause } from './broker-api.ts';
 import { encodeHeaders, HeaderBlock, readyHeaders } from './headers.ts';
 import type { Link } from './link.ts';
 import { assertFits, assertOpen } from './link.ts';
@@ -34,7 +37,11 @@ export interface BatchOptions {
 /** What the adapter concludes from a reply: the port's answers, and two that lead to another step here. */
 type Outcome = AppendAnswer | { readonly kind: 'no-responder' } | { readonly kind: 'not-atomic' } | { readonly kind: 'oversized' };
 
+const BUSY_PAUSE_US = 1_000;
 const NO_RESPONDER_LOOKUP_US = 1_000_000;
+
+/** From this many messages on, staging a batch on disk is cheaper than waiting for each append (measured; see A4). */
+export const STAGED_MESSAGES_MIN = 8;
 
 /** The broker's own bound on one atomic batch (nats-server's default). */
 const BATCH_MESSAGES_MAX = 1_000;
@@ -132,12 +139,24 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
   };
 
   const appendOneByOne = async (subject: string, batch: readonly BatchEntry[], options: BatchOptions): Promise<AppendAnswer> => {
-    let answer: AppendAnswer = { kind: 'appended', sequence: options.expectedSequence };
+    const deadlineUs = clock.monotonicUs() + options.timeoutUs;
+    let expectedSequence = options.expectedSequence;
     for (const entry of batch) {
-      if (answer.kind !== 'appended') break;
-      answer = await append(subject, entry.payload, { ...entry, expectedSequence: answer.sequence, timeoutUs: options.timeoutUs });
+      const answer = await appendThroughBusy(subject, entry, { expectedSequence, deadlineUs });
+      if (answer.kind !== 'appended') return answer;
+      expectedSequence = answer.sequence;
     }
-    return answer;
+    return { kind: 'appended', sequence: expectedSequence };
+  };
+
+  /** A replicated stream answers one message before it lets the next one of its subject in; that `busy` is our own doing. */
+  const appendThroughBusy = async (subject: string, entry: BatchEntry, at: { readonly expectedSequence: number; readonly deadlineUs: number }): Promise<AppendAnswer> => {
+    for (;;) {
+      const leftUs = Math.max(1_000, at.deadlineUs - clock.monotonicUs());
+      const answer = await append(subject, entry.payload, { ...entry, expectedSequence: at.expectedSequence, timeoutUs: leftUs });
+      if (answer.kind !== 'busy' || clock.monotonicUs() >= at.deadlineUs) return answer;
+      await pause(clock, BUSY_PAUSE_US);
+    }
   };
 
   const sendAtomic = (subject: string, batch: readonly BatchEntry[], options: BatchOptions): Promise<Outcome> => {
@@ -160,11 +179,10 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
   const appendBatch = async (subject: string, batch: readonly BatchEntry[], options: BatchOptions): Promise<AppendAnswer> => {
     assert(batch.length > 0, 'a batch has at least one entry');
     assertOpen(link);
-    const [only] = batch;
-    if (only !== undefined && batch.length === 1) return append(subject, only.payload, { ...only, ...options });
+    if (batch.length === 1) return appendOneByOne(subject, batch, options);
     const stream = api.knownStreamOf(subject) ?? (await findStream(subject, options.timeoutUs));
     if (stream === undefined) return UNKNOWN;
-    if (!stream.atomicBatches) return appendOneByOne(subject, batch, options);
+    if (!stream.atomicBatches || (stream.stagesOnDisk && batch.length < STAGED_MESSAGES_MIN)) return appendOneByOne(subject, batch, options);
     if (!link.up && !(await link.whenUp(options.timeoutUs))) {
       assertOpen(link);
       return UNKNOWN;

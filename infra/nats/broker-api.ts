@@ -3,7 +3,8 @@
  * ask its leader (`STREAM.MSG.GET`), never a follower that may lag (`DIRECT.GET`), so drover speaks to them itself.
  *
  * A call waits for the link, and is repeated while the broker is not ready (it restarts, or elects a leader), until its time
- * is over. All calls made here may be repeated safely.
+ * is over. A leader that died answers nothing at all, and its successor has not heard the question, so an attempt is given up
+ * long before the call is. All calls made here may be repeated safely.
  */
 import type { Clock } from '../../src/ports/clock.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
@@ -30,6 +31,8 @@ export interface KnownStream {
   readonly name: string;
   readonly filters: readonly (readonly string[])[];
   readonly atomicBatches: boolean;
+  /** Whether the broker stages an atomic batch in files: an unreplicated stream on disk. Elsewhere it does so in memory. */
+  readonly stagesOnDisk: boolean;
 }
 
 /** What JetStream said no to. `cause` of the `DroverError`s that leave this folder. */
@@ -68,6 +71,8 @@ export const brokerCode = {
 } as const;
 
 const CALL_TIMEOUT_US = 5_000_000;
+const ATTEMPT_FIRST_US = 500_000;
+const ATTEMPT_MAX_US = 1_000_000;
 const RETRY_FIRST_US = 10_000;
 const RETRY_MAX_US = 250_000;
 
@@ -86,7 +91,7 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
     const deadlineUs = clock.monotonicUs() + timeoutUs;
     const payload = body === undefined ? new Uint8Array(0) : encoder.encode(JSON.stringify(body));
     let why = 'it did not answer';
-    for (let waitUs = RETRY_FIRST_US; ; waitUs = Math.min(2 * waitUs, RETRY_MAX_US)) {
+    for (let waitUs = RETRY_FIRST_US, attemptUs = ATTEMPT_FIRST_US; ; waitUs = Math.min(2 * waitUs, RETRY_MAX_US)) {
       assertOpen(link);
       const leftUs = deadlineUs - clock.monotonicUs();
       if (leftUs <= 0) throw new DroverError('ERR_BUS_TIMEOUT', `The broker's ${name} did not succeed in ${timeoutUs / 1000} ms: ${why}.`, { retryable: true });
@@ -94,7 +99,7 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
         assertOpen(link);
         throw new DroverError('ERR_BUS_DISCONNECTED', `The broker could not be reached for ${name}.`, { retryable: true });
       }
-      const reply = await askOnce({ subject: `$JS.API.${name}`, payload, timeoutUs: Math.max(1_000, deadlineUs - clock.monotonicUs()) });
+      const reply = await askOnce({ subject: `$JS.API.${name}`, payload, timeoutUs: Math.max(1_000, Math.min(attemptUs, deadlineUs - clock.monotonicUs())) });
       if (reply.kind === 'answer') {
         const answer = reply.message.json<{ readonly error?: ApiError }>();
         if (answer.error === undefined) return answer as Answer;
@@ -104,7 +109,8 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
       } else {
         why = reply.kind === 'no-responder' ? 'JetStream does not answer' : reply.kind;
       }
-      if (reply.kind !== 'timeout' && reply.kind !== 'disconnected') await pause(clock, waitUs);
+      if (reply.kind === 'timeout') attemptUs = Math.min(2 * attemptUs, ATTEMPT_MAX_US);
+      else if (reply.kind !== 'disconnected') await pause(clock, waitUs);
     }
   };
 
@@ -117,6 +123,7 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
           name: config.name,
           filters: (config.subjects ?? []).map((subject) => subject.split('.')),
           atomicBatches: config.allow_atomic === true,
+          stagesOnDisk: config.storage === 'file' && config.num_replicas === 1,
         });
       }
       offset += page.streams?.length ?? 0;
@@ -196,7 +203,7 @@ function matches(filter: readonly string[], tokens: readonly string[]): boolean 
   return filter.length === tokens.length;
 }
 
-const pause = (clock: Clock, delayUs: number): Promise<void> =>
+export const pause = (clock: Clock, delayUs: number): Promise<void> =>
   new Promise((resolve) => {
     clock.after(delayUs, resolve);
   });
@@ -234,7 +241,7 @@ interface ApiError {
 
 interface StreamListAnswer {
   readonly total: number;
-  readonly streams?: readonly { readonly config: { readonly name: string; readonly subjects?: readonly string[]; readonly allow_atomic?: boolean } }[];
+  readonly streams?: readonly { readonly config: { readonly name: string; readonly subjects?: readonly string[]; readonly allow_atomic?: boolean; readonly storage: string; readonly num_replicas: number } }[];
 }
 
 interface StreamInfoAnswer {

@@ -2,8 +2,10 @@
  * Following a stream in order, through everything that happens to connections and brokers.
  *
  * The broker runs an ephemeral *push* consumer for each call: it sends matching messages to an inbox as they are stored, with
- * flow control (it stops when the receiver does not keep up) and idle heartbeats (so that silence means silence). Creating one
- * is one round trip, and the messages follow on its heels; measurements against pull consumers are in `docs/adr`.
+ * flow control (it stops when the receiver does not keep up) and idle heartbeats (so that silence means silence). Against the
+ * client's pull consumers (nats-server 2.15.1, two cores shared with other work): creating one 1.0 ms instead of 2.2 (one round
+ * trip instead of two), twelve at once 3 to 7 ms instead of 9 to 36, append to handler p50 0.23 ms instead of 0.26 and p99 1.5
+ * instead of 3.8; with twelve of them at 100 messages a second each, 75 to 100 µs of CPU a message both ways.
  *
  * C1. The consumer's own numbers rise by one with each delivery. A number that is missing, a heartbeat that tells of a
  *     delivery that never came, a heartbeat that is overdue, or a link that came back: each ends this consumer and starts

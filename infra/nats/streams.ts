@@ -136,6 +136,7 @@ function configOf(spec: StreamSpec, options: { readonly replicas: number; readon
     discard: spec.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
     max_bytes: spec.bytesMax ?? -1,
     max_msgs: spec.messagesMax ?? -1,
+    max_msgs_per_subject: spec.messagesPerSubjectMax ?? -1,
     max_age: (spec.ageUsMax ?? 0) * 1000,
     duplicate_window: spec.duplicateWindowUs * 1000,
     // A follower that lags may answer a direct get; drover reads records from the leader only.

@@ -26,9 +26,9 @@ export interface Bus {
    */
   append(subject: string, payload: Uint8Array, options: AppendOptions): Promise<AppendAnswer>;
   /**
-   * Appends several messages to one subject, all or none, where the server can (nats-server ≥ 2.12); elsewhere one after
-   * the other, stopping at the first that is not `appended`, so that a prefix may have been written. At least one entry;
-   * more than 1,000 go in several batches, so that a prefix is possible everywhere.
+   * Appends several messages to one subject, in order, with nothing of anybody else's in between: all or none where the
+   * broker can and it pays, else one after the other, stopping at the first that is not `appended`. So whatever the answer is
+   * but `appended`, a prefix may have been written, and reading the last message tells how long it is. At least one entry.
    */
   appendBatch(
     subject: string,

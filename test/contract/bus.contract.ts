@@ -584,15 +584,25 @@ function batches(check: Check): void {
     }
   });
 
+  check('what a stream at its bound takes of a batch is a prefix, and the answer is full', async (world) => {
+    const payloads = numbered('m', 6);
+    expect(await batch(world, world.a.bus, 'narrow.x', payloads, 0)).toEqual({ kind: 'full' });
+    const written = texts(await world.readAll(world.b.bus, 'NARROW', 'narrow.x'));
+    expect(written.length).toBeLessThanOrEqual(4);
+    expect(written).toEqual(payloads.slice(0, written.length));
+  });
+
   check('a batch on a link that is cut leaves a prefix of itself, or nothing', async (world) => {
-    const payloads = numbered('m', 100);
+    const before = numbered('before', 20);
+    const payloads = [...before, ...numbered('m', 100)];
+    expect((await batch(world, world.a.bus, 'ledger.x', before, 0)).kind).toBe('appended');
     world.a.cutLink('answers');
-    const answer = await world.settle(
-      world.a.bus.appendBatch('ledger.x', payloads.map((payload) => ({ payload: bytes(payload) })), { expectedSequence: 0, timeoutUs: 400_000 }),
-    );
+    const entries = payloads.slice(20).map((payload) => ({ payload: bytes(payload) }));
+    const answer = await world.settle(world.a.bus.appendBatch('ledger.x', entries, { expectedSequence: 20, timeoutUs: 400_000 }));
     expect(answer).toEqual({ kind: 'unknown' });
     await world.quiet();
     const written = texts(await world.readAll(world.b.bus, 'LEDGER', 'ledger.x'));
+    expect(written.length).toBeGreaterThanOrEqual(20);
     expect(written).toEqual(payloads.slice(0, written.length));
   });
 }

@@ -275,16 +275,14 @@ const FNV_PRIME = 0x01000193;
 
 /** FNV-1a (Fowler, Noll, Vo) over little-endian 32-bit words, the last padded with zeros, then over the number of bytes. */
 export function checksum(bytes: Uint8Array, length: number): number {
-  let hash = FNV_BASIS;
+  // A DataView reads a word in one instruction, also where the bytes are not aligned.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   const whole = length & ~3;
-  let at = 0;
-  for (; at < whole; at += 4) {
-    const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
-    hash = Math.imul(hash ^ word, FNV_PRIME);
-  }
-  if (at < length) {
+  let hash = FNV_BASIS;
+  for (let at = 0; at < whole; at += 4) hash = Math.imul(hash ^ view.getInt32(at, true), FNV_PRIME);
+  if (whole < length) {
     let word = 0;
-    for (let shift = 0; at < length; at++, shift += 8) word |= (bytes[at] ?? 0) << shift;
+    for (let at = whole, shift = 0; at < length; at++, shift += 8) word |= view.getUint8(at) << shift;
     hash = Math.imul(hash ^ word, FNV_PRIME);
   }
   return Math.imul(hash ^ length, FNV_PRIME) >>> 0;

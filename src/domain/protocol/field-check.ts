@@ -30,6 +30,7 @@ export function refuse(sentence: string): never {
 }
 
 const SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+const ID = /^[!-~]+$/;
 const ACTOR = /^[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const HOST = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 const MANAGER = /^[A-Za-z0-9_-]+$/;
@@ -69,7 +70,12 @@ export function textWithin(value: string, field: string, range: { readonly min: 
   return value;
 }
 
-export const idText = (value: string, field: string): string => textWithin(value, field, { min: 1, max: ID_CHARS_MAX });
+/** Ids are compared, logged and put into keys: printable ASCII only, so that two that look the same are the same. */
+export function idText(value: string, field: string): string {
+  if (value.length <= ID_CHARS_MAX && ID.test(value)) return value;
+  return refuse(`${field} is ${shown(value)}; it must be 1 to ${ID_CHARS_MAX} printable ASCII characters without spaces`);
+}
+
 export const nameText = (value: string, field: string): string => textWithin(value, field, { min: 1, max: NAME_CHARS_MAX });
 export const sentenceText = (value: string, field: string): string =>
   textWithin(value, field, { min: 0, max: SENTENCE_CHARS_MAX });

@@ -7,7 +7,7 @@
  * S2. INPUTS are work not yet done: at the bound the publisher is refused. The janitor trims below the oldest checkpoint.
  * S3. CHECKPOINTS, PROPOSALS and JOURNAL are announcements and copies: at the bound the oldest go.
  */
-import { streams } from './subjects.ts';
+import { bucket, streams } from './subjects.ts';
 
 export interface StreamSpec {
   readonly name: string;
@@ -16,6 +16,7 @@ export interface StreamSpec {
   readonly discard: 'new' | 'old';
   readonly bytesMax?: number;
   readonly messagesMax?: number;
+  readonly messagesPerSubjectMax?: number;
   readonly ageUsMax?: number;
   /** For how long a message id is remembered. */
   readonly duplicateWindowUs: number;
@@ -91,3 +92,13 @@ export function fleetStreams(fleet: { readonly shardCount: number; readonly limi
   );
   return specs;
 }
+
+/** A key-value bucket as the stream it is: for a broker that knows no buckets of its own. */
+export const bucketSpec = (name: string): StreamSpec => ({
+  name: bucket.stream(name),
+  subjects: [bucket.all(name)],
+  discard: 'new',
+  messagesPerSubjectMax: 1,
+  duplicateWindowUs: DUPLICATE_WINDOW_US,
+  atomicBatches: false,
+});

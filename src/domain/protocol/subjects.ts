@@ -55,6 +55,9 @@ export function actorSubject(names: FleetNames, actor: ActorKey): string {
   return `actor.${shardOf(id, names.shardCount)}.${kind}.${id}`;
 }
 
+/** Every actor of one shard. */
+export const actorsOfShard = (shard: number): string => `actor.${shard}.>`;
+
 export function actorOfSubject(subject: string): ActorKey | undefined {
   const [root, , kind, ...id] = subject.split('.');
   return root === 'actor' && kind !== undefined && id.length > 0 ? `${kind}/${id.join('.')}` : undefined;
@@ -72,6 +75,17 @@ export const streams = {
   checkpoints: 'CHECKPOINTS',
   proposals: 'PROPOSALS',
   journal: 'JOURNAL',
+} as const;
+
+/** A key-value bucket is a stream whose subjects end in the key and whose last message is the value. */
+export const bucket = {
+  stream: (name: string) => `KV_${name}`,
+  entry: (name: string, key: string) => `$KV.${name}.${key}`,
+  all: (name: string) => `$KV.${name}.>`,
+  keyOf: (name: string, subject: string) => subject.slice(`$KV.${name}.`.length),
+  /** Header and value that mark an entry as deleted. */
+  operation: 'KV-Operation',
+  deleted: 'DEL',
 } as const;
 
 export const buckets = { inventory: 'inventory', placement: 'placement', artefacts: 'artefacts', fleet: 'fleet' } as const;

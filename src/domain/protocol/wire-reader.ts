@@ -5,10 +5,11 @@
 import { refuse } from './field-check.ts';
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
-/** One character per byte, whatever the byte (it is windows-1252, but only characters below 0x80 are ever used). */
-const BYTEWISE = new TextDecoder('latin1');
-/** Up to here a text that is plain ASCII is cut out of the bytewise text: a tenth of the cost of decoding it. */
+/** Up to here a text that is plain ASCII is cut out of the bytewise text: a fifth of the cost of decoding it alone. */
 const SHORT_BYTES = 64;
+/** What the bytewise text is made in; longer messages (none in practice) decode each text alone. */
+const MASKED = new Uint8Array(16 * 1024);
+const MASKED_WORDS = new DataView(MASKED.buffer);
 
 export class WireReader {
   at = 0;
@@ -64,8 +65,8 @@ export class WireReader {
     const end = this.delimited();
     const start = this.at;
     this.at = end;
-    if (end - start <= SHORT_BYTES && this.ascii(start, end)) {
-      this.bytewise ??= BYTEWISE.decode(this.bytes);
+    if (end - start <= SHORT_BYTES && this.bytes.length <= MASKED.length && this.ascii(start, end)) {
+      this.bytewise ??= bytewiseText(this.bytes);
       return this.bytewise.substring(start, end);
     }
     return UTF8.decode(this.bytes.subarray(start, end));
@@ -108,4 +109,17 @@ export class WireReader {
   private forward(count: number): void {
     this.at = this.at + count <= this.end ? this.at + count : refuse('the bytes end within a number');
   }
+}
+
+/**
+ * All bytes as one text with one character per byte, right where the byte is ASCII: the high bit is masked away elsewhere,
+ * because decoders are ten times as fast on bytes that are ASCII throughout.
+ */
+function bytewiseText(bytes: Uint8Array): string {
+  const { length } = bytes;
+  const words = new DataView(bytes.buffer, bytes.byteOffset, length);
+  const whole = length & ~3;
+  for (let at = 0; at < whole; at += 4) MASKED_WORDS.setInt32(at, words.getInt32(at) & 0x7f7f7f7f);
+  for (let at = whole; at < length; at++) MASKED[at] = words.getUint8(at) & 0x7f;
+  return UTF8.decode(MASKED.subarray(0, length));
 }

@@ -42,13 +42,13 @@ export class WireWriter {
     assert(Number.isSafeInteger(value) && value >= 0, 'an integer of 0 to 2^53 - 1 goes on the wire');
     if (value === 0) return;
     this.reserve(FIELD_BYTES);
-    this.varint(tag);
+    this.tag(tag);
     this.varint(value);
   }
 
   fixed32(tag: number, value: number): void {
     this.reserve(FIELD_BYTES);
-    this.varint(tag);
+    this.tag(tag);
     const { bytes, at } = this;
     bytes[at] = value;
     bytes[at + 1] = value >>> 8;
@@ -64,15 +64,16 @@ export class WireWriter {
 
   /** A text that is an entry of a repeated field: written even when empty. */
   entry(tag: number, value: string): void {
-    this.reserve(FIELD_BYTES + value.length * BYTES_PER_UNIT);
-    this.varint(tag);
-    if (value.length > SHORT_UNITS || !this.shortAscii(value)) this.longText(value);
+    const { length } = value;
+    if (this.at + FIELD_BYTES + length * BYTES_PER_UNIT > this.bytes.length) this.reserve(FIELD_BYTES + length * BYTES_PER_UNIT);
+    this.tag(tag);
+    if (length > SHORT_UNITS || !this.shortAscii(value, length)) this.longText(value);
   }
 
   /** Begins a nested message. `expected`: about how long it gets, so that its length need not be moved. */
   open(tag: number, expected: number): number {
     this.reserve(FIELD_BYTES);
-    this.varint(tag);
+    this.tag(tag);
     this.at += varintBytes(expected);
     return this.at;
   }
@@ -90,10 +91,9 @@ export class WireWriter {
     this.at += length;
   }
 
-  private shortAscii(value: string): boolean {
+  private shortAscii(value: string, length: number): boolean {
     const { bytes } = this;
     const body = this.at + 1;
-    const { length } = value;
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i);
       if (unit > 0x7f) return false;
@@ -113,6 +113,12 @@ export class WireWriter {
     if (needed !== reserved) this.bytes.copyWithin(this.at + needed, body, body + written);
     this.varint(written);
     this.at += written;
+  }
+
+  /** One byte for field numbers up to 15, which all fields of frequent messages have; two for the bodies of an envelope. */
+  private tag(tag: number): void {
+    if (tag < 0x80) this.bytes[this.at++] = tag;
+    else this.varint(tag);
   }
 
   private varint(value: number): void {

@@ -116,7 +116,7 @@ export type CommandHeader = Message<"drover.v1.CommandHeader"> & {
   epoch: bigint;
 
   /**
-   * Id of the effect, 1 to 256 characters: the same command sent again carries the same id.
+   * Id of the effect, 1 to 256 printable ASCII characters without spaces: the same command sent again carries the same id.
    *
    * @generated from field: string effect_id = 3;
    */

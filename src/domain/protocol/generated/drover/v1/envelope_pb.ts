@@ -41,7 +41,7 @@ export type Envelope = Message<"drover.v1.Envelope"> & {
   version: number;
 
   /**
-   * Id of the message, 1 to 256 characters: for logs, and to know a repetition. An answer repeats its request's id.
+   * Id of the message, 1 to 256 printable ASCII characters without spaces: for logs, and to know a repetition. An answer repeats its request's id.
    *
    * @generated from field: string id = 2;
    */

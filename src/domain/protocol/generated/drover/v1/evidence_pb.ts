@@ -19,7 +19,7 @@ export const file_drover_v1_evidence: GenFile = /*@__PURE__*/
  */
 export type DecisionEvidence = Message<"drover.v1.DecisionEvidence"> & {
   /**
-   * Id of the decision, 1 to 256 characters.
+   * Id of the decision, 1 to 256 printable ASCII characters without spaces.
    *
    * @generated from field: string decision = 1;
    */
