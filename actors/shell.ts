@@ -345,7 +345,7 @@ export class Shell {
     if (this.stopped || known === undefined) return;
     const { record, chart } = known;
     const mine = this.isMine(record) && record.chartVersion === chart.version && !this.isDisowned(known);
-    this.timers.reconcile(actor, mine ? this.timersOf(record) : []);
+    this.timers.reconcile(actor, this.timersOf(record), mine);
     this.outbox.reconcile(actor, mine ? record.outbox : []);
   }
 
@@ -355,6 +355,7 @@ export class Shell {
 
   private timersOf(record: ActorRecord): readonly RecordTimer[] {
     if (record.writerIncarnation !== this.parts.incarnation && this.plants.planted('lose-timers-on-restart')) return [];
+    if (this.plants.planted('never-count-timers')) return [];
     if (!this.plants.planted('early-timers')) return record.timers;
     const passedUs = this.parts.clock.wallUs() - record.atUs;
     return record.timers.map((timer) => ({ ...timer, delayUs: timer.delayUs - passedUs }));

@@ -16,6 +16,8 @@ export const PLANTS = [
   'accept-stale-answer',
   /** Timers of an earlier incarnation are not armed. */
   'lose-timers-on-restart',
+  /** Timers are recorded and never counted: nobody answers for what was begun. */
+  'never-count-timers',
   /** Counts a timer from the record's own time, by a clock that is another host's. */
   'early-timers',
   /** Performs what no record holds yet. */
@@ -41,8 +43,6 @@ export const PLANTS = [
   'no-reopen',
   /** An answer given in an earlier incarnation is given again as if it were of this one. */
   'trust-earlier-incarnation',
-  /** Nobody waits for the answer to an epoch that was taken. */
-  'nobody-answers-for-epoch',
   /** A taker that finds the epoch taken does not look by whom. */
   'nameless-refusal',
 ] as const;
