@@ -129,15 +129,20 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
   });
 
 const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
-  fc.record({
-    task: taskName(),
-    epoch: count(),
-    periodUs: count(),
-    wcetUs: count(),
-    deadlineUs: count(),
-    priority: signed32(),
-    memoryBytesMax: count(),
-  });
+  fc.record(
+    {
+      task: taskName(),
+      epoch: count(),
+      periodUs: count(),
+      wcetUs: count(),
+      deadlineUs: count(),
+      priority: signed32(),
+      memoryBytesMax: count(),
+      hardDeadline: fc.boolean(),
+      cpuPpm: count(),
+    },
+    { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
+  );
 
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
   fc.record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()) });

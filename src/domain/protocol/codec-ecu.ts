@@ -99,6 +99,8 @@ export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSche
     deadlineUs: wide(task.deadlineUs),
     priority: task.priority,
     memoryBytesMax: wide(task.memoryBytesMax),
+    ...(task.hardDeadline === undefined ? {} : { hardDeadline: task.hardDeadline }),
+    ...(task.cpuPpm === undefined ? {} : { cpuPpm: wide(task.cpuPpm) }),
   })),
 });
 
@@ -117,6 +119,8 @@ const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
   deadlineUs: safeInteger(wire.deadlineUs, 'load.tasks.deadline_us'),
   priority: wire.priority,
   memoryBytesMax: safeInteger(wire.memoryBytesMax, 'load.tasks.memory_bytes_max'),
+  ...(wire.hardDeadline === undefined ? {} : { hardDeadline: wire.hardDeadline }),
+  ...(wire.cpuPpm === undefined ? {} : { cpuPpm: safeInteger(wire.cpuPpm, 'load.tasks.cpu_ppm') }),
 });
 
 export const { encode: encodeGoodbye, decode: decodeGoodbye } = envelopeCodec<'goodbye', Goodbye>(
