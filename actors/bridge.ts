@@ -186,7 +186,8 @@ export class Bridge {
     const decoded = decodeCommand(message.payload);
     if (!decoded.ok) {
       this.host.counters.add(`wire.${decoded.error.kind}`);
-      return this.answer({ kind: 'refused', task: '', epoch: 0, code: decoded.error.code, sentence: decoded.error.sentence });
+      // There is no task and epoch to refuse: it fails as a request, not as a command.
+      throw new DroverError(decoded.error.code, decoded.error.sentence);
     }
     const { body, trace } = decoded.value;
     return this.answer(await this.obey(body), trace);
@@ -373,7 +374,7 @@ export class Bridge {
       return encodeManifestAnswer(envelope(this.host, answer));
     }
     this.host.counters.add(`wire.${pages.error.kind}`);
-    return encodePageAnswer(envelope(this.host, { kind: 'refused', code: pages.error.code, sentence: pages.error.sentence }));
+    throw new DroverError(pages.error.code, pages.error.sentence);
   }
 }
 
