@@ -1,0 +1,89 @@
+/**
+ * A bridge process, put together: the actor and everything it touches. What does not need another part is started at the same
+ * time, because after a death every millisecond here is one in which the ECU's tasks stand still.
+ */
+import { Bridge } from '../../../actors/bridge.ts';
+import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
+import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
+import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
+import { createBusInventory } from '../../../infra/nats/inventory.ts';
+import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
+import { systemHasher } from '../../../infra/system/hasher.ts';
+import { createProcessTable } from '../../../infra/system/process-table.ts';
+import type { EcuDescription } from '../../domain/model/ecu.ts';
+import type { RuntimeKind } from '../../domain/model/task.ts';
+import type { TaskRuntime } from '../../ports/task-runtime.ts';
+import { VERSION } from '../version.ts';
+import { nextIncarnation, openHost } from './open-host.ts';
+import type { BridgeConfig } from './process-config.ts';
+
+export interface OpenBridge {
+  readonly bridge: Bridge;
+  readonly incarnation: number;
+  stop(reason: string): Promise<void>;
+}
+
+/** Entries of one actor's journal kept on the ECU; `replay` reads older ones from the JOURNAL stream. */
+const HISTORY_MAX = 1_000;
+
+/** Starts a bridge and resolves when it serves. Fails with ERR_MAC_TAKEN and everything a broker or a disk can fail with. */
+export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
+  const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
+  const localStore = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: false });
+  const closing: (() => Promise<unknown>)[] = [() => localStore.close(), () => records.close()];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closing.splice(0).reverse()) await close();
+  };
+  try {
+    const incarnation = await nextIncarnation(records, `bridge/${config.mac}`);
+    const { host, link, close } = await openHost({ id: `bridge.${config.mac}`, incarnation, broker: config.broker, log: config.log });
+    closing.push(close);
+    const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });
+    closing.push(() => wasm.close());
+    const runtimes = new Map<RuntimeKind, TaskRuntime>([['wasm', wasm]]);
+    const bridge = new Bridge({
+      host,
+      description: describe(config, incarnation, [...runtimes.keys()]),
+      runtimes,
+      artefacts: createNatsArtefacts({ connection: link.connection, hasher: systemHasher }),
+      inventory: createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters }),
+      records,
+      hasher: systemHasher,
+      localStore,
+      coLocatedManagers: new Set(config.coLocatedManagers),
+    });
+    await bridge.start();
+    host.log.info('the bridge serves', { mac: config.mac, incarnation });
+    return {
+      bridge,
+      incarnation,
+      stop: async (reason) => {
+        await bridge.stop(reason);
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function describe(config: BridgeConfig, incarnation: number, runtimes: readonly RuntimeKind[]): EcuDescription {
+  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } = config;
+  return {
+    mac,
+    incarnation,
+    name,
+    ecuClass,
+    resourceKind,
+    cores,
+    memoryBytes,
+    capabilities,
+    labels,
+    runtimes,
+    bridge: createProcessTable().self(),
+    supervisor,
+    heartbeatIntervalUs,
+    version: VERSION,
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * What a process of the fleet is told when it is started: plain JSON, in the environment variable DROVER_PROCESS (a broker's
+ * URL may hold a password, and command lines are for everybody to read).
+ */
+import { resolve } from 'node:path';
+import { assert } from '../../domain/kernel/assert.ts';
+import type { ProcessIdentity } from '../../domain/model/ecu.ts';
+import type { Mac } from '../../domain/model/ids.ts';
+import type { ResourceKind } from '../../domain/model/task.ts';
+
+export type BrokerChoice =
+  /** The server that serves a data folder on this machine. */
+  | { readonly kind: 'folder'; readonly folder: string }
+  | { readonly kind: 'url'; readonly url: string; readonly credsFile?: string; readonly sysUrl?: string; readonly sysCredsFile?: string };
+
+export interface LogChoice {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** undefined: standard error. */
+  readonly file: string | undefined;
+}
+
+export interface EcuConfig {
+  readonly mac: Mac;
+  readonly name: string;
+  readonly ecuClass: string;
+  readonly resourceKind: ResourceKind;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly capabilities: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly heartbeatIntervalUs: number;
+  /** Managers on the same machine: a copy with them does not count as one elsewhere. */
+  readonly coLocatedManagers: readonly string[];
+  readonly broker: BrokerChoice;
+  /** This ECU's own folder: records, local checkpoints. */
+  readonly dataFolder: string;
+  readonly log: LogChoice;
+}
+
+export interface BridgeConfig extends EcuConfig {
+  readonly supervisor: ProcessIdentity | undefined;
+}
+
+export interface ManagerConfig {
+  readonly id: string;
+  readonly broker: BrokerChoice;
+  readonly dataFolder: string;
+  readonly log: LogChoice;
+}
+
+export const CONFIG_VARIABLE = 'DROVER_PROCESS';
+
+export function configFromEnvironment<Config extends EcuConfig | BridgeConfig | ManagerConfig>(): Config {
+  const text = process.env[CONFIG_VARIABLE];
+  assert(text !== undefined, `${CONFIG_VARIABLE} is set by whoever starts this process`);
+  // Workers and children start from this process's environment and have no business with it.
+  delete process.env[CONFIG_VARIABLE];
+  return JSON.parse(text) as Config;
+}
+
+/** Where everything of a fleet on this machine lies. */
+export const fleetFolders = (dataFolder: string) => {
+  const root = resolve(dataFolder);
+  return {
+    root,
+    server: `${root}/server`,
+    ecu: (mac: Mac) => `${root}/ecus/${mac}`,
+    manager: (id: string) => `${root}/managers/${id}`,
+    log: (host: string) => `${root}/logs/${host}.log`,
+    state: `${root}/fleet.json`,
+  };
+};
+
+export const HEARTBEAT_INTERVAL_US = 100_000;
