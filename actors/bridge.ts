@@ -59,6 +59,7 @@ export class Bridge {
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
   private readonly cancels: Cancel[] = [];
+  private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
   private readonly waiters = new Map<TaskName, ((context: TaskContext, state: string) => void)[]>();
   private readonly admitting = new Map<TaskName, AcceptedTask>();
@@ -106,6 +107,7 @@ export class Bridge {
   /** A clean leave: no more commands, a last checkpoint where one is cheap, a goodbye. */
   async stop(reason: string): Promise<void> {
     this.draining = true;
+    this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
     const { host, mac } = this;
     const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
@@ -168,7 +170,7 @@ export class Bridge {
     const uptimeUs = host.clock.monotonicUs() - this.startedUs;
     const heartbeat = { kind: 'heartbeat', mac, incarnation: host.incarnation, sequence: ++this.heartbeatSequence, uptimeUs } as const;
     host.bus.publish(ecuSubject.heartbeat(mac), encodeHeartbeat(envelope(host, heartbeat)));
-    this.cancels[0] = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
+    this.beating = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
   }
 
   private async connectionChanged(connected: boolean): Promise<void> {
