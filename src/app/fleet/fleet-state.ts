@@ -2,7 +2,7 @@
  * `fleet.json` in a fleet's data folder: how other commands find the fleet that runs there, and whom `down` asks to stop. It is
  * only a hint: whoever reads it checks that the process still lives.
  */
-import { readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { isProcessAlive } from '../../../infra/system/process-identity.ts';
 import { writePrivateFile } from '../../../infra/nats/server-file.ts';
@@ -30,11 +30,8 @@ const fleetState = z.object({
 
 export type FleetState = z.infer<typeof fleetState>;
 
-export async function writeFleetState(path: string, state: FleetState): Promise<void> {
-  const unfinished = `${path}.${process.pid}`;
-  await writePrivateFile(unfinished, `${JSON.stringify(state, undefined, 2)}\n`);
-  await rename(unfinished, path);
-}
+export const writeFleetState = (path: string, state: FleetState): Promise<void> =>
+  writePrivateFile(path, `${JSON.stringify(state, undefined, 2)}\n`);
 
 /** Undefined where no fleet runs: no file, one that cannot be read, or one whose process is gone. */
 export async function readFleetState(path: string): Promise<FleetState | undefined> {

@@ -7,14 +7,14 @@
  * F2. A child that dies by itself is reported and started again, after a wait that doubles with every death in a row. One that
  *     was killed through here stays dead until `restart`.
  */
-import { rm } from 'node:fs/promises';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import { findServer } from '../../../infra/nats/find-server.ts';
 import { type RunningServer, startServer } from '../../../infra/nats/start-server.ts';
 import type { SyncPolicy } from '../../../infra/nats/server-config.ts';
+import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import { type FleetClient, openFleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerChoice, type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US, type LogChoice, type ManagerConfig } from '../compose/process-config.ts';
 import type { ChildWord } from '../compose/parent-link.ts';
@@ -37,6 +37,8 @@ export interface LocalFleetOptions {
   readonly sync?: SyncPolicy;
   readonly shardCount?: number;
   readonly logLevel?: LogChoice['level'];
+  /** Planned deaths (DROVER_FAULT) by host, for the first start of each: `manager.m1`, or `supervisor.<mac>` for its bridge. */
+  readonly faults?: Readonly<Record<string, string>>;
   readonly onEvent?: (event: FleetEvent) => void;
 }
 
@@ -58,6 +60,7 @@ export type KillTarget = 'ecu' | 'bridge';
 interface Member {
   readonly host: string;
   readonly start: () => FleetChild;
+  starts: number;
   child: FleetChild | undefined;
   ready: boolean;
   bridge: { readonly pid: number; readonly ready: boolean } | undefined;
@@ -89,6 +92,7 @@ export class LocalFleet {
   private connected: FleetClient | undefined;
   private stopping = false;
   private writing: Promise<void> = Promise.resolve();
+  private isWriteDue = false;
 
   constructor(options: LocalFleetOptions) {
     this.options = options;
@@ -107,7 +111,7 @@ export class LocalFleet {
       // Managers first, so that no ECU announces itself to nobody; both start at the same time, because starting is work.
       for (const member of this.members.values()) this.launch(member);
       await this.ready();
-      await this.saveState();
+      this.changed();
     } catch (error) {
       await this.stop();
       throw error;
@@ -222,7 +226,7 @@ export class LocalFleet {
   // ——— members ———
 
   private addMember(host: string, start: () => FleetChild): void {
-    const member: Member = { host, start, child: undefined, ready: false, bridge: undefined, deathsInARow: 0, meant: false, failure: undefined, again: undefined };
+    const member: Member = { host, start, starts: 0, child: undefined, ready: false, bridge: undefined, deathsInARow: 0, meant: false, failure: undefined, again: undefined };
     this.members.set(host, member);
   }
 
@@ -249,7 +253,9 @@ export class LocalFleet {
 
   private spawn(kind: 'supervisor' | 'manager', host: string, config: EcuConfig | ManagerConfig): FleetChild {
     const member = this.member(host);
-    return new FleetChild({ kind, config, onWord: (word) => this.heard(member, word), onExit: (exit) => this.exited(member, exit) });
+    const fault = member.starts++ === 0 ? this.options.faults?.[host] : undefined;
+    const environment = fault === undefined ? {} : { [FAULT_VARIABLE]: fault };
+    return new FleetChild({ kind, config, environment, onWord: (word) => this.heard(member, word), onExit: (exit) => this.exited(member, exit) });
   }
 
   private launch(member: Member): void {
@@ -338,7 +344,10 @@ export class LocalFleet {
 
   private changed(): void {
     for (const wake of [...this.waiting]) wake();
-    if (this.connected !== undefined && !this.stopping) this.writing = this.writing.then(() => this.saveState());
+    // One at a time, and only the newest state.
+    if (this.connected === undefined || this.stopping || this.isWriteDue) return;
+    this.isWriteDue = true;
+    this.writing = this.writing.then(() => this.saveState());
   }
 
   private change(withinMs: number): Promise<void> {
@@ -354,13 +363,15 @@ export class LocalFleet {
   }
 
   private async saveState(): Promise<void> {
+    this.isWriteDue = false;
     if (this.stopping) return;
-    await writeFleetState(this.folders.state, {
-      version: FLEET_STATE_VERSION,
-      pid: process.pid,
-      broker: this.broker,
-      processes: this.processes(),
-    });
+    try {
+      const state = { version: FLEET_STATE_VERSION, pid: process.pid, broker: this.broker, processes: this.processes() } as const;
+      await writeFleetState(this.folders.state, state);
+    } catch (error) {
+      // A full disk must not end a fleet: the file is for other terminals.
+      this.tell({ kind: 'progress', sentence: `${this.folders.state} cannot be written: ${(error as Error).message}` });
+    }
   }
 }
 
