@@ -21,13 +21,19 @@ export async function compileTask({ entry, outFile, constants }: CompileOptions)
   const { default: asc } = await import('assemblyscript/asc');
   await mkdir(dirname(outFile), { recursive: true });
   const words: string[] = [];
-  const collect = { write: (chunk: string | Uint8Array): boolean => words.push(typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk)) > 0 };
+  const collect = {
+    write: (chunk: string | Uint8Array): boolean =>
+      words.push(typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk)) > 0,
+  };
   // Written beside and renamed, so that a half-written module is never newer than its source.
   const unfinished = `${outFile}.${process.pid}`;
   const relativePath = (path: string): string => relative(process.cwd(), path);
   const uses = Object.entries(constants).flatMap(([name, value]) => ['--use', `${name}=${value}`]);
   const options = ['-O3', '--debug', '--runtime', 'incremental', ...uses];
-  const { error } = await asc.main([relativePath(entry), '--outFile', relativePath(unfinished), ...options], { stdout: collect, stderr: collect });
+  const { error } = await asc.main([relativePath(entry), '--outFile', relativePath(unfinished), ...options], {
+    stdout: collect,
+    stderr: collect,
+  });
   if (error !== null) {
     throw new DroverError('ERR_MODULE_INVALID', `${entry} does not compile:\n${words.join('').trim()}`, { cause: error });
   }

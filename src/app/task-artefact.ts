@@ -22,7 +22,10 @@ export async function makeArtefact(path: string, options: { readonly name?: stri
   const file = await loadTaskFile(path);
   const artefact = prepareModule(await readModule(file), { memoryBytesMax: file.draft.memoryBytesMax });
   const digest = createHash('sha256').update(artefact).digest('hex');
-  return { artefact, spec: { ...file.draft, name: options.name ?? file.draft.name, artefact: digest, artefactBytes: artefact.length } };
+  return {
+    artefact,
+    spec: { ...file.draft, name: options.name ?? file.draft.name, artefact: digest, artefactBytes: artefact.length },
+  };
 }
 
 /** A source is compiled to `build/<name>.wasm` beside it, and again only when something in its folder is newer. */
@@ -36,6 +39,8 @@ async function readModule({ modulePath, draft, constants }: TaskFile): Promise<U
 
 async function read(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: unknown) => {
-    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${path} cannot be read; the task file's field 'module' names it`, { cause });
+    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${path} cannot be read; the task file's field 'module' names it`, {
+      cause,
+    });
   });
 }
