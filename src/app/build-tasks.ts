@@ -3,27 +3,17 @@
  * (`npm run build:tasks`; `npm run build:tasks -- --force` for all).
  */
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileTask, isStale } from './compile-task.ts';
-import { projectRoot } from './project-root.ts';
 import { loadTaskFile } from './task-file.ts';
-
-export const exampleModule = (name: string): string => join(projectRoot(), 'dist', 'examples', `${name}.wasm`);
-export const exampleFolder = (name: string): string => join(projectRoot(), 'examples', 'tasks', name);
+import { compileWhenStale, examplesFolder } from './task-module.ts';
 
 /** Answers with the names of what was compiled. */
 export async function buildTasks(options: { readonly force?: boolean } = {}): Promise<string[]> {
   const compiled: string[] = [];
-  const names = (await readdir(join(projectRoot(), 'examples', 'tasks'))).sort();
-  for (const name of names) {
-    const folder = exampleFolder(name);
-    const { modulePath, constants } = await loadTaskFile(folder);
-    const outFile = exampleModule(name);
-    const sources = [folder, dirname(modulePath), join(projectRoot(), 'examples', 'sdk')];
-    if (options.force !== true && !(await isStale(outFile, sources))) continue;
-    await compileTask({ entry: modulePath, outFile, constants });
-    compiled.push(name);
+  for (const name of (await readdir(examplesFolder())).sort()) {
+    const file = await loadTaskFile(join(examplesFolder(), name));
+    if (await compileWhenStale(file, options)) compiled.push(name);
   }
   return compiled;
 }

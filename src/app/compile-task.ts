@@ -4,8 +4,8 @@
  * Level 3 without shrinking, the incremental runtime (its collector is deterministic and lives in linear memory like all
  * else), and function names kept, so that a trap says where.
  */
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 
 export interface CompileOptions {
@@ -38,17 +38,4 @@ export async function compileTask({ entry, outFile, constants }: CompileOptions)
     throw new DroverError('ERR_MODULE_INVALID', `${entry} does not compile:\n${words.join('').trim()}`, { cause: error });
   }
   await rename(unfinished, outFile);
-}
-
-/** Whether `outFile` is missing or older than any source file in the folders. */
-export async function isStale(outFile: string, folders: readonly string[]): Promise<boolean> {
-  const built = await stat(outFile).catch(() => undefined);
-  if (built === undefined) return true;
-  for (const folder of folders) {
-    for (const name of await readdir(folder)) {
-      const file = await stat(join(folder, name));
-      if (file.isFile() && file.mtimeMs > built.mtimeMs) return true;
-    }
-  }
-  return false;
 }

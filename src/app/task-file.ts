@@ -15,6 +15,8 @@ export type TaskSpecDraft = Omit<TaskSpec, 'artefact' | 'artefactBytes'>;
 
 export interface TaskFile {
   readonly draft: TaskSpecDraft;
+  /** Absolute: where the task file lies. */
+  readonly folder: string;
   /** Absolute; ends in `.ts` (AssemblyScript, still to be compiled) or `.wasm`. */
   readonly modulePath: string;
   /** Whole-number constants for the compiler. */
@@ -48,7 +50,7 @@ export function parseTaskFile(text: string, file: string): TaskFile {
   const draft = draftOf(fields);
   const problems = contradictions(draft);
   if (problems.length > 0) throw invalid(file, problems);
-  return { draft, modulePath: resolve(dirname(file), module), constants };
+  return { draft, folder: resolve(dirname(file)), modulePath: resolve(dirname(file), module), constants };
 }
 
 const noYaml = (file: string, cause: unknown): DroverError =>

@@ -1,11 +1,10 @@
 /**
  * Modules for tests of the wasm runtime: the examples as `npm run build:tasks` makes them, and small ones written as text.
  */
-import { readFile } from 'node:fs/promises';
 import binaryen from 'binaryen';
 import { prepareModule } from '../../infra/runtime/wasm/prepare.ts';
-import { buildTasks, exampleFolder, exampleModule } from '../../src/app/build-tasks.ts';
-import { loadTaskFile } from '../../src/app/task-file.ts';
+import { makeArtefact } from '../../src/app/task-artefact.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { TaskSpec } from '../../src/domain/model/task.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -15,15 +14,8 @@ import type { JobInput, TaskCapture, TaskImage } from '../../src/ports/task-runt
 export const EXAMPLES = ['counter', 'counter-1m', 'gateway', 'grid', 'kalman', 'pid'] as const;
 export type Example = (typeof EXAMPLES)[number];
 
-let built: Promise<unknown> | undefined;
-
-export async function loadExample(name: Example): Promise<{ readonly spec: TaskSpec; readonly artefact: Uint8Array }> {
-  built ??= buildTasks();
-  await built;
-  const { draft } = await loadTaskFile(exampleFolder(name));
-  const artefact = prepareModule(await readFile(exampleModule(name)), { memoryBytesMax: draft.memoryBytesMax });
-  return { artefact, spec: { ...draft, artefact: name, artefactBytes: artefact.length } };
-}
+export const loadExample = (name: Example): Promise<{ readonly spec: TaskSpec; readonly artefact: Uint8Array }> =>
+  makeArtefact(exampleFolder(name));
 
 const { Features } = binaryen;
 /** All that a module might use, but not the newest encodings, which Node 20 cannot read. */

@@ -1,7 +1,7 @@
 /** task.yaml: what is understood, and what is said about what is not. */
 import { describe, expect, it } from 'vitest';
-import { exampleFolder } from '../../src/app/build-tasks.ts';
 import { loadTaskFile, parseTaskFile } from '../../src/app/task-file.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { EXAMPLES } from '../support/wasm.ts';
 
 const minimal = 'name: small\nwcet: 1 ms\n';

@@ -23,8 +23,7 @@ const VERSION = 1;
 
 const valueBytes = (type: GlobalType): number => (type === 'i32' || type === 'f32' ? 4 : 8);
 
-const encodedBytes = (types: readonly GlobalType[]): number =>
-  types.reduce((sum, type) => sum + 1 + valueBytes(type), 3);
+const encodedBytes = (types: readonly GlobalType[]): number => types.reduce((sum, type) => sum + 1 + valueBytes(type), 3);
 
 export function encodeGlobals(types: readonly GlobalType[], globals: readonly WebAssembly.Global[]): Uint8Array {
   const bytes = new Uint8Array(encodedBytes(types));

@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareModule } from '../../../infra/runtime/wasm/prepare.ts';
 import { WasmProgram } from '../../../infra/runtime/wasm/program.ts';
 import { compileArtefact, openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
-import { exampleModule } from '../../../src/app/build-tasks.ts';
+import { loadTaskFile } from '../../../src/app/task-file.ts';
+import { exampleFolder, modulePathOf } from '../../../src/app/task-module.ts';
 import { PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
 import type { JobResult } from '../../../src/ports/task-runtime.ts';
 import { data, EXAMPLES, loadExample, prepareText, taskText, tick, wat } from '../../support/wasm.ts';
@@ -218,7 +219,9 @@ describe('the deploy pass changes no result', () => {
       void outputs.push(
         `${channel}:${Buffer.from((exports['memory'] as WebAssembly.Memory).buffer, pointer, byteLength).toString('hex')}`,
       );
-    const module = new WebAssembly.Module(new Uint8Array(await readFile(exampleModule(name))));
+    const module = new WebAssembly.Module(
+      new Uint8Array(await readFile(modulePathOf(await loadTaskFile(exampleFolder(name))))),
+    );
     const { exports } = new WebAssembly.Instance(module, {
       drover: { output, log: () => undefined },
       env: { abort: () => undefined },
