@@ -4,12 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { prepareModule } from '../../infra/runtime/wasm/prepare.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import type { TaskSpec } from '../domain/model/task.ts';
-import { compileTask, isStale } from './compile-task.ts';
 import { loadTaskFile, type TaskFile } from './task-file.ts';
+import { compileWhenStale, modulePathOf } from './task-module.ts';
 
 export interface TaskArtefact {
   readonly spec: TaskSpec;
@@ -22,20 +21,22 @@ export async function makeArtefact(path: string, options: { readonly name?: stri
   const file = await loadTaskFile(path);
   const artefact = prepareModule(await readModule(file), { memoryBytesMax: file.draft.memoryBytesMax });
   const digest = createHash('sha256').update(artefact).digest('hex');
-  return { artefact, spec: { ...file.draft, name: options.name ?? file.draft.name, artefact: digest, artefactBytes: artefact.length } };
+  return {
+    artefact,
+    spec: { ...file.draft, name: options.name ?? file.draft.name, artefact: digest, artefactBytes: artefact.length },
+  };
 }
 
-/** A source is compiled to `build/<name>.wasm` beside it, and again only when something in its folder is newer. */
-async function readModule({ modulePath, draft, constants }: TaskFile): Promise<Uint8Array> {
-  if (modulePath.endsWith('.wasm')) return read(modulePath);
-  await read(modulePath);
-  const built = join(dirname(modulePath), 'build', `${draft.name}.wasm`);
-  if (await isStale(built, [dirname(modulePath)])) await compileTask({ entry: modulePath, outFile: built, constants });
-  return read(built);
+async function readModule(file: TaskFile): Promise<Uint8Array> {
+  if (modulePathOf(file) !== file.modulePath) await read(file.modulePath);
+  await compileWhenStale(file);
+  return read(modulePathOf(file));
 }
 
 async function read(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: unknown) => {
-    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${path} cannot be read; the task file's field 'module' names it`, { cause });
+    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${path} cannot be read; the task file's field 'module' names it`, {
+      cause,
+    });
   });
 }
