@@ -210,7 +210,6 @@ export class LoopWorld {
         lines.push(`${(at / 1000).toFixed(1).padStart(9)} ${actor} #${record.revision} ${record.writer} ${record.event.type} → ${JSON.stringify(value)} [${record.outbox.map((entry) => entry.key).join(' ')}] {${record.timers.map((timer) => timer.id).join(' ')}}`);
       });
     }
-    for (const [id, m] of this.managers) lines.push(`zz ${id} ${JSON.stringify([...(m as any).heard])} ${(m as any).listeningSinceUs} now ${(m as any).process.clock.monotonicUs()} ${(m as any).bus?.connected()}`);
     return `${lines.sort().join('\n')}\n${this.book.print(12)}`;
   }
 }
