@@ -4,8 +4,9 @@
  * compilers) inside its action with `await import(…)`, so that `drover --help` stays instant.
  */
 import type { Command } from 'commander';
+import { registerConformance } from './conformance.ts';
 import { registerTest } from './test.ts';
 
 export type RegisterCommand = (program: Command) => void;
 
-export const COMMANDS: readonly RegisterCommand[] = [registerTest];
+export const COMMANDS: readonly RegisterCommand[] = [registerConformance, registerTest];
