@@ -39,7 +39,9 @@ export class RestoreImage {
         last = cause;
       }
     }
-    throw new DroverError('ERR_STORE_MISSING', `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`, {
+    // Damage that no holder makes good is another news than a copy that is gone.
+    const code = last instanceof DroverError && last.code === 'ERR_STORE_CORRUPT' ? last.code : 'ERR_STORE_MISSING';
+    throw new DroverError(code, `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`, {
       retryable: true,
       cause: last,
     });

@@ -5,8 +5,10 @@
  */
 import type { Command } from 'commander';
 import { registerChaos } from './chaos.ts';
+import { registerConformance } from './conformance.ts';
 import { registerTest } from './test.ts';
 
 export type RegisterCommand = (program: Command) => void;
 
 export const COMMANDS: readonly RegisterCommand[] = [registerChaos, registerTest];
+export const COMMANDS: readonly RegisterCommand[] = [registerConformance, registerTest];
