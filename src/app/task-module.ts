@@ -10,6 +10,8 @@ import type { TaskFile } from './task-file.ts';
 
 export const examplesFolder = (): string => join(projectRoot(), 'examples', 'tasks');
 export const exampleFolder = (name: string): string => join(examplesFolder(), name);
+/** What `npm run build:tasks` made of an example. */
+export const exampleModule = (name: string): string => join(projectRoot(), 'dist', 'examples', `${name}.wasm`);
 
 /** The module of a task file: the file it names, or what that file compiles to. */
 export function modulePathOf({ modulePath, folder, draft }: TaskFile): string {
@@ -19,12 +21,16 @@ export function modulePathOf({ modulePath, folder, draft }: TaskFile): string {
 }
 
 /** Answers whether it compiled. Stale is what is older than any file beside the source, beside the task file, or of the SDK. */
-export async function compileWhenStale(file: TaskFile, options: { readonly force?: boolean } = {}): Promise<boolean> {
+export async function compileWhenStale(
+  file: TaskFile,
+  options: { readonly force?: boolean; readonly onProgress?: ((sentence: string) => void) | undefined } = {},
+): Promise<boolean> {
   const { modulePath, folder, constants } = file;
   const outFile = modulePathOf(file);
   if (outFile === modulePath) return false;
   const sources = [folder, dirname(modulePath), ...(isExample(folder) ? [join(projectRoot(), 'examples', 'sdk')] : [])];
   if (options.force !== true && !(await isStale(outFile, sources))) return false;
+  options.onProgress?.(`compiling ${modulePath}`);
   await compileTask({ entry: modulePath, outFile, constants });
   return true;
 }

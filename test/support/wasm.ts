@@ -3,7 +3,7 @@
  */
 import binaryen from 'binaryen';
 import { prepareModule } from '../../infra/runtime/wasm/prepare.ts';
-import { makeArtefact } from '../../src/app/task-artefact.ts';
+import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { TaskSpec } from '../../src/domain/model/task.ts';
@@ -15,7 +15,7 @@ export const EXAMPLES = ['counter', 'counter-1m', 'gateway', 'grid', 'kalman', '
 export type Example = (typeof EXAMPLES)[number];
 
 export const loadExample = (name: Example): Promise<{ readonly spec: TaskSpec; readonly artefact: Uint8Array }> =>
-  makeArtefact(exampleFolder(name));
+  prepareTask(exampleFolder(name));
 
 const { Features } = binaryen;
 /** All that a module might use, but not the newest encodings, which Node 20 cannot read. */

@@ -10,5 +10,4 @@ import { registerTest } from './test.ts';
 
 export type RegisterCommand = (program: Command) => void;
 
-export const COMMANDS: readonly RegisterCommand[] = [registerChaos, registerTest];
-export const COMMANDS: readonly RegisterCommand[] = [registerConformance, registerTest];
+export const COMMANDS: readonly RegisterCommand[] = [registerChaos, registerConformance, registerTest];
