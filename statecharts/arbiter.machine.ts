@@ -80,6 +80,8 @@ export type ArbiterEvent = ActorEvent &
     | { readonly type: 'PLACEMENT.CONFIRMED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'SHED.RECORDED'; readonly task: TaskName }
     | { readonly type: 'INSTANCE.CAUGHT_UP'; readonly task: TaskName; readonly epoch: number }
+    /** Another actor took a later epoch after this one's instance ran. */
+    | { readonly type: 'EPOCH.PASSED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'CAPACITY.RETURNED' }
   );
 
@@ -182,6 +184,11 @@ export const arbiterMachine = setup({
         ? { tasks: patch(context.tasks, event.task, { phase: 'done' }) }
         : {},
     ),
+    notePassed: assign(({ context, event }) =>
+      event.type === 'EPOCH.PASSED' && context.tasks[event.task]?.phase === 'replaying'
+        ? { tasks: patch(context.tasks, event.task, { phase: 'skipped', reason: 'a later epoch was taken' }) }
+        : {},
+    ),
     giveUpUnanswered: enqueueActions(({ context, enqueue }) => {
       for (const [task, progress] of Object.entries(context.tasks)) {
         if (progress.phase === 'deploying') enqueue({ type: CLOSE, params: { key: `deploy/${task}` } });
@@ -226,6 +233,7 @@ export const arbiterMachine = setup({
         'PLACEMENT.CONFIRMED': { actions: 'noteConfirmed' },
         'SHED.RECORDED': {},
         'INSTANCE.CAUGHT_UP': [{ guard: 'isMyEpoch', actions: 'noteCaughtUp' }, {}],
+        'EPOCH.PASSED': [{ guard: 'isMyEpoch', actions: 'notePassed' }, {}],
         'CAPACITY.RETURNED': {},
       },
       states: {

@@ -54,6 +54,8 @@ export class FleetWorld {
   readonly client: FleetClient;
   readonly ecus = new Map<Mac, SimulatedEcu>();
   readonly managers = new Map<string, SimulatedManager>();
+  /** Whoever declares tasks has said all that they will say. */
+  lived = true;
   /** Tasks that should run now. */
   readonly wanted = new Set<TaskName>();
 
@@ -188,7 +190,7 @@ export class FleetWorld {
       const state = this.ecus.get(context.owner?.mac ?? '')?.bridge?.running().get(task)?.instance.state;
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
-    return this.client.fed() && this.truth.openArbiters().length === 0;
+    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0;
   }
 
   // ——— time ———
