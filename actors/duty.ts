@@ -106,13 +106,13 @@ export class Duty {
     });
   }
 
-  /** An arbiter that waits for an instance to catch up, whose task has long passed to a later epoch, waits in vain. */
+  /** An arbiter that waits for an instance whose task has passed to a later epoch waits in vain. */
   private async tellWhatPassed(): Promise<void> {
     const told: Promise<unknown>[] = [];
     for (const { actor, record, snapshot } of this.replicated.views()) {
       if (record.writer !== this.host.id || snapshot.status !== 'active' || !actor.startsWith('arbiter/')) continue;
       for (const [task, { phase, epoch }] of Object.entries((snapshot.context as ArbiterContext).tasks)) {
-        if (phase !== 'replaying' || epoch === undefined) continue;
+        if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
         const present = this.knowledge.placement(task)?.context.epoch ?? 0;
         if (present > epoch) told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
       }

@@ -23,7 +23,7 @@ export interface RandomOutcome {
 }
 
 const MIB = 1024 * 1024;
-const HEALING_US = 90_000_000;
+const HEALING_US = 15_000_000;
 
 export async function playRandomFleet(seed: number): Promise<RandomOutcome> {
   const draw = createRng(seed, 'fleet');
