@@ -90,7 +90,9 @@ async function live(fleet: FleetWorld, rng: Rng, untilUs: number): Promise<void>
     await sleep(rng.below(300_000));
     for (;;) {
       const answer = await fleet.declare(draft);
-      if (answer.kind === 'accepted') break;
+      // Refused as existing: its own declaration, whose answer was lost.
+      const state = fleet.truth.placements.get(draft.name)?.state ?? '';
+      if (answer.kind === 'accepted' || (state !== 'removing' && state !== 'removed')) break;
       await sleep(20_000);
     }
   }
