@@ -44,6 +44,8 @@ export interface LoopBenchResult {
   readonly stepsPerSample: number;
   readonly stepsPerSecond: { readonly median: number; readonly least: number; readonly most: number };
   readonly samples: readonly number[];
+  /** Of all this process's threads, user and system: what a step costs however busy the machine is. Median. */
+  readonly cpuUsPerStep: number;
 }
 
 type Ticked = ActorEvent & { readonly type: 'TICKED' };
@@ -103,11 +105,14 @@ type Run = (store: RecordStore) => Promise<void>;
 async function measure(store: string, durability: string, withStore: (run: Run) => Promise<void>, options: LoopBenchOptions): Promise<LoopBenchResult> {
   const { actors = 1_000, stepsPerActor = 40, samples: count = 5 } = options;
   const samples: number[] = [];
+  const cpuUs: number[] = [];
   await withStore(async (records) => {
     // The first one warms up: it is not counted.
     for (let sample = 0; sample <= count; sample++) {
-      const perSecond = await oneSample(records, `s${sample}`, actors, stepsPerActor);
-      if (sample > 0) samples.push(Math.round(perSecond));
+      const { perSecond, cpuUsPerStep } = await oneSample(records, `s${sample}`, actors, stepsPerActor);
+      if (sample === 0) continue;
+      samples.push(Math.round(perSecond));
+      cpuUs.push(cpuUsPerStep);
     }
   });
   const sorted = [...samples].sort((a, b) => a - b);
@@ -119,10 +124,11 @@ async function measure(store: string, durability: string, withStore: (run: Run) 
     stepsPerSample: actors * stepsPerActor,
     stepsPerSecond: { median: at(sorted.length >> 1), least: at(0), most: at(sorted.length - 1) },
     samples,
+    cpuUsPerStep: Number((cpuUs.sort((a, b) => a - b)[cpuUs.length >> 1] ?? 0).toFixed(2)),
   };
 }
 
-async function oneSample(store: RecordStore, name: string, actors: number, stepsPerActor: number): Promise<number> {
+async function oneSample(store: RecordStore, name: string, actors: number, stepsPerActor: number): Promise<{ perSecond: number; cpuUsPerStep: number }> {
   let steps = 0;
   const shell = new Shell({
     host: `bench.${name}`,
@@ -140,6 +146,7 @@ async function oneSample(store: RecordStore, name: string, actors: number, steps
   });
   await shell.start();
   steps = 0;
+  const cpu = process.cpuUsage();
   const beganMs = performance.now();
   await Promise.all(
     Array.from({ length: actors }, async (_, index) => {
@@ -148,8 +155,9 @@ async function oneSample(store: RecordStore, name: string, actors: number, steps
     }),
   );
   const perSecond = (steps * 1000) / (performance.now() - beganMs);
+  const { user, system } = process.cpuUsage(cpu);
   shell.stop();
-  return perSecond;
+  return { perSecond, cpuUsPerStep: (user + system) / steps };
 }
 
 async function withLmdb(durability: 'sync' | 'process', run: Run): Promise<void> {
