@@ -55,7 +55,7 @@ export const STORIES = {
     await fleet.settle();
   },
 
-  'a step comes while entries of an earlier one are open': async (plants) => restored(world(plants, { tasks: ['a', 'b', 'c'], ecus: 2 })),
+  'a step comes while entries of an earlier one are open': async (plants) => restored(world(plants, { tasks: ['a', 'b', 'c', 'd', 'e', 'f'], ecus: 2 })),
 
   'managers race for one actor, again and again': async (plants) => {
     for (let seed = 1; seed <= 6; seed++) {
@@ -187,7 +187,11 @@ export const STORIES = {
   },
 
   'a take is asked again after a crash': async (plants) => {
-    await atEach(['afterEffect'], 6, { forUs: 100_000 }, async (scripted) => restored(world(plants, { scripted, managers: 1 }), (it) => it.heal()));
+    await atEach(['afterEffect'], 6, { forUs: 100_000 }, async (scripted) => {
+      const fleet = world(plants, { scripted, managers: 1 });
+      await fleet.run(1_000_000);
+      await fleet.heal();
+    });
   },
 
   'a manager dies between acknowledging and anything else': async (plants) => {
