@@ -59,12 +59,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
   const plan = planKills(options, rng);
   const prepared = await prepareWorkload(workload, { onProgress: options.say });
   const incarnations = new Map<Mac, number>();
+  let leaving = false;
   const fleet = new LocalFleet({
     dataFolder: options.dataFolder,
     ecus: ecuPlans(options.ecus),
     managers: managerIds(options.managers),
     ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
-    onEvent: (event) => heard(event, incarnations, options.say),
+    onEvent: (event) => {
+      if (!leaving) heard(event, incarnations, options.say);
+    },
   });
   try {
     await fleet.start();
@@ -105,6 +108,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     for (const task of recorder.tasks.values()) inputs += task.inputs.length;
     return { kills: killer.kills, failovers: failoversOf(recorder, killer.kills), verdict, inputs };
   } finally {
+    leaving = true;
     await fleet.stop();
   }
 }
