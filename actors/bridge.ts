@@ -17,7 +17,7 @@ import { decodeCheckpointNotice, decodeManifestRequest, decodePageRequest, encod
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { encodeGoodbye, encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
 import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
@@ -157,7 +157,8 @@ export class Bridge {
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
       await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, (message) => this.servePages(message)),
-      host.bus.subscribe(checkpointSubject.allStoredOf(mac), (message) => this.checkpointStored(message)),
+      // From the stream, not as core messages: a word missed while disconnected would leave its pages held.
+      await host.bus.consume(streams.checkpoints, { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' }, (message) => this.checkpointStored(message)),
     );
   }
 
@@ -185,7 +186,8 @@ export class Bridge {
     const decoded = decodeCommand(message.payload);
     if (!decoded.ok) {
       this.host.counters.add(`wire.${decoded.error.kind}`);
-      return this.answer({ kind: 'refused', task: '', epoch: 0, code: decoded.error.code, sentence: decoded.error.sentence });
+      // There is no task and epoch to refuse: it fails as a request, not as a command.
+      throw new DroverError(decoded.error.code, decoded.error.sentence);
     }
     const { body, trace } = decoded.value;
     return this.answer(await this.obey(body), trace);
@@ -372,7 +374,7 @@ export class Bridge {
       return encodeManifestAnswer(envelope(this.host, answer));
     }
     this.host.counters.add(`wire.${pages.error.kind}`);
-    return encodePageAnswer(envelope(this.host, { kind: 'refused', code: pages.error.code, sentence: pages.error.sentence }));
+    throw new DroverError(pages.error.code, pages.error.sentence);
   }
 }
 

@@ -53,8 +53,10 @@ export class CheckpointSource {
   private pageTable = new Uint8Array(0);
   private newest: CheckpointManifest | undefined;
   private announcedSequence = 0;
-  private readonly storedBy = new Map<number, Set<string>>();
+  /** The newest checkpoint that each manager can rebuild; one that has a later state has no need of an earlier one. */
+  private readonly newestStoredBy = new Map<string, number>();
   private durable = 0;
+  private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
 
   constructor(parts: CheckpointSourceParts) {
@@ -96,7 +98,7 @@ export class CheckpointSource {
     this.held.set(boundary.sequence, { manifest, pages: capture.pages });
     this.takenAtUs.set(boundary.sequence, host.clock.monotonicUs());
     this.bound();
-    if (localStore !== undefined) void this.keepLocally(localStore, manifest, capture.pages);
+    if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
   }
 
   async announce(sequence: number): Promise<void> {
@@ -118,14 +120,14 @@ export class CheckpointSource {
   /** A manager's word that it can rebuild `sequence`. */
   stored(manager: string, sequence: number): void {
     if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
-    const managers = this.storedBy.get(sequence) ?? new Set();
-    this.storedBy.set(sequence, managers.add(manager));
-    if (managers.size < this.parts.spec.checkpoint.quorum) return;
-    this.durable = sequence;
-    for (const known of [...this.held.keys()]) if (known <= sequence && known !== this.newest?.sequence) this.held.delete(known);
-    for (const known of [...this.storedBy.keys()]) if (known <= sequence) this.storedBy.delete(known);
-    for (const known of [...this.takenAtUs.keys()]) if (known < sequence) this.takenAtUs.delete(known);
-    void this.sayFreed(sequence);
+    this.newestStoredBy.set(manager, Math.max(sequence, this.newestStoredBy.get(manager) ?? 0));
+    // The quorum has what its last member has.
+    const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[this.parts.spec.checkpoint.quorum - 1] ?? 0;
+    if (durable <= this.durable) return;
+    this.durable = durable;
+    for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
+    for (const known of [...this.takenAtUs.keys()]) if (known < durable) this.takenAtUs.delete(known);
+    void this.sayFreed(durable);
   }
 
   // ——— serving managers ———
@@ -196,14 +198,27 @@ export class CheckpointSource {
     this.onChainTooLong();
   }
 
-  private async keepLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): Promise<void> {
+  /** One at a time: what `missing` said must still hold when `put` comes, and `retain` takes pages away. */
+  private keepLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): void {
+    const before = this.keeping;
+    this.keeping = before.then(async () => {
+      try {
+        await this.putLocally(store, manifest, pages);
+        await store.retain(manifest.task, { epoch: manifest.epoch, sequence: Math.max(1, manifest.sequence - (manifest.sequence % 16)) });
+      } catch (cause) {
+        this.parts.host.counters.add('checkpoint.localFailed');
+        this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });
+      }
+    });
+  }
+
+  private async putLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): Promise<void> {
     try {
-      const missing = store.missing(manifest);
-      await store.put(manifest, selectPages(pages, missing));
-      await store.retain(manifest.task, { epoch: manifest.epoch, sequence: Math.max(1, manifest.sequence - manifest.sequence % 16) });
+      await store.put(manifest, selectPages(pages, store.missing(manifest)));
     } catch (cause) {
-      this.parts.host.counters.add('checkpoint.localFailed');
-      this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });
+      // Another task's checkpoints were dropped in between, with a page that this one shared with them.
+      if (!(cause instanceof DroverError) || cause.code !== 'ERR_STORE_MISSING') throw cause;
+      await store.put(manifest, pages);
     }
   }
 

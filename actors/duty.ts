@@ -7,8 +7,7 @@
  */
 import type { ActorKey } from '../src/domain/model/ids.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
-import { stateName } from './chart.ts';
+import { type ArbiterContext, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { failureArbiter } from './ecu.ts';
 import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
@@ -56,11 +55,16 @@ export class Duty {
   }
 
   async capacityReturned(cause: string): Promise<void> {
-    const waiting = [...this.replicated.views()].filter(
-      ({ actor, snapshot }) => actor.startsWith('arbiter/') && stateName(snapshot.value) === 'claimed.waiting',
-    );
+    const waiting: ActorKey[] = [];
+    for (const { actor, snapshot } of this.replicated.views()) {
+      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && waitsForCapacity(snapshot.context as ArbiterContext)) waiting.push(actor);
+    }
     const event = { type: 'CAPACITY.RETURNED', id: `capacity:${cause}` };
-    await Promise.all(waiting.map(({ actor }) => this.replicated.deliver(actor, event)));
+    try {
+      await Promise.all(waiting.map((actor) => this.replicated.deliver(actor, event)));
+    } catch (cause) {
+      this.host.log.info('restores that wait for capacity could not be told; they look again by themselves', { cause });
+    }
   }
 
   private async sweep(): Promise<void> {

@@ -103,6 +103,9 @@ const SHED_RETRY_MS = 1_000;
 
 type Tasks = ArbiterContext['tasks'];
 
+/** Whether a task of this restore has found no place yet. */
+export const waitsForCapacity = ({ tasks }: ArbiterContext): boolean => Object.values(tasks).some(({ phase, shed }) => phase === 'shed' || (phase === 'planning' && shed));
+
 const patch = (tasks: Tasks, task: TaskName, change: Partial<TaskProgress>): Tasks => {
   const before = tasks[task];
   return before === undefined ? tasks : { ...tasks, [task]: { ...before, ...change } };
@@ -193,6 +196,7 @@ export const arbiterMachine = setup({
       });
     }),
     planShedAgain: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'shed', (task) => ({ ...task, phase: 'planning', excluded: [] })) })),
+    forgetExclusions: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'planning', (task) => (task.shed ? { ...task, excluded: [] } : task)) })),
     takeReplayedForDone: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'replaying', (task) => ({ ...task, phase: 'done' })) })),
   },
   guards: {
@@ -202,6 +206,7 @@ export const arbiterMachine = setup({
     allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'deploying'),
     allReplayed: ({ context }) => !some(context.tasks, 'replaying'),
     allConfirmed: ({ context }) => Object.values(context.tasks).every((task) => task.phase !== 'done' || task.confirmed),
+    waitsForCapacity: ({ context }) => waitsForCapacity(context),
     someShed: ({ context }) => some(context.tasks, 'shed'),
   },
 }).createMachine({
@@ -230,7 +235,11 @@ export const arbiterMachine = setup({
             params: ({ context }) => ({ key: 'plan', effect: planEffect(context) }),
           },
           exit: { type: CLOSE, params: { key: 'plan' } },
-          on: { 'PLAN.MADE': { target: 'deploying', actions: ['notePlan', 'openPlanned'] } },
+          on: {
+            'PLAN.MADE': { target: 'deploying', actions: ['notePlan', 'openPlanned'] },
+            // The plan that found no place is looking again at its leisure: now is the time.
+            'CAPACITY.RETURNED': [{ guard: 'waitsForCapacity', target: 'planning', reenter: true, actions: 'forgetExclusions' }, {}],
+          },
         },
         deploying: {
           always: [{ guard: 'mustPlan', target: 'planning' }, { guard: 'allDeployed', target: 'replaying' }],

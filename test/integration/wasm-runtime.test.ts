@@ -82,7 +82,7 @@ describe('the wasm runtime', () => {
   });
 
   it('ends a lane that hangs with all its programs, and starts a new one', async () => {
-    const runtime = openRuntime({ lanes: 1, watchdogUs: 400_000 });
+    const runtime = openRuntime({ lanes: 1, watchdogUs: 1_000_000 });
     const mate = await start(runtime);
     const hanging = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER } });
     const [hangs, waits] = await Promise.all([hanging.program.runJob(tick(1)), mate.program.runJob(tick(1))]);
@@ -95,7 +95,7 @@ describe('the wasm runtime', () => {
   });
 
   it('leaves the programs of other lanes alone when one hangs', async () => {
-    const runtime = openRuntime({ lanes: 2, watchdogUs: 400_000 });
+    const runtime = openRuntime({ lanes: 2, watchdogUs: 1_000_000 });
     const hanging = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER } });
     const elsewhere = await start(runtime);
     const hangs = hanging.program.runJob(tick(1));

@@ -16,6 +16,8 @@ export type LaneRequestBody =
 
 /** Requests are answered in the order they were sent, so that an answer needs no number. */
 export type LaneAnswer =
+  /** Said once, before anything else: the thread has loaded its code. */
+  | { readonly type: 'up' }
   | { readonly type: 'done'; readonly value: unknown }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly sentence: string; readonly retryable: boolean }
   /** The lane's own bug: an assertion. */

@@ -14,6 +14,7 @@ import { WasmProgram } from './program.ts';
 assert(parentPort !== null, 'a lane runs in a worker thread');
 const port = parentPort;
 const programs = new Map<number, WasmProgram>();
+port.postMessage({ type: 'up' } satisfies LaneAnswer);
 
 port.on('message', (request: LaneRequestBody) => {
   try {

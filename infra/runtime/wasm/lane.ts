@@ -4,7 +4,7 @@
  * The watchdog counts its own ticks without progress instead of comparing times: a main thread (or a whole process) that
  * stood still finds one late tick, and the lane's answers are read before the next one. Progress is any answer while
  * requests are open. A lane that makes none for `TICKS_WITHOUT_PROGRESS` ticks is ended, and with it every program it
- * hosts; so is one whose thread dies by itself.
+ * hosts; so is one whose thread dies by itself. The watchdog starts when the thread has loaded its code.
  */
 import { Worker } from 'node:worker_threads';
 import { AssertionError } from '../../../src/domain/kernel/assert.ts';
@@ -37,6 +37,7 @@ export class Lane {
   /** Oldest first; `#head` is the first that is still open (a queue without moving its elements). */
   #open: Open[] = [];
   #head = 0;
+  #up = false;
   #progress = 0;
   #cancelWatchdog: Cancel | undefined;
   #ended: JobFailure | undefined;
@@ -55,7 +56,7 @@ export class Lane {
     return new Promise((resolve, reject) => {
       this.#open.push({ resolve, reject });
       this.#worker.postMessage(request);
-      if (this.#cancelWatchdog === undefined) this.#watch(this.#progress, 0);
+      if (this.#up && this.#cancelWatchdog === undefined) this.#watch(this.#progress, 0);
     });
   }
 
@@ -69,6 +70,11 @@ export class Lane {
   #answered(answer: LaneAnswer): void {
     if (answer.type === 'log') {
       this.#options.onLog(answer.program, answer.level, answer.sentence);
+      return;
+    }
+    if (answer.type === 'up') {
+      this.#up = true;
+      if (this.#open.length > 0) this.#watch(this.#progress, 0);
       return;
     }
     const open = this.#open[this.#head];

@@ -103,7 +103,7 @@ const ORDER = [
 
 function assemble(module: ModuleView, maximumPages: number, refuse: (reason: string) => void): Uint8Array {
   const blockTypes = new BlockTypes(module.types.length);
-  const code = rewriteCode(module, blockTypes, refuse);
+  const code = rewriteCode(module, { blockTypes, maximumPages }, refuse);
   const rewritten: Partial<Record<number, Uint8Array>> = {
     [sectionId.type]: appendToVector(module, sectionId.type, blockTypes.added),
     [sectionId.memory]: new ByteWriter().u32(1).u8(0x01).u32(module.memory?.initialPages ?? 0).u32(maximumPages).finish(),
@@ -168,20 +168,29 @@ function exportSection(module: ModuleView): Uint8Array {
   return out.finish();
 }
 
-function rewriteCode(module: ModuleView, blockTypes: BlockTypes, refuse: (reason: string) => void): Uint8Array {
+function rewriteCode(
+  module: ModuleView,
+  { blockTypes, maximumPages }: { readonly blockTypes: BlockTypes; readonly maximumPages: number },
+  refuse: (reason: string) => void,
+): Uint8Array {
   const out = new ByteWriter().u32(module.bodies.length);
+  const functions = [...module.imports.map(({ type }) => type), ...module.functionTypes].map((type) => module.types[type]);
   module.bodies.forEach(({ start, end }, at) => {
     const type = module.types[module.functionTypes[at] ?? -1];
     if (type === undefined) throw new MalformedModule(`function ${at} has no type`);
     const body = rewriteBody(
       new ByteReader(module.bytes, start, end),
       {
+        types: module.types,
+        functions,
         importCount: module.imports.length,
         fuelGlobal: module.globals.length,
         stackGlobal: module.globals.length + 1,
         growthGlobal: module.globals.length + 2,
         blockType: blockTypes.of(type.results),
         parameters: type.parameters,
+        maximumPages,
+        globals: module.globals.map((global) => global.type),
       },
       refuse,
     );

@@ -17,7 +17,7 @@ import { CHANNEL_MAX, jobKind, LOG_BYTES_MAX, LOG_LINES_PER_JOB_MAX, OUTPUT_BYTE
 import { decodeGlobals, encodeGlobals } from './globals.ts';
 import { type Mark, readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
-import { STACK_SLOTS } from './rewrite.ts';
+import { growth, STACK_SLOTS } from './rewrite.ts';
 import { isZeroPage, Shadow } from './shadow.ts';
 
 /** Start and initialisation may loop over the whole memory, whatever one job may use; well under a second of loops. */
@@ -186,7 +186,7 @@ export class WasmProgram {
     const { fuel: fuelGlobal, stack, growthRefused } = this.#exports;
     fuelGlobal.value = BigInt(fuel);
     stack.value = STACK_SLOTS;
-    growthRefused.value = 0;
+    growthRefused.value = growth.none;
     this.#outputs = [];
     this.#outputBytes = 0;
     this.#logLines = 0;
@@ -201,14 +201,17 @@ export class WasmProgram {
   #explain(error: unknown, fuel: number): JobFailure {
     const where = frameOf(error);
     if (error instanceof HostRefusal) {
-      const code = error.code === 'ERR_JOB_TRAP' && this.#exports.growthRefused.value === 1 ? 'ERR_JOB_MEMORY' : error.code;
+      const code = error.code === 'ERR_JOB_TRAP' && this.#exports.growthRefused.value === growth.beyondBound ? 'ERR_JOB_MEMORY' : error.code;
       return { code, sentence: error.message };
     }
     if ((this.#exports.fuel.value as bigint) < 0n) {
       return { code: 'ERR_JOB_FUEL', sentence: `it used up its fuel of ${fuel} loop iterations and calls${where}: an endless loop, or a budget too small` };
     }
     if ((this.#exports.stack.value as number) < 0) return { code: 'ERR_JOB_TRAP', sentence: `its calls nest too deeply${where}` };
-    if (this.#exports.growthRefused.value === 1) {
+    if (this.#exports.growthRefused.value === growth.outOfMemory) {
+      return { code: 'ERR_JOB_MEMORY', sentence: `this machine has no memory left for it, though it is within its bound${where}` };
+    }
+    if (this.#exports.growthRefused.value === growth.beyondBound) {
       return { code: 'ERR_JOB_MEMORY', sentence: `it wanted more memory than its bound of ${this.#mark.maximumPages * 64} KiB${where}` };
     }
     return { code: 'ERR_JOB_TRAP', sentence: `it trapped: ${messageOf(error)}${where}` };

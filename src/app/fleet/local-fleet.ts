@@ -284,7 +284,7 @@ export class LocalFleet {
         break;
       case 'bridge-ended':
         member.bridge = undefined;
-        this.tell({ kind: 'died', host: bridgeOf(member), reason: word.reason, forGood: false, againInMs: 0 });
+        if (!member.meant && !this.stopping) this.tell({ kind: 'died', host: bridgeOf(member), reason: word.reason, forGood: false, againInMs: 0 });
         break;
       case 'bridge-given-up':
         member.failure = word.reason;

@@ -130,12 +130,13 @@ export type CheckpointNotice =
       readonly sequence: number;
     };
 
-/** Pages of one checkpoint by their position in its manifest (from an ECU) or in memory (from a manager, whole state). */
+/** Pages of one checkpoint by their index in memory, from an ECU as from a manager. */
 export interface PageRequest {
   readonly kind: 'pages';
   readonly task: TaskName;
   readonly epoch: number;
   readonly sequence: number;
+  /** Page indexes in memory. */
   readonly positions: Uint32Array;
 }
 export type PageAnswer =

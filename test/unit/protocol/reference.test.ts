@@ -25,7 +25,8 @@ describe('docs/PROTOCOL.md', () => {
       ...[supervisorSubject.heartbeat, supervisorSubject.command].map((of) => of('<mac>')),
       ...[managerSubject.heartbeat, managerSubject.goodbye, managerSubject.pages].map((of) => of('<id>')),
       managerSubject.call,
-      ...[checkpointSubject.announced, checkpointSubject.stored, checkpointSubject.freed].map((of) => of('<mac>', 7).replace('7', '<programId>')),
+      ...[checkpointSubject.announced, checkpointSubject.freed].map((of) => of('<mac>', 7).replace('7', '<programId>')),
+      checkpointSubject.stored('<mac>', 7, '<manager>').replace('7', '<programId>'),
       ...[taskSubject.data, taskSubject.tick, taskSubject.outputs].map((of) => of(names, '<name>').replace('.0.', '.<shard>.')),
     ];
     for (const subject of written) expect(page).toContain(`\`${subject}\``);

@@ -1,10 +1,12 @@
 /** One program in this thread: how jobs end, what they leave, and that the same bits come out everywhere. */
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareModule } from '../../../infra/runtime/wasm/prepare.ts';
 import { WasmProgram } from '../../../infra/runtime/wasm/program.ts';
 import { compileArtefact, openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
+import { exampleModule } from '../../../src/app/build-tasks.ts';
 import { PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
-import { data, loadExample, prepareText, taskText, tick, wat } from '../../support/wasm.ts';
+import { data, EXAMPLES, loadExample, prepareText, taskText, tick, wat } from '../../support/wasm.ts';
 import type { JobResult } from '../../../src/ports/task-runtime.ts';
 
 const open = (job: string, more = '', { memoryBytesMax = 1 << 20, fuelPerJob = 1_000_000 } = {}): Promise<WasmProgram> =>
@@ -64,6 +66,17 @@ describe('a job ends', () => {
     expect(depthAfter(3000)).toBe(cold);
   });
 
+  const times = (count: number, text: (at: number) => string): string => Array.from({ length: count }, (_, at) => text(at)).join(' ');
+  it.each([
+    ['many parameters', `(func $f (param ${times(100, () => 'i64')}) (result i64) (i64.add (local.get 3) (call $f ${times(100, (at) => `(local.get ${at})`)})))`, `(drop (call $f ${times(100, () => '(i64.const 1)')}))`],
+    ['many operands', `(func $f (result i64) ${times(300, (at) => `(i64.load (i32.const ${at * 8}))`)} (call $f) ${times(300, () => 'i64.add')})`, '(drop (call $f))'],
+    ['many vectors', `(func $f (result v128) ${times(60, (at) => `(v128.load (i32.const ${at * 8}))`)} (call $f) ${times(60, () => 'i64x2.add')})`, '(drop (call $f))'],
+    ['many locals', `(func $f (local ${times(200, () => 'i64')}) ${times(200, (at) => `(local.set ${at} (i64.load (i32.const ${at * 8})))`)} (call $f) ${times(200, (at) => `(i64.store (i32.const 0) (local.get ${at}))`)})`, '(call $f)'],
+  ])('by that count before the engine runs out of stack, with %s', async (_, more, job) => {
+    const program = await open(job, more, { fuelPerJob: 100_000_000 });
+    expect(failureOf(program.runJob(tick(1))).sentence).toContain('nest too deeply');
+  });
+
   it('when it traps, with the reason', async () => {
     const program = await open('(drop (i32.div_s (i32.const 1) (i32.const 0)))');
     expect(failureOf(program.runJob(tick(1)))).toMatchObject({ code: 'ERR_JOB_TRAP', sentence: expect.stringContaining('divide by zero') });
@@ -115,6 +128,41 @@ describe('a job ends', () => {
   });
 });
 
+describe('the deploy pass changes no result', () => {
+  it.each(EXAMPLES)('of %s', async (name) => {
+    const { artefact, spec } = await loadExample(name);
+    const raw = await rawOutputs(name);
+    const program = await openProgram({ artefact, fuelPerJob: spec.fuelPerJob });
+    const prepared: string[] = [];
+    for (const input of INPUTS) {
+      const result = program.runJob(input);
+      prepared.push(...(result.kind === 'done' ? result.outputs.map(({ channel, payload }) => `${channel}:${Buffer.from(payload).toString('hex')}`) : [result.failure.sentence]));
+    }
+    expect(prepared).toEqual(raw);
+    expect(raw.length).toBeGreaterThan(20);
+  });
+
+  const words = ['5', '37.5,61.2', 'can0.12:hello', '!route can0.12 9', 'can0.12:again', '-3', '1e300,2', 'eth0:frame'];
+  const INPUTS = Array.from({ length: 80 }, (_, at) => (at % 3 === 0 ? tick(at + 1, at % 5) : data(at + 1, words[at % words.length] ?? '')));
+
+  /** The module as the compiler made it, in the engine as it is. */
+  async function rawOutputs(name: (typeof EXAMPLES)[number]): Promise<string[]> {
+    const outputs: string[] = [];
+    const output = (channel: number, pointer: number, byteLength: number): void =>
+      void outputs.push(`${channel}:${Buffer.from((exports['memory'] as WebAssembly.Memory).buffer, pointer, byteLength).toString('hex')}`);
+    const module = new WebAssembly.Module(new Uint8Array(await readFile(exampleModule(name))));
+    const { exports } = new WebAssembly.Instance(module, { drover: { output, log: () => undefined }, env: { abort: () => undefined } });
+    const call = exports as Record<'drover_init' | 'drover_input' | 'drover_job', (...parameters: number[]) => number>;
+    call.drover_init?.();
+    for (const { kind, number, skipped, payload } of INPUTS) {
+      const pointer = payload.length === 0 ? 0 : call.drover_input(payload.length);
+      new Uint8Array((exports['memory'] as WebAssembly.Memory).buffer).set(payload, pointer);
+      call.drover_job(kind === 'tick' ? 1 : 0, number, skipped, pointer, payload.length);
+    }
+    return outputs;
+  }
+});
+
 describe('NaNs are canonical', () => {
   const stored = async (job: string): Promise<string> => {
     const program = await open(`(local $x f64) (local $y f32) (local $v v128) ${job} (call $output (i32.const 0) (i32.const 0) (i32.const 16))`);
@@ -151,6 +199,15 @@ describe('NaNs are canonical', () => {
     expect(await stored(`(v128.store (i32.const 0) ${quotient})`)).toBe('000000000000f87f0000000000000840');
     const single = '(f32x4.sqrt (v128.const f32x4 -1 4 -1 9))';
     expect(await stored(`(v128.store (i32.const 0) ${single})`)).toBe('0000c07f000000400000c07f00004040');
+  });
+
+  it('in float globals, wherever the bits come from, because a capture reads them as numbers', async () => {
+    const artefact = prepareText(
+      '(global.set $d (f64.const -nan:0x8000000000123)) (global.set $c (f32.neg (f32.const nan))) (f64.store (i32.const 0) (global.get $d)) (f32.store (i32.const 8) (global.get $c)) (call $output (i32.const 0) (i32.const 0) (i32.const 12))',
+      '(global $d (mut f64) (f64.const 0)) (global $c (mut f32) (f32.const 0))',
+    );
+    const program = await openProgram({ artefact, fuelPerJob: 1000 });
+    expect(Buffer.from(outputOf(program.runJob(tick(1)))).toString('hex')).toBe('000000000000f87f0000c07f');
   });
 
   it('but loads, constants and sign changes keep their bits, as the standard has it', async () => {

@@ -258,7 +258,7 @@ export type CheckpointNotice = Message<"drover.v1.CheckpointNotice"> & {
     case: "announced";
   } | {
     /**
-     * A manager can rebuild the whole state from its own store: on `ckpt.stored.<mac>.<programId>`.
+     * A manager can rebuild the whole state from its own store: on `ckpt.stored.<mac>.<programId>.<manager>`.
      *
      * @generated from field: drover.v1.CheckpointStored stored = 2;
      */
@@ -443,8 +443,8 @@ export type PageRequest = Message<"drover.v1.PageRequest"> & {
   sequence: bigint;
 
   /**
-   * Which pages: positions in the manifest's `page_indexes` (asking an ECU) or page indexes in memory (asking a manager
-   * for a whole state). 1 to 1024, so that an answer stays within 4 MiB. Packed little-endian 32-bit words.
+   * Which pages, by their index in memory, whoever is asked. 1 to 1024, so that an answer stays within 4 MiB. Packed
+   * little-endian 32-bit words.
    *
    * @generated from field: repeated fixed32 positions = 4;
    */
