@@ -7,7 +7,7 @@ const SHELL_POINTS = FAULT_POINT_NAMES.slice(0, FAULT_POINT_NAMES.indexOf('befor
 
 describe('the manager that claims a restore', () => {
   for (const point of SHELL_POINTS) {
-    test(`killed ${point}, once at each step of the restore: the other one finishes it`, async () => {
+    test(`killed ${point}, once at each step of the restore: the other one finishes it`, { timeout: 120_000 }, async () => {
       for (const after of await passings(point)) {
         const { claimer, nth } = after;
         const fleet = await stage({ world: { scripted: [{ host: claimer, point, nth, action: 'kill', forUs: 3_000_000 }] } });
@@ -39,7 +39,7 @@ async function passings(point: FaultPointName): Promise<readonly { readonly clai
   const claimer = fleet.truth.arbiters.get(`arbiter/failure.${dead}.1`)?.record.writer ?? 'manager.m1';
   const first = (before.get(claimer) ?? 0) + 1;
   const last = fleet.world.plan.count(claimer, point);
-  const step = Math.max(1, Math.floor((last - first) / 6));
+  const step = Math.max(1, Math.floor((last - first) / 4));
   const moments: { claimer: string; nth: number }[] = [];
   for (let nth = first; nth <= last; nth += step) moments.push({ claimer, nth });
   return moments;
@@ -126,7 +126,7 @@ describe('the broker', () => {
     await fleet.settle();
   });
 
-  test('loses the leader of a stream in the middle of a restore, whichever stream it is', async () => {
+  test('loses the leader of a stream in the middle of a restore, whichever stream it is', { timeout: 120_000 }, async () => {
     for (const stream of ['ACTORS_0', 'OUTPUTS_0', 'INPUTS_0', 'CHECKPOINTS']) {
       const fleet = await stage({ replicas: 3 });
       fleet.killEcu(someOwner(fleet));

@@ -5,7 +5,7 @@ import { build, counted, ECU1, ECU2, ECU3, epochOf, someOwner, stage, task, task
 const MIB = 1024 * 1024;
 
 describe('a target', () => {
-  test('that dies while it deploys is planned around', async () => {
+  test('that dies while it deploys is planned around', { timeout: 120_000 }, async () => {
     const three = [{ mac: ECU1 }, { mac: ECU2 }, { mac: ECU3 }];
     for (const point of ['beforeMarker', 'afterMarker', 'beforeAppend', 'afterEffect'] as const) {
       const fleet = await stage({ ecus: three });
