@@ -58,7 +58,7 @@ export class ArbiterEffects {
 
   private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
     const { cause, tasks } = effect;
-    const { mine, skipped } = await this.tasksToPlan(open, cause, tasks === undefined ? undefined : Object.keys(tasks));
+    const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
     const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
     const allStillShed = tasks !== undefined && mine.length > 0 && plan.assignments.length === 0 && plan.skipped.length === 0 &&
       plan.unplaced.every(({ task, evict }) => tasks[task]?.shed === true && evict.length === 0);
@@ -70,9 +70,10 @@ export class ArbiterEffects {
   private async tasksToPlan(
     open: OpenEffect,
     cause: RestoreCause,
-    names: readonly TaskName[] | undefined,
+    pending: Effect<'planRestore'>['tasks'],
   ): Promise<{ mine: PlacementView[]; skipped: RestorePlan['skipped'][number][] }> {
     const { knowledge } = this.parts;
+    const names = pending === undefined ? undefined : Object.keys(pending);
     const wanted = names ?? (cause.kind === 'request' ? [cause.task] : knowledge.tasksOwnedBy(cause.owner).map(({ context }) => context.task));
     // The first plan after a failure uses what this manager already knows: taking the epoch is checked against the record anyway.
     const fresh = names !== undefined || cause.kind === 'request';
@@ -80,17 +81,21 @@ export class ArbiterEffects {
     const mine: PlacementView[] = [];
     const skipped: RestorePlan['skipped'][number][] = [];
     for (const { task, view } of views) {
-      const reason = view === undefined ? 'it has no placement' : this.notMine(open, cause, view);
+      const reason = view === undefined ? 'it has no placement' : this.notMine(open, cause, view, pending?.[task]?.epoch);
       if (view === undefined || reason !== undefined) skipped.push({ task, reason: reason ?? 'it has no placement' });
       else mine.push(view);
     }
     return { mine, skipped };
   }
 
-  private notMine(open: OpenEffect, cause: RestoreCause, { context, state }: PlacementView): string | undefined {
+  /** `known`: the latest epoch that this actor knows of from its earlier plans. */
+  private notMine(open: OpenEffect, cause: RestoreCause, { context, state }: PlacementView, known: number | undefined): string | undefined {
     if (state === 'removing' || state === 'removed' || state === 'crashed' || state === 'undeclared') return `it is ${state}`;
     const takenHere = context.takenBy === open.actor && state !== 'owned';
     if (takenHere) return undefined;
+    // Another took it meanwhile, perhaps for the very same incarnation, which lives after all.
+    if (known !== undefined && context.epoch > known) return `epoch ${context.epoch} was taken by ${context.takenBy}`;
+    if (known !== undefined && state === 'owned' && context.takenBy === open.actor) return 'it is owned';
     if (cause.kind === 'request') return context.epoch === cause.epoch ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
     const { mac, incarnation } = cause.owner;
     const stillThere = context.owner?.mac === mac && context.owner.incarnation <= incarnation;

@@ -16,7 +16,7 @@ import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
 import { CheckpointSource } from './checkpoint-source.ts';
-import { type Host, envelope } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { Instance } from './instance.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { RestoreImage } from './restore-image.ts';
@@ -41,6 +41,7 @@ export interface RunningTask {
 
 const REPORT_TIMEOUT_US = 1_000_000;
 const REPORT_RETRY_US = 200_000;
+const DIED_REPORT_US = 300_000;
 
 type StartInstance = Extract<TaskEffect, { kind: 'startInstance' }>;
 type ReportInstance = Extract<TaskEffect, { kind: 'reportInstance' }>;
@@ -69,7 +70,7 @@ export class TaskEffects {
       case 'startInstance':
         return { kind: 'event', event: await this.startInstance(effect) };
       case 'reportInstance':
-        return this.report(effect);
+        return this.report(effect, open);
     }
   };
 
@@ -157,9 +158,14 @@ export class TaskEffects {
     }
   }
 
-  private async report(effect: ReportInstance): Promise<EffectOutcome> {
+  private async report(effect: ReportInstance, open: OpenEffect): Promise<EffectOutcome> {
     const { host, mac } = this.parts;
     const { task, epoch, incarnation, nonce, what, code, sentence } = effect;
+    if (code === 'ERR_COMMAND_DIED') {
+      // The managers see the new incarnation by themselves and restore here, where the data is; this word is for when they did not.
+      await pause(host.clock, DIED_REPORT_US);
+      if (!open.wanted()) return { kind: 'done' };
+    }
     const call = { kind: 'instance-report', task, epoch, mac, incarnation, nonce, what, code, sentence } as const;
     try {
       const bytes = encodeManagerCall(envelope(host, call));

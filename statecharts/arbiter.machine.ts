@@ -103,6 +103,8 @@ export type ArbiterEvent = ActorEvent &
   );
 
 export interface PendingTask {
+  /** The latest epoch this actor knows of; where a later one stands, the task has gone to another. */
+  readonly epoch: number;
   readonly excluded: readonly Mac[];
   /** It was shed before: there is nothing to tell until it finds a place. */
   readonly shed: boolean;
@@ -328,7 +330,7 @@ function planEffect(context: ArbiterContext): ArbiterEffect {
     tasks:
       context.rounds === 0
         ? undefined
-        : Object.fromEntries(pending.map(([task, progress]) => [task, { excluded: progress.excluded, shed: progress.shed }])),
+        : Object.fromEntries(pending.map(([task, progress]) => [task, { epoch: Math.max(progress.expectedEpoch, progress.epoch ?? 0), excluded: progress.excluded, shed: progress.shed }])),
   };
 }
 

@@ -77,7 +77,8 @@ export const ecuMachine = setup({
     ),
     appearAfterDeath: assign(({ context, event }) =>
       event.type === 'ECU.APPEARED'
-        ? { incarnation: event.incarnation, graceMs: event.graceMs, gone: context.incarnation }
+        ? // Whoever comes back has its local checkpoints with it.
+          { incarnation: event.incarnation, graceMs: event.graceMs, gone: context.incarnation, sameMachine: true }
         : {},
     ),
     noteReason: assign(({ event }) => ('reason' in event ? { reason: String(event.reason) } : {})),
