@@ -45,7 +45,12 @@ export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor>
     const { host, close } = await openHost({ id: `supervisor.${config.mac}`, incarnation, broker: config.broker, log: config.log });
     const { mac, heartbeatIntervalUs } = config;
     const supervisor = new Supervisor({ host, mac, heartbeatIntervalUs, records, processes, processTable, onBridge: passOn });
-    await supervisor.start();
+    try {
+      await supervisor.start();
+    } catch (error) {
+      await close();
+      throw error;
+    }
     return {
       incarnation,
       stop: async () => {
