@@ -9,6 +9,7 @@
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
@@ -29,7 +30,7 @@ import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { TaskEffects } from './task.ts';
 
@@ -48,6 +49,7 @@ export interface BridgeParts {
   readonly coLocatedManagers: ReadonlySet<string>;
 }
 
+const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
 const ACCEPTED_STATES = new Set(['deploying', 'running', 'paused']);
@@ -78,8 +80,7 @@ export class Bridge {
       ...parts,
       mac: this.mac,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
-      onCaughtUp: (task, epoch) =>
-        void this.shell.deliver(`task/${task}`, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
+      onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
     });
     this.shell = new Shell({
       ...this.host,
@@ -176,7 +177,11 @@ export class Bridge {
 
   private async connectionChanged(connected: boolean): Promise<void> {
     const type = connected ? 'CONNECTION.RESTORED' : 'CONNECTION.LOST';
-    await this.shell.deliver(`bridge/${this.mac}`, { type, id: `${type}:${this.host.clock.monotonicUs()}` });
+    try {
+      await this.shell.deliver(`bridge/${this.mac}`, { type, id: `${type}:${this.host.clock.monotonicUs()}` });
+    } catch (cause) {
+      this.host.log.warn('the local record could not be written', { event: type, cause });
+    }
     if (connected) await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
@@ -343,7 +348,21 @@ export class Bridge {
   private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
     this.host.counters.add(`instance.ended.${code}`);
     this.host.log.warn('an instance ended', { task, epoch, code, sentence });
-    await this.shell.deliver(`task/${task}`, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
+    await this.tellTask(task, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
+  }
+
+  /** What an instance says is said once, so it is recorded however long the disk refuses. */
+  private async tellTask(task: TaskName, event: ActorEvent): Promise<void> {
+    for (;;) {
+      try {
+        await this.shell.deliver(`task/${task}`, event);
+        return;
+      } catch (cause) {
+        this.host.counters.add('bridge.localRecordFailed');
+        this.host.log.error('a local record could not be written and will be tried again', { task, event: event.type, cause });
+        await pause(this.host.clock, RECORD_RETRY_US);
+      }
+    }
   }
 
   // ——— checkpoints ———

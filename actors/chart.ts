@@ -52,8 +52,23 @@ export function stepChart(chart: Chart, snapshot: AnyMachineSnapshot, event: Act
   return { snapshot: next, requests, handling: chart.machine.events.includes(event.type) ? 'not-now' : 'never' };
 }
 
-export const persistSnapshot = (chart: Chart, snapshot: AnyMachineSnapshot): string =>
-  JSON.stringify(chart.machine.getPersistedSnapshot(snapshot));
+/**
+ * What `getPersistedSnapshot` gives, as text. Without children (no drover chart has any) and without history it is what
+ * stands here, and taking it directly saves a tenth of a step; a test compares the two.
+ */
+export function persistSnapshot(chart: Chart, snapshot: AnyMachineSnapshot): string {
+  const { status, output, error, value, historyValue, context, children } = snapshot;
+  const persisted =
+    isEmpty(historyValue) && isEmpty(children)
+      ? { status, output, error, value, historyValue, context, children }
+      : chart.machine.getPersistedSnapshot(snapshot);
+  return JSON.stringify(persisted);
+}
+
+function isEmpty(fields: object): boolean {
+  for (const _ in fields) return false;
+  return true;
+}
 
 export const restoreSnapshot = (chart: Chart, json: string): AnyMachineSnapshot =>
   chart.machine.restoreSnapshot(JSON.parse(json), inertScope) as AnyMachineSnapshot;

@@ -3,7 +3,8 @@
  * its pages to managers that pull at their own pace.
  *
  * C1. A capture is held from `hold` until the quorum stored it or a later one (*durable before free*).
- * C2. The newest capture can always be served whole: changed pages from what is held, the rest from the shadow copy.
+ * C2. The newest capture can be served whole: changed pages from what is held, the rest from the shadow copy. But only once
+ *     all its outputs are accepted: a restore from an earlier one would leave out outputs that nobody ever accepted.
  * C3. Bound: at most HELD_MAX captures are held. Above that the oldest increments go first and the next capture is asked to
  *     be full, so a slow or absent manager costs bytes, never the newest state, and never a job.
  */
@@ -52,9 +53,10 @@ export class CheckpointSource {
   /** Digest of every page of the newest capture, by page index. */
   private pageTable = new Uint8Array(0);
   private newest: CheckpointManifest | undefined;
-  private announcedSequence = 0;
   /** The newest checkpoint that each manager can rebuild; one that has a later state has no need of an earlier one. */
   private readonly newestStoredBy = new Map<string, number>();
+  /** All outputs up to this capture's are accepted. */
+  private acceptedSequence = 0;
   private durable = 0;
   private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
@@ -102,17 +104,15 @@ export class CheckpointSource {
   }
 
   async announce(sequence: number): Promise<void> {
+    // Before the append: a manager may hear of it before its answer comes back.
+    this.acceptedSequence = Math.max(this.acceptedSequence, sequence);
     const held = this.held.get(sequence);
     if (held === undefined) return;
     const { host, mac, programId } = this.parts;
     const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest };
     const bytes = encodeCheckpointNotice(envelope(host, notice));
     while (this.held.has(sequence) && this.newest?.sequence === sequence) {
-      const answer = await this.tryAppend(checkpointSubject.announced(mac, programId), bytes);
-      if (answer) {
-        this.announcedSequence = Math.max(this.announcedSequence, sequence);
-        return;
-      }
+      if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
     }
   }
@@ -132,10 +132,10 @@ export class CheckpointSource {
 
   // ——— serving managers ———
 
-  /** The newest capture as a full manifest: every page of the memory, no base. */
+  /** The newest capture as a full manifest: every page of the memory, no base. One that is yet to be announced is not given. */
   wholeManifest(request: ManifestRequest): ManifestAnswer {
     const { newest } = this;
-    if (newest === undefined || request.epoch !== this.parts.epoch || newest.sequence < request.sequence) {
+    if (newest === undefined || request.epoch !== this.parts.epoch || newest.sequence < request.sequence || newest.sequence > this.acceptedSequence) {
       return { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: `this instance has no checkpoint ${request.epoch}.${request.sequence}` };
     }
     const pageIndexes = Uint32Array.from({ length: newest.pageCount }, (_, index) => index);

@@ -3,6 +3,7 @@
  *
  * - A placement that names an owner that is gone, or no owner at all, and that no open arbiter answers for: a restore request.
  * - A record whose writer is a manager that is gone, and that still wants something: takeover.
+ * - An arbiter that waits for an epoch that has passed is told so.
  * - A restored capacity: arbiters that wait for it plan again.
  */
 import type { ActorKey } from '../src/domain/model/ids.ts';
@@ -51,7 +52,11 @@ export class Duty {
     for (const { actor, record } of this.replicated.views()) {
       if (this.isGoneManager(record.writer) && this.replicated.hasWork(record)) orphans.push(actor);
     }
-    await Promise.all(orphans.map((actor) => this.replicated.takeOver(actor)));
+    try {
+      await Promise.all(orphans.map((actor) => this.replicated.takeOver(actor)));
+    } catch (cause) {
+      this.host.log.info('not every record of a manager that is gone could be taken over; the next sweep tries again', { cause });
+    }
   }
 
   async capacityReturned(cause: string): Promise<void> {
@@ -72,6 +77,7 @@ export class Duty {
     try {
       await this.takeOverFromTheDead();
       await Promise.all([...this.knowledge.placements()].map((placement) => this.look(placement)));
+      await this.tellWhatPassed();
     } catch (cause) {
       this.host.log.warn('a sweep failed; the next one follows', { cause });
     }
@@ -98,6 +104,20 @@ export class Duty {
       id: `request:${arbiter}`,
       cause: { kind: 'request', task, epoch, reason },
     });
+  }
+
+  /** An arbiter that waits for an instance whose task has passed to a later epoch waits in vain. */
+  private async tellWhatPassed(): Promise<void> {
+    const told: Promise<unknown>[] = [];
+    for (const { actor, record, snapshot } of this.replicated.views()) {
+      if (record.writer !== this.host.id || snapshot.status !== 'active' || !actor.startsWith('arbiter/')) continue;
+      for (const [task, { phase, epoch }] of Object.entries((snapshot.context as ArbiterContext).tasks)) {
+        if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
+        const present = this.knowledge.placement(task)?.context.epoch ?? 0;
+        if (present > epoch) told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
+      }
+    }
+    await Promise.all(told);
   }
 
   private isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): boolean {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { exampleFolder } from '../../src/app/build-tasks.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { InputFeed } from '../../src/app/feed/input-feed.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { createTaskSkeleton } from '../../src/app/task-skeleton.ts';

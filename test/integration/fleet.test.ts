@@ -1,6 +1,6 @@
 /** A fleet of real processes, harmed in the ways the issue names: what dies comes back or is replaced, and nothing is lost. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { exampleFolder } from '../../src/app/build-tasks.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { ECU_DEFAULTS, LocalFleet } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';

@@ -14,7 +14,7 @@ import { systemHasher } from '../../infra/system/hasher.ts';
 import { type OpenBridge, openBridge } from '../../src/app/compose/open-bridge.ts';
 import { type BridgeConfig, HEARTBEAT_INTERVAL_US } from '../../src/app/compose/process-config.ts';
 import { type FleetClient, openFleetClient } from '../../src/app/compose/open-fleet-client.ts';
-import { exampleFolder } from '../../src/app/build-tasks.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { type PreparedTask, prepareTask } from '../../src/app/prepare-task.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { decodeCheckpointNotice } from '../../src/domain/protocol/codec-checkpoint.ts';

@@ -5,6 +5,7 @@
  */
 import type { Command } from 'commander';
 import { registerChaos } from './chaos.ts';
+import { registerConformance } from './conformance.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerManager,
   registerBridge,
   registerChaos,
+  registerConformance,
   registerDoctor,
   registerTest,
 ];

@@ -1,4 +1,5 @@
 /** A manager process, put together: the actor, its stores, and a second connection that hears the server's disconnect events. */
+import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
@@ -46,12 +47,15 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
     });
     await manager.start();
+    const mirror = new JournalMirror({ host, journal: localRecords });
+    mirror.start();
     host.log.info('the manager watches', { manager: config.id, incarnation });
     return {
       manager,
       incarnation,
       stop: async (reason) => {
         await manager.stop(reason);
+        await mirror.stop();
         await closeAll();
       },
     };

@@ -54,6 +54,8 @@ export class FleetWorld {
   readonly client: FleetClient;
   readonly ecus = new Map<Mac, SimulatedEcu>();
   readonly managers = new Map<string, SimulatedManager>();
+  /** Whoever declares tasks has said all that they will say. */
+  lived = true;
   /** Tasks that should run now. */
   readonly wanted = new Set<TaskName>();
 
@@ -180,15 +182,27 @@ export class FleetWorld {
     return running?.instance.epoch === placement.context.epoch && running.instance.state.phase === 'running';
   }
 
+  /** An instance that runs where its task's placement does not say so. */
+  stale(): boolean {
+    for (const { mac, bridge } of this.ecus.values()) {
+      for (const { instance } of bridge?.running().all() ?? []) {
+        const placement = this.truth.placements.get(instance.spec.name);
+        if (placement?.context.owner?.mac !== mac || placement.context.epoch !== instance.epoch) return true;
+      }
+    }
+    return false;
+  }
+
   /** Nothing is under way any more. */
   atRest(): boolean {
+    if (this.stale()) return false;
     for (const task of this.wanted) {
       if (!this.runs(task)) return false;
       const { context } = this.truth.placements.get(task) as { context: { owner?: { mac: Mac } | undefined } };
       const state = this.ecus.get(context.owner?.mac ?? '')?.bridge?.running().get(task)?.instance.state;
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
-    return this.client.fed() && this.truth.openArbiters().length === 0;
+    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0;
   }
 
   // ——— time ———
@@ -223,9 +237,11 @@ export class FleetWorld {
 
   story(lines = 80): string {
     const tasks = [...this.truth.placements].map(([task, { state, context }]) => `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`);
+    const said = `lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
+    const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) => [...(bridge?.running().all() ?? [])].map(({ instance, source }) => `${mac} runs ${instance.spec.name} ${JSON.stringify({ epoch: instance.epoch, ...instance.state, ...source.state })}`));
     const arbiters = this.truth.openArbiters().map((actor) => `${actor} ${this.truth.arbiters.get(actor)?.state} ${JSON.stringify(this.truth.arbiters.get(actor)?.context.tasks)}`);
     const hosts = [...this.world.hosts.values()].map((host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`);
     const milestones = this.truth.milestones.slice(-lines).map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
-    return [...tasks, ...arbiters, hosts.join(', '), ...milestones, this.world.story(lines)].join('\n');
+    return [said, ...tasks, ...instances, ...arbiters, hosts.join(', '), ...milestones, this.world.story(lines)].join('\n');
   }
 }
