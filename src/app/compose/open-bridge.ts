@@ -56,7 +56,8 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     await bridge.start();
     const mirror = new JournalMirror({ host, journal: records });
     mirror.start();
-    host.log.info('the bridge serves', { mac: config.mac, incarnation });
+    // The monotonic clock of a process begins with it: how long a restart takes is in every log.
+    host.log.info('the bridge serves', { mac: config.mac, incarnation, startUs: host.clock.monotonicUs(), cpuUs: process.cpuUsage().user + process.cpuUsage().system });
     return {
       bridge,
       incarnation,

@@ -72,6 +72,7 @@ interface Member {
 }
 
 const READY_MS_MAX = 60_000;
+const PATIENCE_US = 10_000_000;
 const AGAIN_MS_MIN = 200;
 const AGAIN_MS_MAX = 10_000;
 /** A child that lived this long starts its count of deaths anew. */
@@ -90,6 +91,7 @@ export class LocalFleet {
   private readonly waiting = new Set<() => void>();
   private server: RunningServer | undefined;
   private connected: FleetClient | undefined;
+  private starting: Promise<void> | undefined;
   private stopping = false;
   private writing: Promise<void> = Promise.resolve();
   private isWriteDue = false;
@@ -101,25 +103,38 @@ export class LocalFleet {
     for (const plan of options.ecus) this.addMember(`supervisor.${plan.mac}`, () => this.startEcu(plan));
   }
 
-  /** Resolves when every manager and every ECU serves. */
-  async start(): Promise<void> {
+  /** Resolves when every manager and every ECU serves. What fails leaves nothing behind. */
+  start(): Promise<void> {
+    this.starting = this.startAll();
+    return this.starting;
+  }
+
+  /** Also while it starts. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.changed();
+    await this.starting?.catch(() => {}); // told to whoever called `start`
+    await this.stopAll();
+  }
+
+  private async startAll(): Promise<void> {
     try {
       await mkdir(dirname(this.folders.log('any')), { recursive: true });
       if (this.options.broker === undefined) await this.startServer();
       const { shardCount } = this.options;
-      this.connected = await openFleetClient(this.broker, { prepare: shardCount === undefined ? true : { shardCount }, patienceUs: 10_000_000 });
-      // Managers first, so that no ECU announces itself to nobody; both start at the same time, because starting is work.
+      this.connected = await openFleetClient(this.broker, { prepare: shardCount === undefined ? true : { shardCount }, patienceUs: PATIENCE_US });
+      // All at the same time, because starting is work; managers first, so that no ECU announces itself to nobody.
       for (const member of this.members.values()) this.launch(member);
       await this.ready();
       this.changed();
     } catch (error) {
-      await this.stop();
+      this.stopping = true;
+      await this.stopAll();
       throw error;
     }
   }
 
-  async stop(): Promise<void> {
-    this.stopping = true;
+  private async stopAll(): Promise<void> {
     const ecus = [...this.members.values()].filter(({ host }) => host.startsWith('supervisor.'));
     const managers = [...this.members.values()].filter(({ host }) => host.startsWith('manager.'));
     for (const group of [ecus, managers]) await Promise.all(group.map((member) => this.leave(member)));
@@ -157,6 +172,7 @@ export class LocalFleet {
   async ready(): Promise<void> {
     const deadline = performance.now() + READY_MS_MAX;
     for (;;) {
+      if (this.stopping) throw new DroverError('ERR_NOT_RUNNING', 'the fleet is being stopped');
       const members = [...this.members.values()];
       const failed = members.find(({ failure }) => failure !== undefined);
       if (failed !== undefined) throw new DroverError('ERR_NOT_RUNNING', `${failed.host} does not start: ${failed.failure}`);
@@ -199,6 +215,7 @@ export class LocalFleet {
     if (member.child !== undefined) throw new DroverError('ERR_USAGE', `${member.host} is not dead`);
     this.launch(member);
     while (!isServing(member)) {
+      if (this.stopping) throw new DroverError('ERR_NOT_RUNNING', 'the fleet is being stopped');
       if (member.failure !== undefined) throw new DroverError('ERR_NOT_RUNNING', `${member.host} does not start: ${member.failure}`);
       await this.change(READY_MS_MAX);
     }
