@@ -8,7 +8,11 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
-import { decodeSupervisorCommand, encodeSupervisorAnswer, encodeSupervisorCommand } from '../src/domain/protocol/codec-command.ts';
+import {
+  decodeSupervisorCommand,
+  encodeSupervisorAnswer,
+  encodeSupervisorCommand,
+} from '../src/domain/protocol/codec-command.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
 import type { SupervisorAnswer } from '../src/domain/protocol/messages.ts';
 import { supervisorSubject } from '../src/domain/protocol/subjects.ts';
@@ -100,7 +104,10 @@ export class Supervisor {
     } catch {
       return; // nobody answers for this MAC, or nobody who could do anything for it
     }
-    throw new DroverError('ERR_MAC_TAKEN', `another supervisor answers for MAC ${this.mac}: give this ECU another one with --mac`);
+    throw new DroverError(
+      'ERR_MAC_TAKEN',
+      `another supervisor answers for MAC ${this.mac}: give this ECU another one with --mac`,
+    );
   }
 
   // ——— the bridge ———

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { exampleFolder } from '../../src/app/task-module.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { isAlive, until } from '../support/fleet-run.ts';
 
 const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
@@ -29,7 +29,9 @@ afterEach(async () => {
 
 /** Resolves when the fleet is up. */
 async function startUp(...args: string[]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [MAIN, 'up', '--data', folder, '--json', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [MAIN, 'up', '--data', folder, '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   up = child;
   for await (const line of createInterface({ input: child.stdout })) {
     if ((JSON.parse(line) as { readonly kind: string }).kind === 'up') return child;
@@ -49,18 +51,34 @@ function drover(...args: string[]): Run {
 }
 
 const pidsOf = (): number[] =>
-  (JSON.parse(readFileSync(join(folder, 'fleet.json'), 'utf8')) as { readonly processes: readonly { readonly pid: number }[] }).processes.map(({ pid }) => pid);
+  (
+    JSON.parse(readFileSync(join(folder, 'fleet.json'), 'utf8')) as { readonly processes: readonly { readonly pid: number }[] }
+  ).processes.map(({ pid }) => pid);
 
 test('a fleet is started, used and stopped from the command line', async () => {
   const child = await startUp('--ecus', '2', '--managers', '2');
   const deployed = drover('task', 'deploy', exampleFolder('counter'), '--json');
   expect(JSON.parse(deployed.out)).toMatchObject({ task: 'counter', state: 'owned', epoch: 1 });
-  expect(drover('task', 'deploy', exampleFolder('counter'))).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_TASK_EXISTS)') });
+  expect(drover('task', 'deploy', exampleFolder('counter'))).toMatchObject({
+    exitCode: 1,
+    error: expect.stringContaining('(ERR_TASK_EXISTS)'),
+  });
   const file = join(folder, 'numbers.csv');
   writeFileSync(file, 'value\n10\n20\n30\n');
-  expect(JSON.parse(drover('feed', 'counter', file, '--rate', '100/s', '--json').out)).toEqual({ task: 'counter', inputs: 3, lastNumber: 3 });
-  expect(JSON.parse(drover('feed', 'counter', file, '--rate', '100/s', '--json').out)).toEqual({ task: 'counter', inputs: 3, lastNumber: 6 });
-  const status: { readonly ecus: readonly { readonly state: string }[]; readonly streams: readonly { readonly stream: string; readonly messages: number }[] } = JSON.parse(drover('status', '--json').out);
+  expect(JSON.parse(drover('feed', 'counter', file, '--rate', '100/s', '--json').out)).toEqual({
+    task: 'counter',
+    inputs: 3,
+    lastNumber: 3,
+  });
+  expect(JSON.parse(drover('feed', 'counter', file, '--rate', '100/s', '--json').out)).toEqual({
+    task: 'counter',
+    inputs: 3,
+    lastNumber: 6,
+  });
+  const status: {
+    readonly ecus: readonly { readonly state: string }[];
+    readonly streams: readonly { readonly stream: string; readonly messages: number }[];
+  } = JSON.parse(drover('status', '--json').out);
   expect(status.ecus.map(({ state }) => state)).toEqual(['alive', 'alive']);
   expect(status.streams.find(({ stream }) => stream === 'OUTPUTS_0')?.messages).toBeGreaterThan(0);
   expect(drover('status')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/counter +owned[\s\S]*INPUTS_0/) });
@@ -75,10 +93,16 @@ test('a fleet is started, used and stopped from the command line', async () => {
 });
 
 test('without a fleet every command says how to get one', () => {
-  expect(drover('status')).toMatchObject({ exitCode: 1, error: expect.stringMatching(/^drover: no server serves .*drover up.*\(ERR_NOT_RUNNING\)\n$/) });
+  expect(drover('status')).toMatchObject({
+    exitCode: 1,
+    error: expect.stringMatching(/^drover: no server serves .*drover up.*\(ERR_NOT_RUNNING\)\n$/),
+  });
   expect(drover('task', 'list')).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_NOT_RUNNING)') });
   expect(drover('feed', 'counter')).toMatchObject({ exitCode: 2, error: expect.stringContaining('(ERR_USAGE)') });
-  expect(drover('ecu', '--mac', 'nonsense')).toMatchObject({ exitCode: 2, error: expect.stringContaining('02:aa:00:00:00:01') });
+  expect(drover('ecu', '--mac', 'nonsense')).toMatchObject({
+    exitCode: 2,
+    error: expect.stringContaining('02:aa:00:00:00:01'),
+  });
 });
 
 test('when `up` is killed with SIGKILL, its children leave by themselves', async () => {

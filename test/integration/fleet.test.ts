@@ -1,8 +1,8 @@
 /** A fleet of real processes, harmed in the ways the issue names: what dies comes back or is replaced, and nothing is lost. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { exampleFolder } from '../../src/app/task-module.ts';
 import { ECU_DEFAULTS, LocalFleet } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
 import { type FleetRun, isAlive, startFleet, text, until } from '../support/fleet-run.ts';
 
@@ -44,7 +44,12 @@ describe('a fleet of processes', () => {
     await until('100 more outputs', () => outputs.length > before + 100);
     expectCounted(outputs);
     await fleet.restart(first);
-    expect(fleet.processes().filter(({ host }) => host.endsWith(first)).map(({ state }) => state)).toEqual(['ready', 'ready']);
+    expect(
+      fleet
+        .processes()
+        .filter(({ host }) => host.endsWith(first))
+        .map(({ state }) => state),
+    ).toEqual(['ready', 'ready']);
   });
 
   test('a killed bridge is started again by its supervisor, with the next incarnation, and its task goes on', async () => {
@@ -55,7 +60,9 @@ describe('a fleet of processes', () => {
     const outputs = await run.outputs('counter');
     await until('50 outputs', () => outputs.length > 50);
     await fleet.kill(mac, 'bridge');
-    await until('the bridge is back', () => events.some((event) => event.kind === 'ready' && event.host === `bridge.${mac}` && event.incarnation === 2));
+    await until('the bridge is back', () =>
+      events.some((event) => event.kind === 'ready' && event.host === `bridge.${mac}` && event.incarnation === 2),
+    );
     const before = outputs.length;
     await until('100 more outputs', () => outputs.length > before + 100);
     expectCounted(outputs);
@@ -100,7 +107,12 @@ describe('a fleet of processes', () => {
     run = await startFleet({ ecus: 1, managers: 1 });
     const { fleet } = run;
     const [mac = ''] = fleet.macs;
-    const second = new LocalFleet({ dataFolder: `${run.folder}/second`, broker: fleet.broker, ecus: [{ ...ECU_DEFAULTS, mac }], managers: [] });
+    const second = new LocalFleet({
+      dataFolder: `${run.folder}/second`,
+      broker: fleet.broker,
+      ecus: [{ ...ECU_DEFAULTS, mac }],
+      managers: [],
+    });
     await expect(second.start()).rejects.toThrow(/ERR_MAC_TAKEN|another supervisor answers for MAC/);
     expect(fleet.processes().every(({ state }) => state === 'ready')).toBe(true);
   });

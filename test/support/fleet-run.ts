@@ -18,7 +18,10 @@ export interface FleetRun {
   end(): Promise<void>;
 }
 
-export async function startFleet(size: { readonly ecus: number; readonly managers: number }, more: Partial<LocalFleetOptions> = {}): Promise<FleetRun> {
+export async function startFleet(
+  size: { readonly ecus: number; readonly managers: number },
+  more: Partial<LocalFleetOptions> = {},
+): Promise<FleetRun> {
   const folder = mkdtempSync(join(tmpdir(), 'drover-fleet-'));
   const events: FleetEvent[] = [];
   const fleet = new LocalFleet({

@@ -39,7 +39,10 @@ test.each([
   ['g.txt', '1\n', [], /neither \.csv nor \.jsonl/],
   ['h.csv', 'a,"b\n1,2\n', [], /is no CSV/],
 ])('%s: wrong input is named', async (name, content, columns, sentence) => {
-  await expect(rows(name, content, columns)).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.stringMatching(sentence) });
+  await expect(rows(name, content, columns)).rejects.toMatchObject({
+    code: 'ERR_USAGE',
+    message: expect.stringMatching(sentence),
+  });
 });
 
 test('a file that is not there', async () => {

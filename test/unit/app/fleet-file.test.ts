@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { projectRoot } from '../../../src/app/project-root.ts';
 import { parseFleetFile, parseSize } from '../../../src/app/fleet-file.ts';
+import { projectRoot } from '../../../src/app/project-root.ts';
 
 test('the smallest file: ECUs with MACs and names in a row, two managers', () => {
   const plan = parseFleetFile('ecus: [{ count: 3 }]', 'fleet.yaml');
@@ -19,7 +19,12 @@ test('the example of the documentation', () => {
   const path = join(projectRoot(), 'examples', 'fleets', 'small.yaml');
   const { ecus } = parseFleetFile(readFileSync(path, 'utf8'), path);
   expect(ecus.map(({ name }) => name)).toEqual(['body-1', 'body-2', 'body-3', 'gateway']);
-  expect(ecus[3]).toMatchObject({ mac: '02aa00000004', ecuClass: 'safety', memoryBytes: 1024 ** 3, capabilities: ['can0', 'fpu'] });
+  expect(ecus[3]).toMatchObject({
+    mac: '02aa00000004',
+    ecuClass: 'safety',
+    memoryBytes: 1024 ** 3,
+    capabilities: ['can0', 'fpu'],
+  });
 });
 
 test.each([
@@ -30,7 +35,9 @@ test.each([
   ['ecus: [{}]\nmanagers: [a, a]', /two managers are a/],
   ['ecus: [', /it is no YAML/],
 ])('%s is refused with what is wrong and the file named', (yaml, sentence) => {
-  expect(() => parseFleetFile(yaml, 'my-fleet.yaml')).toThrow(expect.objectContaining({ code: 'ERR_FLEET_FILE', message: expect.stringMatching(sentence) }));
+  expect(() => parseFleetFile(yaml, 'my-fleet.yaml')).toThrow(
+    expect.objectContaining({ code: 'ERR_FLEET_FILE', message: expect.stringMatching(sentence) }),
+  );
   expect(() => parseFleetFile(yaml, 'my-fleet.yaml')).toThrow(/^my-fleet\.yaml:/);
 });
 
