@@ -55,6 +55,8 @@ export class Trial {
   private readonly cancels: Cancel[] = [];
   private effects = 0;
   private dataNumber = 0;
+  /** Sequence of the last input that the suite appended: it has to be seen before inputs and outputs are compared. */
+  private fedThrough = 0;
 
   constructor(bench: Bench, task: string, options: TrialOptions) {
     this.bench = bench;
@@ -169,12 +171,15 @@ export class Trial {
   }
 
   async feedNumbered(number: number, value: number): Promise<void> {
-    await this.append(taskSubject.data(this.bench.host.names, this.task), { [header.number]: String(number) }, new TextEncoder().encode(String(value)));
+    const subject = taskSubject.data(this.bench.host.names, this.task);
+    this.fedThrough = await this.append(subject, { [header.number]: String(number) }, new TextEncoder().encode(String(value)));
   }
 
-  async append(subject: string, headers: Readonly<Record<string, string>>, payload = new Uint8Array(0)): Promise<void> {
+  /** Answers with the sequence. */
+  async append(subject: string, headers: Readonly<Record<string, string>>, payload = new Uint8Array(0)): Promise<number> {
     const answer = await this.bench.host.bus.append(subject, payload, { headers, timeoutUs: APPEND_TIMEOUT_US });
     if (answer.kind !== 'appended') throw new Error(`the broker did not take a message for ${subject}: ${answer.kind}`);
+    return answer.sequence;
   }
 
   /** Appends a marker of another instance: from here on everything of the present one must be refused. */
@@ -187,10 +192,14 @@ export class Trial {
   async settle(): Promise<void> {
     await this.bench.eventually(
       'an output for every input',
-      () => (this.wrong() !== undefined || this.counted.length === countsAfter(this.inputs).length ? true : undefined),
+      () => (this.wrong() !== undefined || this.isSettled() ? true : undefined),
       () => `${this.counted.length} outputs for ${countsAfter(this.inputs).length} inputs`,
     );
     this.allRight();
+  }
+
+  private isSettled(): boolean {
+    return (this.inputs.at(-1)?.sequence ?? 0) >= this.fedThrough && this.counted.length === countsAfter(this.inputs).length;
   }
 
   /** Waits until `count` outputs are there. */
