@@ -30,14 +30,23 @@ const HISTORY_MAX = 1_000;
 /** Starts a bridge and resolves when it serves. Fails with ERR_MAC_TAKEN and everything a broker or a disk can fail with. */
 export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
-  const localStore = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: false });
+  const localStore = openLmdbCheckpointStore({
+    path: `${config.dataFolder}/checkpoints`,
+    hasher: systemHasher,
+    durable: false,
+  });
   const closing: (() => Promise<unknown>)[] = [() => localStore.close(), () => records.close()];
   const closeAll = async (): Promise<void> => {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
     const incarnation = await nextIncarnation(records, `bridge/${config.mac}`);
-    const { host, link, close } = await openHost({ id: `bridge.${config.mac}`, incarnation, broker: config.broker, log: config.log });
+    const { host, link, close } = await openHost({
+      id: `bridge.${config.mac}`,
+      incarnation,
+      broker: config.broker,
+      log: config.log,
+    });
     closing.push(close);
     const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });
     closing.push(() => wasm.close());
@@ -47,7 +56,13 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       description: describe(config, incarnation, [...runtimes.keys()]),
       runtimes,
       artefacts: createNatsArtefacts({ connection: link.connection, hasher: systemHasher }),
-      inventory: createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters }),
+      inventory: createBusInventory({
+        bus: host.bus,
+        sender: host.id,
+        clock: host.clock,
+        log: host.log,
+        counters: host.counters,
+      }),
       records,
       hasher: systemHasher,
       localStore,
@@ -56,7 +71,13 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     await bridge.start();
     const mirror = new JournalMirror({ host, journal: records });
     mirror.start();
-    host.log.info('the bridge serves', { mac: config.mac, incarnation });
+    // The monotonic clock of a process begins with it: how long a restart takes is in every log.
+    host.log.info('the bridge serves', {
+      mac: config.mac,
+      incarnation,
+      startUs: host.clock.monotonicUs(),
+      cpuUs: process.cpuUsage().user + process.cpuUsage().system,
+    });
     return {
       bridge,
       incarnation,
@@ -73,7 +94,8 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
 }
 
 function describe(config: BridgeConfig, incarnation: number, runtimes: readonly RuntimeKind[]): EcuDescription {
-  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } = config;
+  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } =
+    config;
   return {
     mac,
     incarnation,
