@@ -14,6 +14,7 @@ const PATIENCE_US = 15_000_000;
 export interface BridgeUnderTest {
   readonly mac: string;
   readonly runtime: RuntimeKind;
+  readonly patienceUs?: number;
   /** Starts the bridge's process; `folder` is its own and empty. */
   readonly start: (context: { readonly url: string; readonly folder: string }) => ChildProcess;
 }
@@ -34,7 +35,7 @@ export async function conform(bridge: BridgeUnderTest, only?: string): Promise<S
       child.kill('SIGTERM');
       await gone;
     };
-    const { bench, close } = await openBench({ mac: bridge.mac, broker, runtime: bridge.runtime, artefactFile: undefined, patienceUs: PATIENCE_US, leave });
+    const { bench, close } = await openBench({ mac: bridge.mac, broker, runtime: bridge.runtime, artefactFile: undefined, patienceUs: bridge.patienceUs ?? PATIENCE_US, leave });
     try {
       return await runSuite(bench, only === undefined ? {} : { only });
     } finally {
