@@ -22,7 +22,8 @@ export interface ArbiterEffectsParts {
   readonly knowledge: FleetKnowledge;
 }
 
-const DEPLOY_TIMEOUT_US = 1_500_000;
+/** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
+const DEPLOY_TIMEOUT_US = 500_000;
 const RETRY_US = 20_000;
 const STILL_SHED_RETRY_US = 500_000;
 

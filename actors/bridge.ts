@@ -9,6 +9,7 @@
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
@@ -17,7 +18,7 @@ import { decodeCheckpointNotice, decodeManifestRequest, decodePageRequest, encod
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { encodeGoodbye, encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
 import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
@@ -29,7 +30,7 @@ import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { TaskEffects } from './task.ts';
 
@@ -48,6 +49,7 @@ export interface BridgeParts {
   readonly coLocatedManagers: ReadonlySet<string>;
 }
 
+const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
 const ACCEPTED_STATES = new Set(['deploying', 'running', 'paused']);
@@ -59,6 +61,7 @@ export class Bridge {
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
   private readonly cancels: Cancel[] = [];
+  private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
   private readonly waiters = new Map<TaskName, ((context: TaskContext, state: string) => void)[]>();
   private readonly admitting = new Map<TaskName, AcceptedTask>();
@@ -77,8 +80,7 @@ export class Bridge {
       ...parts,
       mac: this.mac,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
-      onCaughtUp: (task, epoch) =>
-        void this.shell.deliver(`task/${task}`, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
+      onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
     });
     this.shell = new Shell({
       ...this.host,
@@ -106,6 +108,7 @@ export class Bridge {
   /** A clean leave: no more commands, a last checkpoint where one is cheap, a goodbye. */
   async stop(reason: string): Promise<void> {
     this.draining = true;
+    this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
     const { host, mac } = this;
     const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
@@ -155,7 +158,8 @@ export class Bridge {
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
       await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, (message) => this.servePages(message)),
-      host.bus.subscribe(checkpointSubject.allStoredOf(mac), (message) => this.checkpointStored(message)),
+      // From the stream, not as core messages: a word missed while disconnected would leave its pages held.
+      await host.bus.consume(streams.checkpoints, { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' }, (message) => this.checkpointStored(message)),
     );
   }
 
@@ -168,12 +172,16 @@ export class Bridge {
     const uptimeUs = host.clock.monotonicUs() - this.startedUs;
     const heartbeat = { kind: 'heartbeat', mac, incarnation: host.incarnation, sequence: ++this.heartbeatSequence, uptimeUs } as const;
     host.bus.publish(ecuSubject.heartbeat(mac), encodeHeartbeat(envelope(host, heartbeat)));
-    this.cancels[0] = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
+    this.beating = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
   }
 
   private async connectionChanged(connected: boolean): Promise<void> {
     const type = connected ? 'CONNECTION.RESTORED' : 'CONNECTION.LOST';
-    await this.shell.deliver(`bridge/${this.mac}`, { type, id: `${type}:${this.host.clock.monotonicUs()}` });
+    try {
+      await this.shell.deliver(`bridge/${this.mac}`, { type, id: `${type}:${this.host.clock.monotonicUs()}` });
+    } catch (cause) {
+      this.host.log.warn('the local record could not be written', { event: type, cause });
+    }
     if (connected) await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
@@ -340,7 +348,21 @@ export class Bridge {
   private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
     this.host.counters.add(`instance.ended.${code}`);
     this.host.log.warn('an instance ended', { task, epoch, code, sentence });
-    await this.shell.deliver(`task/${task}`, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
+    await this.tellTask(task, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
+  }
+
+  /** What an instance says is said once, so it is recorded however long the disk refuses. */
+  private async tellTask(task: TaskName, event: ActorEvent): Promise<void> {
+    for (;;) {
+      try {
+        await this.shell.deliver(`task/${task}`, event);
+        return;
+      } catch (cause) {
+        this.host.counters.add('bridge.localRecordFailed');
+        this.host.log.error('a local record could not be written and will be tried again', { task, event: event.type, cause });
+        await pause(this.host.clock, RECORD_RETRY_US);
+      }
+    }
   }
 
   // ——— checkpoints ———

@@ -3,7 +3,8 @@
  * its pages to managers that pull at their own pace.
  *
  * C1. A capture is held from `hold` until the quorum stored it or a later one (*durable before free*).
- * C2. The newest capture can always be served whole: changed pages from what is held, the rest from the shadow copy.
+ * C2. The newest capture can be served whole: changed pages from what is held, the rest from the shadow copy. But only once
+ *     all its outputs are accepted: a restore from an earlier one would leave out outputs that nobody ever accepted.
  * C3. Bound: at most HELD_MAX captures are held. Above that the oldest increments go first and the next capture is asked to
  *     be full, so a slow or absent manager costs bytes, never the newest state, and never a job.
  */
@@ -52,9 +53,12 @@ export class CheckpointSource {
   /** Digest of every page of the newest capture, by page index. */
   private pageTable = new Uint8Array(0);
   private newest: CheckpointManifest | undefined;
-  private announcedSequence = 0;
-  private readonly storedBy = new Map<number, Set<string>>();
+  /** The newest checkpoint that each manager can rebuild; one that has a later state has no need of an earlier one. */
+  private readonly newestStoredBy = new Map<string, number>();
+  /** All outputs up to this capture's are accepted. */
+  private acceptedSequence = 0;
   private durable = 0;
+  private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
 
   constructor(parts: CheckpointSourceParts) {
@@ -96,21 +100,19 @@ export class CheckpointSource {
     this.held.set(boundary.sequence, { manifest, pages: capture.pages });
     this.takenAtUs.set(boundary.sequence, host.clock.monotonicUs());
     this.bound();
-    if (localStore !== undefined) void this.keepLocally(localStore, manifest, capture.pages);
+    if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
   }
 
   async announce(sequence: number): Promise<void> {
+    // Before the append: a manager may hear of it before its answer comes back.
+    this.acceptedSequence = Math.max(this.acceptedSequence, sequence);
     const held = this.held.get(sequence);
     if (held === undefined) return;
     const { host, mac, programId } = this.parts;
     const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest };
     const bytes = encodeCheckpointNotice(envelope(host, notice));
     while (this.held.has(sequence) && this.newest?.sequence === sequence) {
-      const answer = await this.tryAppend(checkpointSubject.announced(mac, programId), bytes);
-      if (answer) {
-        this.announcedSequence = Math.max(this.announcedSequence, sequence);
-        return;
-      }
+      if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
     }
   }
@@ -118,22 +120,22 @@ export class CheckpointSource {
   /** A manager's word that it can rebuild `sequence`. */
   stored(manager: string, sequence: number): void {
     if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
-    const managers = this.storedBy.get(sequence) ?? new Set();
-    this.storedBy.set(sequence, managers.add(manager));
-    if (managers.size < this.parts.spec.checkpoint.quorum) return;
-    this.durable = sequence;
-    for (const known of [...this.held.keys()]) if (known <= sequence && known !== this.newest?.sequence) this.held.delete(known);
-    for (const known of [...this.storedBy.keys()]) if (known <= sequence) this.storedBy.delete(known);
-    for (const known of [...this.takenAtUs.keys()]) if (known < sequence) this.takenAtUs.delete(known);
-    void this.sayFreed(sequence);
+    this.newestStoredBy.set(manager, Math.max(sequence, this.newestStoredBy.get(manager) ?? 0));
+    // The quorum has what its last member has.
+    const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[this.parts.spec.checkpoint.quorum - 1] ?? 0;
+    if (durable <= this.durable) return;
+    this.durable = durable;
+    for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
+    for (const known of [...this.takenAtUs.keys()]) if (known < durable) this.takenAtUs.delete(known);
+    void this.sayFreed(durable);
   }
 
   // ——— serving managers ———
 
-  /** The newest capture as a full manifest: every page of the memory, no base. */
+  /** The newest capture as a full manifest: every page of the memory, no base. One that is yet to be announced is not given. */
   wholeManifest(request: ManifestRequest): ManifestAnswer {
     const { newest } = this;
-    if (newest === undefined || request.epoch !== this.parts.epoch || newest.sequence < request.sequence) {
+    if (newest === undefined || request.epoch !== this.parts.epoch || newest.sequence < request.sequence || newest.sequence > this.acceptedSequence) {
       return { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: `this instance has no checkpoint ${request.epoch}.${request.sequence}` };
     }
     const pageIndexes = Uint32Array.from({ length: newest.pageCount }, (_, index) => index);
@@ -196,14 +198,27 @@ export class CheckpointSource {
     this.onChainTooLong();
   }
 
-  private async keepLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): Promise<void> {
+  /** One at a time: what `missing` said must still hold when `put` comes, and `retain` takes pages away. */
+  private keepLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): void {
+    const before = this.keeping;
+    this.keeping = before.then(async () => {
+      try {
+        await this.putLocally(store, manifest, pages);
+        await store.retain(manifest.task, { epoch: manifest.epoch, sequence: Math.max(1, manifest.sequence - (manifest.sequence % 16)) });
+      } catch (cause) {
+        this.parts.host.counters.add('checkpoint.localFailed');
+        this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });
+      }
+    });
+  }
+
+  private async putLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): Promise<void> {
     try {
-      const missing = store.missing(manifest);
-      await store.put(manifest, selectPages(pages, missing));
-      await store.retain(manifest.task, { epoch: manifest.epoch, sequence: Math.max(1, manifest.sequence - manifest.sequence % 16) });
+      await store.put(manifest, selectPages(pages, store.missing(manifest)));
     } catch (cause) {
-      this.parts.host.counters.add('checkpoint.localFailed');
-      this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });
+      // Another task's checkpoints were dropped in between, with a page that this one shared with them.
+      if (!(cause instanceof DroverError) || cause.code !== 'ERR_STORE_MISSING') throw cause;
+      await store.put(manifest, pages);
     }
   }
 

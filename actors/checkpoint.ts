@@ -159,7 +159,8 @@ export class CheckpointReceiver {
         continue;
       }
       await this.parts.host.faults.reach(FaultPoint.beforeStore);
-      const { stored } = await this.parts.store.put(manifest, pages);
+      const stored = await this.putOrMiss(manifest, pages);
+      if (stored === 'page-dropped') continue;
       await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
         this.stored.set(task, [...(this.stored.get(task) ?? []), orderOf(manifest)]);
@@ -168,6 +169,16 @@ export class CheckpointReceiver {
       manifest = undefined; // its chain is not whole here
     }
     return undefined;
+  }
+
+  /** While pages were pulled, old checkpoints may have been dropped with a page that this one was to share with them. */
+  private async putOrMiss(manifest: CheckpointManifest, pages: Uint8Array): Promise<boolean | 'page-dropped'> {
+    try {
+      return (await this.parts.store.put(manifest, pages)).stored;
+    } catch (cause) {
+      if (cause instanceof DroverError && cause.code === 'ERR_STORE_MISSING') return 'page-dropped';
+      throw cause;
+    }
   }
 
   private hasBase({ task, epoch, baseSequence }: CheckpointManifest): boolean {

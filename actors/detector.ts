@@ -73,9 +73,9 @@ export class Detector {
     for (const cancel of this.cancels.splice(0)) cancel();
   }
 
-  /** An ECU this manager remembers but has not heard of since it started: watched as if it had just beaten. */
+  /** An ECU of the inventory that this manager has not heard of since it started: watched as if it had just beaten. */
   expect(mac: Mac, incarnation: number): void {
-    if (!this.watched.has(mac)) this.watch(mac, incarnation);
+    if (!this.watched.has(mac)) this.appeared(mac, incarnation, undefined);
   }
 
   private heartbeat(message: BusMessage): void {

@@ -3,12 +3,12 @@
  *
  * - A placement that names an owner that is gone, or no owner at all, and that no open arbiter answers for: a restore request.
  * - A record whose writer is a manager that is gone, and that still wants something: takeover.
+ * - An arbiter that waits for an epoch that has passed is told so.
  * - A restored capacity: arbiters that wait for it plan again.
  */
 import type { ActorKey } from '../src/domain/model/ids.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
-import { stateName } from './chart.ts';
+import { type ArbiterContext, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { failureArbiter } from './ecu.ts';
 import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
@@ -52,15 +52,24 @@ export class Duty {
     for (const { actor, record } of this.replicated.views()) {
       if (this.isGoneManager(record.writer) && this.replicated.hasWork(record)) orphans.push(actor);
     }
-    await Promise.all(orphans.map((actor) => this.replicated.takeOver(actor)));
+    try {
+      await Promise.all(orphans.map((actor) => this.replicated.takeOver(actor)));
+    } catch (cause) {
+      this.host.log.info('not every record of a manager that is gone could be taken over; the next sweep tries again', { cause });
+    }
   }
 
   async capacityReturned(cause: string): Promise<void> {
-    const waiting = [...this.replicated.views()].filter(
-      ({ actor, snapshot }) => actor.startsWith('arbiter/') && stateName(snapshot.value) === 'claimed.waiting',
-    );
+    const waiting: ActorKey[] = [];
+    for (const { actor, snapshot } of this.replicated.views()) {
+      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && waitsForCapacity(snapshot.context as ArbiterContext)) waiting.push(actor);
+    }
     const event = { type: 'CAPACITY.RETURNED', id: `capacity:${cause}` };
-    await Promise.all(waiting.map(({ actor }) => this.replicated.deliver(actor, event)));
+    try {
+      await Promise.all(waiting.map((actor) => this.replicated.deliver(actor, event)));
+    } catch (cause) {
+      this.host.log.info('restores that wait for capacity could not be told; they look again by themselves', { cause });
+    }
   }
 
   private async sweep(): Promise<void> {
@@ -68,6 +77,7 @@ export class Duty {
     try {
       await this.takeOverFromTheDead();
       await Promise.all([...this.knowledge.placements()].map((placement) => this.look(placement)));
+      await this.tellWhatPassed();
     } catch (cause) {
       this.host.log.warn('a sweep failed; the next one follows', { cause });
     }
@@ -94,6 +104,20 @@ export class Duty {
       id: `request:${arbiter}`,
       cause: { kind: 'request', task, epoch, reason },
     });
+  }
+
+  /** An arbiter that waits for an instance whose task has passed to a later epoch waits in vain. */
+  private async tellWhatPassed(): Promise<void> {
+    const told: Promise<unknown>[] = [];
+    for (const { actor, record, snapshot } of this.replicated.views()) {
+      if (record.writer !== this.host.id || snapshot.status !== 'active' || !actor.startsWith('arbiter/')) continue;
+      for (const [task, { phase, epoch }] of Object.entries((snapshot.context as ArbiterContext).tasks)) {
+        if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
+        const present = this.knowledge.placement(task)?.context.epoch ?? 0;
+        if (present > epoch) told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
+      }
+    }
+    await Promise.all(told);
   }
 
   private isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): boolean {

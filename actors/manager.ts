@@ -106,15 +106,12 @@ export class Manager {
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
-    const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) => void this.tellLocal(`${kind}/${id}`, event);
-    this.receiver = new CheckpointReceiver({ host, manager, store, knowledge: this.knowledge, tell: tell('checkpoint') });
+    const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) => this.tellLocal(`${kind}/${id}`, event);
+    this.receiver = new CheckpointReceiver({ host, manager, store, knowledge: this.knowledge, tell: (task, event) => void tell('checkpoint')(task, event) });
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
-      tell: (mac, event) => {
-        tell('ecu')(mac, event);
-        if (event.type === 'ECU.APPEARED' || event.type === 'ECU.SHOWED_LIFE') void this.duty.capacityReturned(`${mac}:${event.id}`);
-      },
+      tell: (mac, event) => void this.tellEcu(mac, event),
     });
     this.peers = new Peers({ host, manager, knowledge: this.knowledge, onGone: () => void this.duty.takeOverFromTheDead() });
     this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
@@ -132,15 +129,18 @@ export class Manager {
     await this.local.deliver(`manager/${parts.manager}`, { type: 'MANAGER.STARTED', id: `started:${incarnation}`, incarnation });
     this.cancels.push(
       await parts.inventory.follow((mac, description) => {
-        if (description === undefined) this.knowledge.descriptions.delete(mac);
-        else this.knowledge.descriptions.set(mac, description);
+        if (description === undefined) {
+          this.knowledge.descriptions.delete(mac);
+          return;
+        }
+        this.knowledge.descriptions.set(mac, description);
+        this.detector.expect(mac, description.incarnation);
       }),
     );
     this.peers.start();
     await this.replicated.start();
     await this.receiver.start();
     this.detector.start();
-    for (const [mac, description] of this.knowledge.descriptions) this.detector.expect(mac, description.incarnation);
     this.cancels.push(
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) => this.call(message)),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) => this.receiver.serve(message)),
@@ -179,6 +179,12 @@ export class Manager {
       this.host.counters.add('manager.localRecordFailed');
       this.host.log.error('a local record could not be written', { actor, event: event.type, cause });
     }
+  }
+
+  private async tellEcu(mac: string, event: Parameters<Shell['deliver']>[1]): Promise<void> {
+    await this.tellLocal(`ecu/${mac}`, event);
+    // Only now a plan sees the ECU as it is.
+    if (event.type === 'ECU.APPEARED' || event.type === 'ECU.SHOWED_LIFE') await this.duty.capacityReturned(`${mac}:${event.id}`);
   }
 
   private async connectionChanged(connected: boolean): Promise<void> {

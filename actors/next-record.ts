@@ -3,15 +3,21 @@
  *
  * N1. An outbox entry stays in every later record until its event closes it, or its chart does.
  * N2. A timer carries the revision that armed it; arming an armed id replaces it, so that the older one is stale.
- * N3. `atUs` never decreases; `seen` is bounded and drops the oldest.
+ * N3. `atUs` never decreases; `seen` is bounded and drops the oldest. It holds what came from outside: the loop's own
+ *     events are known by the timer or entry they answer, which the record no longer holds once they were taken.
  */
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, HostId } from '../src/domain/model/ids.ts';
 import type { ActorRecord, RecordTimer, RecordEffect } from '../src/domain/model/record.ts';
+import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { ChartRequest } from './chart.ts';
 
 /** Enough that a redelivery within any retry window is recognised; small, because it is part of every record. */
 const SEEN_MAX = 48;
+
+/** The loop's own events, besides timers and answers. */
+export const TAKEN_OVER = 'drover.takenOver';
+export const DONE = 'drover.done';
 
 export interface RecordStep {
   readonly actor: ActorKey;
@@ -29,10 +35,10 @@ export interface RecordStep {
   readonly done: readonly string[];
 }
 
-export function nextRecord(step: RecordStep): ActorRecord {
+export function nextRecord(step: RecordStep, plants: Plants = NO_PLANTS): ActorRecord {
   const { actor, previous, event } = step;
   const revision = (previous?.revision ?? 0) + 1;
-  const { timers, outbox } = applyRequests(step, revision);
+  const { timers, outbox } = applyRequests(step, revision, plants);
   return {
     actor,
     revision,
@@ -45,7 +51,7 @@ export function nextRecord(step: RecordStep): ActorRecord {
     snapshot: step.snapshot,
     timers,
     outbox,
-    seen: remember(previous?.seen ?? [], event.id),
+    seen: isOwn(event) ? (previous?.seen ?? []) : remember(previous?.seen ?? [], event.id),
     trace: event.trace ?? '',
   };
 }
@@ -56,9 +62,17 @@ export const recordTime = (previous: ActorRecord | undefined, nowUs: number): nu
 const remember = (seen: readonly string[], id: string): readonly string[] =>
   seen.length < SEEN_MAX ? [...seen, id] : [...seen.slice(seen.length - SEEN_MAX + 1), id];
 
-function applyRequests(step: RecordStep, revision: number): { timers: readonly RecordTimer[]; outbox: readonly RecordEffect[] } {
+/** It reports on an outbox entry, or that a timer is due. */
+export const isAnswer = (event: ActorEvent): boolean => event.closes !== undefined || typeof event['timer'] === 'string';
+
+const isOwn = (event: ActorEvent): boolean => isAnswer(event) || event.type === DONE || event.type === TAKEN_OVER;
+
+function applyRequests(step: RecordStep, revision: number, plants: Plants): { timers: readonly RecordTimer[]; outbox: readonly RecordEffect[] } {
   let timers = step.previous?.timers ?? [];
-  let outbox = step.previous?.outbox ?? [];
+  let outbox = plants.planted('overwrite-outbox') ? [] : (step.previous?.outbox ?? []);
+  // A timer that is due has been, also where its transition stays within the state.
+  const due = step.event['timer'];
+  if (due !== undefined) timers = timers.filter((timer) => timer.id !== due || timer.armedBy !== step.event['armedBy']);
   const closed = step.event.closes;
   if (closed !== undefined || step.done.length > 0) {
     outbox = outbox.filter((entry) => entry.id !== closed && !step.done.includes(entry.id));

@@ -78,7 +78,8 @@ export class RestoreImage {
   }
 
   private async pages(manifest: CheckpointManifest, subject: string): Promise<Uint8Array> {
-    const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
+    // Shared, so that the runtime hands it to its lane without a copy.
+    const memory = new Uint8Array(new SharedArrayBuffer(manifest.pageCount * PAGE_BYTES));
     const requests: Promise<void>[] = [];
     for (let first = 0; first < manifest.pageCount; first += PAGES_PER_REQUEST) {
       requests.push(this.somePages(manifest, subject, memory, first));

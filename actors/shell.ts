@@ -28,10 +28,11 @@ import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Counters } from '../src/ports/counters.ts';
 import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
+import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { RecordStore, StoredRecord } from '../src/ports/record-store.ts';
 import type { Rng } from '../src/domain/kernel/rng.ts';
-import { type Chart, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
-import { nextRecord, recordTime } from './next-record.ts';
+import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
+import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER } from './next-record.ts';
 import { Outbox, type Perform } from './outbox.ts';
 import { DurableTimers } from './timers.ts';
 
@@ -64,6 +65,8 @@ export interface ShellParts {
   readonly log: Log;
   readonly counters: Counters;
   readonly faults?: FaultPoints;
+  /** For tests of the tests: known bugs, put in by name. */
+  readonly plants?: Plants;
   /** Told of every newer record this host learns of, its own and others'. */
   readonly onRecord?: (view: ActorView) => void;
 }
@@ -71,24 +74,28 @@ export interface ShellParts {
 /** Writes that were done without an answer are recorded together after this long, or with the actor's next step. */
 const DONE_FLUSH_US = 20_000;
 const BUSY_RETRY_US = 500;
+const TIMER_RETRY_US = 50_000;
 /** A step that loses the race this often in a row is somebody's bug. */
 const ATTEMPTS_MAX = 1_000;
 
-const TAKEN_OVER = 'drover.takenOver';
-const DONE = 'drover.done';
-
 interface Known extends ActorView {
   readonly chart: Chart;
+  /** It came by reading; false where the store's answer to our own append said so. */
+  readonly heard: boolean;
 }
 
 export class Shell {
   private readonly parts: ShellParts;
   private readonly faults: FaultPoints;
+  private readonly plants: Plants;
+  /** Somebody listens at the fault points; otherwise a step does not wait for them. */
+  private readonly faulty: boolean;
   private readonly charts: ReadonlyMap<string, Chart>;
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
   private readonly known = new Map<ActorKey, Known>();
-  private readonly queues = new Map<ActorKey, Promise<unknown>>();
+  private readonly queues = new Map<ActorKey, Promise<void>>();
+  private readonly waiting = new Map<ActorKey, StoredRecord>();
   private readonly done = new Map<ActorKey, Set<string>>();
   private readonly attemptPrefix: string;
   private attempts = 0;
@@ -98,6 +105,8 @@ export class Shell {
   constructor(parts: ShellParts) {
     this.parts = parts;
     this.faults = parts.faults ?? NO_FAULT_POINTS;
+    this.plants = parts.plants ?? NO_PLANTS;
+    this.faulty = this.faults !== NO_FAULT_POINTS;
     this.charts = new Map(parts.charts.map((chart) => [chart.kind, chart]));
     this.attemptPrefix = `${parts.host}~${parts.incarnation}~${parts.rng.u32().toString(36)}`;
     this.timers = new DurableTimers(parts.clock, (actor, timer) => void this.timerDue(actor, timer));
@@ -140,20 +149,21 @@ export class Shell {
   /** Reads the last record from the store. */
   async refresh(actor: ActorKey): Promise<ActorView | undefined> {
     const stored = await this.parts.store.load(actor);
-    if (stored !== undefined) this.learn(actor, stored);
+    if (stored !== undefined) this.absorb(actor, stored);
     return this.known.get(actor);
   }
 
   /** Steps 1–6. `acknowledge` is called once, exactly when the delivery is no longer the sender's to repeat. */
   async deliver(actor: ActorKey, event: ActorEvent, acknowledge?: () => void | Promise<void>): Promise<Delivery> {
-    await this.faults.reach(FaultPoint.afterReceive);
+    if (this.faulty) await this.faults.reach(FaultPoint.afterReceive);
     return this.exclusive(actor, async () => {
+      if (this.plants.planted('acknowledge-before-append')) await acknowledge?.();
       const delivery = await this.step(actor, event);
       if (delivery.outcome !== 'deferred' && acknowledge !== undefined) {
-        await this.faults.reach(FaultPoint.beforeAck);
+        if (this.faulty) await this.faults.reach(FaultPoint.beforeAck);
         await acknowledge();
       }
-      await this.faults.reach(FaultPoint.afterAck);
+      if (this.faulty) await this.faults.reach(FaultPoint.afterAck);
       if (delivery.wrote) this.hold(actor);
       return delivery.outcome;
     });
@@ -161,10 +171,12 @@ export class Shell {
 
   /** Step 7 for another host's record. False when it is settled, ours already, or of a chart version this host lacks. */
   async takeOver(actor: ActorKey): Promise<boolean> {
+    if (this.plants.planted('no-takeover')) return false;
     return this.exclusive(actor, async () => {
       const before = this.known.get(actor);
       if (before === undefined || this.isMine(before.record) || !this.hasWork(before.record)) return false;
       if (before.record.chartVersion !== before.chart.version) return false;
+      if (this.faulty) await this.faults.reach(FaultPoint.beforeTakeover);
       const id = `takeover:${before.record.writer}:${before.record.revision}>${this.parts.host}`;
       const event = { type: TAKEN_OVER, id, from: before.record.writer };
       const written = await this.tryAppend(actor, before, event, before.snapshot, []);
@@ -181,13 +193,13 @@ export class Shell {
 
   // ——— steps 2 to 4 ———
 
-  private async step(actor: ActorKey, event: ActorEvent): Promise<{ outcome: Delivery; wrote: boolean }> {
+  private async step(actor: ActorKey, event: ActorEvent): Promise<Stepped> {
     let known = this.known.get(actor) ?? (await this.refresh(actor)); // 2
-    await this.faults.reach(FaultPoint.afterLoad);
+    if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
+    const chart = this.chartOf(actor);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const chart = this.chartOf(actor);
       if (known !== undefined) {
-        if (known.record.seen.includes(event.id) || isStale(known.record, event)) return { outcome: 'seen', wrote: false };
+        if (this.wasSeen(known.record, event) || this.isStale(known.record, event)) return SEEN;
         if (known.record.chartVersion !== chart.version) return this.lacksVersion(actor, known.record);
       }
       const begin = known === undefined ? initialStep(chart, parseActorKey(actor).id) : undefined;
@@ -195,49 +207,76 @@ export class Shell {
       assert(before !== undefined, 'an actor has a record or an initial state');
       const timed = { ...event, atUs: recordTime(known?.record, this.parts.clock.wallUs()) };
       const stepped = stepChart(chart, before, timed); // 3
-      if (stepped.handling === 'not-now') return { outcome: 'deferred', wrote: false };
-      if (stepped.handling === 'over') return { outcome: 'seen', wrote: false };
-      if (stepped.handling === 'never') return this.unknownEvent(actor, event);
-      await this.faults.reach(FaultPoint.afterTransition);
+      if (stepped.handling !== 'taken') {
+        const refusal = this.unhandled(actor, event, stepped.handling);
+        if (refusal !== undefined) return refusal;
+      }
+      if (this.faulty) await this.faults.reach(FaultPoint.afterTransition);
       const requests = begin === undefined ? stepped.requests : [...begin.requests, ...stepped.requests];
-      if (await this.tryAppend(actor, known, timed, stepped.snapshot, requests)) return { outcome: 'taken', wrote: true }; // 4
+      if (await this.tryAppend(actor, known, timed, stepped.snapshot, requests)) return TAKEN; // 4
       known = this.known.get(actor);
     }
     throw new DroverError('ERR_BUS_TIMEOUT', `a step of ${actor} lost ${ATTEMPTS_MAX} races in a row`, { retryable: true });
   }
 
-  /** Step 4. True when our record is the last; false when another one is, which is then known. */
+  /**
+   * What becomes of an event that enables no transition. Undefined: the step is recorded all the same. A timer that is due
+   * is over even where a guard says no, as in XState; and an answer closes its entry even after the chart's end.
+   */
+  private unhandled(actor: ActorKey, event: ActorEvent, handling: 'not-now' | 'never' | 'over'): Stepped | undefined {
+    switch (handling) {
+      case 'not-now':
+        if (typeof event['timer'] === 'string') return undefined;
+        return this.plants.planted('drop-deferred') ? SEEN : DEFERRED;
+      case 'over':
+        return isAnswer(event) && !this.plants.planted('forget-answers-at-the-end') ? undefined : SEEN;
+      case 'never':
+        this.parts.counters.add('loop.unknownEvent');
+        this.parts.log.warn('no state of the chart knows this event', { actor, event: event.type });
+        return { outcome: 'unknown-event', wrote: false };
+    }
+  }
+
+  /** Step 4. True when our record was written; false when it was not, and another one may be the last. */
   private async tryAppend(
     actor: ActorKey,
     known: ActorView | undefined,
     event: ActorEvent,
     snapshot: AnyMachineSnapshot,
-    requests: ReturnType<typeof stepChart>['requests'],
+    requests: readonly ChartRequest[],
   ): Promise<boolean> {
     const chart = this.chartOf(actor);
     const { host, incarnation, store, clock } = this.parts;
-    const done = [...(this.done.get(actor) ?? [])];
-    const record = nextRecord({
-      actor,
-      previous: known?.record,
-      event,
-      snapshot: persistSnapshot(chart, snapshot),
-      requests,
-      chartVersion: chart.version,
-      writer: host,
-      writerIncarnation: incarnation,
-      attempt: `${this.attemptPrefix}.${++this.attempts}`,
-      nowUs: clock.wallUs(),
-      done,
-    });
+    const waiting = this.done.get(actor);
+    const done = waiting === undefined ? NONE_DONE : [...waiting];
+    const record = nextRecord(
+      {
+        actor,
+        previous: known?.record,
+        event,
+        // A step without a transition leaves the snapshot as it is, and its text with it.
+        snapshot: known?.snapshot === snapshot ? known.record.snapshot : persistSnapshot(chart, snapshot),
+        requests,
+        chartVersion: chart.version,
+        writer: host,
+        writerIncarnation: incarnation,
+        attempt: `${this.attemptPrefix}.${++this.attempts}`,
+        nowUs: clock.wallUs(),
+        done,
+      },
+      this.plants,
+    );
     const bytes = encodeRecord(record);
+    if (this.plants.planted('perform-before-append')) this.outbox.reconcile(actor, record.outbox);
     for (;;) {
-      await this.faults.reach(FaultPoint.beforeAppend);
-      const answer = await store.append(actor, known?.position ?? 0, bytes);
-      await this.faults.reach(FaultPoint.afterAppend);
+      if (this.faulty) await this.faults.reach(FaultPoint.beforeAppend);
+      const blind = this.plants.planted('skip-compare-and-set');
+      const position = blind ? (await store.load(actor))?.position : known?.position;
+      const answer = await store.append(actor, position ?? 0, bytes);
+      if (this.faulty) await this.faults.reach(FaultPoint.afterAppend);
       switch (answer.kind) {
         case 'appended':
-          this.adopt({ actor, chart, record, position: answer.position, snapshot });
+          this.adopt({ actor, chart, record, position: answer.position, snapshot, heard: false });
           this.forgetDone(actor, done);
           return true;
         case 'busy':
@@ -246,29 +285,39 @@ export class Shell {
         case 'refused':
         case 'unknown': {
           this.parts.counters.add(`loop.${answer.kind}`);
-          const last = await this.readBack(actor);
-          if (last?.record.attempt === record.attempt) {
-            this.forgetDone(actor, done);
-            return true;
-          }
-          return false;
+          if (answer.kind === 'unknown' && this.plants.planted('trust-lost-answer')) return true;
+          const last = await this.refresh(actor);
+          if (last?.record.attempt !== record.attempt) return false;
+          this.forgetDone(actor, done);
+          return true;
         }
       }
     }
   }
 
-  private async readBack(actor: ActorKey): Promise<ActorView | undefined> {
-    const stored = await this.parts.store.load(actor);
-    if (stored !== undefined) this.learn(actor, stored);
-    return this.known.get(actor);
-  }
-
   // ——— what this host knows, and what it holds ———
 
+  /** A record as the store's follower brings it. One that comes during a step of ours waits: mostly it is our own. */
   private learn(actor: ActorKey, stored: StoredRecord): void {
-    if (this.stopped) return;
+    if (this.stopped || (this.known.get(actor)?.position ?? 0) >= stored.position) return;
+    if (this.queues.has(actor)) {
+      if ((this.waiting.get(actor)?.position ?? 0) < stored.position) this.waiting.set(actor, stored);
+      return;
+    }
+    this.absorb(actor, stored);
+    this.hold(actor);
+  }
+
+  private learnWaiting(actor: ActorKey): void {
+    const stored = this.waiting.get(actor);
+    if (stored === undefined) return;
+    this.waiting.delete(actor);
+    this.absorb(actor, stored);
+  }
+
+  private absorb(actor: ActorKey, stored: StoredRecord): void {
     const before = this.known.get(actor);
-    if (before !== undefined && before.position >= stored.position) return;
+    if (this.stopped || (before !== undefined && before.position >= stored.position)) return;
     const chart = this.charts.get(parseActorKey(actor).kind);
     if (chart === undefined) return;
     const decoded = decodeRecord(stored.bytes);
@@ -279,11 +328,13 @@ export class Shell {
     }
     const record = decoded.value;
     const snapshot = restoreSnapshot(chart, record.snapshot);
-    this.adopt({ actor, chart, record, position: stored.position, snapshot });
-    if (!this.queues.has(actor)) this.hold(actor);
+    this.adopt({ actor, chart, record, position: stored.position, snapshot, heard: true });
   }
 
+  /** Only forwards: the answer to an append may come after the news of another host's next one. */
   private adopt(known: Known): void {
+    const before = this.known.get(known.actor);
+    if (before !== undefined && before.position > known.position && !this.plants.planted('adopt-older')) return;
     this.known.set(known.actor, known);
     this.parts.onRecord?.(known);
   }
@@ -293,9 +344,21 @@ export class Shell {
     const known = this.known.get(actor);
     if (this.stopped || known === undefined) return;
     const { record, chart } = known;
-    const mine = this.isMine(record) && record.chartVersion === chart.version;
-    this.timers.reconcile(actor, mine ? record.timers : []);
+    const mine = this.isMine(record) && record.chartVersion === chart.version && !this.isDisowned(known);
+    this.timers.reconcile(actor, this.timersOf(record), mine);
     this.outbox.reconcile(actor, mine ? record.outbox : []);
+  }
+
+  private isDisowned({ record, heard }: Known): boolean {
+    return heard && record.writerIncarnation === this.parts.incarnation && this.plants.planted('ignore-own-late-append');
+  }
+
+  private timersOf(record: ActorRecord): readonly RecordTimer[] {
+    if (record.writerIncarnation !== this.parts.incarnation && this.plants.planted('lose-timers-on-restart')) return [];
+    if (this.plants.planted('never-count-timers')) return [];
+    if (!this.plants.planted('early-timers')) return record.timers;
+    const passedUs = this.parts.clock.wallUs() - record.atUs;
+    return record.timers.map((timer) => ({ ...timer, delayUs: timer.delayUs - passedUs }));
   }
 
   private readonly isMine = (record: ActorRecord): boolean => record.writer === this.parts.host;
@@ -303,14 +366,16 @@ export class Shell {
   // ——— timers, and entries that end without an event ———
 
   private async timerDue(actor: ActorKey, timer: RecordTimer): Promise<void> {
-    await this.faults.reach(FaultPoint.beforeTimer);
+    if (this.stopped) return;
+    if (this.faulty) await this.faults.reach(FaultPoint.beforeTimer);
     const id = `timer:${timer.id}@${timer.armedBy}`;
     try {
       await this.deliver(actor, { type: timer.eventType, id, timer: timer.id, armedBy: timer.armedBy });
+      if (this.faulty) await this.faults.reach(FaultPoint.afterTimer);
     } catch (cause) {
       if (this.stopped) return;
       this.parts.log.warn('a timer could not be recorded and will be tried again', { actor, timer: timer.id, cause });
-      this.parts.clock.after(BUSY_RETRY_US * 100, () => void this.timerDue(actor, timer));
+      this.parts.clock.after(TIMER_RETRY_US, () => void this.timerDue(actor, timer));
     }
   }
 
@@ -358,33 +423,47 @@ export class Shell {
     return chart;
   }
 
-  private lacksVersion(actor: ActorKey, record: ActorRecord): { outcome: Delivery; wrote: boolean } {
+  private lacksVersion(actor: ActorKey, record: ActorRecord): Stepped {
     this.parts.counters.add('loop.chartVersion');
     this.parts.log.warn('a record is of a chart version this build does not have', { actor, chartVersion: record.chartVersion });
-    return { outcome: 'deferred', wrote: false };
+    return DEFERRED;
   }
 
-  private unknownEvent(actor: ActorKey, event: ActorEvent): { outcome: Delivery; wrote: boolean } {
-    this.parts.counters.add('loop.unknownEvent');
-    this.parts.log.warn('no state of the chart knows this event', { actor, event: event.type });
-    return { outcome: 'unknown-event', wrote: false };
+  private wasSeen(record: ActorRecord, event: ActorEvent): boolean {
+    return record.seen.includes(event.id) && !this.plants.planted('forget-seen');
+  }
+
+  /** L3. */
+  private isStale(record: ActorRecord, event: ActorEvent): boolean {
+    if (event.closes !== undefined && !this.plants.planted('accept-stale-answer')) {
+      return !record.outbox.some((entry) => entry.id === event.closes);
+    }
+    const timer = event['timer'];
+    if (typeof timer !== 'string' || this.plants.planted('accept-stale-timer')) return false;
+    return !record.timers.some((armed) => armed.id === timer && armed.armedBy === event['armedBy']);
   }
 
   /** One step at a time per actor on this host; the compare-and-set keeps hosts apart. */
-  private exclusive<T>(actor: ActorKey, run: () => Promise<T>): Promise<T> {
+  private async exclusive<T>(actor: ActorKey, run: () => Promise<T>): Promise<T> {
     const before = this.queues.get(actor);
-    const mine = before === undefined ? run() : before.then(run, run);
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.queues.set(actor, settled);
-    void settled.then(() => {
-      if (this.queues.get(actor) !== settled) return;
-      this.queues.delete(actor);
-      this.hold(actor); // a record learned of during the step
+    let end: () => void = () => {};
+    const turn = new Promise<void>((resolve) => {
+      end = resolve;
     });
-    return mine;
+    this.queues.set(actor, turn);
+    if (before !== undefined) await before;
+    try {
+      this.learnWaiting(actor);
+      return await run();
+    } finally {
+      if (this.queues.get(actor) === turn) {
+        this.queues.delete(actor);
+        // What was learned of during the step, whoever wrote it.
+        this.learnWaiting(actor);
+        this.hold(actor);
+      }
+      end();
+    }
   }
 
   private pause(delayUs: number): Promise<void> {
@@ -392,10 +471,12 @@ export class Shell {
   }
 }
 
-/** L3. */
-function isStale(record: ActorRecord, event: ActorEvent): boolean {
-  if (event.closes !== undefined) return !record.outbox.some((entry) => entry.id === event.closes);
-  const timer = event['timer'];
-  if (typeof timer !== 'string') return false;
-  return !record.timers.some((armed) => armed.id === timer && armed.armedBy === event['armedBy']);
+interface Stepped {
+  readonly outcome: Delivery;
+  readonly wrote: boolean;
 }
+
+const TAKEN: Stepped = { outcome: 'taken', wrote: true };
+const SEEN: Stepped = { outcome: 'seen', wrote: false };
+const DEFERRED: Stepped = { outcome: 'deferred', wrote: false };
+const NONE_DONE: readonly string[] = [];

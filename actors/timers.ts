@@ -1,45 +1,66 @@
 /**
  * Durable timers: data in a record, armed on whichever host holds the actor.
  *
- * XState's `after` is lost on restart. Here the record keeps `{id, armedBy, delayUs}`; the holder counts the delay on its
- * own monotonic clock from when it learned of the record. A timer may therefore fire late (after a takeover the wait starts
- * anew) but never early, and what fires is checked against the record before it is taken.
+ * XState's `after` is lost on restart. Here the record keeps `{id, armedBy, delayUs}`, and every host that learns of the
+ * record notes when it did, by its own monotonic clock; the one that holds the actor counts from there. A timer may
+ * therefore fire late (after a restart the wait starts anew) but never early, a host that takes over goes on with the wait
+ * instead of beginning it again, and what fires is checked against the record before it is taken.
  */
 import type { ActorKey } from '../src/domain/model/ids.ts';
 import type { RecordTimer } from '../src/domain/model/record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 
+interface Waiting {
+  readonly timer: RecordTimer;
+  /** When this host learned that it is armed. */
+  readonly sinceUs: number;
+  /** Undefined while another host holds the actor. */
+  cancel: Cancel | undefined;
+}
+
+const NONE: readonly Waiting[] = [];
+
 export class DurableTimers {
   private readonly clock: Clock;
   private readonly fire: (actor: ActorKey, timer: RecordTimer) => void;
-  private readonly armed = new Map<ActorKey, Map<string, { readonly timer: RecordTimer; readonly cancel: Cancel }>>();
+  private readonly waiting = new Map<ActorKey, readonly Waiting[]>();
 
   constructor(clock: Clock, fire: (actor: ActorKey, timer: RecordTimer) => void) {
     this.clock = clock;
     this.fire = fire;
   }
 
-  /** Makes the armed set of an actor equal to its record's; a timer that is already counting goes on counting. */
-  reconcile(actor: ActorKey, timers: readonly RecordTimer[]): void {
-    const held = this.armed.get(actor);
-    if (held === undefined && timers.length === 0) return;
-    const next = new Map<string, { readonly timer: RecordTimer; readonly cancel: Cancel }>();
-    for (const timer of timers) {
-      const running = held?.get(timer.id);
-      if (running !== undefined && running.timer.armedBy === timer.armedBy) {
-        next.set(timer.id, running);
-        held?.delete(timer.id);
-        continue;
-      }
-      next.set(timer.id, { timer, cancel: this.clock.after(timer.delayUs, () => this.fire(actor, timer)) });
+  /** Makes an actor's timers equal to its record's, counting where `holds`; one that is already counting goes on. */
+  reconcile(actor: ActorKey, timers: readonly RecordTimer[], holds: boolean): void {
+    const before = this.waiting.get(actor) ?? NONE;
+    if (before.length === 0 && timers.length === 0) return;
+    const after = timers.map((timer) => before.find((one) => isSame(one.timer, timer)) ?? this.begin(timer));
+    for (const one of before) if (!after.includes(one)) stopOne(one);
+    for (const one of after) {
+      if (!holds) stopOne(one);
+      else one.cancel ??= this.clock.after(this.leftUs(one), () => this.fire(actor, one.timer));
     }
-    if (held !== undefined) for (const { cancel } of held.values()) cancel();
-    if (next.size > 0) this.armed.set(actor, next);
-    else this.armed.delete(actor);
+    if (after.length > 0) this.waiting.set(actor, after);
+    else this.waiting.delete(actor);
   }
 
   stop(): void {
-    for (const timers of this.armed.values()) for (const { cancel } of timers.values()) cancel();
-    this.armed.clear();
+    for (const timers of this.waiting.values()) timers.forEach(stopOne);
+    this.waiting.clear();
   }
+
+  private begin(timer: RecordTimer): Waiting {
+    return { timer, sinceUs: this.clock.monotonicUs(), cancel: undefined };
+  }
+
+  private leftUs({ timer, sinceUs }: Waiting): number {
+    return Math.max(0, timer.delayUs - (this.clock.monotonicUs() - sinceUs));
+  }
+}
+
+const isSame = (a: RecordTimer, b: RecordTimer): boolean => a.id === b.id && a.armedBy === b.armedBy;
+
+function stopOne(one: Waiting): void {
+  one.cancel?.();
+  one.cancel = undefined;
 }

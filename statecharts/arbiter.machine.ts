@@ -39,6 +39,8 @@ export interface TaskProgress {
   /** Targets that refused or did not answer. */
   readonly excluded: readonly Mac[];
   readonly confirmed: boolean;
+  /** Its instance caught up before its target's answer to the deploy came through. */
+  readonly caughtUp?: boolean | undefined;
   /** Its placement already says that it is shed. */
   readonly shed: boolean;
   readonly reason?: string | undefined;
@@ -80,6 +82,8 @@ export type ArbiterEvent = ActorEvent &
     | { readonly type: 'PLACEMENT.CONFIRMED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'SHED.RECORDED'; readonly task: TaskName }
     | { readonly type: 'INSTANCE.CAUGHT_UP'; readonly task: TaskName; readonly epoch: number }
+    /** Another actor took a later epoch after this one's instance ran. */
+    | { readonly type: 'EPOCH.PASSED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'CAPACITY.RETURNED' }
   );
 
@@ -96,12 +100,18 @@ export type ArbiterEffect =
   | { readonly kind: 'confirmPlacement'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation; readonly nonce: string }
   | { readonly kind: 'recordShed'; readonly task: TaskName; readonly epoch: number; readonly reason: string };
 
-/** Milliseconds, as XState's delays are. */
-const DEPLOY_ANSWER_MS = 4_000;
+/**
+ * Milliseconds, as XState's delays are. A target that refuses, dies or is cut off is known long before; this bounds one that
+ * lives and says nothing, and has to be longer than the largest image takes to get there.
+ */
+const DEPLOY_ANSWER_MS = 10_000;
 const CAUGHT_UP_MS = 60_000;
 const SHED_RETRY_MS = 1_000;
 
 type Tasks = ArbiterContext['tasks'];
+
+/** Whether a task of this restore has found no place yet. */
+export const waitsForCapacity = ({ tasks }: ArbiterContext): boolean => Object.values(tasks).some(({ phase, shed }) => phase === 'shed' || (phase === 'planning' && shed));
 
 const patch = (tasks: Tasks, task: TaskName, change: Partial<TaskProgress>): Tasks => {
   const before = tasks[task];
@@ -114,6 +124,7 @@ const some = (tasks: Tasks, ...phases: readonly TaskPhase[]): boolean =>
 const replanned = (progress: TaskProgress, reason: string): TaskProgress => ({
   ...progress,
   phase: 'planning',
+  caughtUp: undefined,
   excluded: progress.target === undefined ? progress.excluded : [...new Set([...progress.excluded, progress.target.mac])],
   reason,
 });
@@ -158,9 +169,11 @@ export const arbiterMachine = setup({
           }
         : {},
     ),
-    noteRan: assign(({ context, event }) =>
-      event.type === 'INSTANCE.RAN' ? { tasks: patch(context.tasks, event.task, { phase: 'replaying', target: event.owner }) } : {},
-    ),
+    noteRan: assign(({ context, event }) => {
+      if (event.type !== 'INSTANCE.RAN') return {};
+      const phase = context.tasks[event.task]?.caughtUp === true ? 'done' : 'replaying';
+      return { tasks: patch(context.tasks, event.task, { phase, target: event.owner }) };
+    }),
     openConfirm: enqueueActions(({ event, enqueue }) => {
       if (event.type !== 'INSTANCE.RAN') return;
       const { task, epoch, owner, nonce } = event;
@@ -174,11 +187,19 @@ export const arbiterMachine = setup({
     noteConfirmed: assign(({ context, event }) =>
       event.type === 'PLACEMENT.CONFIRMED' ? { tasks: patch(context.tasks, event.task, { confirmed: true }) } : {},
     ),
-    noteCaughtUp: assign(({ context, event }) =>
-      event.type === 'INSTANCE.CAUGHT_UP' && context.tasks[event.task]?.phase === 'replaying'
-        ? { tasks: patch(context.tasks, event.task, { phase: 'done' }) }
-        : {},
-    ),
+    noteCaughtUp: assign(({ context, event }) => {
+      if (event.type !== 'INSTANCE.CAUGHT_UP') return {};
+      const phase = context.tasks[event.task]?.phase;
+      if (phase === 'replaying') return { tasks: patch(context.tasks, event.task, { phase: 'done' }) };
+      return phase === 'deploying' ? { tasks: patch(context.tasks, event.task, { caughtUp: true }) } : {};
+    }),
+    notePassed: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'EPOCH.PASSED') return;
+      const phase = context.tasks[event.task]?.phase;
+      if (phase !== 'replaying' && phase !== 'deploying') return;
+      enqueue({ type: CLOSE, params: { key: `deploy/${event.task}` } });
+      enqueue.assign({ tasks: patch(context.tasks, event.task, { phase: 'skipped', reason: 'a later epoch was taken' }) });
+    }),
     giveUpUnanswered: enqueueActions(({ context, enqueue }) => {
       for (const [task, progress] of Object.entries(context.tasks)) {
         if (progress.phase === 'deploying') enqueue({ type: CLOSE, params: { key: `deploy/${task}` } });
@@ -193,6 +214,7 @@ export const arbiterMachine = setup({
       });
     }),
     planShedAgain: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'shed', (task) => ({ ...task, phase: 'planning', excluded: [] })) })),
+    forgetExclusions: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'planning', (task) => (task.shed ? { ...task, excluded: [] } : task)) })),
     takeReplayedForDone: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'replaying', (task) => ({ ...task, phase: 'done' })) })),
   },
   guards: {
@@ -202,6 +224,7 @@ export const arbiterMachine = setup({
     allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'deploying'),
     allReplayed: ({ context }) => !some(context.tasks, 'replaying'),
     allConfirmed: ({ context }) => Object.values(context.tasks).every((task) => task.phase !== 'done' || task.confirmed),
+    waitsForCapacity: ({ context }) => waitsForCapacity(context),
     someShed: ({ context }) => some(context.tasks, 'shed'),
   },
 }).createMachine({
@@ -221,6 +244,7 @@ export const arbiterMachine = setup({
         'PLACEMENT.CONFIRMED': { actions: 'noteConfirmed' },
         'SHED.RECORDED': {},
         'INSTANCE.CAUGHT_UP': [{ guard: 'isMyEpoch', actions: 'noteCaughtUp' }, {}],
+        'EPOCH.PASSED': [{ guard: 'isMyEpoch', actions: 'notePassed' }, {}],
         'CAPACITY.RETURNED': {},
       },
       states: {
@@ -230,7 +254,11 @@ export const arbiterMachine = setup({
             params: ({ context }) => ({ key: 'plan', effect: planEffect(context) }),
           },
           exit: { type: CLOSE, params: { key: 'plan' } },
-          on: { 'PLAN.MADE': { target: 'deploying', actions: ['notePlan', 'openPlanned'] } },
+          on: {
+            'PLAN.MADE': { target: 'deploying', actions: ['notePlan', 'openPlanned'] },
+            // The plan that found no place is looking again at its leisure: now is the time.
+            'CAPACITY.RETURNED': [{ guard: 'waitsForCapacity', target: 'planning', reenter: true, actions: 'forgetExclusions' }, {}],
+          },
         },
         deploying: {
           always: [{ guard: 'mustPlan', target: 'planning' }, { guard: 'allDeployed', target: 'replaying' }],

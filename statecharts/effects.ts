@@ -7,7 +7,8 @@
  * E1. `whileIn(key, …)` opens on entering a state and closes on leaving it: the effect is wanted for as long as the state
  *     lasts. Its answer comes back as an event.
  * E2. `open(key, …)` in a transition opens an entry that stays until its answer comes back, or `close(key)`.
- * E3. An effect is a function of the context alone. One that reads the world answers with what it read and acts on nothing.
+ * E3. Opening under a key that is open replaces that entry: the newer one says all that is still wanted.
+ * E4. An effect is a function of the context alone. One that reads the world answers with what it read and acts on nothing.
  */
 
 /** Marks an action as an opening of an outbox entry; `effect` must be plain JSON. */

@@ -1,7 +1,8 @@
 /**
  * The supervisor of one ECU's bridge: starts it, starts it again when it dies, and answers for it when it is dead.
  *
- *   idle → starting → watching → waiting → starting …      givenUp: it died too often in too short a time
+ *   idle → starting → watching → waiting → starting …      givenUp: it died too often in too short a time, or of
+ *                                                          something that a new start does not mend
  *
  * V1. The wait before a new start doubles with each death in a row, up to a bound; a bridge that has lived long enough
  *     clears the count.
@@ -12,15 +13,17 @@ import { CLOSE, effectActions, OPEN } from './effects.ts';
 
 export interface SupervisorContext {
   readonly mac: string;
+  /** Of the supervisor itself. */
+  readonly incarnation: number;
   readonly deathsInARow: number;
   readonly reason?: string | undefined;
 }
 
 export type SupervisorEvent = ActorEvent &
   (
-    | { readonly type: 'SUPERVISOR.STARTED' }
+    | { readonly type: 'SUPERVISOR.STARTED'; readonly incarnation: number }
     | { readonly type: 'BRIDGE.SPAWNED'; readonly pid: number }
-    | { readonly type: 'BRIDGE.EXITED'; readonly reason: string; readonly clean: boolean }
+    | { readonly type: 'BRIDGE.EXITED'; readonly reason: string; readonly clean: boolean; readonly forGood: boolean }
     | { readonly type: 'SUPERVISOR.LEFT' }
   );
 
@@ -44,18 +47,19 @@ export const supervisorMachine = setup({
       event.type === 'BRIDGE.EXITED' ? { deathsInARow: context.deathsInARow + 1, reason: event.reason } : {},
     ),
     forgetDeaths: assign({ deathsInARow: 0 }),
+    begin: assign(({ event }) => (event.type === 'SUPERVISOR.STARTED' ? { incarnation: event.incarnation, deathsInARow: 0 } : {})),
   },
   guards: {
-    tooOften: ({ context }) => context.deathsInARow + 1 >= DEATHS_MAX,
+    isHopeless: ({ context, event }) => context.deathsInARow + 1 >= DEATHS_MAX || event['forGood'] === true,
     wasClean: ({ event }) => event.type === 'BRIDGE.EXITED' && event.clean,
   },
   delays: { wait: ({ context }) => waitMs(context.deathsInARow), livedLong: LIVED_LONG_MS },
 }).createMachine({
   id: 'supervisor',
   initial: 'idle',
-  context: ({ input }) => ({ mac: input.id, deathsInARow: 0 }),
+  context: ({ input }) => ({ mac: input.id, incarnation: 0, deathsInARow: 0 }),
   on: {
-    'SUPERVISOR.STARTED': { target: '.starting', actions: 'forgetDeaths' },
+    'SUPERVISOR.STARTED': { target: '.starting', actions: 'begin' },
     'SUPERVISOR.LEFT': '.left',
     'BRIDGE.SPAWNED': {},
     'BRIDGE.EXITED': {},
@@ -67,7 +71,7 @@ export const supervisorMachine = setup({
       exit: { type: CLOSE, params: { key: 'spawn' } },
       on: {
         'BRIDGE.SPAWNED': 'watching',
-        'BRIDGE.EXITED': [{ guard: 'tooOften', target: 'givenUp', actions: 'countDeath' }, { target: 'waiting', actions: 'countDeath' }],
+        'BRIDGE.EXITED': [{ guard: 'isHopeless', target: 'givenUp', actions: 'countDeath' }, { target: 'waiting', actions: 'countDeath' }],
       },
     },
     watching: {
@@ -75,7 +79,7 @@ export const supervisorMachine = setup({
       on: {
         'BRIDGE.EXITED': [
           { guard: 'wasClean', target: 'left' },
-          { guard: 'tooOften', target: 'givenUp', actions: 'countDeath' },
+          { guard: 'isHopeless', target: 'givenUp', actions: 'countDeath' },
           { target: 'waiting', actions: 'countDeath' },
         ],
       },

@@ -35,9 +35,6 @@ export interface EnvironmentOptions {
   readonly durability: Durability;
 }
 
-/** LMDB's limit on a key in pages of 4 KiB, as lmdb-js sets it. */
-export const KEY_BYTES_MAX = 1978;
-
 /** Bytes of an LMDB page, and of its header: a value of up to their difference takes exactly one overflow page (measured). */
 export const LMDB_PAGE_BYTES = 4096;
 export const LMDB_PAGE_HEADER_BYTES = 24;

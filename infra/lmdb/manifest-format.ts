@@ -21,7 +21,7 @@ import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import type { Hasher } from '../../src/ports/digest.ts';
 import { readU64, writeU64 } from './record-format.ts';
 
-export const MANIFEST_VERSION = 1;
+const MANIFEST_VERSION = 1;
 const FIXED_BYTES = 160;
 const FLAG_FULL = 1;
 

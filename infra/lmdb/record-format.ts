@@ -14,7 +14,7 @@
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { ActorKey } from '../../src/domain/model/ids.ts';
 
-export const ENTRY_VERSION = 1;
+const ENTRY_VERSION = 1;
 export const ENTRY_HEADER_BYTES = 24;
 const CRC_AT = 4;
 

@@ -18,6 +18,7 @@
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { ActorKey } from '../../src/domain/model/ids.ts';
 import type { Cancel } from '../../src/ports/clock.ts';
+import type { RecordJournal } from '../../src/ports/record-journal.ts';
 import type { RecordAppend, RecordStore, StoredRecord } from '../../src/ports/record-store.ts';
 import type { Durability, Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
@@ -51,7 +52,7 @@ const POSITION_BYTES = 8;
 /** What an entry costs beside its own bytes: keys, nodes, its share of half-filled pages, its head rewritten. */
 const ENTRY_OVERHEAD_BYTES = 128;
 
-export class LmdbRecordStore implements RecordStore {
+export class LmdbRecordStore implements RecordStore, RecordJournal {
   readonly #environment: Environment;
   readonly #journal: Journal;
   readonly #historyMax: number;

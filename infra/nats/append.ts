@@ -35,7 +35,11 @@ export interface BatchOptions {
 }
 
 /** What the adapter concludes from a reply: the port's answers, and two that lead to another step here. */
-type Outcome = AppendAnswer | { readonly kind: 'no-responder' } | { readonly kind: 'not-atomic' } | { readonly kind: 'oversized' };
+type Outcome =
+  | AppendAnswer
+  | { readonly kind: 'no-responder' }
+  | { readonly kind: 'not-atomic' }
+  | { readonly kind: 'oversized' };
 
 const BUSY_PAUSE_US = 1_000;
 const NO_RESPONDER_LOOKUP_US = 1_000_000;
@@ -105,7 +109,12 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     }
   };
 
-  const sendOne = (subject: string, payload: Uint8Array, headers: Uint8Array | undefined, timeoutUs: number): Promise<AppendAnswer> =>
+  const sendOne = (
+    subject: string,
+    payload: Uint8Array,
+    headers: Uint8Array | undefined,
+    timeoutUs: number,
+  ): Promise<AppendAnswer> =>
     new Promise((resolve, reject) => {
       replies.ask({ subject, payload, headers, timeoutUs }, (reply) => {
         const outcome = conclude(reply, subject);
@@ -126,7 +135,12 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     return sendLater(subject, payload, headers, options.timeoutUs);
   };
 
-  const sendLater = async (subject: string, payload: Uint8Array, headers: Uint8Array | undefined, timeoutUs: number): Promise<AppendAnswer> => {
+  const sendLater = async (
+    subject: string,
+    payload: Uint8Array,
+    headers: Uint8Array | undefined,
+    timeoutUs: number,
+  ): Promise<AppendAnswer> => {
     const deadlineUs = clock.monotonicUs() + timeoutUs;
     const up = await link.whenUp(timeoutUs);
     assertOpen(link);
@@ -138,7 +152,11 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     return sendOne(subject, payload, headers, leftUs);
   };
 
-  const appendOneByOne = async (subject: string, batch: readonly BatchEntry[], options: BatchOptions): Promise<AppendAnswer> => {
+  const appendOneByOne = async (
+    subject: string,
+    batch: readonly BatchEntry[],
+    options: BatchOptions,
+  ): Promise<AppendAnswer> => {
     const deadlineUs = clock.monotonicUs() + options.timeoutUs;
     let expectedSequence = options.expectedSequence;
     for (const entry of batch) {
@@ -150,10 +168,18 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
   };
 
   /** A replicated stream answers one message before it lets the next one of its subject in; that `busy` is our own doing. */
-  const appendThroughBusy = async (subject: string, entry: BatchEntry, at: { readonly expectedSequence: number; readonly deadlineUs: number }): Promise<AppendAnswer> => {
+  const appendThroughBusy = async (
+    subject: string,
+    entry: BatchEntry,
+    at: { readonly expectedSequence: number; readonly deadlineUs: number },
+  ): Promise<AppendAnswer> => {
     for (;;) {
       const leftUs = Math.max(1_000, at.deadlineUs - clock.monotonicUs());
-      const answer = await append(subject, entry.payload, { ...entry, expectedSequence: at.expectedSequence, timeoutUs: leftUs });
+      const answer = await append(subject, entry.payload, {
+        ...entry,
+        expectedSequence: at.expectedSequence,
+        timeoutUs: leftUs,
+      });
       if (answer.kind !== 'busy' || clock.monotonicUs() >= at.deadlineUs) return answer;
       await pause(clock, BUSY_PAUSE_US);
     }
@@ -161,7 +187,9 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
 
   const sendAtomic = (subject: string, batch: readonly BatchEntry[], options: BatchOptions): Promise<Outcome> => {
     const id = nuid.next();
-    const encoded = batch.map((entry, index) => batchHeaders(entry, index, { id, count: batch.length, expectedSequence: options.expectedSequence }));
+    const encoded = batch.map((entry, index) =>
+      batchHeaders(entry, index, { id, count: batch.length, expectedSequence: options.expectedSequence }),
+    );
     for (const [index, entry] of batch.entries()) assertFits(link, subject, entry.payload.length, encoded[index]?.length ?? 0);
     return new Promise((resolve) => {
       for (const [index, entry] of batch.entries()) {
@@ -182,7 +210,8 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     if (batch.length === 1) return appendOneByOne(subject, batch, options);
     const stream = api.knownStreamOf(subject) ?? (await findStream(subject, options.timeoutUs));
     if (stream === undefined) return UNKNOWN;
-    if (!stream.atomicBatches || (stream.stagesOnDisk && batch.length < STAGED_MESSAGES_MIN)) return appendOneByOne(subject, batch, options);
+    if (!stream.atomicBatches || (stream.stagesOnDisk && batch.length < STAGED_MESSAGES_MIN))
+      return appendOneByOne(subject, batch, options);
     if (!link.up && !(await link.whenUp(options.timeoutUs))) {
       assertOpen(link);
       return UNKNOWN;
@@ -190,7 +219,10 @@ export function createAppender({ link, replies, api, clock, log, counters }: App
     let expectedSequence = options.expectedSequence;
     for (let from = 0; ; from += BATCH_MESSAGES_MAX) {
       const part = batch.slice(from, from + BATCH_MESSAGES_MAX);
-      const outcome = part.length === 1 ? await appendOneByOne(subject, part, { ...options, expectedSequence }) : await sendAtomic(subject, part, { ...options, expectedSequence });
+      const outcome =
+        part.length === 1
+          ? await appendOneByOne(subject, part, { ...options, expectedSequence })
+          : await sendAtomic(subject, part, { ...options, expectedSequence });
       if (outcome.kind === 'not-atomic') {
         // The stream lost the ability since it was looked at; nothing of this part was stored.
         api.forgetStreams();
@@ -214,7 +246,11 @@ function headersOf(options: AppendOptions): Uint8Array | undefined {
   return block.bytes();
 }
 
-function batchHeaders(entry: BatchEntry, index: number, batch: { readonly id: string; readonly count: number; readonly expectedSequence: number }): Uint8Array {
+function batchHeaders(
+  entry: BatchEntry,
+  index: number,
+  batch: { readonly id: string; readonly count: number; readonly expectedSequence: number },
+): Uint8Array {
   const block = new HeaderBlock().addOwn('Nats-Batch-Id', batch.id).addOwn('Nats-Batch-Sequence', index + 1);
   if (index === 0) block.addOwn('Nats-Expected-Last-Subject-Sequence', batch.expectedSequence);
   if (index === batch.count - 1) block.addOwn('Nats-Batch-Commit', 1);

@@ -64,8 +64,10 @@ export function createNatsArtefacts({ connection, hasher }: NatsArtefactsParts):
       } catch (error) {
         throw outwardOf(error);
       }
-      if (found === undefined) throw new DroverError('ERR_STORE_MISSING', `No artefact has the digest ${digest}; deploy the task again.`);
-      if (found === 'damaged') throw new DroverError('ERR_STORE_CORRUPT', `What is stored under ${digest} has another digest; deploy the task again.`);
+      if (found === undefined)
+        throw new DroverError('ERR_STORE_MISSING', `No artefact has the digest ${digest}; deploy the task again.`);
+      if (found === 'damaged')
+        throw new DroverError('ERR_STORE_CORRUPT', `What is stored under ${digest} has another digest; deploy the task again.`);
       return found;
     },
   };
@@ -74,7 +76,9 @@ export function createNatsArtefacts({ connection, hasher }: NatsArtefactsParts):
 function outwardOf(error: unknown): DroverError {
   if (error instanceof DroverError) return error;
   if (error instanceof JetStreamApiError && error.code === brokerCode.streamNotFound) {
-    return new DroverError('ERR_BUS_NO_STREAM', 'This broker has no artefact store; no fleet was prepared on it.', { cause: error });
+    return new DroverError('ERR_BUS_NO_STREAM', 'This broker has no artefact store; no fleet was prepared on it.', {
+      cause: error,
+    });
   }
   if (error instanceof JetStreamApiError && error.code === brokerCode.storeFailed) {
     return new DroverError('ERR_BUS_STREAM_FULL', 'The artefact store is at its bound.', { cause: error });

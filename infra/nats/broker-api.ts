@@ -94,12 +94,19 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
     for (let waitUs = RETRY_FIRST_US, attemptUs = ATTEMPT_FIRST_US; ; waitUs = Math.min(2 * waitUs, RETRY_MAX_US)) {
       assertOpen(link);
       const leftUs = deadlineUs - clock.monotonicUs();
-      if (leftUs <= 0) throw new DroverError('ERR_BUS_TIMEOUT', `The broker's ${name} did not succeed in ${timeoutUs / 1000} ms: ${why}.`, { retryable: true });
+      if (leftUs <= 0)
+        throw new DroverError('ERR_BUS_TIMEOUT', `The broker's ${name} did not succeed in ${timeoutUs / 1000} ms: ${why}.`, {
+          retryable: true,
+        });
       if (!(await link.whenUp(leftUs))) {
         assertOpen(link);
         throw new DroverError('ERR_BUS_DISCONNECTED', `The broker could not be reached for ${name}.`, { retryable: true });
       }
-      const reply = await askOnce({ subject: `$JS.API.${name}`, payload, timeoutUs: Math.max(1_000, Math.min(attemptUs, deadlineUs - clock.monotonicUs())) });
+      const reply = await askOnce({
+        subject: `$JS.API.${name}`,
+        payload,
+        timeoutUs: Math.max(1_000, Math.min(attemptUs, deadlineUs - clock.monotonicUs())),
+      });
       if (reply.kind === 'answer') {
         const answer = reply.message.json<{ readonly error?: ApiError }>();
         if (answer.error === undefined) return answer as Answer;
@@ -188,8 +195,13 @@ export function createBrokerApi(link: Link, replies: Replies, clock: Clock): Bro
 /** What callers of the port see of a failed call. */
 export function outward(error: unknown, stream: string): unknown {
   if (!(error instanceof BrokerError)) return error;
-  if (error.brokerCode === brokerCode.streamNotFound) return new DroverError('ERR_BUS_NO_STREAM', `There is no stream ${stream}.`, { cause: error });
-  return new DroverError('ERR_BUS_REFUSED', `The broker refused a call about ${stream}: ${error.message} (${error.brokerCode}).`, { cause: error });
+  if (error.brokerCode === brokerCode.streamNotFound)
+    return new DroverError('ERR_BUS_NO_STREAM', `There is no stream ${stream}.`, { cause: error });
+  return new DroverError(
+    'ERR_BUS_REFUSED',
+    `The broker refused a call about ${stream}: ${error.message} (${error.brokerCode}).`,
+    { cause: error },
+  );
 }
 
 const isTransient = (code: number): boolean =>
@@ -229,7 +241,10 @@ function timeOfText(text: string): number {
   const dot = text.indexOf('.');
   if (dot < 0) return Date.parse(text) * 1000;
   const seconds = Date.parse(`${text.slice(0, dot)}Z`);
-  const fraction = text.slice(dot + 1, -1).padEnd(6, '0').slice(0, 6);
+  const fraction = text
+    .slice(dot + 1, -1)
+    .padEnd(6, '0')
+    .slice(0, 6);
   return seconds * 1000 + Number(fraction);
 }
 
@@ -241,7 +256,15 @@ interface ApiError {
 
 interface StreamListAnswer {
   readonly total: number;
-  readonly streams?: readonly { readonly config: { readonly name: string; readonly subjects?: readonly string[]; readonly allow_atomic?: boolean; readonly storage: string; readonly num_replicas: number } }[];
+  readonly streams?: readonly {
+    readonly config: {
+      readonly name: string;
+      readonly subjects?: readonly string[];
+      readonly allow_atomic?: boolean;
+      readonly storage: string;
+      readonly num_replicas: number;
+    };
+  }[];
 }
 
 interface StreamInfoAnswer {
@@ -250,5 +273,11 @@ interface StreamInfoAnswer {
 }
 
 interface MessageGetAnswer {
-  readonly message: { readonly subject: string; readonly seq: number; readonly hdrs?: string; readonly data?: string; readonly time: string };
+  readonly message: {
+    readonly subject: string;
+    readonly seq: number;
+    readonly hdrs?: string;
+    readonly data?: string;
+    readonly time: string;
+  };
 }

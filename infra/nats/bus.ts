@@ -65,7 +65,11 @@ export function createNatsBus({ connection, systemConnection, account, clock, lo
           log.error('a subscription failed', { subject, error: error.message });
           return;
         }
-        const received: BusMessage = { subject: message.subject, payload: message.data, headers: decodeHeaders(message.headers) };
+        const received: BusMessage = {
+          subject: message.subject,
+          payload: message.data,
+          headers: decodeHeaders(message.headers),
+        };
         try {
           handler(received);
         } catch (error) {
@@ -85,7 +89,8 @@ export function createNatsBus({ connection, systemConnection, account, clock, lo
     assert(!/(^|\.)[*>](\.|$)/.test(subject), 'a purge names one subject, so that its last message can stay');
     const last = await api.lastMessage(stream, subject);
     if (last === undefined) return;
-    const bound = 'keep' in options ? { keep: Math.max(1, options.keep) } : { seq: Math.min(options.beforeSequence, last.sequence) };
+    const bound =
+      'keep' in options ? { keep: Math.max(1, options.keep) } : { seq: Math.min(options.beforeSequence, last.sequence) };
     // The broker takes `seq: 0` for no bound at all, and nothing lies below 1.
     if ('seq' in bound && bound.seq <= 1) return;
     try {
@@ -119,7 +124,8 @@ export function createNatsBus({ connection, systemConnection, account, clock, lo
     },
     connected: () => link.up,
     onConnection: (handler) => link.onChange(handler),
-    clientEvents: systemConnection === undefined ? undefined : createClientEvents({ connection: systemConnection, account, log, counters }),
+    clientEvents:
+      systemConnection === undefined ? undefined : createClientEvents({ connection: systemConnection, account, log, counters }),
     async close() {
       await Promise.all([link.close(), systemLink?.close()]);
     },

@@ -103,7 +103,13 @@ class OrderedConsumer {
   #goneSinceUs: number | undefined;
   #retryUs = RETRY_FIRST_US;
 
-  constructor(parts: ConsumerParts, stream: string, options: ConsumeOptions, handler: (message: StreamMessage) => void, onStop: () => void) {
+  constructor(
+    parts: ConsumerParts,
+    stream: string,
+    options: ConsumeOptions,
+    handler: (message: StreamMessage) => void,
+    onStop: () => void,
+  ) {
     this.#parts = parts;
     this.#stream = stream;
     this.#options = options;
@@ -148,7 +154,12 @@ class OrderedConsumer {
   restart(why: string): void {
     if (this.#stopped || this.#parts.link.closed) return;
     this.#parts.counters.add('bus.consumer-restarted');
-    this.#parts.log.debug('a consumer is started anew', { stream: this.#stream, filter: this.#options.filter, after: this.#lastSequence, why });
+    this.#parts.log.debug('a consumer is started anew', {
+      stream: this.#stream,
+      filter: this.#options.filter,
+      after: this.#lastSequence,
+      why,
+    });
     this.#leave();
     this.start().then(
       () => {
@@ -191,7 +202,11 @@ class OrderedConsumer {
         return;
       }
     }
-    log.warn('a consumer could not be started and will be tried again', { stream: this.#stream, filter: this.#options.filter, error: String(error) });
+    log.warn('a consumer could not be started and will be tried again', {
+      stream: this.#stream,
+      filter: this.#options.filter,
+      error: String(error),
+    });
     this.#leave();
     const attempt = this.#current;
     clock.after(this.#retryUs, () => {
@@ -308,7 +323,11 @@ class OrderedConsumer {
       run();
     } catch (error) {
       this.#parts.counters.add('bus.handler-threw');
-      this.#parts.log.error('a handler of stream messages threw', { stream: this.#stream, filter: this.#options.filter, error });
+      this.#parts.log.error('a handler of stream messages threw', {
+        stream: this.#stream,
+        filter: this.#options.filter,
+        error,
+      });
     }
   }
 }

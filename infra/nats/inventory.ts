@@ -36,7 +36,8 @@ export function createBusInventory({ bus, sender, clock, log, counters }: BusInv
       const answer = await bus.append(bucket.entry(buckets.inventory, mac), payload, { headers, timeoutUs: APPEND_TIMEOUT_US });
       if (answer.kind === 'appended' || answer.kind === 'duplicate') return;
       if (answer.kind === 'full') throw new DroverError('ERR_BUS_STREAM_FULL', 'The inventory is at its bound.');
-      if (attempt === ATTEMPTS_MAX) throw new DroverError('ERR_BUS_TIMEOUT', `The inventory entry of ${mac} could not be written.`, { retryable: true });
+      if (attempt === ATTEMPTS_MAX)
+        throw new DroverError('ERR_BUS_TIMEOUT', `The inventory entry of ${mac} could not be written.`, { retryable: true });
       await new Promise<void>((resolve) => {
         clock.after(RETRY_US, resolve);
       });
@@ -79,7 +80,11 @@ export function createBusInventory({ bus, sender, clock, log, counters }: BusInv
           return;
         }
         counters.add('wire.malformed');
-        log.warn('an inventory entry cannot be read and is passed over', { mac, code: decoded.error.code, why: decoded.error.sentence });
+        log.warn('an inventory entry cannot be read and is passed over', {
+          mac,
+          code: decoded.error.code,
+          why: decoded.error.sentence,
+        });
       });
       await caughtUp;
       return cancel;

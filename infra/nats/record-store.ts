@@ -23,7 +23,11 @@ export interface StreamRecordStoreParts {
 
 const APPEND_TIMEOUT_US = 2_000_000;
 
-export function createStreamRecordStore({ bus, names, appendTimeoutUs = APPEND_TIMEOUT_US }: StreamRecordStoreParts): RecordStore {
+export function createStreamRecordStore({
+  bus,
+  names,
+  appendTimeoutUs = APPEND_TIMEOUT_US,
+}: StreamRecordStoreParts): RecordStore {
   const streamOf = (actor: ActorKey): string => streams.actors(shardOf(parseActorKey(actor).id, names.shardCount));
 
   return {
@@ -34,10 +38,16 @@ export function createStreamRecordStore({ bus, names, appendTimeoutUs = APPEND_T
 
     async append(actor, expectedPosition, record) {
       try {
-        return outcomeOf(await bus.append(actorSubject(names, actor), record, { expectedSequence: expectedPosition, timeoutUs: appendTimeoutUs }), actor);
+        return outcomeOf(
+          await bus.append(actorSubject(names, actor), record, {
+            expectedSequence: expectedPosition,
+            timeoutUs: appendTimeoutUs,
+          }),
+          actor,
+        );
       } catch (error) {
         if (error instanceof DroverError && error.code === 'ERR_WIRE_OVERSIZED') {
-          throw new DroverError('ERR_RECORD_TOO_LARGE', `The record of ${actor} has ${record.length} bytes, more than the broker takes.`, { cause: error });
+          throw tooLarge(actor, record.length, error);
         }
         throw error;
       }
@@ -60,6 +70,9 @@ export function createStreamRecordStore({ bus, names, appendTimeoutUs = APPEND_T
   };
 }
 
+const tooLarge = (actor: ActorKey, bytes: number, cause: DroverError): DroverError =>
+  new DroverError('ERR_RECORD_TOO_LARGE', `The record of ${actor} has ${bytes} bytes, more than the broker takes.`, { cause });
+
 /** Resolves when the newest record of every actor of the shard has been handed over. */
 async function followShard(bus: Bus, shard: number, handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {
   let onCaughtUp: () => void = () => undefined;
@@ -68,10 +81,14 @@ async function followShard(bus: Bus, shard: number, handler: (actor: ActorKey, r
     onCaughtUp = resolve;
     onFailure = reject;
   });
-  const cancel = await bus.consume(streams.actors(shard), { filter: actorsOfShard(shard), from: 'last-per-subject', onCaughtUp, onFailure }, (message) => {
-    const actor = actorOfSubject(message.subject);
-    if (actor !== undefined) handler(actor, recordOf(message));
-  });
+  const cancel = await bus.consume(
+    streams.actors(shard),
+    { filter: actorsOfShard(shard), from: 'last-per-subject', onCaughtUp, onFailure },
+    (message) => {
+      const actor = actorOfSubject(message.subject);
+      if (actor !== undefined) handler(actor, recordOf(message));
+    },
+  );
   await caughtUp;
   return cancel;
 }
@@ -96,7 +113,10 @@ function outcomeOf(answer: AppendAnswer, actor: ActorKey): RecordAppend {
       // Records carry no message id, so this is another message's; the last record tells.
       return { kind: 'unknown' };
     case 'full':
-      throw new DroverError('ERR_BUS_STREAM_FULL', `The stream that keeps the record of ${actor} is at its bound; the janitor must trim or its bound be raised.`);
+      throw new DroverError(
+        'ERR_BUS_STREAM_FULL',
+        `The stream that keeps the record of ${actor} is at its bound; the janitor must trim or its bound be raised.`,
+      );
     default:
       return answer;
   }

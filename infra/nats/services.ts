@@ -43,9 +43,17 @@ const ERROR_CODE_HEADER = 'Nats-Service-Error-Code';
 const ERROR_SENTENCE_HEADER = 'Nats-Service-Error';
 
 export function createServices({ link, replies, clock, log, counters }: ServicesParts): Services {
-  const answer = async (endpoint: Endpoint, message: ServiceMsg, handler: (message: BusMessage) => Promise<Uint8Array>): Promise<void> => {
+  const answer = async (
+    endpoint: Endpoint,
+    message: ServiceMsg,
+    handler: (message: BusMessage) => Promise<Uint8Array>,
+  ): Promise<void> => {
     try {
-      const payload = await handler({ subject: message.subject, payload: message.data, headers: decodeHeaders(message.headers as unknown as MsgHdrs | undefined) });
+      const payload = await handler({
+        subject: message.subject,
+        payload: message.data,
+        headers: decodeHeaders(message.headers as unknown as MsgHdrs | undefined),
+      });
       assertFits(link, message.subject, payload.length, 0);
       if (link.up) message.respond(payload);
     } catch (error) {
@@ -64,7 +72,9 @@ export function createServices({ link, replies, clock, log, counters }: Services
       const deadlineUs = clock.monotonicUs() + timeoutUs;
       if (!link.up && !(await link.whenUp(timeoutUs))) {
         assertOpen(link);
-        throw new DroverError('ERR_BUS_DISCONNECTED', `The broker could not be reached for a request to ${subject}.`, { retryable: true });
+        throw new DroverError('ERR_BUS_DISCONNECTED', `The broker could not be reached for a request to ${subject}.`, {
+          retryable: true,
+        });
       }
       return new Promise((resolve, reject) => {
         replies.ask({ subject, payload, timeoutUs: Math.max(0, deadlineUs - clock.monotonicUs()) }, (reply) => {
@@ -79,10 +89,16 @@ export function createServices({ link, replies, clock, log, counters }: Services
               reject(new DroverError('ERR_BUS_NO_RESPONDER', `Nobody serves ${subject}.`, { retryable: true }));
               return;
             case 'timeout':
-              reject(new DroverError('ERR_BUS_TIMEOUT', `${subject} did not answer in ${timeoutUs / 1000} ms.`, { retryable: true }));
+              reject(
+                new DroverError('ERR_BUS_TIMEOUT', `${subject} did not answer in ${timeoutUs / 1000} ms.`, { retryable: true }),
+              );
               return;
             case 'disconnected':
-              reject(new DroverError('ERR_BUS_DISCONNECTED', `The connection was lost while a request to ${subject} was out.`, { retryable: true }));
+              reject(
+                new DroverError('ERR_BUS_DISCONNECTED', `The connection was lost while a request to ${subject} was out.`, {
+                  retryable: true,
+                }),
+              );
           }
         });
       });
@@ -90,7 +106,10 @@ export function createServices({ link, replies, clock, log, counters }: Services
 
     async serve(endpoint, handler) {
       assertOpen(link);
-      const service = await new Svcm(link.connection as unknown as ServiceConnection).add({ name: endpoint.service, version: `${WIRE_VERSION}.0.0` });
+      const service = await new Svcm(link.connection as unknown as ServiceConnection).add({
+        name: endpoint.service,
+        version: `${WIRE_VERSION}.0.0`,
+      });
       service.addEndpoint(endpointName(endpoint.subject), {
         subject: endpoint.subject,
         ...(endpoint.queue === undefined ? {} : { queue: endpoint.queue }),
@@ -100,7 +119,8 @@ export function createServices({ link, replies, clock, log, counters }: Services
       });
       let cancelled = false;
       void service.stopped.then((error) => {
-        if (!cancelled && !link.closed) log.error('a service stopped by itself', { service: endpoint.service, subject: endpoint.subject, error });
+        if (!cancelled && !link.closed)
+          log.error('a service stopped by itself', { service: endpoint.service, subject: endpoint.subject, error });
       });
       if (link.up) await link.connection.flush().catch(() => undefined); // a link that breaks here subscribes anew by itself
       return () => {
@@ -120,7 +140,9 @@ function refuse(message: ServiceMsg, error: unknown): void {
   const sentence = error instanceof DroverError ? error.message : 'The handler failed; its log says why.';
   const failure = messageHeaders();
   failure.set(header.error, code);
-  message.respondError(500, sentence.replaceAll(/[\r\n]+/g, ' ').slice(0, 1_000), undefined, { headers: failure as unknown as ServiceHeaders });
+  message.respondError(500, sentence.replaceAll(/[\r\n]+/g, ' ').slice(0, 1_000), undefined, {
+    headers: failure as unknown as ServiceHeaders,
+  });
 }
 
 function failureOf(message: Msg): DroverError | undefined {

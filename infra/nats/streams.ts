@@ -42,7 +42,10 @@ export async function prepareBroker(connection: NatsConnection, layout: BrokerLa
   const options = { replicas: layout.replicas, storage, history: 1 };
   const fleet = await kvm.create(buckets.fleet, options);
   const settings = await agreeOnSettings(fleet, { shardCount: layout.shardCount });
-  const specs = fleetStreams({ shardCount: settings.shardCount, ...(layout.limits === undefined ? {} : { limits: layout.limits }) });
+  const specs = fleetStreams({
+    shardCount: settings.shardCount,
+    ...(layout.limits === undefined ? {} : { limits: layout.limits }),
+  });
   await ensureStreams(connection, specs, { replicas: layout.replicas, storage: layout.storage });
   await kvm.create(buckets.inventory, { ...options, max_bytes: INVENTORY_BYTES_MAX });
   await kvm.create(buckets.placement, { ...options, max_bytes: PLACEMENT_BYTES_MAX });
@@ -121,12 +124,17 @@ async function infoOf(manager: JetStreamManager, name: string): Promise<StreamCo
 
 const differs = (current: StreamConfig, wanted: StreamCreate): boolean => {
   const present: Readonly<Record<string, unknown>> = { ...current };
-  return Object.entries(wanted).some(([key, value]) => JSON.stringify(present[key] ?? false) !== JSON.stringify(value ?? false));
+  return Object.entries(wanted).some(
+    ([key, value]) => JSON.stringify(present[key] ?? false) !== JSON.stringify(value ?? false),
+  );
 };
 
 type StreamCreate = Partial<StreamUpdateConfig> & Pick<StreamConfig, 'name' | 'storage' | 'retention'>;
 
-function configOf(spec: StreamSpec, options: { readonly replicas: number; readonly storage: 'file' | 'memory'; readonly atomicBatches: boolean }): StreamCreate {
+function configOf(
+  spec: StreamSpec,
+  options: { readonly replicas: number; readonly storage: 'file' | 'memory'; readonly atomicBatches: boolean },
+): StreamCreate {
   return {
     name: spec.name,
     subjects: [...spec.subjects],

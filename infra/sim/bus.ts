@@ -29,6 +29,8 @@ import { drawUs, Pipe, type RangeUs, type SimLink } from './network.ts';
 import type { Candidate, SimStream } from './stream.ts';
 
 export interface SimBusOptions {
+  /** What the broker's client events call this connection; by default the process's name. */
+  readonly name?: string;
   readonly log?: Log;
   readonly counters?: Counters;
   /** Between a lost connection and the next attempt. */
@@ -96,7 +98,7 @@ export class SimBus implements Bus, Client {
   constructor(broker: SimBroker, process: SimProcess, options: SimBusOptions, ready: () => void) {
     this.broker = broker;
     this.process = process;
-    this.name = process.name;
+    this.name = options.name ?? process.name;
     this.link = broker.link(process.host.id);
     this.options = options;
     this.ready = ready;

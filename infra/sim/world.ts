@@ -31,7 +31,7 @@ import { Judges } from './judges.ts';
 import { SimCounters, SimLogBook } from './log.ts';
 import type { LinkOptions } from './network.ts';
 import { SimProcesses } from './process-table.ts';
-import { SimTaskRuntime } from './runtime.ts';
+import { type SimRuntimeOptions, SimTaskRuntime } from './runtime.ts';
 import type { SimStreamOptions } from './stream.ts';
 
 export interface WorldOptions {
@@ -41,6 +41,7 @@ export interface WorldOptions {
   readonly link?: LinkOptions;
   readonly disk?: DiskOptions;
   readonly bus?: SimBusOptions;
+  readonly runtime?: Partial<SimRuntimeOptions>;
   readonly scripted?: readonly ScriptedFault[];
   readonly drawn?: Omit<DrawnFaults, 'rng'>;
   /** The stand-in program of a task; by default its name. */
@@ -52,6 +53,13 @@ export interface HostPlan {
   readonly machine?: string;
   readonly clock?: ClockFaults;
   readonly boot: (process: SimProcess, world: SimWorld) => void;
+}
+
+export interface PortsOptions {
+  /** The connection's name, where the process counts its incarnations itself; by default that of the process. */
+  readonly connection?: string;
+  /** The folder of its stores on the machine's disk: two hosts of one machine keep theirs apart. */
+  readonly folder?: string;
 }
 
 /** What a process may use; the bus comes once it is connected. */
@@ -119,18 +127,19 @@ export class SimWorld {
   }
 
   /** Builds every port for one process, and connects it. */
-  async portsOf(process: SimProcess): Promise<SimPorts> {
+  async portsOf(process: SimProcess, options: PortsOptions = {}): Promise<SimPorts> {
     const { id, machine } = process.host;
-    const log = this.book.logOf(process.name);
+    const { connection = process.name, folder = '' } = options;
+    const log = this.book.logOf(connection);
     const counters = this.countersOf(id);
-    const bus = await connectSim(this.broker, process, { ...this.options.bus, log, counters });
+    const bus = await connectSim(this.broker, process, { ...this.options.bus, name: connection, log, counters });
     return {
       clock: process.clock,
       rng: this.rng.stream(`process ${process.name}`),
       bus,
-      records: new DiskRecordStore(this.disk(machine), process),
-      checkpoints: new DiskCheckpointStore(this.disk(machine), process),
-      runtime: new SimTaskRuntime({ process, rng: this.rng.stream(`runtime ${process.name}`) }),
+      records: new DiskRecordStore(this.disk(machine), process, `${folder}records`),
+      checkpoints: new DiskCheckpointStore(this.disk(machine), process, `${folder}checkpoints`),
+      runtime: new SimTaskRuntime({ process, rng: this.rng.stream(`runtime ${process.name}`), ...this.options.runtime }),
       artefacts: new SimArtefacts({ shelf: this.shelf, bus, process, link: this.broker.link(id) }),
       inventory: new SimInventory(bus, process.clock),
       processes: this.processes.tableOf(process),

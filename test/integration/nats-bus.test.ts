@@ -23,7 +23,11 @@ afterEach(async () => {
   await server.stop();
 });
 
-const entries = (count: number) => Array.from({ length: count }, (_, index) => ({ payload: new TextEncoder().encode(`m${index + 1}`), messageId: `id/${index + 1}` }));
+const entries = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    payload: new TextEncoder().encode(`m${index + 1}`),
+    messageId: `id/${index + 1}`,
+  }));
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -37,18 +41,34 @@ async function storedHeader(stream: string, sequence: number, name: string): Pro
 }
 
 test('a long batch is one atomic batch at the broker, a short one is not', async () => {
-  const long = await host.bus.appendBatch('ledger.x', entries(STAGED_MESSAGES_MIN), { expectedSequence: 0, timeoutUs: 2_000_000 });
+  const long = await host.bus.appendBatch('ledger.x', entries(STAGED_MESSAGES_MIN), {
+    expectedSequence: 0,
+    timeoutUs: 2_000_000,
+  });
   expect(long).toEqual({ kind: 'appended', sequence: STAGED_MESSAGES_MIN });
   expect(await storedHeader('LEDGER', 1, 'Nats-Batch-Id')).not.toBe('');
-  expect(await storedHeader('LEDGER', STAGED_MESSAGES_MIN, 'Nats-Batch-Id')).toBe(await storedHeader('LEDGER', 1, 'Nats-Batch-Id'));
-  const short = await host.bus.appendBatch('ledger.y', entries(STAGED_MESSAGES_MIN - 1).map(({ payload }) => ({ payload })), { expectedSequence: 0, timeoutUs: 2_000_000 });
+  expect(await storedHeader('LEDGER', STAGED_MESSAGES_MIN, 'Nats-Batch-Id')).toBe(
+    await storedHeader('LEDGER', 1, 'Nats-Batch-Id'),
+  );
+  const short = await host.bus.appendBatch(
+    'ledger.y',
+    entries(STAGED_MESSAGES_MIN - 1).map(({ payload }) => ({ payload })),
+    { expectedSequence: 0, timeoutUs: 2_000_000 },
+  );
   expect(short).toEqual({ kind: 'appended', sequence: 2 * STAGED_MESSAGES_MIN - 1 });
   expect(await storedHeader('LEDGER', 2 * STAGED_MESSAGES_MIN - 1, 'Nats-Batch-Id')).toBe('');
 });
 
 test('where nothing is staged on disk, a short batch is atomic too', async () => {
-  await ensureStreams(host.connection, [{ name: 'LIGHT', subjects: ['light.>'], discard: 'new', duplicateWindowUs: 120_000_000, atomicBatches: true }], { replicas: 1, storage: 'memory' });
-  expect(await host.bus.appendBatch('light.x', entries(2), { expectedSequence: 0, timeoutUs: 2_000_000 })).toEqual({ kind: 'appended', sequence: 2 });
+  await ensureStreams(
+    host.connection,
+    [{ name: 'LIGHT', subjects: ['light.>'], discard: 'new', duplicateWindowUs: 120_000_000, atomicBatches: true }],
+    { replicas: 1, storage: 'memory' },
+  );
+  expect(await host.bus.appendBatch('light.x', entries(2), { expectedSequence: 0, timeoutUs: 2_000_000 })).toEqual({
+    kind: 'appended',
+    sequence: 2,
+  });
   expect(await storedHeader('LIGHT', 2, 'Nats-Batch-Id')).not.toBe('');
 });
 
@@ -60,7 +80,11 @@ test('an atomic batch with one message id that was seen writes none of its messa
 });
 
 test('a batch goes one by one where the stream has no atomic batches, and where it lost them', async () => {
-  await ensureStreams(host.connection, contractStreams.map((spec) => ({ ...spec, atomicBatches: false })), { replicas: 1, storage: 'file' });
+  await ensureStreams(
+    host.connection,
+    contractStreams.map((spec) => ({ ...spec, atomicBatches: false })),
+    { replicas: 1, storage: 'file' },
+  );
   const first = await host.bus.appendBatch('ledger.x', entries(10), { expectedSequence: 0, timeoutUs: 2_000_000 });
   expect(first).toEqual({ kind: 'appended', sequence: 10 });
   expect(await storedHeader('LEDGER', 10, 'Nats-Batch-Id')).toBe('');
@@ -69,9 +93,18 @@ test('a batch goes one by one where the stream has no atomic batches, and where 
   const other = await connectHost(server, 'manager.m2#1');
   try {
     const batch = entries(20).map(({ payload }) => ({ payload }));
-    expect((await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 0, timeoutUs: 2_000_000 })).kind).toBe('appended');
-    await ensureStreams(host.connection, contractStreams.map((spec) => ({ ...spec, atomicBatches: false })), { replicas: 1, storage: 'file' });
-    expect(await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 30, timeoutUs: 2_000_000 })).toEqual({ kind: 'appended', sequence: 50 });
+    expect((await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 0, timeoutUs: 2_000_000 })).kind).toBe(
+      'appended',
+    );
+    await ensureStreams(
+      host.connection,
+      contractStreams.map((spec) => ({ ...spec, atomicBatches: false })),
+      { replicas: 1, storage: 'file' },
+    );
+    expect(await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 30, timeoutUs: 2_000_000 })).toEqual({
+      kind: 'appended',
+      sequence: 50,
+    });
     expect(other.counters.read()['bus.batch-not-atomic']).toBe(1);
   } finally {
     await other.close();
@@ -80,14 +113,22 @@ test('a batch goes one by one where the stream has no atomic batches, and where 
 
 test('a batch above the broker’s bound for one goes in several', async () => {
   const batch = Array.from({ length: 1_500 }, (_, index) => ({ payload: new TextEncoder().encode(`m${index + 1}`) }));
-  expect(await host.bus.appendBatch('ledger.x', batch, { expectedSequence: 0, timeoutUs: 5_000_000 })).toEqual({ kind: 'appended', sequence: 1_500 });
+  expect(await host.bus.appendBatch('ledger.x', batch, { expectedSequence: 0, timeoutUs: 5_000_000 })).toEqual({
+    kind: 'appended',
+    sequence: 1_500,
+  });
   const last = await host.bus.readLast('ledger.x');
   expect(new TextDecoder().decode(last?.payload)).toBe('m1500');
 });
 
 test('endpoints are found as micro services', async () => {
-  const cancel = await host.bus.serve({ service: 'bridge', subject: 'ecu.02aa00000001.command' }, async (message) => message.payload);
-  const found = JSON.parse(new TextDecoder().decode(await host.bus.request('$SRV.INFO.bridge', new Uint8Array(0), { timeoutUs: 2_000_000 }))) as {
+  const cancel = await host.bus.serve(
+    { service: 'bridge', subject: 'ecu.02aa00000001.command' },
+    async (message) => message.payload,
+  );
+  const found = JSON.parse(
+    new TextDecoder().decode(await host.bus.request('$SRV.INFO.bridge', new Uint8Array(0), { timeoutUs: 2_000_000 })),
+  ) as {
     readonly name: string;
     readonly endpoints: readonly { readonly subject: string }[];
   };

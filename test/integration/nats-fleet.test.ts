@@ -47,11 +47,31 @@ describe('preparing a broker', () => {
     expect(await prepareBroker(host.connection, layout)).toEqual({ shardCount: 2 });
     const found = await configs();
     expect([...found.keys()].toSorted()).toEqual(
-      ['ACTORS_0', 'ACTORS_1', 'CHECKPOINTS', 'INPUTS_0', 'INPUTS_1', 'JOURNAL', 'KV_fleet', 'KV_inventory', 'KV_placement', 'OBJ_artefacts', 'OUTPUTS_0', 'OUTPUTS_1', 'PROPOSALS'].toSorted(),
+      [
+        'ACTORS_0',
+        'ACTORS_1',
+        'CHECKPOINTS',
+        'INPUTS_0',
+        'INPUTS_1',
+        'JOURNAL',
+        'KV_fleet',
+        'KV_inventory',
+        'KV_placement',
+        'OBJ_artefacts',
+        'OUTPUTS_0',
+        'OUTPUTS_1',
+        'PROPOSALS',
+      ].toSorted(),
     );
     for (const name of ['ACTORS_0', 'ACTORS_1', 'OUTPUTS_0', 'OUTPUTS_1', 'INPUTS_0', 'INPUTS_1']) {
       // Nothing but a purge removes a message from these.
-      expect(found.get(name)).toMatchObject({ retention: 'limits', discard: 'new', max_age: 0, max_msgs: -1, max_msgs_per_subject: -1 });
+      expect(found.get(name)).toMatchObject({
+        retention: 'limits',
+        discard: 'new',
+        max_age: 0,
+        max_msgs: -1,
+        max_msgs_per_subject: -1,
+      });
     }
     expect(found.get('INPUTS_0')).toMatchObject({ max_bytes: 8 * MIB, subjects: ['task.0.*.in.>'] });
     expect(found.get('OUTPUTS_1')).toMatchObject({ allow_atomic: true, subjects: ['task.1.*.out'] });
@@ -74,7 +94,10 @@ describe('preparing a broker', () => {
 
   test('the first host’s shard count is everybody’s', async () => {
     expect(await readFleetSettings(host.connection)).toBeUndefined();
-    const settled = await Promise.all([prepareBroker(host.connection, layout), prepareBroker(other.connection, { ...layout, shardCount: 4 })]);
+    const settled = await Promise.all([
+      prepareBroker(host.connection, layout),
+      prepareBroker(other.connection, { ...layout, shardCount: 4 }),
+    ]);
     expect(settled[0]).toEqual(settled[1]);
     expect(await prepareBroker(other.connection, { ...layout, shardCount: 7 })).toEqual(settled[0]);
     expect(await readFleetSettings(other.connection)).toEqual(settled[0]);
@@ -126,7 +149,8 @@ describe('inventory', () => {
     await prepareBroker(host.connection, layout);
   });
 
-  const inventoryOf = (of: NatsHost) => createBusInventory({ bus: of.bus, sender: 'manager.m1', clock: realClock, log: of.log, counters: of.counters });
+  const inventoryOf = (of: NatsHost) =>
+    createBusInventory({ bus: of.bus, sender: 'manager.m1', clock: realClock, log: of.log, counters: of.counters });
   const ecu = (mac: string, incarnation: number): EcuDescription => ({
     mac,
     incarnation,

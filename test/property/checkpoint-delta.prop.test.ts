@@ -46,7 +46,7 @@ test('increments applied one after the other give the image; their page tables a
       const task = new ChangingTask('t', wasmPages * 16);
       if (wasmPages > 0) task.scribble(rng, 10);
       const chain = [task.take('full')];
-      let image = chain[0]?.memory.slice() ?? new Uint8Array(0);
+      let image: Uint8Array = chain[0]?.memory.slice() ?? new Uint8Array(0);
       for (const { dirty, grow } of steps) {
         if (grow === 1) task.grow(1);
         if (task.memory.length > 0) task.scribble(rng, dirty);

@@ -115,7 +115,7 @@ const ANSWERS: readonly Answer[] = [
   { kind: 'paused', task: TASK, epoch: 7 },
   { kind: 'resumed', task: TASK, epoch: 7 },
   { kind: 'checkpointed', task: TASK, epoch: 7, sequence: 1 },
-  { kind: 'load', load: { mac: MAC, incarnation: 3, draining: true, tasks: [accepted] } },
+  { kind: 'load', load: { mac: MAC, incarnation: 3, draining: true, tasks: [accepted, { ...accepted, hardDeadline: false, cpuPpm: 250_000 }] } },
   { kind: 'refused', task: TASK, epoch: 7, code: 'ERR_ADMIT_SCHEDULE', sentence: 'gateway would miss its deadline by 120 µs' },
   { kind: 'load', load: { mac: MAC, incarnation: 3, draining: false, tasks: [{ ...accepted, hardDeadline: false, cpuPpm: 250_000 }] } },
 ];

@@ -64,6 +64,12 @@ system_account: SYS
 
 async function launch(config: string, folder: string): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   const child = spawn(findServer(), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  // A test run that gives up must not leave a server behind.
+  const onExit = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', onExit);
+  child.once('exit', () => process.off('exit', onExit));
   let output = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     output += chunk.toString();
@@ -72,16 +78,21 @@ async function launch(config: string, folder: string): Promise<{ readonly child:
   const startedAt = performance.now();
   for (;;) {
     if (child.exitCode !== null) throw new Error(`nats-server did not start: ${output}`);
-    if (existsSync(portsFile) && output.includes('Server is ready')) {
-      const ports = JSON.parse(readFileSync(portsFile, 'utf8')) as { readonly nats: readonly string[] };
-      return { child, port: Number(new URL(ports.nats[0] ?? '').port) };
-    }
+    const port = output.includes('Server is ready') ? readPort(portsFile) : undefined;
+    if (port !== undefined) return { child, port };
     if (performance.now() - startedAt > START_MS_MAX) {
       child.kill('SIGKILL');
       throw new Error(`nats-server was not ready in time: ${output}`);
     }
     await sleep(5);
   }
+}
+
+/** Undefined while the file is not there, or not yet written to its end. */
+function readPort(portsFile: string): number | undefined {
+  if (!existsSync(portsFile)) return undefined;
+  const written = /"nats":\s*\[\s*"nats:\/\/[^"]*:(\d+)"/.exec(readFileSync(portsFile, 'utf8'));
+  return written === null ? undefined : Number(written[1]);
 }
 
 function findServer(): string {

@@ -11,26 +11,34 @@
  * Source: WebAssembly core specification 2.0, 5.4 (binary), 4.3.3 (NaN propagation); the tail-call and relaxed-SIMD,
  * threads, exception, GC and wide-arithmetic proposals for the names of what is refused.
  */
-import { MalformedModule, type ByteReader } from './binary.ts';
+import type { ByteReader } from './binary.ts';
 
 export const op = {
   unreachable: 0x00,
   block: 0x02,
   loop: 0x03,
   if: 0x04,
+  else: 0x05,
   end: 0x0b,
   br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
   returnCall: 0x12,
   returnCallIndirect: 0x13,
+  drop: 0x1a,
   select: 0x1b,
+  selectTyped: 0x1c,
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,
   globalGet: 0x23,
   globalSet: 0x24,
+  firstStore: 0x36,
+  lastStore: 0x3e,
+  memorySize: 0x3f,
   memoryGrow: 0x40,
   i32Const: 0x41,
   i64Const: 0x42,
@@ -39,6 +47,7 @@ export const op = {
   i32Eqz: 0x45,
   i32Eq: 0x46,
   i32LtS: 0x48,
+  i32LeU: 0x4d,
   i64LtS: 0x53,
   f32Eq: 0x5b,
   f64Eq: 0x61,
@@ -47,13 +56,15 @@ export const op = {
   i32ShrU: 0x76,
   i64Sub: 0x7d,
   i64ExtendI32U: 0xad,
+  refNull: 0xd0,
+  refFunc: 0xd2,
   misc: 0xfc,
   simd: 0xfd,
 } as const;
 
 /** Instructions of the `0xfc` page. */
 export const misc = { memoryInit: 8, dataDrop: 9, memoryCopy: 10, memoryFill: 11 } as const;
-export const simd = { v128Const: 12, f32x4Eq: 0x41, f64x2Eq: 0x47, bitselect: 0x52 } as const;
+export const simd = { v128Store: 11, v128Const: 12, f32x4Eq: 0x41, f64x2Eq: 0x47, bitselect: 0x52 } as const;
 export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b, funcref: 0x70, externref: 0x6f } as const;
 
 export interface Instruction {
@@ -153,7 +164,8 @@ function miscImmediates(reader: ByteReader, page: number, refuse: (reason: strin
   else if (page === misc.memoryCopy) {
     memory();
     memory();
-  } else if (page === misc.dataDrop) refuse('dropped data segments (data.drop): that a segment is gone is state outside of memory');
+  } else if (page === misc.dataDrop)
+    refuse('dropped data segments (data.drop): that a segment is gone is state outside of memory');
   else if (page === 13) refuse('dropped element segments (elem.drop): that a segment is gone is state outside of memory');
   else if (page === 12 || page === 14) {
     reader.u32();
@@ -233,11 +245,7 @@ export function simpleOperands({ opcode, page }: Instruction): number | undefine
   return opcode >= 0xa7 && opcode <= 0xc4 ? 1 : undefined;
 }
 
-/** Used by both readers of expressions: a value type byte that stands for a number or a vector. */
+/** A value type byte that stands for a number or a vector. */
 export function isNumberType(type: number): boolean {
   return type >= valueType.v128 && type <= valueType.i32;
-}
-
-export function assertNumberType(type: number, where: string): void {
-  if (!isNumberType(type)) throw new MalformedModule(`${where} has the unknown type 0x${type.toString(16)}`);
 }

@@ -4,7 +4,7 @@
  * The watchdog counts its own ticks without progress instead of comparing times: a main thread (or a whole process) that
  * stood still finds one late tick, and the lane's answers are read before the next one. Progress is any answer while
  * requests are open. A lane that makes none for `TICKS_WITHOUT_PROGRESS` ticks is ended, and with it every program it
- * hosts; so is one whose thread dies by itself.
+ * hosts; so is one whose thread dies by itself. The watchdog starts when the thread has loaded its code.
  */
 import { Worker } from 'node:worker_threads';
 import { AssertionError } from '../../../src/domain/kernel/assert.ts';
@@ -37,6 +37,7 @@ export class Lane {
   /** Oldest first; `#head` is the first that is still open (a queue without moving its elements). */
   #open: Open[] = [];
   #head = 0;
+  #up = false;
   #progress = 0;
   #cancelWatchdog: Cancel | undefined;
   #ended: JobFailure | undefined;
@@ -55,7 +56,7 @@ export class Lane {
     return new Promise((resolve, reject) => {
       this.#open.push({ resolve, reject });
       this.#worker.postMessage(request);
-      if (this.#cancelWatchdog === undefined) this.#watch(this.#progress, 0);
+      if (this.#up && this.#cancelWatchdog === undefined) this.#watch(this.#progress, 0);
     });
   }
 
@@ -71,6 +72,11 @@ export class Lane {
       this.#options.onLog(answer.program, answer.level, answer.sentence);
       return;
     }
+    if (answer.type === 'up') {
+      this.#up = true;
+      if (this.#open.length > 0) this.#watch(this.#progress, 0);
+      return;
+    }
     const open = this.#open[this.#head];
     if (open === undefined) return;
     this.#progress++;
@@ -83,7 +89,8 @@ export class Lane {
       this.#head = 0;
     }
     if (answer.type === 'done') open.resolve(answer.value);
-    else if (answer.type === 'failed') open.reject(new DroverError(answer.code, answer.sentence, { retryable: answer.retryable }));
+    else if (answer.type === 'failed')
+      open.reject(new DroverError(answer.code, answer.sentence, { retryable: answer.retryable }));
     else open.reject(new AssertionError(`in a lane: ${answer.stack}`));
   }
 
@@ -118,5 +125,7 @@ export class Lane {
 /** A worker needs JavaScript: from the source tree (vitest) that is the compiled file in `dist`. */
 function workerFile(): URL {
   const here = import.meta.url;
-  return here.endsWith('.ts') ? new URL('../../../dist/infra/runtime/wasm/lane-worker.js', here) : new URL('./lane-worker.js', here);
+  return here.endsWith('.ts')
+    ? new URL('../../../dist/infra/runtime/wasm/lane-worker.js', here)
+    : new URL('./lane-worker.js', here);
 }

@@ -8,7 +8,8 @@
  *   that calls others takes its frame's estimated slots from a budget at entry and gives them back at its end; below zero
  *   it traps, at the same depth everywhere. (The budget lies well below what the engine gives, see `STACK_SLOTS`.)
  * - **Canonical NaNs.** The result of an arithmetic float instruction is replaced by the canonical NaN when it is a NaN,
- *   unless the next thing that happens to it is arithmetic or a comparison anyway, which does not show its bits.
+ *   unless the next thing that happens to it is arithmetic or a comparison anyway, which does not show its bits. So is
+ *   whatever is written to a float global, wherever its bits come from.
  * - **Growth.** A refused `memory.grow` leaves a note, so that the trap that follows can be named.
  *
  * The body is wrapped in one block with the function's results, so that every way out but a tail call (`return`, a branch
@@ -18,9 +19,21 @@
  */
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import { type ByteReader, ByteWriter, MalformedModule } from './binary.ts';
-import { type FloatKind, type Instruction, misc, nanBlind, op, openNan, readInstruction, simd, simpleOperands, valueType } from './instructions.ts';
+import {
+  type FloatKind,
+  type Instruction,
+  misc,
+  nanBlind,
+  op,
+  openNan,
+  readInstruction,
+  simd,
+  simpleOperands,
+  valueType,
+} from './instructions.ts';
+import { type FunctionTypes, operandHeight } from './operand-height.ts';
 
-export interface RewriteContext {
+export interface RewriteContext extends FunctionTypes {
   readonly importCount: number;
   /** Global indexes of what the pass adds. */
   readonly fuelGlobal: number;
@@ -29,14 +42,18 @@ export interface RewriteContext {
   /** Result types of this function, and a block type for them (encoded). */
   readonly blockType: Uint8Array;
   readonly parameters: readonly number[];
+  readonly maximumPages: number;
+  /** Types of the module's globals, by index. */
+  readonly globals: readonly string[];
 }
+
+/** What the growth note says after a refused `memory.grow`. */
+export const growth = { none: 0, beyondBound: 1, outOfMemory: 2 } as const;
 
 /** How many stack slots (8 bytes) all frames of a job may take together: 640 KiB of the 984 KiB a main thread has. */
 export const STACK_SLOTS = 81_920;
 /** Return address, frame pointer, instance, marker and spills that every frame has: a choice, seen from Liftoff's frames. */
 const FRAME_SLOTS = 12;
-/** Operands that are live at once are not counted exactly; beyond this a function is taken to reuse them. */
-const OPERAND_SLOTS_MAX = 64;
 /** A function without calls ends the recursion, so only a large frame of one is worth counting. */
 const LEAF_SLOTS_FREE = 128;
 const BULK_BYTES_PER_FUEL_SHIFT = 10;
@@ -70,20 +87,28 @@ class BodyRewriter {
   readonly #out = new ByteWriter();
   readonly #scratch = new Map<number, number>();
   #localCount: number;
+  #growthLocal: number | undefined;
   /** The local that caches the fuel, in functions with loops. */
   readonly #fuelLocal: number | undefined;
   /** Slots this function takes from the stack budget; 0 when it is not worth counting. */
   readonly #slots: number;
 
-  constructor(source: Uint8Array, context: RewriteContext, groups: readonly LocalGroup[], instructions: readonly Instruction[]) {
+  constructor(
+    source: Uint8Array,
+    context: RewriteContext,
+    groups: readonly LocalGroup[],
+    instructions: readonly Instruction[],
+  ) {
     this.#source = source;
     this.#context = context;
     this.#instructions = instructions;
     this.#groups = [...groups];
     this.#localCount = groups.reduce((sum, group) => sum + group.count, context.parameters.length);
     const calls = instructions.some((instruction) => this.#entersOtherCode(instruction));
-    const wide = groups.reduce((sum, group) => sum + (group.type === valueType.v128 ? group.count : 0), 0);
-    const frame = FRAME_SLOTS + this.#localCount + wide + Math.min(OPERAND_SLOTS_MAX, instructions.length);
+    // Operands may have to be saved around a call, and a vector takes two slots.
+    const values = this.#localCount + operandHeight(source, instructions, context);
+    const hasVectors = instructions.some(({ opcode }) => opcode === op.simd) || context.parameters.includes(valueType.v128);
+    const frame = FRAME_SLOTS + values * (hasVectors ? 2 : 1);
     this.#slots = calls || frame > LEAF_SLOTS_FREE ? Math.min(frame, STACK_SLOTS + 1) : 0;
     this.#fuelLocal = instructions.some(({ opcode }) => opcode === op.loop) ? this.#addLocal(valueType.i64) : undefined;
   }
@@ -114,13 +139,14 @@ class BodyRewriter {
       this.#copy(instruction);
       return;
     }
+    if (opcode === op.globalSet) this.#canonicaliseGlobal(this.#context.globals[instruction.index]);
     const enters = this.#fuelLocal !== undefined && this.#entersOtherCode(instruction);
     if (enters) this.#storeFuel();
     if (opcode === op.misc && page >= misc.memoryInit && page <= misc.memoryFill && page !== misc.dataDrop) this.#chargeBulk();
-    this.#copy(instruction);
+    if (opcode === op.memoryGrow) this.#growMemory(instruction);
+    else this.#copy(instruction);
     if (enters) this.#loadFuel();
     if (opcode === op.loop) this.#chargeIteration();
-    else if (opcode === op.memoryGrow) this.#noteRefusedGrowth();
     const kind = openNan(instruction);
     if (kind !== undefined && !this.#takenBlindly(at)) this.#canonicalise(kind);
   }
@@ -140,7 +166,14 @@ class BodyRewriter {
     this.#chargeIteration();
     if (this.#slots === 0) return;
     const { stackGlobal } = this.#context;
-    this.#out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const).s32(this.#slots).u8(op.i32Sub).u8(op.globalSet).u32(stackGlobal);
+    this.#out
+      .u8(op.globalGet)
+      .u32(stackGlobal)
+      .u8(op.i32Const)
+      .s32(this.#slots)
+      .u8(op.i32Sub)
+      .u8(op.globalSet)
+      .u32(stackGlobal);
     this.#out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const, 0, op.i32LtS, op.if, 0x40, op.unreachable, op.end);
   }
 
@@ -148,7 +181,14 @@ class BodyRewriter {
     if (this.#fuelLocal !== undefined) this.#storeFuel();
     if (this.#slots === 0) return;
     const { stackGlobal } = this.#context;
-    this.#out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const).s32(this.#slots).u8(op.i32Add).u8(op.globalSet).u32(stackGlobal);
+    this.#out
+      .u8(op.globalGet)
+      .u32(stackGlobal)
+      .u8(op.i32Const)
+      .s32(this.#slots)
+      .u8(op.i32Add)
+      .u8(op.globalSet)
+      .u32(stackGlobal);
   }
 
   #loadFuel(): void {
@@ -169,7 +209,9 @@ class BodyRewriter {
   #chargeBulk(): void {
     const count = this.#scratchLocal(valueType.i32);
     this.#out.u8(op.localTee).u32(count);
-    this.#takeFuel((out) => out.u8(op.localGet).u32(count).u8(op.i32Const, BULK_BYTES_PER_FUEL_SHIFT, op.i32ShrU, op.i64ExtendI32U));
+    this.#takeFuel((out) =>
+      out.u8(op.localGet).u32(count).u8(op.i32Const, BULK_BYTES_PER_FUEL_SHIFT, op.i32ShrU, op.i64ExtendI32U),
+    );
   }
 
   #takeFuel(amount: (out: ByteWriter) => void): void {
@@ -187,10 +229,22 @@ class BodyRewriter {
     out.u8(op.unreachable, op.end);
   }
 
-  #noteRefusedGrowth(): void {
-    const result = this.#scratchLocal(valueType.i32);
-    this.#out.u8(op.localTee).u32(result).u8(op.localGet).u32(result).u8(op.i32Const, 0x7f, op.i32Eq, op.if, 0x40);
-    this.#out.u8(op.i32Const, 1, op.globalSet).u32(this.#context.growthGlobal).u8(op.end);
+  /**
+   * A growth beyond the bound is refused everywhere, and the task may take that as it likes. One within the bound fails only
+   * where a machine has no memory left: the task must not see that, or it would go on another way than elsewhere.
+   */
+  #growMemory(instruction: Instruction): void {
+    const { growthGlobal, maximumPages } = this.#context;
+    const out = this.#out;
+    const wanted = this.#scratchLocal(valueType.i32);
+    this.#growthLocal ??= this.#addLocal(valueType.i32);
+    const result = this.#growthLocal;
+    out.u8(op.localTee).u32(wanted);
+    this.#copy(instruction);
+    out.u8(op.localTee).u32(result).u8(op.localGet).u32(result).u8(op.i32Const, 0x7f, op.i32Eq, op.if, 0x40);
+    out.u8(op.localGet).u32(wanted).u8(op.i32Const).s32(maximumPages).u8(op.memorySize, 0, op.i32Sub, op.i32LeU, op.if, 0x40);
+    out.u8(op.i32Const, growth.outOfMemory, op.globalSet).u32(growthGlobal).u8(op.unreachable, op.end);
+    out.u8(op.i32Const, growth.beyondBound, op.globalSet).u32(growthGlobal).u8(op.end);
   }
 
   /** Whether the result of the instruction at `at` goes, untouched, into one that does not show a NaN's bits. */
@@ -206,19 +260,39 @@ class BodyRewriter {
     return false;
   }
 
+  /** A float global is captured through a JavaScript number, which does not carry a NaN's bits: it only ever holds the canonical one. */
+  #canonicaliseGlobal(type: string | undefined): void {
+    if (type === 'f32' || type === 'f64') this.#canonicalise(type);
+  }
+
   /** x → x when x = x, else the canonical NaN; lane by lane for vectors. */
   #canonicalise(kind: FloatKind): void {
     const out = this.#out;
     if (kind === 'f32' || kind === 'f64') {
       const value = this.#scratchLocal(kind === 'f32' ? valueType.f32 : valueType.f64);
-      out.u8(op.localTee).u32(value).raw(kind === 'f32' ? NAN_F32 : NAN_F64);
-      out.u8(op.localGet).u32(value).u8(op.localGet).u32(value).u8(kind === 'f32' ? op.f32Eq : op.f64Eq, op.select);
+      out
+        .u8(op.localTee)
+        .u32(value)
+        .raw(kind === 'f32' ? NAN_F32 : NAN_F64);
+      out
+        .u8(op.localGet)
+        .u32(value)
+        .u8(op.localGet)
+        .u32(value)
+        .u8(kind === 'f32' ? op.f32Eq : op.f64Eq, op.select);
       return;
     }
     const value = this.#scratchLocal(valueType.v128);
-    out.u8(op.localTee).u32(value).raw(kind === 'f32x4' ? NAN_F32X4 : NAN_F64X2);
+    out
+      .u8(op.localTee)
+      .u32(value)
+      .raw(kind === 'f32x4' ? NAN_F32X4 : NAN_F64X2);
     out.u8(op.localGet).u32(value).u8(op.localGet).u32(value);
-    out.u8(op.simd).u32(kind === 'f32x4' ? simd.f32x4Eq : simd.f64x2Eq).u8(op.simd).u32(simd.bitselect);
+    out
+      .u8(op.simd)
+      .u32(kind === 'f32x4' ? simd.f32x4Eq : simd.f64x2Eq)
+      .u8(op.simd)
+      .u32(simd.bitselect);
   }
 
   #scratchLocal(type: number): number {

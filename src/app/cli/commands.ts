@@ -4,9 +4,31 @@
  * compilers) inside its action with `await import(…)`, so that `drover --help` stays instant.
  */
 import type { Command } from 'commander';
+import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerDown } from './down.ts';
+import { registerBridge, registerEcu } from './ecu.ts';
+import { registerFeed } from './feed.ts';
+import { registerManager } from './manager.ts';
+import { registerStatus } from './status.ts';
+import { registerTask } from './task.ts';
 import { registerTest } from './test.ts';
+import { registerUp } from './up.ts';
 
 export type RegisterCommand = (program: Command) => void;
 
-export const COMMANDS: readonly RegisterCommand[] = [registerConformance, registerTest];
+export const COMMANDS: readonly RegisterCommand[] = [
+  registerUp,
+  registerDown,
+  registerStatus,
+  registerTask,
+  registerFeed,
+  registerEcu,
+  registerManager,
+  registerBridge,
+  registerChaos,
+  registerConformance,
+  registerDoctor,
+  registerTest,
+];

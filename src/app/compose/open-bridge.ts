@@ -3,6 +3,7 @@
  * time, because after a death every millisecond here is one in which the ECU's tasks stand still.
  */
 import { Bridge } from '../../../actors/bridge.ts';
+import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
@@ -53,12 +54,15 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       coLocatedManagers: new Set(config.coLocatedManagers),
     });
     await bridge.start();
+    const mirror = new JournalMirror({ host, journal: records });
+    mirror.start();
     host.log.info('the bridge serves', { mac: config.mac, incarnation });
     return {
       bridge,
       incarnation,
       stop: async (reason) => {
         await bridge.stop(reason);
+        await mirror.stop();
         await closeAll();
       },
     };

@@ -16,7 +16,7 @@ import { createNatsBus } from '../../../infra/nats/bus.ts';
 import { createSystemClock } from '../../../infra/system/clock.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { brokerTarget } from './broker-target.ts';
-import { awaitFleetSettings } from './fleet-settings.ts';
+import { awaitFleetSettings, prepareFleet } from './fleet-settings.ts';
 import type { BrokerChoice, LogChoice } from './process-config.ts';
 
 export interface HostOptions {
@@ -26,6 +26,8 @@ export interface HostOptions {
   readonly log: LogChoice;
   /** Managers hear the server's disconnect events. */
   readonly withSys?: boolean;
+  /** Create what the broker lacks, instead of waiting until somebody has. */
+  readonly prepares?: boolean;
   /** How long a server that does not answer yet is waited for. */
   readonly patienceUs?: number;
 }
@@ -50,7 +52,7 @@ export async function openHost(options: HostOptions): Promise<OpenHost> {
   const link = await connectBus({ target, name: `${id}#${incarnation}`, withSys: options.withSys ?? false, patienceUs });
   const bus = createNatsBus({ connection: link.connection, systemConnection: link.sys, account: link.account, clock, log, counters });
   try {
-    const names = await awaitFleetSettings(link.connection, { clock, patienceUs });
+    const names = options.prepares === true ? await prepareFleet(link.connection) : await awaitFleetSettings(link.connection, { clock, patienceUs });
     const rng = createRng(randomInt(2 ** 32), id);
     return { host: { id, incarnation, names, bus, clock, rng, log, counters, faults }, link, close: () => bus.close() };
   } catch (error) {

@@ -10,7 +10,8 @@ export type ChildWord =
   /** From a supervisor: its bridge. */
   | { readonly kind: 'bridge-spawned'; readonly pid: number }
   | { readonly kind: 'bridge-ready'; readonly pid: number; readonly incarnation: number }
-  | { readonly kind: 'bridge-ended'; readonly pid: number; readonly reason: string };
+  | { readonly kind: 'bridge-ended'; readonly pid: number; readonly reason: string }
+  | { readonly kind: 'bridge-given-up'; readonly reason: string };
 
 /** Does nothing in a process that was started by hand. */
 export function tellParent(word: ChildWord): void {

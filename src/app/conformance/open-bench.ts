@@ -14,7 +14,7 @@ import { readFleetSettings } from '../../../infra/nats/streams.ts';
 import { prepareModule } from '../../../infra/runtime/wasm/prepare.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
-import { exampleModule } from '../build-tasks.ts';
+import { exampleModule } from '../task-module.ts';
 import { brokerTarget } from '../compose/broker-target.ts';
 import { prepareFleet } from '../compose/fleet-settings.ts';
 import { openHost } from '../compose/open-host.ts';

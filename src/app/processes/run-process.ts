@@ -3,6 +3,7 @@
  * signal ends it at once; so does a clean leave that takes too long.
  */
 import { onParentGone, tellParent } from '../compose/parent-link.ts';
+import { EXIT_FOR_GOOD } from '../compose/process-entries.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 
 export interface RunningPart {
@@ -10,10 +11,8 @@ export interface RunningPart {
   stop(reason: string): Promise<void>;
 }
 
-export const EXIT_CLEAN = 0;
+const EXIT_CLEAN = 0;
 const EXIT_FAILED = 1;
-/** A start that will fail the same way however often it is tried: nobody should start it again. */
-export const EXIT_FOR_GOOD = 78;
 
 const LEAVE_MS_MAX = 5_000;
 const FOR_GOOD: ReadonlySet<string> = new Set(['ERR_MAC_TAKEN', 'ERR_BUS_DENIED', 'ERR_USAGE']);

@@ -14,6 +14,8 @@
  * I5. A boundary state is announced only when all its outputs are accepted. One capture is out at a time.
  * I6. Jobs may run ahead of accepted outputs, by a bound: a fenced instance's unaccepted outputs are nobody's.
  * I7. After a silence longer than the lease (the process was stopped) the placement is asked before the next job.
+ * I8. Who appends nothing is refused nothing: an instance that had no output accepted for some leases asks the placement,
+ *     so that one that was replaced while it was cut off does not sit on its memory for ever. Jobs go on meanwhile.
  */
 import { assert } from '../kernel/assert.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
@@ -44,6 +46,8 @@ export type OutputsAnswer =
 const OUTPUTS_WAITING_MAX = 256;
 const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
+/** I8, in leases. */
+const UNPROVEN_LEASES_MAX = 2;
 const MARKER_PAYLOAD = new Uint8Array(0);
 
 type Phase = 'claiming' | 'replaying' | 'running' | 'ended';
@@ -78,7 +82,9 @@ export class InstanceCore {
   private consumedSinceCapture = true;
 
   private lastSeenUs: number;
-  private checkingPlacement = false;
+  /** When it last was known that this instance owns the task's outputs. */
+  private provenUs: number;
+  private checkingPlacement: 'blocking' | 'aside' | undefined;
 
   constructor(options: InstanceOptions) {
     this.options = options;
@@ -86,6 +92,7 @@ export class InstanceCore {
     this.outputNumber = options.restored?.outputNumber ?? 0;
     this.checkpointDueUs = options.nowUs + options.checkpoint.intervalUs;
     this.lastSeenUs = options.nowUs;
+    this.provenUs = options.nowUs;
   }
 
   /** Takes what was asked for since the last call. */
@@ -142,6 +149,7 @@ export class InstanceCore {
         return;
       case 'appended':
         this.outputSequence = answer.sequence;
+        this.provenUs = nowUs;
         if (this.phase === 'claiming') {
           this.claimed(last.number, nowUs);
           return;
@@ -321,16 +329,20 @@ export class InstanceCore {
   /** Called regularly, so that a quiet task is not taken for a stopped process, and a due checkpoint is taken. */
   timePassed(nowUs: number): void {
     this.pump(nowUs);
+    if (this.phase === 'ended' || this.phase === 'claiming' || this.checkingPlacement !== undefined) return;
+    if (nowUs - this.provenUs <= UNPROVEN_LEASES_MAX * this.options.leaseUs) return;
+    this.checkingPlacement = 'aside';
+    this.requests.push({ kind: 'check-placement' });
   }
 
   /** I7. True while the placement must be asked first. */
   private silenceEnded(nowUs: number): boolean {
     const silentUs = nowUs - this.lastSeenUs;
     this.lastSeenUs = nowUs;
-    if (this.checkingPlacement) return true;
+    if (this.checkingPlacement === 'blocking') return true;
     if (silentUs <= this.options.leaseUs) return false;
-    this.checkingPlacement = true;
-    this.requests.push({ kind: 'check-placement' });
+    if (this.checkingPlacement === undefined) this.requests.push({ kind: 'check-placement' });
+    this.checkingPlacement = 'blocking';
     return true;
   }
 
@@ -345,7 +357,8 @@ export class InstanceCore {
       this.end('ERR_FENCED', `the placement is at epoch ${epoch}; this instance is of epoch ${this.options.epoch}`);
       return;
     }
-    this.checkingPlacement = false;
+    this.checkingPlacement = undefined;
+    this.provenUs = nowUs;
     this.pump(nowUs);
   }
 

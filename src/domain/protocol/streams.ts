@@ -53,7 +53,10 @@ export const FLEET_LIMITS_DEFAULT: FleetLimits = {
  */
 const DUPLICATE_WINDOW_US = 120 * SECOND_US;
 
-export function fleetStreams(fleet: { readonly shardCount: number; readonly limits?: Partial<FleetLimits> }): readonly StreamSpec[] {
+export function fleetStreams(fleet: {
+  readonly shardCount: number;
+  readonly limits?: Partial<FleetLimits>;
+}): readonly StreamSpec[] {
   const limits = { ...FLEET_LIMITS_DEFAULT, ...fleet.limits };
   const specs: StreamSpec[] = [];
   for (let shard = 0; shard < fleet.shardCount; shard++) {
@@ -86,8 +89,20 @@ export function fleetStreams(fleet: { readonly shardCount: number; readonly limi
   }
   const bounded = { discard: 'old', duplicateWindowUs: DUPLICATE_WINDOW_US, atomicBatches: false } as const;
   specs.push(
-    { ...bounded, name: streams.checkpoints, subjects: ['ckpt.>'], bytesMax: limits.checkpointsBytesMax, ageUsMax: 24 * HOUR_US },
-    { ...bounded, name: streams.proposals, subjects: ['proposal.>'], bytesMax: limits.proposalsBytesMax, ageUsMax: 24 * HOUR_US },
+    {
+      ...bounded,
+      name: streams.checkpoints,
+      subjects: ['ckpt.>'],
+      bytesMax: limits.checkpointsBytesMax,
+      ageUsMax: 24 * HOUR_US,
+    },
+    {
+      ...bounded,
+      name: streams.proposals,
+      subjects: ['proposal.>'],
+      bytesMax: limits.proposalsBytesMax,
+      ageUsMax: 24 * HOUR_US,
+    },
     { ...bounded, name: streams.journal, subjects: ['journal.>'], bytesMax: limits.journalBytesMax },
   );
   return specs;

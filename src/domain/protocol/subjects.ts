@@ -106,6 +106,8 @@ export const header = {
   /** Data number or tick number. */
   number: 'Drover-Number',
   skipped: 'Drover-Skipped',
+  /** On a mirrored journal entry: its position in its host's journal. */
+  position: 'Drover-Position',
   /** On an answer that is a failure: the code (`error-codes.ts`). */
   error: 'Drover-Error',
 } as const;

@@ -259,14 +259,14 @@ export type AcceptedTask = Message<"drover.v1.AcceptedTask"> & {
   memoryBytesMax: bigint;
 
   /**
-   * Whether the deadline must never be missed. Absent: taken as yes where it can be tested, which is the safe reading.
+   * Whether the deadline must never be missed. Absent: yes where it can be tested, the safe reading.
    *
    * @generated from field: optional bool hard_deadline = 8;
    */
   hardDeadline?: boolean | undefined;
 
   /**
-   * Processor time kept free for it by its reservation, in parts per million of one core. Absent: none.
+   * Processor time kept free by its reservation, in parts per million of one core. Absent: none.
    *
    * @generated from field: optional uint64 cpu_ppm = 9;
    */

@@ -10,7 +10,12 @@ import { describeRecordStore } from './record-store.contract.ts';
 
 const names = { shardCount: 3 };
 
-async function openFleet(): Promise<{ readonly server: NatsProcess; readonly join: () => Promise<NatsHost>; readonly close: () => Promise<void>; readonly leave: () => Promise<void> }> {
+async function openFleet(): Promise<{
+  readonly server: NatsProcess;
+  readonly join: () => Promise<NatsHost>;
+  readonly close: () => Promise<void>;
+  readonly leave: () => Promise<void>;
+}> {
   const server = await startNats();
   let hosts: NatsHost[] = [];
   const join = async (): Promise<NatsHost> => {
@@ -58,7 +63,9 @@ test('a record above the broker’s limit is refused by name, and nothing is wri
   const fleet = await openFleet();
   try {
     const store = storeOf(await fleet.join());
-    await expect(store.append('task/a', 0, new Uint8Array(PAYLOAD_BYTES_MAX))).rejects.toMatchObject({ code: 'ERR_RECORD_TOO_LARGE' });
+    await expect(store.append('task/a', 0, new Uint8Array(PAYLOAD_BYTES_MAX))).rejects.toMatchObject({
+      code: 'ERR_RECORD_TOO_LARGE',
+    });
     expect(await store.load('task/a')).toBeUndefined();
   } finally {
     await fleet.close();

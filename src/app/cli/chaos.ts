@@ -1,0 +1,106 @@
+/** `drover chaos`: kill parts of a fleet under load, then prove that nothing was lost, doubled or changed. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EXIT_FAILED, QuietExit } from './exit.ts';
+import { withExamples } from './help.ts';
+
+interface ChaosFlags {
+  readonly ecus: number;
+  readonly managers: number;
+  readonly tasks: number;
+  readonly kills: number;
+  readonly seed: number;
+  readonly kill: 'ecu' | 'bridge' | 'manager' | 'both' | 'freeze' | 'mixed';
+  readonly duration: number;
+  readonly spacing: number;
+  readonly data?: string;
+  readonly keep?: boolean;
+  readonly json?: boolean;
+  readonly log: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export function registerChaos(program: Command): void {
+  const command = program
+    .command('chaos')
+    .description('kill parts of a fleet under load, then prove that nothing was lost, doubled or changed')
+    .option('--ecus <n>', 'ECUs in the fleet', between(2, 64), 4)
+    .option('--managers <n>', 'checkpoint managers', between(1, 16), 2)
+    .option('--tasks <n>', 'tasks to run', between(1, 200), 12)
+    .option('--kills <n>', 'how often to kill', between(0, 1000), 6)
+    .option('--seed <n>', 'decides who dies when, and what is fed', between(0, 2 ** 32 - 1), Date.now() % 100_000)
+    .addOption(
+      new Option('--kill <kind>', 'what is killed: an ECU whole, its bridge alone, a manager, an ECU and the manager that claims it, or an ECU stopped and let go')
+        .choices(['ecu', 'bridge', 'manager', 'both', 'freeze', 'mixed'])
+        .default('mixed'),
+    )
+    .option('--duration <seconds>', 'keep the load up for at least this long', between(0, 86_400), 0)
+    .option('--spacing <ms>', 'mean time between two kills', between(100, 600_000), 1500)
+    .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
+    .option('--keep', 'keep the data folder, also when all is well')
+    .option('--json', 'print the result only; no table')
+    .addOption(new Option('--log <level>', 'what the processes write to their logs').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .action(chaos);
+  withExamples(command, [
+    { does: 'The run of the README: six kills of all kinds in a fleet of four ECUs', line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7' },
+    { does: 'Only zombies: ECUs that are stopped, replaced, and wake up later', line: 'drover chaos --kill freeze --kills 4' },
+    { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
+  ]).addHelpText('after', '\nExit code: 0 when nothing was lost, doubled or changed, 1 otherwise (the data folder is then kept).');
+}
+
+function between(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!Number.isInteger(number) || number < least || number > most) throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    return number;
+  };
+}
+
+async function chaos(flags: ChaosFlags): Promise<void> {
+  const [{ runChaos }, { chaosResult, chaosTable, explainFailure }, { mkdtemp, rm }, { tmpdir }, { join, resolve }] = await Promise.all([
+    import('../chaos/run-chaos.ts'),
+    import('../chaos/report.ts'),
+    import('node:fs/promises'),
+    import('node:os'),
+    import('node:path'),
+  ]);
+  const { seed, ecus, managers, tasks, kills, kill: kind } = flags;
+  const dataFolder = flags.data === undefined ? await mkdtemp(join(tmpdir(), 'drover-chaos-')) : resolve(flags.data);
+  const beganMs = performance.now();
+  const say = (sentence: string): void => {
+    const seconds = ((performance.now() - beganMs) / 1000).toFixed(2);
+    process.stderr.write(`${seconds.padStart(7)} s  ${sentence}\n`);
+  };
+  let interrupted = false;
+  const interrupt = (): void => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+    say('interrupted: bringing the fleet to rest and judging what there is (again to leave at once)');
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  say(`seed ${seed}: ${ecus} ECUs, ${managers} managers, ${tasks} tasks, ${kills} × ${kind}; data in ${dataFolder}`);
+  try {
+    const run = await runChaos({
+      seed,
+      ecus,
+      managers,
+      tasks,
+      kills,
+      kind,
+      dataFolder,
+      durationUs: flags.duration * 1_000_000,
+      spacingUs: flags.spacing * 1_000,
+      logLevel: flags.log,
+      say,
+      interrupted: () => interrupted,
+    });
+    const { ok } = run.verdict;
+    if (flags.json !== true) process.stdout.write(chaosTable(run));
+    if (!ok) process.stderr.write(explainFailure(run.verdict, dataFolder));
+    process.stdout.write(`${JSON.stringify(chaosResult(run, { seed, kind }))}\n`);
+    if (ok && flags.keep !== true && flags.data === undefined) await rm(dataFolder, { recursive: true, force: true });
+    if (!ok) throw new QuietExit(EXIT_FAILED);
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}

@@ -1,0 +1,30 @@
+/** `drover manager`: one checkpoint manager, until Ctrl-C. A fleet needs at least two, on different machines. */
+import type { Command } from 'commander';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { fleetFolders } from '../compose/process-config.ts';
+import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
+import { withExamples } from './help.ts';
+
+interface ManagerFlags extends BrokerFlags {
+  readonly id: string;
+  readonly json?: boolean;
+}
+
+export function registerManager(program: Command): void {
+  const command = program
+    .command('manager')
+    .description('run a checkpoint manager until Ctrl-C')
+    .requiredOption('--id <id>', 'its name in the fleet, e.g. m3; each manager has its own')
+    .option('--json', 'say that it serves as one JSON object');
+  withExamples(withBrokerOptions(command), [
+    { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
+    { does: 'A manager elsewhere', line: 'drover manager --id m1 --nats nats://user:password@10.0.0.5 --nats-sys nats://sys:password@10.0.0.5' },
+  ]).action(async (flags: ManagerFlags) => {
+    if (!/^[a-z0-9-]{1,32}$/.test(flags.id)) throw new DroverError('ERR_USAGE', `--id ${flags.id} is no name: use lower-case letters, digits and hyphens`);
+    const broker = await brokerOf(flags);
+    const { openManager } = await import('../compose/open-manager.ts');
+    const { runInTerminal } = await import('./run-in-terminal.ts');
+    const config = { id: flags.id, broker, dataFolder: fleetFolders(flags.data).manager(flags.id), log: { level: 'info', file: undefined } } as const;
+    await runInTerminal(() => openManager(config), { what: `manager ${flags.id}`, json: flags.json === true });
+  });
+}

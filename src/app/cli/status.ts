@@ -1,0 +1,146 @@
+/** `drover status`: the fleet as a manager sees it, and how full every stream is. Live on a terminal, once elsewhere. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import picocolors from 'picocolors';
+import type { FleetView } from '../../domain/protocol/messages.ts';
+import type { StreamState } from '../../ports/bus.ts';
+import type { FleetClient } from '../compose/open-fleet-client.ts';
+import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { withExamples } from './help.ts';
+import { wholeNumber } from './numbers.ts';
+import { table } from './table.ts';
+import { taskTable } from './task.ts';
+import { interruption, withClient } from './with-client.ts';
+
+interface StatusFlags extends BrokerFlags {
+  readonly once?: boolean;
+  readonly json?: boolean;
+  readonly every: number;
+}
+
+interface StreamRow extends StreamState {
+  readonly stream: string;
+}
+
+interface Status extends FleetView {
+  readonly streams: readonly StreamRow[];
+}
+
+export function registerStatus(program: Command): void {
+  const command = program
+    .command('status')
+    .description('show the fleet: ECUs, tasks, managers, how safe every state is and how full every stream')
+    .option('--once', 'print it once, also on a terminal')
+    .option('--every <ms>', 'how often a terminal is refreshed', wholeNumber(100, 60_000), 1_000)
+    .option('--json', 'print one JSON object, once');
+  withExamples(withBrokerOptions(command), [
+    { does: 'Watch the fleet of this machine', line: 'drover status' },
+    { does: 'Once, for a script', line: `drover status --json | jq '.tasks[] | select(.durability != "durable")'` },
+  ]).action(status);
+}
+
+async function status(flags: StatusFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    if (flags.json === true) {
+      process.stdout.write(`${JSON.stringify(await read(client))}\n`);
+      return;
+    }
+    if (flags.once === true || !process.stdout.isTTY) {
+      process.stdout.write(draw(await read(client)));
+      return;
+    }
+    await live(client, flags.every);
+  });
+}
+
+async function live(client: FleetClient, everyMs: number): Promise<void> {
+  const { asked, done } = interruption();
+  while (!asked()) {
+    let text: string;
+    try {
+      text = draw(await read(client));
+    } catch (error) {
+      // A fleet that is being restarted is worth waiting for; the last word stays until it answers.
+      text = `${picocolors.yellow((error as Error).message)}\n`;
+    }
+    // Home, the text with every line cleared to its end, then everything below: no flicker.
+    process.stdout.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J`);
+    await Promise.race([sleep(everyMs), done]);
+  }
+}
+
+async function read(client: FleetClient): Promise<Status> {
+  const { queryFleet } = await import('../fleet/fleet-calls.ts');
+  const { fleetStreams } = await import('../../domain/protocol/streams.ts');
+  const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
+  const { bus, names } = client.host;
+  const streams = [...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name), ...[buckets.inventory, buckets.placement].map(bucket.stream)];
+  const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
+  return { ...fleet, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
+}
+
+function draw(status: Status): string {
+  const { ecus, tasks, managers, counters } = status;
+  const degraded = tasks.filter(({ durability, state }) => state === 'owned' && durability !== 'durable').length;
+  const shed = tasks.filter(({ state }) => state === 'shed').length;
+  const notes = [
+    ...(shed === 0 ? [] : [picocolors.red(`${shed} of ${tasks.length} tasks have no place`)]),
+    ...(degraded === 0 ? [] : [picocolors.yellow(`${degraded} of ${tasks.length} tasks have less copies of their state than they ask for`)]),
+    ...(managers.filter(({ alive }) => alive).length > 1 ? [] : [picocolors.yellow('one manager alone: nobody takes over when it dies')]),
+  ];
+  const sections = [
+    `${picocolors.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}\n`,
+    ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
+    ecuTable(status),
+    ...(tasks.length === 0 ? [] : [taskTable(status)]),
+    streamTable(status.streams),
+    ...countersText(counters),
+  ];
+  return sections.join('\n');
+}
+
+const managerText = ({ id, alive }: { readonly id: string; readonly alive: boolean }): string => (alive ? picocolors.green(id) : picocolors.red(`${id} (gone)`));
+
+function ecuTable({ ecus }: Status): string {
+  return table(
+    ['ECU', 'MAC', 'STATE', 'INCARNATION', 'CORES', 'MEMORY', 'OFFERS', 'TASKS'],
+    ecus.map(({ name, mac, state, incarnation, description, tasks }) => [
+      name,
+      mac,
+      state.startsWith('alive') ? picocolors.green(state) : picocolors.red(state),
+      String(incarnation),
+      String(description?.cores ?? ''),
+      description === undefined ? '' : bytesText(description.memoryBytes),
+      [...(description?.capabilities ?? []), ...Object.entries(description?.labels ?? {}).map(([key, value]) => `${key}=${value}`)].join(' '),
+      tasks.join(' '),
+    ]),
+  );
+}
+
+function streamTable(streams: readonly StreamRow[]): string {
+  return table(
+    ['STREAM', 'MESSAGES', 'BYTES', 'BOUND', 'FULL'],
+    streams.map(({ stream, messages, bytes, bytesMax }) => {
+      const share = bytesMax === undefined ? undefined : Math.round((bytes / bytesMax) * 100);
+      const full = share === undefined ? '' : `${share} %`;
+      return [stream, String(messages), bytesText(bytes), bytesMax === undefined ? 'none' : bytesText(bytesMax), (share ?? 0) >= 80 ? picocolors.red(full) : full];
+    }),
+  );
+}
+
+/** What was refused, dropped or retried; a quiet fleet shows none. */
+function countersText(counters: Readonly<Record<string, number>>): string[] {
+  const shown = Object.entries(counters).filter(([name]) => /refused|malformed|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name));
+  return shown.length === 0 ? [] : [`${picocolors.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
+}
+
+function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let amount = bytes;
+  let unit = 0;
+  while (amount >= 1024 && unit < units.length - 1) {
+    amount /= 1024;
+    unit++;
+  }
+  return `${amount >= 100 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
+}

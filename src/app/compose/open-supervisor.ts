@@ -1,0 +1,78 @@
+/** A supervisor process, put together. Its imports stay few: no runtime, no checkpoint store, no command line. */
+import { fileURLToPath } from 'node:url';
+import { Supervisor, type BridgeFact } from '../../../actors/supervisor.ts';
+import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
+import { createBridgeProcesses } from '../../../infra/system/bridge-process.ts';
+import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
+import { createProcessTable } from '../../../infra/system/process-table.ts';
+import { nextIncarnation, openHost } from './open-host.ts';
+import { tellParent } from './parent-link.ts';
+import { type BridgeConfig, CONFIG_VARIABLE, type EcuConfig } from './process-config.ts';
+import { BRIDGE_FLAGS, entryFile, EXIT_FOR_GOOD } from './process-entries.ts';
+
+export interface OpenSupervisor {
+  readonly incarnation: number;
+  stop(reason: string): Promise<void>;
+}
+
+const HISTORY_MAX = 200;
+const RECORDS_BYTES_MAX = 64 * 1024 ** 2;
+
+export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor> {
+  const records = openLmdbRecordStore({
+    path: `${config.dataFolder}/supervisor`,
+    durability: 'process',
+    historyMax: HISTORY_MAX,
+    sizeBytesMax: RECORDS_BYTES_MAX,
+  });
+  try {
+    const incarnation = await nextIncarnation(records, `supervisor/${config.mac}`);
+    const processTable = createProcessTable();
+    const bridgeConfig: BridgeConfig = { ...config, supervisor: processTable.self() };
+    const { [FAULT_VARIABLE]: fault, ...environment } = process.env;
+    const processes = createBridgeProcesses({
+      entry: fileURLToPath(entryFile('bridge')),
+      nodeFlags: BRIDGE_FLAGS,
+      exitForGood: EXIT_FOR_GOOD,
+      environment: (start) => ({
+        ...environment,
+        [CONFIG_VARIABLE]: JSON.stringify(bridgeConfig),
+        ...(start === 1 && fault !== undefined ? { [FAULT_VARIABLE]: fault } : {}),
+      }),
+    });
+    // A planned death is the bridge's, not ours.
+    delete process.env[FAULT_VARIABLE];
+    const { host, close } = await openHost({ id: `supervisor.${config.mac}`, incarnation, broker: config.broker, log: config.log });
+    const { mac, heartbeatIntervalUs } = config;
+    const supervisor = new Supervisor({ host, mac, heartbeatIntervalUs, records, processes, processTable, onBridge: passOn });
+    await supervisor.start();
+    return {
+      incarnation,
+      stop: async () => {
+        await supervisor.stop();
+        await close();
+        await records.close();
+      },
+    };
+  } catch (error) {
+    await records.close();
+    throw error;
+  }
+}
+
+function passOn(fact: BridgeFact): void {
+  switch (fact.kind) {
+    case 'spawned':
+      tellParent({ kind: 'bridge-spawned', pid: fact.pid });
+      return;
+    case 'ready':
+      tellParent({ kind: 'bridge-ready', pid: fact.pid, incarnation: fact.incarnation });
+      return;
+    case 'ended':
+      tellParent({ kind: 'bridge-ended', pid: fact.pid, reason: fact.reason });
+      return;
+    case 'given-up':
+      tellParent({ kind: 'bridge-given-up', reason: fact.reason });
+      process.stderr.write(`drover: the bridge is not started again: ${fact.reason}\n`);
+  }
+}

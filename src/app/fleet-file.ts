@@ -1,0 +1,111 @@
+/**
+ * Reads a fleet file, the YAML that `drover up` starts a fleet from. An ECU line may stand for several (`count`), and every
+ * field has a default, so the smallest fleet file is `ecus: [{ count: 3 }]`.
+ */
+import { readFile } from 'node:fs/promises';
+import { parse, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { DroverError } from '../domain/kernel/error-codes.ts';
+import { parseMac } from '../domain/model/ids.ts';
+import { ecuMac, type EcuPlan, managerIds } from './fleet/local-fleet.ts';
+
+export interface FleetPlan {
+  readonly ecus: readonly EcuPlan[];
+  readonly managers: readonly string[];
+  readonly shardCount: number | undefined;
+}
+
+/** Fails with ERR_FLEET_FILE. */
+export async function loadFleetFile(path: string): Promise<FleetPlan> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new DroverError('ERR_FLEET_FILE', `${path} cannot be read; examples/fleets/small.yaml shows what a fleet file looks like`, { cause });
+  });
+  return parseFleetFile(text, path);
+}
+
+/** `path` is named in errors. */
+export function parseFleetFile(text: string, path: string): FleetPlan {
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (cause) {
+    throw invalid(path, [`it is no YAML: ${cause instanceof YAMLParseError ? cause.message : String(cause)}`]);
+  }
+  const parsed = fleetFileSchema.safeParse(value);
+  if (!parsed.success) {
+    throw invalid(path, parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`));
+  }
+  const { ecus, managers, shards } = parsed.data;
+  const plan = { ecus: ecus.flatMap(plansOf(ecus)), managers: Array.isArray(managers) ? managers : managerIds(managers), shardCount: shards };
+  const problems = [...doubles('MAC', plan.ecus.map(({ mac }) => mac)), ...doubles('manager', plan.managers)];
+  if (problems.length > 0) throw invalid(path, problems);
+  return plan;
+}
+
+const invalid = (path: string, problems: readonly string[]): DroverError =>
+  new DroverError('ERR_FLEET_FILE', `${path}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+
+const doubles = (what: string, names: readonly string[]): string[] =>
+  [...new Set(names.filter((name, at) => names.indexOf(name) !== at))].map((name) => `two ${what}s are ${name}: each needs its own`);
+
+const SIZES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB)$/.exec(text.trim());
+  const bytes = match === null ? Number.NaN : Number(match[1]) * (SIZES[match[2] ?? ''] ?? Number.NaN);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+}
+
+const size = z.string().transform((text, context) => {
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
+  context.addIssue({ code: 'custom', message: `"${text}" is no size; write e.g. 512 MiB` });
+  return z.NEVER;
+});
+
+const mac = z.string().transform((text, context) => {
+  const parsed = parseMac(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: `"${text}" is no MAC; write e.g. 02:aa:00:00:00:01` });
+  return z.NEVER;
+});
+
+const ecuSchema = z.strictObject({
+  /** This line stands for so many ECUs; they get MACs and names in a row. */
+  count: z.number().int().min(1).max(1_000).default(1),
+  mac: mac.optional(),
+  name: z.string().min(1).max(63).optional(),
+  class: z.string().min(1).max(63).optional(),
+  kind: z.enum(['cpu', 'gpu', 'fpga', 'asic']).optional(),
+  cores: z.number().int().min(1).max(1_024).optional(),
+  memory: size.optional(),
+  capabilities: z.array(z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'a capability has letters, digits, dots, hyphens and underscores')).optional(),
+  labels: z.record(z.string(), z.coerce.string()).optional(),
+});
+
+const fleetFileSchema = z.strictObject({
+  managers: z.union([z.number().int().min(1).max(16), z.array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'a manager has lower-case letters, digits and hyphens')).min(1)]).default(2),
+  shards: z.number().int().min(1).max(64).optional(),
+  ecus: z.array(ecuSchema).min(1),
+});
+
+type EcuLine = z.output<typeof ecuSchema>;
+
+const plansOf =
+  (lines: readonly EcuLine[]) =>
+  (line: EcuLine, at: number): EcuPlan[] => {
+    const before = lines.slice(0, at).reduce((sum, { count }) => sum + count, 0);
+    return Array.from({ length: line.count }, (_, index) => {
+      const number = before + index + 1;
+      return {
+        mac: line.mac !== undefined && line.count === 1 ? line.mac : ecuMac(number),
+        name: line.name === undefined ? `ecu${number}` : line.count === 1 ? line.name : `${line.name}-${index + 1}`,
+        ...(line.class === undefined ? {} : { ecuClass: line.class }),
+        ...(line.kind === undefined ? {} : { resourceKind: line.kind }),
+        ...(line.cores === undefined ? {} : { cores: line.cores }),
+        ...(line.memory === undefined ? {} : { memoryBytes: line.memory }),
+        ...(line.capabilities === undefined ? {} : { capabilities: line.capabilities }),
+        ...(line.labels === undefined ? {} : { labels: line.labels }),
+      };
+    });
+  };

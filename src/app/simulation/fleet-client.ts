@@ -1,0 +1,92 @@
+/**
+ * The outside of a simulated fleet: a person who declares and removes tasks, and the feeders whose inputs the tasks consume.
+ * It lives on a host that no fault is drawn for, and it says everything until it is answered.
+ */
+import { envelope, type Host, pause } from '../../../actors/host.ts';
+import type { SimProcess } from '../../../infra/sim/host.ts';
+import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import type { TaskName } from '../../domain/model/ids.ts';
+import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
+import type { ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
+import { type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
+import { hostOf } from './simulated-ecu.ts';
+
+export interface Feed {
+  readonly task: TaskName;
+  readonly count: number;
+  readonly everyUs: number;
+}
+
+const CALL_TIMEOUT_US = 1_000_000;
+const APPEND_TIMEOUT_US = 500_000;
+const RETRY_US = 20_000;
+const CLIENT = 'client';
+
+export class FleetClient {
+  private readonly world: SimWorld;
+  private readonly names: FleetNames;
+  private readonly ready: Promise<{ readonly ports: SimPorts; readonly host: Host }>;
+  /** Feeds that have not come to their end. */
+  private feeding = 0;
+
+  constructor(world: SimWorld, names: FleetNames) {
+    this.world = world;
+    this.names = names;
+    let resolve: (process: SimProcess) => void = () => undefined;
+    const booted = new Promise<SimProcess>((given) => {
+      resolve = given;
+    });
+    world.add({ id: CLIENT, boot: (process) => resolve(process) });
+    this.ready = booted.then((process) => this.connect(process));
+  }
+
+  start(): void {
+    this.world.host(CLIENT).start();
+  }
+
+  fed(): boolean {
+    return this.feeding === 0;
+  }
+
+  /** The answer of whichever manager got it; the same call, by its id, until there is one. */
+  async call(call: ManagerCall): Promise<ManagerAnswer> {
+    const { ports, host } = await this.ready;
+    const bytes = encodeManagerCall(envelope(host, call));
+    for (;;) {
+      try {
+        const answer = decodeManagerAnswer(await ports.bus.request(managerSubject.call, bytes, { timeoutUs: CALL_TIMEOUT_US }));
+        if (answer.ok) return answer.value.body;
+        throw new Error(answer.error.sentence);
+      } catch (cause) {
+        if (!(cause instanceof DroverError)) throw cause;
+        await pause(ports.clock, RETRY_US);
+      }
+    }
+  }
+
+  /** Appends numbered inputs up to `count`, each by compare-and-set, going on from where the stream is. */
+  async feed({ task, count, everyUs }: Feed): Promise<void> {
+    this.feeding++;
+    const { ports } = await this.ready;
+    const subject = taskSubject.data(this.names, task);
+    for (;;) {
+      try {
+        const last = await ports.bus.readLast(subject);
+        const number = Number(last?.headers[header.number] ?? 0) + 1;
+        if (number > count) break;
+        const payload = Uint8Array.of(number & 0xff, (number * 7) & 0xff, ports.rng.below(256));
+        await ports.bus.append(subject, payload, { expectedSequence: last?.sequence ?? 0, headers: { [header.number]: String(number) }, timeoutUs: APPEND_TIMEOUT_US });
+      } catch (cause) {
+        if (!(cause instanceof DroverError)) throw cause;
+      }
+      await pause(ports.clock, everyUs);
+    }
+    this.feeding--;
+  }
+
+  private async connect(process: SimProcess): Promise<{ ports: SimPorts; host: Host }> {
+    const ports = await this.world.portsOf(process);
+    return { ports, host: hostOf({ id: CLIENT, incarnation: 1, names: this.names, ports }) };
+  }
+}

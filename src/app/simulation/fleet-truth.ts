@@ -1,0 +1,109 @@
+/**
+ * What is true of the fleet, read from what the broker committed and not from what any host believes: placements and open
+ * restores, and a timeline of the steps of a restore. Feeds the one-restore judge.
+ */
+import type { SimWorld } from '../../../infra/sim/world.ts';
+import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
+import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
+import { stateName } from '../../../actors/chart.ts';
+import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
+import type { ActorRecord } from '../../domain/model/record.ts';
+import { decodeRecord } from '../../domain/protocol/codec-record.ts';
+import { actorOfSubject, header } from '../../domain/protocol/subjects.ts';
+import type { StreamMessage } from '../../ports/bus.ts';
+
+export interface PlacementTruth {
+  readonly state: string;
+  readonly context: PlacementContext;
+  readonly record: ActorRecord;
+}
+
+export interface ArbiterTruth {
+  readonly state: string;
+  readonly context: ArbiterContext;
+  readonly record: ActorRecord;
+}
+
+/** One committed message that belongs to the story: a record, a marker, the first output after a marker. */
+export interface Milestone {
+  readonly atUs: number;
+  readonly what: string;
+}
+
+interface Snapshot {
+  readonly value: unknown;
+  readonly context: unknown;
+}
+
+export class FleetTruth {
+  readonly placements = new Map<TaskName, PlacementTruth>();
+  readonly arbiters = new Map<ActorKey, ArbiterTruth>();
+  readonly milestones: Milestone[] = [];
+  /** Accepted outputs by task, since the last marker. */
+  readonly sinceMarker = new Map<TaskName, number>();
+  private readonly world: SimWorld;
+
+  constructor(world: SimWorld) {
+    this.world = world;
+    world.broker.onCommit((message) => this.hear(message));
+  }
+
+  note(what: string): void {
+    this.milestones.push({ atUs: this.world.scheduler.nowUs(), what });
+  }
+
+  /** Arbiters that still have something to do. */
+  openArbiters(): ActorKey[] {
+    return [...this.arbiters].filter(([, { state }]) => state !== 'settled').map(([actor]) => actor);
+  }
+
+  private hear(message: StreamMessage): void {
+    const actor = actorOfSubject(message.subject);
+    if (actor !== undefined) this.hearRecord(actor, message);
+    else if (message.subject.endsWith('.out')) this.hearOutput(message);
+  }
+
+  private hearRecord(actor: ActorKey, message: StreamMessage): void {
+    const decoded = decodeRecord(message.payload);
+    if (!decoded.ok) throw new Error(`a committed record does not decode: ${decoded.error.sentence}`);
+    const record = decoded.value;
+    const { value, context } = JSON.parse(record.snapshot) as Snapshot;
+    const state = stateName(value);
+    this.note(`${actor}#${record.revision} ${record.event.type} → ${state} (${record.writer})`);
+    if (actor.startsWith('arbiter/')) {
+      this.arbiters.set(actor, { state, context: context as ArbiterContext, record });
+      return;
+    }
+    const placement = { state, context: context as PlacementContext, record };
+    const before = this.placements.get(placement.context.task);
+    this.placements.set(placement.context.task, placement);
+    this.judge(placement, before);
+  }
+
+  private judge({ context, record }: PlacementTruth, before: PlacementTruth | undefined): void {
+    const { task, epoch, takenBy, takeId, owner } = context;
+    const event = JSON.parse(record.event.json) as { readonly expectedEpoch?: number };
+    const taken = epoch !== (before?.context.epoch ?? 0);
+    this.world.judges.placement({
+      task,
+      revision: record.revision,
+      epoch,
+      takenBy: `${takenBy ?? 'nobody'} ${takeId ?? ''}`,
+      expectedEpoch: taken ? event.expectedEpoch : undefined,
+      owner: owner === undefined ? undefined : `${owner.mac}#${owner.incarnation}`,
+    });
+  }
+
+  private hearOutput(message: StreamMessage): void {
+    const task = message.subject.split('.')[2] ?? '';
+    const epoch = message.headers[header.epoch] ?? '';
+    if (message.headers[header.marker] === '1') {
+      this.sinceMarker.set(task, 0);
+      this.note(`${task} marker of epoch ${epoch}`);
+      return;
+    }
+    const count = (this.sinceMarker.get(task) ?? 0) + 1;
+    this.sinceMarker.set(task, count);
+    if (count === 1) this.note(`${task} first output of epoch ${epoch}`);
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * A whole fleet in a simulated world: ECUs with their supervisors and bridges, managers, a client, and what can happen to
+ * them. Drover's own code runs on all of it; what is true is read from the broker (`fleet-truth.ts`), never from a host.
+ *
+ * `settled` is the promise of liveness: once the world has healed, every declared task is owned by a living ECU in its
+ * present incarnation, everything recorded is consumed, and what was accepted is what the task gives when it is run alone.
+ */
+import type { JanitorPolicy } from '../../../actors/janitor.ts';
+import { artefactDigest } from '../../../infra/sim/artefacts.ts';
+import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
+import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import type { TaskSpec } from '../../domain/model/task.ts';
+import { validateTaskSpec } from '../../domain/model/task-spec.ts';
+import { fleetStreams } from '../../domain/protocol/streams.ts';
+import type { ManagerAnswer } from '../../domain/protocol/messages.ts';
+import { assert } from '../../domain/kernel/assert.ts';
+import { FleetClient, type Feed } from './fleet-client.ts';
+import { FleetTruth } from './fleet-truth.ts';
+import { bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
+import { managerHost, SimulatedManager } from './simulated-manager.ts';
+
+export interface ManagerPlan {
+  readonly name: string;
+  /** The ECU whose machine it shares; undefined: a machine of its own. */
+  readonly onEcu?: Mac;
+}
+
+export interface FleetOptions {
+  readonly seed: number;
+  readonly ecus: readonly EcuPlan[];
+  readonly managers: readonly ManagerPlan[];
+  readonly janitor?: JanitorPolicy;
+  /** Of all streams. */
+  readonly replicas?: 1 | 3;
+  readonly world?: Partial<Omit<WorldOptions, 'seed' | 'streams'>>;
+}
+
+export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
+  readonly name: TaskName;
+  readonly affinity?: Partial<TaskSpec['affinity']>;
+  readonly checkpoint?: Partial<TaskSpec['checkpoint']>;
+  readonly inputs?: Partial<TaskSpec['inputs']>;
+};
+
+const NAMES = { shardCount: 1 };
+const MEMORY_BYTES = 16 * 1024 * 1024;
+
+/** `02…` with the number at the end: what a person calls ECU 1, 2, 3. */
+export const macOf = (number: number): Mac => `02aa000000${number.toString(16).padStart(2, '0')}`;
+
+export class FleetWorld {
+  readonly world: SimWorld;
+  readonly truth: FleetTruth;
+  readonly client: FleetClient;
+  readonly ecus = new Map<Mac, SimulatedEcu>();
+  readonly managers = new Map<string, SimulatedManager>();
+  /** Whoever declares tasks has said all that they will say. */
+  lived = true;
+  /** Tasks that should run now. */
+  readonly wanted = new Set<TaskName>();
+
+  constructor(options: FleetOptions) {
+    const { seed, ecus, managers, janitor, replicas = 1 } = options;
+    const streams = fleetStreams(NAMES).map((stream) => ({ ...stream, replicas }));
+    this.world = new SimWorld({ ...options.world, seed, streams });
+    this.truth = new FleetTruth(this.world);
+    this.client = new FleetClient(this.world, NAMES);
+    for (const plan of ecus) {
+      const coLocatedManagers = new Set(managers.filter(({ onEcu }) => onEcu === plan.mac).map(({ name }) => name));
+      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers }));
+    }
+    for (const { name, onEcu } of managers) {
+      const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
+      this.managers.set(name, new SimulatedManager({ world: this.world, names: NAMES, name, machine, janitor }));
+    }
+  }
+
+  /** Everything but the hosts named in `later`. */
+  start(options: { readonly later?: readonly string[] } = {}): void {
+    const later = new Set(options.later ?? []);
+    this.client.start();
+    for (const mac of this.ecus.keys()) if (!later.has(mac)) this.startEcu(mac);
+    for (const name of this.managers.keys()) if (!later.has(name)) this.startManager(name);
+  }
+
+  // ——— what people do ———
+
+  spec(draft: TaskDraft): TaskSpec {
+    const program = new TextEncoder().encode(draft.name);
+    const artefact = artefactDigest(program);
+    this.world.shelf.set(artefact, program);
+    const spec = validateTaskSpec({ memoryBytesMax: MEMORY_BYTES, artefact, artefactBytes: program.length, ...draft });
+    if (!spec.ok) throw new Error(JSON.stringify(spec.error));
+    return spec.value;
+  }
+
+  async declare(draft: TaskDraft): Promise<ManagerAnswer> {
+    const spec = this.spec(draft);
+    this.wanted.add(spec.name);
+    return this.client.call({ kind: 'declare-task', spec });
+  }
+
+  async remove(task: TaskName): Promise<ManagerAnswer> {
+    this.wanted.delete(task);
+    return this.client.call({ kind: 'remove-task', task });
+  }
+
+  feed(feed: Feed): void {
+    void this.client.feed(feed);
+  }
+
+  // ——— what happens to them ———
+
+  startEcu(mac: Mac): void {
+    this.truth.note(`ECU ${mac} starts`);
+    const supervisor = this.world.host(supervisorOf(mac));
+    if (supervisor.state() === 'down') supervisor.start();
+  }
+
+  /** Supervisor and bridge at once. */
+  killEcu(mac: Mac): void {
+    this.truth.note(`ECU ${mac} killed`);
+    this.world.host(supervisorOf(mac)).kill();
+    this.world.host(bridgeOf(mac)).kill();
+  }
+
+  killBridge(mac: Mac): void {
+    this.truth.note(`bridge ${mac} killed`);
+    this.world.host(bridgeOf(mac)).kill();
+  }
+
+  powerCut(mac: Mac): void {
+    this.truth.note(`ECU ${mac} without power`);
+    this.world.powerCut(machineOf(mac));
+  }
+
+  freezeEcu(mac: Mac): void {
+    this.truth.note(`ECU ${mac} frozen`);
+    for (const id of [supervisorOf(mac), bridgeOf(mac)]) this.world.host(id).freeze();
+  }
+
+  thawEcu(mac: Mac): void {
+    this.truth.note(`ECU ${mac} thawed`);
+    for (const id of [supervisorOf(mac), bridgeOf(mac)]) this.world.host(id).thaw();
+  }
+
+  partitionEcu(mac: Mac, which?: { readonly up?: boolean; readonly down?: boolean }): void {
+    this.truth.note(`ECU ${mac} cut off`);
+    for (const id of [supervisorOf(mac), bridgeOf(mac)]) this.world.broker.link(id).partition(which);
+  }
+
+  healEcu(mac: Mac): void {
+    this.truth.note(`ECU ${mac} healed`);
+    for (const id of [supervisorOf(mac), bridgeOf(mac)]) this.world.broker.link(id).heal();
+  }
+
+  startManager(name: string): void {
+    const host = this.world.host(managerHost(name));
+    if (host.state() === 'down') host.start();
+  }
+
+  killManager(name: string): void {
+    this.truth.note(`manager ${name} killed`);
+    this.world.host(managerHost(name)).kill();
+  }
+
+  // ——— what is true ———
+
+  owner(task: TaskName): Mac | undefined {
+    const placement = this.truth.placements.get(task);
+    return placement?.state === 'owned' ? placement.context.owner?.mac : undefined;
+  }
+
+  /** Owned, and the owner runs that very instance. */
+  runs(task: TaskName): boolean {
+    const placement = this.truth.placements.get(task);
+    if (placement?.state !== 'owned' || placement.context.owner === undefined) return false;
+    const { mac, incarnation } = placement.context.owner;
+    const bridge = this.ecus.get(mac)?.bridge;
+    if (bridge?.load().incarnation !== incarnation) return false;
+    const running = bridge.running().get(task);
+    return running?.instance.epoch === placement.context.epoch && running.instance.state.phase === 'running';
+  }
+
+  /** An instance that runs where its task's placement does not say so. */
+  stale(): boolean {
+    for (const { mac, bridge } of this.ecus.values()) {
+      for (const { instance } of bridge?.running().all() ?? []) {
+        const placement = this.truth.placements.get(instance.spec.name);
+        if (placement?.context.owner?.mac !== mac || placement.context.epoch !== instance.epoch) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Nothing is under way any more. */
+  atRest(): boolean {
+    if (this.stale()) return false;
+    for (const task of this.wanted) {
+      if (!this.runs(task)) return false;
+      const { context } = this.truth.placements.get(task) as { context: { owner?: { mac: Mac } | undefined } };
+      const state = this.ecus.get(context.owner?.mac ?? '')?.bridge?.running().get(task)?.instance.state;
+      if (state === undefined || state.inputsWaiting > 0) return false;
+    }
+    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0;
+  }
+
+  // ——— time ———
+
+  async elapse(us: number): Promise<void> {
+    await this.world.run({ untilUs: this.world.scheduler.nowUs() + us });
+  }
+
+  /** Runs until it holds; fails with the story when it does not within the time. */
+  async until(what: string, holds: () => boolean, withinUs = 20_000_000): Promise<void> {
+    const untilUs = this.world.scheduler.nowUs() + withinUs;
+    await this.world.run({ untilUs, until: holds });
+    assert(holds(), `${what} within ${withinUs / 1000} ms\n${this.story()}`);
+  }
+
+  /** Carries a promise of the simulated world to its end. */
+  async done<T>(promise: Promise<T>, withinUs = 20_000_000): Promise<T> {
+    let over = false;
+    const note = (): void => {
+      over = true;
+    };
+    promise.then(note, note);
+    await this.until('a call is answered', () => over, withinUs);
+    return promise;
+  }
+
+  /** Every invariant of liveness, and of safety once more at rest. */
+  async settle(withinUs = 60_000_000): Promise<void> {
+    await this.until('the fleet comes to rest', () => this.atRest() && this.world.judges.settled(), withinUs);
+    this.world.judges.checkAtRest(() => this.story());
+  }
+
+  story(lines = 80): string {
+    const tasks = [...this.truth.placements].map(([task, { state, context }]) => `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`);
+    const said = `lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
+    const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) => [...(bridge?.running().all() ?? [])].map(({ instance, source }) => `${mac} runs ${instance.spec.name} ${JSON.stringify({ epoch: instance.epoch, ...instance.state, ...source.state })}`));
+    const arbiters = this.truth.openArbiters().map((actor) => `${actor} ${this.truth.arbiters.get(actor)?.state} ${JSON.stringify(this.truth.arbiters.get(actor)?.context.tasks)}`);
+    const hosts = [...this.world.hosts.values()].map((host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`);
+    const milestones = this.truth.milestones.slice(-lines).map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
+    return [said, ...tasks, ...instances, ...arbiters, hosts.join(', '), ...milestones, this.world.story(lines)].join('\n');
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * One ECU in the simulated world: a machine with two hosts on it, as in production. The supervisor is a small stand-in: it
+ * starts its bridge, starts it again when it dies, and answers for it; a bridge whose supervisor has died leaves, because the
+ * two are tied. The bridge is drover's own, on simulated ports.
+ */
+import { Bridge } from '../../../actors/bridge.ts';
+import { envelope, type Host } from '../../../actors/host.ts';
+import type { SimProcess } from '../../../infra/sim/host.ts';
+import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
+import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
+import { systemHasher } from '../../../infra/system/hasher.ts';
+import type { EcuDescription } from '../../domain/model/ecu.ts';
+import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
+import { decodeRecord } from '../../domain/protocol/codec-record.ts';
+import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
+import { type FleetNames, supervisorSubject } from '../../domain/protocol/subjects.ts';
+import type { RecordStore } from '../../ports/record-store.ts';
+
+export interface EcuPlan {
+  readonly mac: Mac;
+  readonly cores?: number;
+  readonly memoryBytes?: number;
+  readonly capabilities?: readonly string[];
+}
+
+export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
+export const supervisorOf = (mac: Mac): HostId => `supervisor.${mac}`;
+export const machineOf = (mac: Mac): string => `ecu-${mac}`;
+
+const HEARTBEAT_US = 100_000;
+const RESTART_US = { min: 1_000, max: 40_000 };
+
+export interface SimulatedEcuParts {
+  readonly world: SimWorld;
+  readonly names: FleetNames;
+  readonly plan: EcuPlan;
+  /** Managers on the same machine. */
+  readonly coLocatedManagers: ReadonlySet<string>;
+}
+
+export class SimulatedEcu {
+  readonly mac: Mac;
+  /** The bridge that runs now, for looking at; undefined while none does. */
+  bridge: Bridge | undefined;
+  private readonly parts: SimulatedEcuParts;
+
+  constructor(parts: SimulatedEcuParts) {
+    this.parts = parts;
+    this.mac = parts.plan.mac;
+    const { world } = parts;
+    const machine = machineOf(this.mac);
+    world.add({ id: supervisorOf(this.mac), machine, boot: (process) => this.supervise(process) });
+    world.add({ id: bridgeOf(this.mac), machine, boot: (process) => void this.bootBridge(process) });
+  }
+
+  // ——— the supervisor ———
+
+  private supervise(process: SimProcess): void {
+    const { world } = this.parts;
+    const bridge = world.host(bridgeOf(this.mac));
+    const rng = world.rng.stream(`restart ${process.name}`);
+    // The two are tied: a bridge goes with the supervisor that started it.
+    process.onEnd(() => world.scheduler.after(500, () => bridge.kill()));
+    const watch = (): void => {
+      if (bridge.state() === 'down') bridge.start();
+      bridge.process()?.onEnd((kind) => {
+        if (kind === 'power') return;
+        process.after(RESTART_US.min + rng.below(RESTART_US.max - RESTART_US.min), watch);
+      });
+    };
+    watch();
+    void this.answerForTheBridge(process);
+  }
+
+  private async answerForTheBridge(process: SimProcess): Promise<void> {
+    const { world, names } = this.parts;
+    const ports = await world.portsOf(process);
+    const host = hostOf({ id: supervisorOf(this.mac), incarnation: process.incarnation, names, ports });
+    await ports.bus.serve({ service: 'drover-supervisor', subject: supervisorSubject.command(this.mac) }, async () => {
+      const bridge = world.host(bridgeOf(this.mac));
+      const alive = bridge.process() !== undefined;
+      const incarnation = bridge.process()?.incarnation ?? 0;
+      return encodeSupervisorAnswer(envelope(host, { kind: 'bridge-state', mac: this.mac, incarnation, alive, restarting: !alive } as const));
+    });
+  }
+
+  // ——— the bridge ———
+
+  private async bootBridge(process: SimProcess): Promise<void> {
+    const { world, names, plan, coLocatedManagers } = this.parts;
+    const { mac } = plan;
+    const id = bridgeOf(mac);
+    process.onEnd(() => {
+      this.bridge = undefined;
+    });
+    try {
+      const records = new DiskRecordStore(world.disk(machineOf(mac)), process, BRIDGE_FOLDER + 'records');
+      const incarnation = await nextIncarnation(records, `bridge/${mac}`);
+      const ports = await world.portsOf(process, { connection: `${id}#${incarnation}`, folder: BRIDGE_FOLDER });
+      const supervisor = world.host(supervisorOf(mac)).process();
+      const description: EcuDescription = {
+        mac,
+        incarnation,
+        name: mac,
+        ecuClass: 'default',
+        resourceKind: 'cpu',
+        cores: plan.cores ?? 2,
+        memoryBytes: plan.memoryBytes ?? 1024 * 1024 * 1024,
+        capabilities: plan.capabilities ?? [],
+        labels: {},
+        runtimes: ['wasm'],
+        bridge: ports.processes.self(),
+        supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
+        heartbeatIntervalUs: HEARTBEAT_US,
+        version: 'simulated',
+      };
+      const bridge = new Bridge({
+        host: hostOf({ id, incarnation, names, ports }),
+        description,
+        runtimes: new Map([['wasm', ports.runtime]]),
+        artefacts: ports.artefacts,
+        inventory: ports.inventory,
+        records,
+        hasher: systemHasher,
+        localStore: ports.checkpoints,
+        coLocatedManagers,
+      });
+      this.bridge = bridge;
+      await bridge.start();
+    } catch (cause) {
+      exit(world, process, cause);
+    }
+  }
+}
+
+const BRIDGE_FOLDER = 'bridge/';
+
+export function hostOf(parts: { readonly id: HostId; readonly incarnation: number; readonly names: FleetNames; readonly ports: SimPorts }): Host {
+  const { id, incarnation, names, ports } = parts;
+  const { bus, clock, rng, log, counters, faultPoints } = ports;
+  return { id, incarnation, names, bus, clock, rng, log, counters, faults: faultPoints };
+}
+
+/** A process whose `main` fails leaves; its supervisor, or the weather, starts it again. */
+export function exit(world: SimWorld, process: SimProcess, cause: unknown): void {
+  world.book.logOf(process.name).error('the process could not start', { cause: cause instanceof Error ? cause.stack : String(cause) });
+  if (process.host.process() === process) process.host.kill();
+}
+
+/** One more than the last start that the local record knows. */
+export async function nextIncarnation(records: RecordStore, actor: ActorKey): Promise<number> {
+  const last = await records.load(actor);
+  if (last === undefined) return 1;
+  const record = decodeRecord(last.bytes);
+  if (!record.ok) throw new Error(record.error.sentence);
+  const snapshot = JSON.parse(record.value.snapshot) as { readonly context: { readonly incarnation: number } };
+  return snapshot.context.incarnation + 1;
+}

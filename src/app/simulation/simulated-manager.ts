@@ -1,0 +1,61 @@
+/** One checkpoint manager in the simulated world: drover's own, on simulated ports, on a machine of its own or an ECU's. */
+import { Manager } from '../../../actors/manager.ts';
+import type { JanitorPolicy } from '../../../actors/janitor.ts';
+import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
+import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
+import type { SimProcess } from '../../../infra/sim/host.ts';
+import type { SimWorld } from '../../../infra/sim/world.ts';
+import type { HostId } from '../../domain/model/ids.ts';
+import type { FleetNames } from '../../domain/protocol/subjects.ts';
+import { exit, hostOf, nextIncarnation } from './simulated-ecu.ts';
+
+export const managerHost = (name: string): HostId => `manager.${name}`;
+
+export interface SimulatedManagerParts {
+  readonly world: SimWorld;
+  readonly names: FleetNames;
+  readonly name: string;
+  readonly machine: string;
+  readonly janitor: JanitorPolicy | undefined;
+}
+
+export class SimulatedManager {
+  readonly name: string;
+  /** The manager that runs now, for looking at; undefined while none does. */
+  manager: Manager | undefined;
+  private readonly parts: SimulatedManagerParts;
+
+  constructor(parts: SimulatedManagerParts) {
+    this.parts = parts;
+    this.name = parts.name;
+    parts.world.add({ id: managerHost(parts.name), machine: parts.machine, boot: (process) => void this.boot(process) });
+  }
+
+  private async boot(process: SimProcess): Promise<void> {
+    const { world, names, name, machine, janitor } = this.parts;
+    const id = managerHost(name);
+    const folder = `manager-${name}/`;
+    process.onEnd(() => {
+      this.manager = undefined;
+    });
+    try {
+      const localRecords = new DiskRecordStore(world.disk(machine), process, `${folder}records`);
+      const incarnation = await nextIncarnation(localRecords, `manager/${name}`);
+      const ports = await world.portsOf(process, { connection: `${id}#${incarnation}`, folder });
+      const manager = new Manager({
+        host: hostOf({ id, incarnation, names, ports }),
+        manager: name,
+        sharedRecords: createStreamRecordStore({ bus: ports.bus, names }),
+        localRecords,
+        store: ports.checkpoints,
+        inventory: ports.inventory,
+        processTable: ports.processes,
+        ...(janitor === undefined ? {} : { janitor }),
+      });
+      await manager.start();
+      this.manager = manager;
+    } catch (cause) {
+      exit(world, process, cause);
+    }
+  }
+}

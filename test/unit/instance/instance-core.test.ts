@@ -1,0 +1,228 @@
+/** The instance core's invariants I1–I7, one by one. The world is a list of requests; the test plays the driver. */
+import { describe, expect, it } from 'vitest';
+import { InstanceCore, type InstanceOptions } from '../../../src/domain/instance/instance-core.ts';
+import type { InstanceInput, InstanceRequest, LastOutput } from '../../../src/domain/instance/requests.ts';
+
+const BYTE = new Uint8Array([1]);
+const POLICY = { intervalUs: 1_000_000, chainMax: 2, quorum: 2 };
+
+const coreOf = (options: Partial<InstanceOptions> = {}) =>
+  new InstanceCore({ epoch: 5, nonce: 'n5', restored: undefined, checkpoint: POLICY, leaseUs: 1_000_000, nowUs: 0, ...options });
+
+const data = (number: number, sequence = number): InstanceInput => ({ sequence, kind: 'data', number, skipped: 0, payload: BYTE });
+const last = (change: Partial<LastOutput> = {}): LastOutput => ({ sequence: 7, epoch: 4, nonce: 'n4', number: 3, ...change });
+const kinds = (requests: readonly InstanceRequest[]) => requests.map(({ kind }) => kind);
+
+/** A core whose marker stands after output 3 of an earlier instance. */
+function started(options: Partial<InstanceOptions> = {}): InstanceCore {
+  const core = coreOf(options);
+  core.begin();
+  core.lastOutputRead(last(), 0);
+  core.take();
+  core.outputsAnswered({ kind: 'appended', sequence: 8 }, 0);
+  return core;
+}
+
+describe('I1: nothing is appended before the marker', () => {
+  it('the marker follows what was last there, and repeats its output number', () => {
+    const core = coreOf();
+    core.begin();
+    expect(kinds(core.take())).toEqual(['read-last-output']);
+    core.lastOutputRead(last(), 0);
+    expect(core.take()).toMatchObject([{ kind: 'append-outputs', expectedSequence: 7, batch: [{ marker: true, number: 3 }] }]);
+    core.inputArrived(data(1), 0);
+    expect(core.take()).toEqual([]);
+  });
+
+  it('inputs are consumed from behind the restored cursor once it stands', () => {
+    const core = started({ restored: { input: { sequence: 40, dataNumber: 4, tickNumber: 0 }, outputNumber: 2 } });
+    expect(core.take()).toEqual([{ kind: 'started' }, { kind: 'consume-inputs', fromSequence: 41 }]);
+  });
+});
+
+describe('I2: after any answer but `appended`, (epoch, nonce, number) alone decide', () => {
+  it.each([
+    ['a higher epoch', { epoch: 6, nonce: 'other' }],
+    ["this epoch with another's nonce", { epoch: 5, nonce: 'other' }],
+  ])('%s means fenced', (_, change) => {
+    const core = coreOf();
+    core.begin();
+    core.take();
+    core.lastOutputRead(last(change), 0);
+    expect(core.take()).toMatchObject([{ kind: 'ended', code: 'ERR_FENCED' }]);
+  });
+
+  it('a lost answer to the marker is found by reading: it is not written twice', () => {
+    const core = coreOf();
+    core.begin();
+    core.lastOutputRead(last(), 0);
+    core.outputsAnswered({ kind: 'unsure' }, 0);
+    core.take();
+    core.lastOutputRead(last({ epoch: 5, nonce: 'n5', sequence: 8 }), 0);
+    expect(kinds(core.take())).toEqual(['started', 'consume-inputs']);
+  });
+
+  it('of a batch whose answer was lost, only what is not there is sent again', () => {
+    const core = started();
+    core.take();
+    core.inputArrived(data(1), 0);
+    core.take();
+    core.jobDone([1, 2, 3, 4, 5].map(() => ({ channel: 0, payload: BYTE })), 0);
+    // Outputs 1–3 were accepted before (I4); 4 and 5 are new.
+    expect(core.take()).toMatchObject([{ kind: 'append-outputs', expectedSequence: 8, batch: [{ number: 4 }, { number: 5 }] }]);
+    core.outputsAnswered({ kind: 'unsure' }, 0);
+    expect(kinds(core.take())).toEqual(['read-last-output']);
+    core.lastOutputRead(last({ epoch: 5, nonce: 'n5', sequence: 9, number: 4 }), 0);
+    expect(core.take()).toMatchObject([{ kind: 'append-outputs', expectedSequence: 9, batch: [{ number: 5 }] }]);
+  });
+});
+
+describe('I3: one job at a time, each input exactly the one after the cursor', () => {
+  it('a second input waits for the first job', () => {
+    const core = started();
+    core.take();
+    core.inputArrived(data(1), 0);
+    core.inputArrived(data(2), 0);
+    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 1 } }]);
+    core.jobDone([], 0);
+    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 2 } }]);
+  });
+
+  it('a gap ends the instance and says which number was expected', () => {
+    const core = started();
+    core.take();
+    core.inputArrived(data(2), 0);
+    expect(core.take()).toMatchObject([{ kind: 'ended', code: 'ERR_INPUT_GAP', sentence: expect.stringContaining('expected was 1') }]);
+  });
+
+  it('an input consumed already is dropped', () => {
+    const core = started({ restored: { input: { sequence: 1, dataNumber: 1, tickNumber: 0 }, outputNumber: 0 } });
+    core.take();
+    core.inputArrived(data(1), 0);
+    core.inputArrived(data(2), 0);
+    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 2 } }]);
+  });
+
+  it('more inputs than the queue is compacted at are taken in order', () => {
+    const core = started();
+    core.take();
+    for (let number = 1; number <= 3000; number++) core.inputArrived(data(number), 0);
+    for (let number = 1; number <= 3000; number++) {
+      expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number } }]);
+      core.jobDone([], 0);
+    }
+  });
+});
+
+describe('I5: a boundary state is announced only when all its outputs are accepted', () => {
+  it('waits for the answer to the outputs before it', () => {
+    const core = started();
+    core.take();
+    core.inputArrived(data(1), 0);
+    core.take();
+    core.wantCheckpoint('delta', 0);
+    core.jobDone([1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })), 0);
+    const [append, capture] = core.take();
+    expect(append).toMatchObject({ kind: 'append-outputs', batch: [{ number: 4 }] });
+    // The first one of an instance is always full, whatever was asked for.
+    expect(capture).toMatchObject({ kind: 'capture', mode: 'full', boundary: { sequence: 1, outputNumber: 4, input: { dataNumber: 1 } } });
+    core.captured(0);
+    expect(core.take()).toEqual([]);
+    core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
+    expect(core.take()).toMatchObject([{ kind: 'announce', boundary: { sequence: 1 } }]);
+  });
+
+  it('increments follow a full one, and a full one comes again when the chain is long', () => {
+    const core = started();
+    core.take();
+    const modes: string[] = [];
+    for (let number = 1; number <= 6; number++) {
+      core.inputArrived(data(number), 0);
+      core.take();
+      core.wantCheckpoint('delta', 0);
+      core.jobDone([], 0);
+      for (const request of core.take()) if (request.kind === 'capture') modes.push(request.mode);
+      core.captured(0);
+      core.take();
+    }
+    expect(modes).toEqual(['full', 'delta', 'delta', 'full', 'delta', 'delta']);
+  });
+
+  it('no job runs while a state is captured', () => {
+    const core = started();
+    core.take();
+    core.wantCheckpoint('full', 0);
+    expect(kinds(core.take())).toEqual(['capture']);
+    core.inputArrived(data(1), 0);
+    expect(core.take()).toEqual([]);
+    core.captured(0);
+    expect(kinds(core.take())).toEqual(['announce', 'run-job']);
+  });
+});
+
+describe('I6: jobs run ahead of accepted outputs, by a bound', () => {
+  it('stops at the bound and goes on when outputs are accepted', () => {
+    const core = started();
+    core.take();
+    let jobs = 0;
+    for (let number = 1; number <= 400; number++) core.inputArrived(data(number), 0);
+    for (;;) {
+      const requests = core.take();
+      if (!requests.some(({ kind }) => kind === 'run-job')) break;
+      jobs++;
+      core.jobDone([{ channel: 0, payload: BYTE }], 0);
+    }
+    expect(jobs).toBeGreaterThan(200);
+    expect(jobs).toBeLessThan(400);
+    core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
+    expect(kinds(core.take())).toContain('run-job');
+  });
+});
+
+describe('I7: after a silence longer than the lease the placement is asked before the next job', () => {
+  it('runs on when the epoch is still its own, and ends when it is not', () => {
+    for (const [epoch, then] of [
+      [5, 'run-job'],
+      [6, 'ended'],
+    ] as const) {
+      const core = started({ checkpoint: { ...POLICY, intervalUs: 60_000_000 } });
+      core.take();
+      core.inputArrived(data(1), 5_000_000);
+      expect(kinds(core.take())).toEqual(['check-placement']);
+      core.placementRead(undefined, 5_000_000);
+      expect(kinds(core.take())).toEqual(['check-placement']);
+      core.placementRead(epoch, 5_000_000);
+      expect(kinds(core.take())).toEqual([then]);
+    }
+  });
+});
+
+describe('pause', () => {
+  it('is reached at a job boundary with every output accepted, and left by resume', () => {
+    const core = started();
+    core.take();
+    core.inputArrived(data(1), 0);
+    core.inputArrived(data(2), 0);
+    core.take();
+    core.pause(0);
+    core.jobDone([1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })), 0);
+    expect(kinds(core.take())).toEqual(['append-outputs']);
+    core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
+    expect(kinds(core.take())).toEqual(['paused']);
+    core.resume(0);
+    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 2 } }]);
+  });
+});
+
+it('says once that it has caught up, when everything that was there at the start is consumed', () => {
+  const core = started();
+  core.take();
+  core.inputArrived(data(1), 0);
+  core.inputArrived(data(2), 0);
+  core.startInputsArrived(0);
+  core.take();
+  core.jobDone([], 0);
+  expect(kinds(core.take())).toEqual(['run-job']);
+  core.jobDone([], 0);
+  expect(kinds(core.take())).toEqual(['caught-up']);
+});
