@@ -48,21 +48,42 @@ export class Killer {
     await Promise.all(this.returning);
   }
 
+  /** The plan counted with a usual start; on a loaded machine the victims of before may still be starting: they are waited for. */
   private async strike(planned: PlannedKill): Promise<void> {
-    const { fleet, incarnationOf } = this.parts;
+    const { fleet, incarnationOf, stopped } = this.parts;
+    while (!this.isAllowed(planned)) {
+      if (stopped()) return;
+      await pause(fleet.client.host.clock, WAIT_US);
+    }
     if (planned.kind === 'manager') {
-      const manager = pick(fleet.managers.filter((id) => !this.downManagers.has(id)), planned.victimRank);
-      if (manager === undefined || this.downManagers.size + 1 >= fleet.managers.length) return this.parts.say('no manager may die just now; this kill is left out');
+      const manager = pick(this.livingManagers(), planned.victimRank);
+      if (manager === undefined) return;
       await this.journal.note('CHAOS.KILLED', { kind: planned.kind, manager });
       return this.killManager(manager, planned);
     }
-    const living = fleet.macs.filter((mac) => !this.downEcus.has(mac) && incarnationOf(mac) !== undefined);
-    const mac = pick(living, planned.victimRank);
+    const living = this.livingEcus();
+    const busy = living.filter((mac) => this.tasksOf(mac) > 0);
+    const mac = pick(busy.length > 0 ? busy : living, planned.victimRank);
     const incarnation = mac === undefined ? undefined : incarnationOf(mac);
-    if (mac === undefined || incarnation === undefined || living.length < 2) return this.parts.say('no ECU may die just now; this kill is left out');
+    if (mac === undefined || incarnation === undefined) return;
     const owner = { mac, incarnation };
     await this.journal.note('CHAOS.KILLED', { kind: planned.kind, mac, incarnation });
     await this.killEcu(owner, planned);
+  }
+
+  private isAllowed({ kind }: PlannedKill): boolean {
+    const mayEcu = kind === 'manager' || this.livingEcus().length >= 2;
+    const mayManager = (kind !== 'manager' && kind !== 'both') || this.livingManagers().length >= 2;
+    return mayEcu && mayManager;
+  }
+
+  private livingEcus(): Mac[] {
+    const serving = new Set(this.parts.fleet.processes().flatMap(({ host, state }) => (state === 'ready' ? [host] : [])));
+    return this.parts.fleet.macs.filter((mac) => !this.downEcus.has(mac) && serving.has(`bridge.${mac}`));
+  }
+
+  private livingManagers(): string[] {
+    return this.parts.fleet.managers.filter((id) => !this.downManagers.has(id));
   }
 
   private async killEcu(owner: Incarnation, { kind, downUs }: PlannedKill): Promise<void> {
@@ -73,7 +94,7 @@ export class Killer {
     if (kind === 'freeze') fleet.freeze(mac);
     else void fleet.kill(mac, kind === 'bridge' ? 'bridge' : 'ecu');
     this.kills.push(kill);
-    say(`${kind === 'freeze' ? 'SIGSTOP to' : 'SIGKILL to'} ${kind === 'bridge' ? 'the bridge of ' : ''}ECU ${mac} (${this.tasksOf(owner)} tasks)`);
+    say(`${kind === 'freeze' ? 'SIGSTOP to' : 'SIGKILL to'} ${kind === 'bridge' ? 'the bridge of ' : ''}ECU ${mac} (${this.tasksOf(mac)} tasks)`);
     if (kind === 'both') await this.killClaimer(owner, { kind, downUs });
     if (kind !== 'bridge') this.returning.push(this.bringBack(mac, kind, downUs));
   }
@@ -117,7 +138,7 @@ export class Killer {
     this.downManagers.delete(host);
   }
 
-  private tasksOf({ mac }: Incarnation): number {
+  private tasksOf(mac: Mac): number {
     let count = 0;
     for (const { placements } of this.parts.recorder.tasks.values()) {
       const last = placements.at(-1);

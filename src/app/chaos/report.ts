@@ -79,6 +79,7 @@ export function chaosTable({ verdict, failovers, kills }: ChaosRun): string {
     ];
     lines.push(cells.join('  '));
   }
+  for (const { task, shedReason } of verdict.tasks) if (shedReason !== undefined) lines.push(`${task} is shed: ${shedReason}`);
   const { failoverMs, detectMs, decideMs, restoreMs, outputMs } = summariseFailovers(failovers);
   const part = (name: string, { p50, p99, max }: typeof failoverMs): string => `  ${name.padEnd(14)}${p50.toFixed(1).padStart(9)}${p99.toFixed(1).padStart(9)}${max.toFixed(1).padStart(9)}`;
   lines.push('', `${failoverMs.n} failovers after ${kills.length} kills, in ms:        p50      p99      max`);

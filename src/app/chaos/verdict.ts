@@ -40,7 +40,8 @@ export interface TaskVerdict {
   /** Outputs with another payload or channel than the run alone gives, or that it does not give at all. */
   readonly changed: number;
   readonly firstDifference: FirstDifference | undefined;
-  readonly isShed: boolean;
+  /** Why it has no place at the end. */
+  readonly shedReason: string | undefined;
 }
 
 export interface Verdict {
@@ -68,8 +69,9 @@ export function judge(recording: Recording, alone: ReadonlyMap<TaskName, readonl
   const totals = { outputs: 0, lost: 0, duplicates: 0, mismatched: 0, doubleRestores: 0, fenced: 0, fencedEarly: 0, shed: 0 };
   for (const [task, { inputs, outputs, placements }] of [...recording.tasks].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const compared = compareOutputs(outputs, alone.get(task) ?? []);
-    const isShed = placements.at(-1)?.state === 'shed';
-    tasks.push({ task, inputs: inputs.length, epochs: epochsOf(outputs), isShed, ...compared });
+    const last = placements.at(-1);
+    const shedReason = last?.state === 'shed' ? (last.reason ?? 'no reason is on record') : undefined;
+    tasks.push({ task, inputs: inputs.length, epochs: epochsOf(outputs), shedReason, ...compared });
     violations.push(...brokenWriting(task, outputs), ...brokenInputs(task, inputs));
     const double = brokenRestores(task, placements);
     violations.push(...double);
@@ -78,7 +80,7 @@ export function judge(recording: Recording, alone: ReadonlyMap<TaskName, readonl
     totals.lost += compared.lost;
     totals.duplicates += compared.duplicates;
     if (compared.changed > 0) totals.mismatched++;
-    if (isShed) totals.shed++;
+    if (shedReason !== undefined) totals.shed++;
     for (const { event } of placements) {
       if (event.type !== 'INSTANCE.ENDED' || event.reason?.startsWith('ERR_FENCED') !== true) continue;
       if (event.reason.includes('owns the outputs')) totals.fenced++;
