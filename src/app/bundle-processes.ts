@@ -10,9 +10,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'rolldown';
-import { packageRoot } from './build-tasks.ts';
+import { projectRoot } from './project-root.ts';
 
-const root = packageRoot();
+const root = projectRoot();
 const compiled = join(root, 'dist');
 const folder = join(compiled, 'processes');
 
