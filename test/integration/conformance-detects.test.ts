@@ -23,14 +23,62 @@ interface Spoilt {
 }
 
 const SPOILT: readonly Spoilt[] = [
-  { what: 'appends without an expected sequence', file: 'instance.py', from: 'self.output_sequence, message_id', to: 'None, message_id', finds: 'fencing/higher-epoch' },
-  { what: 'frees when one manager has it', file: 'checkpoints.py', from: '< self.quorum', to: '< 1', finds: 'checkpoints/freed-at-quorum' },
-  { what: 'puts out again what it replays', file: 'instance.py', from: 'self.accepted = last.number(OUTPUT) if last else 0', to: 'self.accepted = 0', finds: 'restore/suppresses' },
-  { what: 'does not look at digests', file: 'checkpoints.py', from: '!= digests[index * 32 : index * 32 + 32]', to: '== b"never"', finds: 'restore/damaged' },
-  { what: 'overlooks a gap', file: 'instance.py', from: 'if number - skipped != last + 1', to: 'if number - skipped < last', finds: 'outputs/input-gap' },
-  { what: 'obeys overtaken commands', file: 'memory.py', from: 'if revision < handled', to: 'if revision < 0', finds: 'commands/overtaken' },
-  { what: 'starts again for a repeated deploy', file: 'bridge.py', from: 'if self.memory.epoch(task) < epoch', to: 'if self.memory.epoch(task) <= epoch', finds: 'commands/deploy-again' },
-  { what: 'ticks while it is paused', file: 'instance.py', from: 'def _stand_still(self):\n        self._untick()', to: 'def _stand_still(self):\n        pass', finds: 'life/paused-ticks' },
+  {
+    what: 'appends without an expected sequence',
+    file: 'instance.py',
+    from: 'self.output_sequence, message_id',
+    to: 'None, message_id',
+    finds: 'fencing/higher-epoch',
+  },
+  {
+    what: 'frees when one manager has it',
+    file: 'checkpoints.py',
+    from: '< self.quorum',
+    to: '< 1',
+    finds: 'checkpoints/freed-at-quorum',
+  },
+  {
+    what: 'puts out again what it replays',
+    file: 'instance.py',
+    from: 'self.accepted = last.number(OUTPUT) if last else 0',
+    to: 'self.accepted = 0',
+    finds: 'restore/suppresses',
+  },
+  {
+    what: 'does not look at digests',
+    file: 'checkpoints.py',
+    from: '!= digests[index * 32 : index * 32 + 32]',
+    to: '== b"never"',
+    finds: 'restore/damaged',
+  },
+  {
+    what: 'overlooks a gap',
+    file: 'instance.py',
+    from: 'if number - skipped != last + 1',
+    to: 'if number - skipped < last',
+    finds: 'outputs/input-gap',
+  },
+  {
+    what: 'obeys overtaken commands',
+    file: 'memory.py',
+    from: 'if revision < handled',
+    to: 'if revision < 0',
+    finds: 'commands/overtaken',
+  },
+  {
+    what: 'starts again for a repeated deploy',
+    file: 'bridge.py',
+    from: 'if self.memory.epoch(task) < epoch',
+    to: 'if self.memory.epoch(task) <= epoch',
+    finds: 'commands/deploy-again',
+  },
+  {
+    what: 'ticks while it is paused',
+    file: 'instance.py',
+    from: 'def _stand_still(self):\n        self._untick()',
+    to: 'def _stand_still(self):\n        pass',
+    finds: 'life/paused-ticks',
+  },
 ];
 
 test.skipIf(!hasPython).each(SPOILT)('a bridge that $what fails $finds', async ({ file, from, to, finds }) => {
@@ -42,7 +90,9 @@ test.skipIf(!hasPython).each(SPOILT)('a bridge that $what fails $finds', async (
     expect(text.split(from).length, `${file} holds "${from}" once`).toBe(2);
     writeFileSync(path, text.replace(from, to));
     const start = ({ url, folder: data }: { readonly url: string; readonly folder: string }) =>
-      startProcess('python3', [join(folder, 'bridge.py'), '--mac', MAC, '--nats', url, '--folder', data], { PYTHONDONTWRITEBYTECODE: '1' });
+      startProcess('python3', [join(folder, 'bridge.py'), '--mac', MAC, '--nats', url, '--folder', data], {
+        PYTHONDONTWRITEBYTECODE: '1',
+      });
     const result = await conform({ mac: MAC, runtime: 'process', start, patienceUs: 3_000_000 }, finds);
     expect(result.checks.map(({ group, name, outcome }) => `${outcome} ${group}/${name}`)).toEqual([`failed ${finds}`]);
   } finally {

@@ -1,7 +1,7 @@
 /** drover's own bridge, as the process that a supervisor starts, keeps the protocol. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CONFIG_VARIABLE, type BridgeConfig } from '../../src/app/compose/process-config.ts';
+import { type BridgeConfig, CONFIG_VARIABLE } from '../../src/app/compose/process-config.ts';
 import { CHECKS } from '../../src/app/conformance/suite.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
 import { conform, failuresOf, startProcess } from '../support/conformance.ts';

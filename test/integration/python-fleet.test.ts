@@ -9,17 +9,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { systemHasher } from '../../infra/system/hasher.ts';
 import { openFleetClient } from '../../src/app/compose/open-fleet-client.ts';
 import { openManager } from '../../src/app/compose/open-manager.ts';
 import { isMarker, wrongOutput } from '../../src/app/conformance/judge-outputs.ts';
 import { BUILT_IN_PROGRAM } from '../../src/app/conformance/open-bench.ts';
 import { deployTask, queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
+import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
 import type { FleetTask } from '../../src/domain/protocol/messages.ts';
 import { header, streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
-import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
-import { systemHasher } from '../../infra/system/hasher.ts';
 import { startProcess, urlOf } from '../support/conformance.ts';
 import { startNats } from '../support/nats-process.ts';
 
@@ -74,14 +74,20 @@ test.skipIf(!hasPython)('a task of a killed Python ECU goes on at another one', 
     const { bus, names } = client.host;
     const inputs: StreamMessage[] = [];
     const outputs: StreamMessage[] = [];
-    await bus.consume(streams.inputs(0), { filter: taskSubject.inputs(names, TASK), from: 1 }, (message) => inputs.push(message));
-    await bus.consume(streams.outputs(0), { filter: taskSubject.outputs(names, TASK), from: 1 }, (message) => outputs.push(message));
+    await bus.consume(streams.inputs(0), { filter: taskSubject.inputs(names, TASK), from: 1 }, (message) =>
+      inputs.push(message),
+    );
+    await bus.consume(streams.outputs(0), { filter: taskSubject.outputs(names, TASK), from: 1 }, (message) =>
+      outputs.push(message),
+    );
     await until(async () => ((await queryFleet(client)).ecus.length === 2 ? true : undefined));
 
     await deployTask(client, { spec, artefact });
     const look = async (wanted: (task: FleetTask) => boolean): Promise<FleetTask> =>
       until(async () => (await queryFleet(client)).tasks.find((task) => task.task === TASK && wanted(task)));
-    const first = await look((task) => task.state === 'owned' && task.durability === 'durable' && (task.checkpoint?.sequence ?? 0) >= 2);
+    const first = await look(
+      (task) => task.state === 'owned' && task.durability === 'durable' && (task.checkpoint?.sequence ?? 0) >= 2,
+    );
     const data = taskSubject.data(names, TASK);
     await bus.append(data, new TextEncoder().encode('1000'), { headers: { [header.number]: '1' }, timeoutUs: 5_000_000 });
 

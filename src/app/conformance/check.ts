@@ -5,7 +5,19 @@
  */
 import type { Bench } from './bench.ts';
 
-export const GROUPS = ['presence', 'wire', 'commands', 'admission', 'outputs', 'ticks', 'fencing', 'checkpoints', 'restore', 'life', 'leaving'] as const;
+export const GROUPS = [
+  'presence',
+  'wire',
+  'commands',
+  'admission',
+  'outputs',
+  'ticks',
+  'fencing',
+  'checkpoints',
+  'restore',
+  'life',
+  'leaving',
+] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface Check {
@@ -34,6 +46,9 @@ export function same<T>(got: T, expected: T, what: string): void {
 }
 
 export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? `${part.length} bytes` : part));
+  const text =
+    typeof value === 'string'
+      ? value
+      : JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? `${part.length} bytes` : part));
   return text === undefined ? 'nothing' : text.length > 400 ? `${text.slice(0, 399)}…` : text;
 }

@@ -76,7 +76,8 @@ export const LIFE_CHECKS: readonly Check[] = [
     promise: 'A clean leave is said: a goodbye with this incarnation, and no heartbeat after it.',
     look: async (bench) => {
       const { leave } = bench.parts;
-      if (leave === undefined) throw new NotHere('the suite may not end this bridge; run it with --end-bridge on the same machine');
+      if (leave === undefined)
+        throw new NotHere('the suite may not end this bridge; run it with --end-bridge on the same machine');
       await bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(2);

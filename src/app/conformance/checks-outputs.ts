@@ -78,7 +78,8 @@ export const OUTPUT_CHECKS: readonly Check[] = [
   {
     group: 'outputs',
     name: 'input-gap',
-    promise: 'An instance whose next input is not the one after its cursor ends with ERR_INPUT_GAP and puts out nothing for it.',
+    promise:
+      'An instance whose next input is not the one after its cursor ends with ERR_INPUT_GAP and puts out nothing for it.',
     look: (bench) =>
       bench.withTrial({}, async (trial) => {
         await trial.run();
@@ -92,7 +93,8 @@ export const OUTPUT_CHECKS: readonly Check[] = [
   {
     group: 'outputs',
     name: 'caught-up',
-    promise: 'An instance that has consumed what was there when it started reports caught_up, again and again until it is answered.',
+    promise:
+      'An instance that has consumed what was there when it started reports caught_up, again and again until it is answered.',
     look: (bench) =>
       bench.withTrial({}, async (trial) => {
         bench.manager.turnAway = 2;
@@ -129,7 +131,11 @@ export const OUTPUT_CHECKS: readonly Check[] = [
         const [first, last] = [ticks[0], ticks.at(-1)];
         promised(first !== undefined && last !== undefined, 'ticks', ticks.length);
         const periodUs = (last.atUs - first.atUs) / Math.max(1, number - Number(first.headers[header.number]));
-        promised(periodUs > PERIOD_US / 10 && periodUs < PERIOD_US * 10, `a period in the order of ${PERIOD_US} µs`, `${Math.round(periodUs)} µs`);
+        promised(
+          periodUs > PERIOD_US / 10 && periodUs < PERIOD_US * 10,
+          `a period in the order of ${PERIOD_US} µs`,
+          `${Math.round(periodUs)} µs`,
+        );
       }),
   },
   {
@@ -149,9 +155,15 @@ export const OUTPUT_CHECKS: readonly Check[] = [
           const answer = await bench.host.bus.append(trial.tickSubject, new Uint8Array(0), options);
           return answer.kind === 'appended' ? number : undefined;
         });
-        await bench.eventually('ticks after that of the suite', () => (Number(trial.ticks.at(-1)?.headers[header.number]) >= foreign + 2 ? true : undefined));
+        await bench.eventually('ticks after that of the suite', () =>
+          Number(trial.ticks.at(-1)?.headers[header.number]) >= foreign + 2 ? true : undefined,
+        );
         trial.allRight();
-        same(bench.reportsOf(trial.task, 1).filter(({ what }) => what === 'ended').length, 0, 'the number of reports of an end');
+        same(
+          bench.reportsOf(trial.task, 1).filter(({ what }) => what === 'ended').length,
+          0,
+          'the number of reports of an end',
+        );
       }),
   },
   {
@@ -164,9 +176,15 @@ export const OUTPUT_CHECKS: readonly Check[] = [
         await trial.outputsReach(2);
         await bench.eventually('a tick of a higher epoch to be appended', async () => {
           const last = await bench.host.bus.readLast(trial.tickSubject);
-          const headers = { [header.epoch]: '2', [header.number]: String(Number(last?.headers[header.number] ?? 0) + 1), [header.skipped]: '0' };
+          const headers = {
+            [header.epoch]: '2',
+            [header.number]: String(Number(last?.headers[header.number] ?? 0) + 1),
+            [header.skipped]: '0',
+          };
           const options = { expectedSequence: last?.sequence ?? 0, headers, timeoutUs: bench.parts.patienceUs };
-          return (await bench.host.bus.append(trial.tickSubject, new Uint8Array(0), options)).kind === 'appended' ? true : undefined;
+          return (await bench.host.bus.append(trial.tickSubject, new Uint8Array(0), options)).kind === 'appended'
+            ? true
+            : undefined;
         });
         await bench.wait(SILENCE_US);
         same(trial.ticks.at(-1)?.headers[header.epoch], '2', `${header.epoch} of the last tick`);
@@ -191,7 +209,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
   {
     group: 'fencing',
     name: 'other-nonce',
-    promise: "After a marker of its own epoch with another nonce an instance is fenced as well.",
+    promise: 'After a marker of its own epoch with another nonce an instance is fenced as well.',
     look: (bench) =>
       bench.withTrial({}, async (trial) => {
         await trial.run();
