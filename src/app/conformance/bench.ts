@@ -13,9 +13,8 @@ import { decodeGoodbye, decodeHeartbeat } from '../../domain/protocol/codec-ecu.
 import type { Answer, CheckpointNotice, Command, Goodbye, Heartbeat, InstanceReport } from '../../domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../../domain/protocol/subjects.ts';
 import type { Cancel } from '../../ports/clock.ts';
-import { NotAsPromised, shown } from './check.ts';
+import { NotAsPromised, shown } from './promised.ts';
 import { StandInManager } from './stand-in-manager.ts';
-import { Trial, type TrialOptions } from './trial.ts';
 
 export interface BenchParts {
   readonly host: Host;
@@ -91,21 +90,9 @@ export class Bench {
     this.manager.stop();
   }
 
-  /** A task of its own for one check. */
-  async trial(options: TrialOptions = {}): Promise<Trial> {
-    const trial = new Trial(this, `conformance-${this.run}-${++this.trials}`, options);
-    await trial.watch();
-    return trial;
-  }
-
-  /** Runs `use` with a task of its own, and stops it whatever happened. */
-  async withTrial(options: TrialOptions, use: (trial: Trial) => Promise<void>): Promise<void> {
-    const trial = await this.trial(options);
-    try {
-      await use(trial);
-    } finally {
-      await trial.end();
-    }
+  /** The name of a task that no check has had before. */
+  nextTask(): string {
+    return `conformance-${this.run}-${++this.trials}`;
   }
 
   async ask(command: Command): Promise<Answer> {

@@ -6,10 +6,11 @@ import { stateDigest } from '../../domain/checkpoint/manifest.ts';
 import { decodeManifestAnswer, encodeCheckpointNotice, encodeManifestRequest } from '../../domain/protocol/codec-checkpoint.ts';
 import { checkpointSubject, ecuSubject } from '../../domain/protocol/subjects.ts';
 import type { Bench } from './bench.ts';
-import { type Check, promised, same } from './check.ts';
+import type { Check } from './check.ts';
 import { outputNumberOf } from './judge-outputs.ts';
+import { promised, same } from './promised.ts';
 import type { HeldState } from './stand-in-manager.ts';
-import { type Manifest, referenceTo, type Trial } from './trial.ts';
+import { type Manifest, referenceTo, type Trial, withTrial } from './trial.ts';
 
 const SILENCE_US = 400_000;
 const CHAIN_MAX = 2;
@@ -66,7 +67,7 @@ const check = (
   group,
   name,
   promise,
-  look: (bench) => bench.withTrial({ chainMax: CHAIN_MAX }, (trial) => look(trial, bench)),
+  look: (bench) => withTrial(bench, { chainMax: CHAIN_MAX }, (trial) => look(trial, bench)),
 });
 
 export const CHECKPOINT_CHECKS: readonly Check[] = [
@@ -76,7 +77,7 @@ export const CHECKPOINT_CHECKS: readonly Check[] = [
     promise:
       'Checkpoints are announced at intervals by themselves, each only after its outputs were accepted; the first is full.',
     look: (bench) =>
-      bench.withTrial({ checkpointIntervalUs: 50_000 }, async (trial) => {
+      withTrial(bench, { checkpointIntervalUs: 50_000 }, async (trial) => {
         await trial.run();
         await bench.eventually('three checkpoints', async () => {
           await trial.feed(1);

@@ -1,8 +1,9 @@
 /** Commands are idempotent, overtaken ones are refused, and the bridge's own record is the final admission. */
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import type { Bench } from './bench.ts';
-import { type Check, NotHere, promised, same } from './check.ts';
-import type { Trial } from './trial.ts';
+import type { Check } from './check.ts';
+import { NotHere, promised, same } from './promised.ts';
+import { openTrial, type Trial, withTrial } from './trial.ts';
 
 const RUNTIMES: readonly RuntimeKind[] = ['container', 'worker', 'process', 'wasm'];
 const CORES_MAX = 32;
@@ -16,7 +17,7 @@ const trialCheck = (
   group,
   name,
   promise,
-  look: (bench) => bench.withTrial({}, (trial) => look(trial, bench)),
+  look: (bench) => withTrial(bench, {}, (trial) => look(trial, bench)),
 });
 
 /** Refused, and not accepted: the epoch is free for a spec that fits. */
@@ -155,7 +156,7 @@ export const COMMAND_CHECKS: readonly Check[] = [
       const trials: Trial[] = [];
       try {
         for (let core = 0; core <= cores; core++) {
-          const trial = await bench.trial({ spec: heavy });
+          const trial = await openTrial(bench, { spec: heavy });
           trials.push(trial);
           if (core < cores) await trial.run();
           else await trial.refused(trial.deploy({ epoch: 1 }), 'ERR_ADMIT_SCHEDULE');

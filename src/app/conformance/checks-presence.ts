@@ -6,7 +6,8 @@ import { encodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
 import { EnvelopeSchema } from '../../domain/protocol/generated/drover/v1/envelope_pb.ts';
 import { ecuSubject } from '../../domain/protocol/subjects.ts';
 import type { Bench } from './bench.ts';
-import { type Check, promised, same } from './check.ts';
+import type { Check } from './check.ts';
+import { promised, same } from './promised.ts';
 
 const HEARTBEATS = 5;
 

@@ -1,12 +1,13 @@
 /** Runs the checks one after the other over one bridge, and tells of each as it ends. */
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Bench } from './bench.ts';
-import { type Check, type Group, NotAsPromised, NotHere } from './check.ts';
+import type { Check, Group } from './check.ts';
 import { CHECKPOINT_CHECKS } from './checks-checkpoints.ts';
 import { COMMAND_CHECKS } from './checks-commands.ts';
 import { LIFE_CHECKS } from './checks-life.ts';
 import { OUTPUT_CHECKS } from './checks-outputs.ts';
 import { PRESENCE_CHECKS } from './checks-presence.ts';
+import { NotAsPromised, NotHere } from './promised.ts';
 
 export const CHECKS: readonly Check[] = [
   ...PRESENCE_CHECKS,

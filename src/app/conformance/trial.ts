@@ -15,8 +15,8 @@ import { ecuSubject, header, streams, taskSubject } from '../../domain/protocol/
 import type { StreamMessage } from '../../ports/bus.ts';
 import type { Cancel } from '../../ports/clock.ts';
 import type { Announced, Bench } from './bench.ts';
-import { NotAsPromised, promised, same } from './check.ts';
 import { countsAfter, isMarker, wrongOutput } from './judge-outputs.ts';
+import { NotAsPromised, promised, same } from './promised.ts';
 import type { HeldState } from './stand-in-manager.ts';
 
 export interface TrialOptions {
@@ -312,6 +312,23 @@ export class Trial {
       'the state digest over what was pulled',
     );
     return { manifest, pageTable, memory };
+  }
+}
+
+/** A task of its own for one check; `end` it. */
+export async function openTrial(bench: Bench, options: TrialOptions = {}): Promise<Trial> {
+  const trial = new Trial(bench, bench.nextTask(), options);
+  await trial.watch();
+  return trial;
+}
+
+/** Runs `use` with a task of its own, and stops it whatever happened. */
+export async function withTrial(bench: Bench, options: TrialOptions, use: (trial: Trial) => Promise<void>): Promise<void> {
+  const trial = await openTrial(bench, options);
+  try {
+    await use(trial);
+  } finally {
+    await trial.end();
   }
 }
 
