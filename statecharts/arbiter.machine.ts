@@ -269,7 +269,11 @@ export const arbiterMachine = setup({
             { guard: 'mustPlan', target: 'planning' },
             { guard: 'allReplayed', target: 'confirming' },
           ],
-          after: { [CAUGHT_UP_MS]: { target: 'confirming', actions: 'takeReplayedForDone' } },
+          after: {
+            [CAUGHT_UP_MS]: { target: 'confirming', actions: 'takeReplayedForDone' },
+            // A task that was shed does not wait for the replay of the others.
+            [SHED_RETRY_MS]: { guard: 'someShed', target: 'planning', actions: 'planShedAgain' },
+          },
         },
         confirming: {
           always: [
