@@ -11,7 +11,7 @@ import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
-import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
