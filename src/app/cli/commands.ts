@@ -4,6 +4,7 @@
  * compilers) inside its action with `await import(…)`, so that `drover --help` stays instant.
  */
 import type { Command } from 'commander';
+import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerManager,
   registerBridge,
   registerChaos,
+  registerBench,
   registerDoctor,
   registerTest,
 ];
