@@ -3,14 +3,15 @@
  *
  * B1. Commands are idempotent by (task, epoch): a repeated one gets the remembered answer, one of a lower epoch is refused,
  *     one of another incarnation is told that what it knew has died.
- * B2. A command of an actor below the highest revision of that actor handled here is refused: it was overtaken.
+ * B2. A command about a task of an actor below the highest revision of that actor handled here for that task is refused: it
+ *     was overtaken. (An arbiter deploys many tasks at once; what it says of one overtakes nothing it says of another.)
  * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, before one more is accepted.
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
-import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
@@ -65,7 +66,8 @@ export class Bridge {
   /** Commands that wait for a task's record to come to rest, by task. */
   private readonly waiters = new Map<TaskName, ((context: TaskContext, state: string) => void)[]>();
   private readonly admitting = new Map<TaskName, AcceptedTask>();
-  private readonly handledRevisions = new Map<ActorKey, number>();
+  /** By actor and task (B2). */
+  private readonly handledRevisions = new Map<string, number>();
   private nextProgramId = 1;
   private draining = false;
   private heartbeatSequence = 0;
@@ -234,11 +236,12 @@ export class Bridge {
 
   /** B2. */
   private overtaken(command: CommandHeader & Command): Answer | undefined {
-    const { actor, actorRevision } = command;
-    const handled = this.handledRevisions.get(actor) ?? 0;
+    const { actor, actorRevision, task } = command;
+    const subject = `${actor} ${task}`;
+    const handled = this.handledRevisions.get(subject) ?? 0;
     if (actorRevision < handled) return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
-    this.handledRevisions.delete(actor);
-    this.handledRevisions.set(actor, actorRevision);
+    this.handledRevisions.delete(subject);
+    this.handledRevisions.set(subject, actorRevision);
     if (this.handledRevisions.size > HANDLED_ACTORS_MAX) {
       for (const oldest of this.handledRevisions.keys()) {
         this.handledRevisions.delete(oldest);

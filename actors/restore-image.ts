@@ -3,6 +3,7 @@
  * not), else page by page from a manager that holds it. Every page and the whole state are checked by digest.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
+import { hash32 } from '../src/domain/kernel/rng.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import { decodeManifestAnswer, decodePageAnswer, encodeManifestRequest, encodePageRequest } from '../src/domain/protocol/codec-checkpoint.ts';
@@ -14,12 +15,20 @@ import { envelope, type Host } from './host.ts';
 
 /** 512 KiB a request: large enough that the round trip is small beside the copy, well below the broker's limit. */
 const PAGES_PER_REQUEST = 128;
+/**
+ * States fetched at the same time. The tasks of a failed ECU come together, and what one core can copy and check it does no
+ * faster for many at once: in turn, the first (the most urgent) is back while the last is still on its way.
+ */
+const FETCHES_MAX = 2;
 const REQUEST_TIMEOUT_US = 2_000_000;
 
 export class RestoreImage {
   private readonly host: Host;
   private readonly hasher: Hasher;
   private readonly localStore: CheckpointStore | undefined;
+  private fetching = 0;
+  /** In order of arrival, each woken with the place of one that is done. */
+  private readonly waiting: (() => void)[] = [];
 
   constructor(parts: { readonly host: Host; readonly hasher: Hasher; readonly localStore: CheckpointStore | undefined }) {
     this.host = parts.host;
@@ -30,8 +39,20 @@ export class RestoreImage {
   async fetch(reference: CheckpointReference): Promise<TaskImage> {
     const local = await this.fromLocalStore(reference);
     if (local !== undefined) return local;
+    if (this.fetching >= FETCHES_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else this.fetching++;
+    try {
+      return await this.fromManagers(reference);
+    } finally {
+      const next = this.waiting.shift();
+      if (next === undefined) this.fetching--;
+      else next();
+    }
+  }
+
+  private async fromManagers(reference: CheckpointReference): Promise<TaskImage> {
     let last: unknown;
-    for (const manager of reference.holders) {
+    for (const manager of inTurn(reference)) {
       try {
         return await this.fromManager(reference, manager);
       } catch (cause) {
@@ -108,6 +129,12 @@ export class RestoreImage {
     }
     memory.set(body.pages, first * PAGE_BYTES);
   }
+}
+
+/** The holders, beginning at one that depends on the task: the tasks of one failed ECU should not all ask the same manager. */
+function inTurn({ task, holders }: CheckpointReference): readonly string[] {
+  const first = holders.length === 0 ? 0 : hash32(task) % holders.length;
+  return [...holders.slice(first), ...holders.slice(0, first)];
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -52,8 +52,6 @@ export interface ArbiterContext {
   readonly tasks: Readonly<Record<TaskName, TaskProgress>>;
   /** How often it has planned. */
   readonly rounds: number;
-  /** The evidence of the last plan: candidates, verdicts, scores, tests with their numbers. */
-  readonly evidence?: Json | undefined;
 }
 
 export interface PlannedTask {
@@ -82,6 +80,7 @@ export interface RestorePlan {
   readonly unplaced: readonly UnplacedTask[];
   /** No longer this actor's to restore. */
   readonly skipped: readonly { readonly task: TaskName; readonly reason: string }[];
+  /** Candidates, verdicts, scores, tests with their numbers. It stays in the journal, in the record of `PLAN.MADE`; records after do not repeat it. */
   readonly evidence: Json;
 }
 
@@ -293,7 +292,11 @@ export const arbiterMachine = setup({
             { guard: 'mustPlan', target: 'planning' },
             { guard: 'allReplayed', target: 'confirming' },
           ],
-          after: { [CAUGHT_UP_MS]: { target: 'confirming', actions: 'takeReplayedForDone' } },
+          after: {
+            [CAUGHT_UP_MS]: { target: 'confirming', actions: 'takeReplayedForDone' },
+            // A task that was shed does not wait for the replay of the others.
+            [SHED_RETRY_MS]: { guard: 'someShed', target: 'planning', actions: 'planShedAgain' },
+          },
         },
         confirming: {
           always: [
@@ -349,7 +352,7 @@ function planned(context: ArbiterContext, plan: RestorePlan): Partial<ArbiterCon
   for (const { task, reason } of plan.skipped) {
     tasks = { ...tasks, [task]: { phase: 'skipped', expectedEpoch: 0, excluded: [], confirmed: false, shed: false, reason } };
   }
-  return { tasks, rounds: context.rounds + 1, evidence: plan.evidence };
+  return { tasks, rounds: context.rounds + 1 };
 }
 
 function mapPhase(tasks: Tasks, phase: TaskPhase, change: (task: TaskProgress) => TaskProgress): Tasks {

@@ -14,7 +14,8 @@ test.skipIf(!hasPython)('the Python bridge passes every check (skipped without P
   const result = await conform({
     mac: MAC,
     runtime: 'process',
-    start: ({ url, folder }) => startProcess('python3', [BRIDGE, '--mac', MAC, '--nats', url, '--folder', folder], { PYTHONDONTWRITEBYTECODE: '1' }),
+    start: ({ url, folder }) =>
+      startProcess('python3', [BRIDGE, '--mac', MAC, '--nats', url, '--folder', folder], { PYTHONDONTWRITEBYTECODE: '1' }),
   });
   expect(failuresOf(result)).toEqual([]);
   expect(result.checks.length).toBe(CHECKS.length);

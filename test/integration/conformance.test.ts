@@ -1,13 +1,13 @@
 /** drover's own bridge, as the process that a supervisor starts, keeps the protocol. */
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { CONFIG_VARIABLE, type BridgeConfig } from '../../src/app/compose/process-config.ts';
+import { type BridgeConfig, CONFIG_VARIABLE } from '../../src/app/compose/process-config.ts';
+import { entryFile } from '../../src/app/compose/process-entries.ts';
 import { CHECKS } from '../../src/app/conformance/suite.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { conform, failuresOf, startProcess } from '../support/conformance.ts';
 
 const MAC = '02aa00000001';
-const ENTRY = join(projectRoot(), 'dist', 'src', 'app', 'processes', 'bridge-main.js');
+const ENTRY = fileURLToPath(entryFile('bridge'));
 
 test('drover’s own bridge passes every check', async () => {
   const result = await conform({

@@ -181,6 +181,11 @@ describe('what a step asks for', () => {
     expect(requests).toContainEqual({ kind: 'arm', id: 'xstate.after.1000.toy.paused', eventType: 'xstate.after.1000.toy.paused', delayUs: 1_000_000 });
   });
 
+  test('an event that other states take without any change is not unknown', () => {
+    const arbiter = CHARTS.find((chart) => chart.kind === 'arbiter') as Chart;
+    expect(stepChart(arbiter, initialStep(arbiter, 'x').snapshot, { type: 'SHED.RECORDED', id: '1', task: 'a' }).handling).toBe('not-now');
+  });
+
   test('not now, never, over', () => {
     const { snapshot } = initialStep(toy, 'x');
     expect(stepChart(toy, snapshot, { type: 'DEEPER', id: '1' }).handling).toBe('not-now');

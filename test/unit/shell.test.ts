@@ -58,7 +58,14 @@ const version = (number: number): Chart => ({ kind: 'toy', version: number, mach
 
 const ACTOR = 'toy/x';
 type Perform = (open: OpenEffect) => Promise<EffectOutcome>;
-const never: Perform = () => new Promise(() => undefined);
+/** Notes that it was begun, and never ends. */
+const noting =
+  (note: (open: OpenEffect) => void): Perform =>
+  (open) => {
+    note(open);
+    return new Promise(() => undefined);
+  };
+const never: Perform = noting(() => undefined);
 
 class Fleet {
   readonly scheduler = new SimScheduler();
@@ -111,8 +118,8 @@ class Fleet {
   }
 }
 
-const countOf = (shell: Shell): number => (shell.view(ACTOR)?.snapshot.context as { count: number }).count;
-const valueOf = (shell: Shell): unknown => shell.view(ACTOR)?.snapshot.value;
+const countOf = (shell: Shell): number => Number(shell.view(ACTOR)?.snapshot.context.count);
+const stateOf = (shell: Shell): unknown => shell.view(ACTOR)?.snapshot.value;
 
 let fleet: Fleet;
 beforeEach(() => {
@@ -183,7 +190,7 @@ describe('step 4: one compare-and-set write', () => {
   });
 
   test('step 4: after a lost answer, reading finds one’s own attempt', async () => {
-    const a = await fleet.boot('a', { wrap: (store) => ({ ...bound(store), append: async (...args) => (await store.append(...args), { kind: 'unknown' }) }) });
+    const a = await fleet.boot('a', { wrap: (store) => ({ ...bound(store), append: (...args) => store.append(...args).then(() => ({ kind: 'unknown' })) }) });
     expect(await fleet.deliver(a, 'COUNTED')).toBe('taken');
     expect(await fleet.journal()).toHaveLength(1);
     expect(fleet.counters.read()['loop.unknown']).toBe(1);
@@ -297,16 +304,16 @@ describe('step 7: restart and takeover', () => {
   test('step 7: after a restart all open entries are performed again', async () => {
     await fleet.deliver(await fleet.boot('a'), 'WORKED');
     const performed: string[] = [];
-    await fleet.boot('a', { perform: (open) => (performed.push(open.entry.id), never(open)) });
+    await fleet.boot('a', { perform: noting((open) => performed.push(open.entry.id)) });
     expect(performed).toEqual(['toy/x#1.0']);
   });
 
   test('step 7: a takeover is a step of its own, and the old writer lets go', async () => {
     const wanted: (() => boolean)[] = [];
-    const a = await fleet.boot('a', { perform: (open) => (wanted.push(open.wanted), never(open)) });
+    const a = await fleet.boot('a', { perform: noting((open) => wanted.push(open.wanted)) });
     await fleet.deliver(a, 'WORKED');
     const performed: string[] = [];
-    const b = await fleet.boot('b', { perform: (open) => (performed.push(open.entry.id), never(open)) });
+    const b = await fleet.boot('b', { perform: noting((open) => performed.push(open.entry.id)) });
     expect(performed).toEqual([]);
     expect(await fleet.drive.settle(b.takeOver(ACTOR))).toBe(true);
     expect(performed).toEqual(['toy/x#1.0']);
@@ -329,7 +336,7 @@ describe('timers', () => {
     const a = await fleet.boot('a');
     await fleet.deliver(a, 'WAITED');
     const armedUs = fleet.scheduler.nowUs();
-    await fleet.drive.until(() => valueOf(a) === 'idle');
+    await fleet.drive.until(() => stateOf(a) === 'idle');
     expect(fleet.scheduler.nowUs() - armedUs).toBeGreaterThanOrEqual(100_000);
     await fleet.drive.elapse(1_000_000);
     expect(countOf(a)).toBe(1);
@@ -341,7 +348,7 @@ describe('timers', () => {
     await fleet.drive.elapse(90_000);
     const a = await fleet.boot('a');
     const learnedUs = fleet.scheduler.nowUs();
-    await fleet.drive.until(() => valueOf(a) === 'idle');
+    await fleet.drive.until(() => stateOf(a) === 'idle');
     expect(fleet.scheduler.nowUs() - learnedUs).toBeGreaterThanOrEqual(100_000);
   });
 
@@ -353,7 +360,7 @@ describe('timers', () => {
     await fleet.drive.elapse(60_000);
     fleet.hosts.get('a')?.kill();
     await fleet.drive.settle(b.takeOver(ACTOR));
-    await fleet.drive.until(() => valueOf(b) === 'idle');
+    await fleet.drive.until(() => stateOf(b) === 'idle');
     expect(fleet.scheduler.nowUs() - armedUs).toBeGreaterThanOrEqual(100_000);
     expect(fleet.scheduler.nowUs() - armedUs).toBeLessThan(110_000);
   });
@@ -368,9 +375,9 @@ describe('timers', () => {
     const stale = { id: `timer:${timer?.id}@1`, timer: timer?.id, armedBy: 1 };
     expect(await fleet.deliver(a, String(timer?.eventType), stale)).toBe('seen');
     await fleet.drive.elapse(60_000);
-    expect(valueOf(a)).toBe('waiting');
+    expect(stateOf(a)).toBe('waiting');
     await fleet.drive.elapse(60_000);
-    expect(valueOf(a)).toBe('idle');
+    expect(stateOf(a)).toBe('idle');
   });
 
   test('a timer whose transition stays in the state is over, and so is one whose guard says no', async () => {
@@ -385,7 +392,7 @@ describe('timers', () => {
     const guarded = await fleet.boot('a');
     await fleet.deliver(guarded, 'GUARDED');
     await fleet.drive.elapse(500_000);
-    expect([valueOf(guarded), guarded.view(ACTOR)?.record.timers]).toEqual(['guarded', []]);
+    expect([stateOf(guarded), guarded.view(ACTOR)?.record.timers]).toEqual(['guarded', []]);
   });
 });
 

@@ -37,7 +37,7 @@ class Bridge:
             "cores": options.cores, "memory_bytes": options.memory_mib << 20, "capabilities": options.capability,
             "runtimes": [RUNTIME_PROCESS],
         }
-        self.nats = Nats(options.nats, f"bridge.{self.mac}#{self.incarnation}")
+        self.nats = Nats(options.nats or url_of(options.data), f"bridge.{self.mac}#{self.incarnation}")
         self.js = JetStream(self.nats)
         self.shard_count = self._fleet_settings()["shardCount"]
         self.instances = {}
@@ -298,10 +298,19 @@ def process_identity():
         return {"boot_id": secrets.token_hex(16), "pid": os.getpid(), "start_ticks": 0}
 
 
+def url_of(data):
+    """Where the server of a fleet's data folder on this machine is, and as whom to go there."""
+    with open(os.path.join(data, "server", "server.json")) as file:
+        server = json.load(file)
+    return f"nats://{server['drover']['user']}:{server['drover']['password']}@{server['host']}:{server['port']}"
+
+
 def main():
     parser = argparse.ArgumentParser(description="A bridge for drover that runs the counting program.")
     parser.add_argument("--mac", required=True)
-    parser.add_argument("--nats", required=True, help="nats://[user:password@]host[:port]")
+    broker = parser.add_mutually_exclusive_group(required=True)
+    broker.add_argument("--nats", help="nats://[user:password@]host[:port]")
+    broker.add_argument("--data", help="or the data folder of a fleet on this machine (drover up)")
     parser.add_argument("--folder", required=True, help="where the bridge keeps what must outlive it")
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--memory-mib", type=int, default=64)

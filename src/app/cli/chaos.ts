@@ -1,7 +1,8 @@
 /** `drover chaos`: kill parts of a fleet under load, then prove that nothing was lost, doubled or changed. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
+import { wholeNumber } from './numbers.ts';
 
 interface ChaosFlags {
   readonly ecus: number;
@@ -22,18 +23,18 @@ export function registerChaos(program: Command): void {
   const command = program
     .command('chaos')
     .description('kill parts of a fleet under load, then prove that nothing was lost, doubled or changed')
-    .option('--ecus <n>', 'ECUs in the fleet', between(2, 64), 4)
-    .option('--managers <n>', 'checkpoint managers', between(1, 16), 2)
-    .option('--tasks <n>', 'tasks to run', between(1, 200), 12)
-    .option('--kills <n>', 'how often to kill', between(0, 1000), 6)
-    .option('--seed <n>', 'decides who dies when, and what is fed', between(0, 2 ** 32 - 1), Date.now() % 100_000)
+    .option('--ecus <n>', 'ECUs in the fleet', wholeNumber(2, 64), 4)
+    .option('--managers <n>', 'checkpoint managers', wholeNumber(1, 16), 2)
+    .option('--tasks <n>', 'tasks to run', wholeNumber(1, 200), 12)
+    .option('--kills <n>', 'how often to kill', wholeNumber(0, 1000), 6)
+    .option('--seed <n>', 'decides who dies when, and what is fed', wholeNumber(0, 2 ** 32 - 1), Date.now() % 100_000)
     .addOption(
       new Option('--kill <kind>', 'what is killed: an ECU whole, its bridge alone, a manager, an ECU and the manager that claims it, or an ECU stopped and let go')
         .choices(['ecu', 'bridge', 'manager', 'both', 'freeze', 'mixed'])
         .default('mixed'),
     )
-    .option('--duration <seconds>', 'keep the load up for at least this long', between(0, 86_400), 0)
-    .option('--spacing <ms>', 'mean time between two kills', between(100, 600_000), 1500)
+    .option('--duration <seconds>', 'keep the load up for at least this long', wholeNumber(0, 86_400), 0)
+    .option('--spacing <ms>', 'mean time between two kills', wholeNumber(100, 600_000), 1500)
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--keep', 'keep the data folder, also when all is well')
     .option('--json', 'print the result only; no table')
@@ -44,14 +45,6 @@ export function registerChaos(program: Command): void {
     { does: 'Only zombies: ECUs that are stopped, replaced, and wake up later', line: 'drover chaos --kill freeze --kills 4' },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
   ]).addHelpText('after', '\nExit code: 0 when nothing was lost, doubled or changed, 1 otherwise (the data folder is then kept).');
-}
-
-function between(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (!Number.isInteger(number) || number < least || number > most) throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-    return number;
-  };
 }
 
 async function chaos(flags: ChaosFlags): Promise<void> {

@@ -4,6 +4,7 @@
  * compilers) inside its action with `await import(…)`, so that `drover --help` stays instant.
  */
 import type { Command } from 'commander';
+import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
 import { registerDoctor } from './doctor.ts';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerManager,
   registerBridge,
   registerChaos,
+  registerBench,
   registerConformance,
   registerDoctor,
   registerTest,

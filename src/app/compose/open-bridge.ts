@@ -6,12 +6,14 @@ import { Bridge } from '../../../actors/bridge.ts';
 import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
+import { createArtefactCache, followArtefacts } from '../../../infra/nats/artefact-cache.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import type { EcuDescription } from '../../domain/model/ecu.ts';
+import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import type { TaskRuntime } from '../../ports/task-runtime.ts';
 import { VERSION } from '../version.ts';
@@ -24,29 +26,44 @@ export interface OpenBridge {
   stop(reason: string): Promise<void>;
 }
 
+/** Small beside what a bridge takes at rest; the programs of tasks that run are held by the runtime in any case. */
+const ARTEFACTS_BYTES_MAX = 8 * 1024 ** 2;
+/** Larger ones are fetched when a task needs them. */
+const ARTEFACT_AHEAD_BYTES_MAX = 1024 ** 2;
 /** Entries of one actor's journal kept on the ECU; `replay` reads older ones from the JOURNAL stream. */
 const HISTORY_MAX = 1_000;
 
 /** Starts a bridge and resolves when it serves. Fails with ERR_MAC_TAKEN and everything a broker or a disk can fail with. */
 export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
-  const localStore = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: false });
+  const localStore = openLmdbCheckpointStore({
+    path: `${config.dataFolder}/checkpoints`,
+    hasher: systemHasher,
+    durable: false,
+  });
   const closing: (() => Promise<unknown>)[] = [() => localStore.close(), () => records.close()];
   const closeAll = async (): Promise<void> => {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
     const incarnation = await nextIncarnation(records, `bridge/${config.mac}`);
-    const { host, link, close } = await openHost({ id: `bridge.${config.mac}`, incarnation, broker: config.broker, log: config.log });
+    const { host, link, close } = await openHost({
+      id: `bridge.${config.mac}`,
+      incarnation,
+      broker: config.broker,
+      log: config.log,
+    });
     closing.push(close);
     const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });
     closing.push(() => wasm.close());
     const runtimes = new Map<RuntimeKind, TaskRuntime>([['wasm', wasm]]);
+    const stored = createNatsArtefacts({ connection: link.connection, hasher: systemHasher });
+    const artefacts = createArtefactCache({ source: stored, bytesMax: ARTEFACTS_BYTES_MAX });
     const bridge = new Bridge({
       host,
       description: describe(config, incarnation, [...runtimes.keys()]),
       runtimes,
-      artefacts: createNatsArtefacts({ connection: link.connection, hasher: systemHasher }),
+      artefacts,
       inventory: createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters }),
       records,
       hasher: systemHasher,
@@ -54,9 +71,21 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       coLocatedManagers: new Set(config.coLocatedManagers),
     });
     await bridge.start();
+    // What a restore will need is fetched and compiled before one is asked for.
+    const prepare = async (digest: Digest): Promise<void> => wasm.compile(digest, await artefacts.get(digest));
+    const onArtefact = (digest: Digest): void =>
+      void prepare(digest).catch((cause: unknown) => host.log.debug('an artefact could not be prepared ahead', { digest, cause }));
+    const forget = await followArtefacts(host.bus, { bytesMax: ARTEFACT_AHEAD_BYTES_MAX, onArtefact });
+    closing.push(async () => forget());
     const mirror = new JournalMirror({ host, journal: records });
     mirror.start();
-    host.log.info('the bridge serves', { mac: config.mac, incarnation });
+    // The monotonic clock of a process begins with it: how long a restart takes is in every log.
+    host.log.info('the bridge serves', {
+      mac: config.mac,
+      incarnation,
+      startUs: host.clock.monotonicUs(),
+      cpuUs: process.cpuUsage().user + process.cpuUsage().system,
+    });
     return {
       bridge,
       incarnation,
@@ -73,7 +102,8 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
 }
 
 function describe(config: BridgeConfig, incarnation: number, runtimes: readonly RuntimeKind[]): EcuDescription {
-  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } = config;
+  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } =
+    config;
   return {
     mac,
     incarnation,

@@ -20,7 +20,11 @@ const HISTORY_MAX = 1_000;
 
 export async function openManager(config: ManagerConfig): Promise<OpenManager> {
   // What a manager sees for itself it can see again after a power cut; the fleet's decisions are in the shared records.
-  const localRecords = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
+  const localRecords = openLmdbRecordStore({
+    path: `${config.dataFolder}/records`,
+    durability: 'process',
+    historyMax: HISTORY_MAX,
+  });
   const store = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: true });
   const closing: (() => Promise<unknown>)[] = [() => store.close(), () => localRecords.close()];
   const closeAll = async (): Promise<void> => {
@@ -43,7 +47,13 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       sharedRecords: createStreamRecordStore({ bus: host.bus, names: host.names }),
       localRecords,
       store,
-      inventory: createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters }),
+      inventory: createBusInventory({
+        bus: host.bus,
+        sender: host.id,
+        clock: host.clock,
+        log: host.log,
+        counters: host.counters,
+      }),
       processTable: createProcessTable(),
     });
     await manager.start();

@@ -1,6 +1,8 @@
 /**
  * One bridge on the bench: everything the suite says to it and hears of it goes through here, and through the wire alone.
  */
+
+import { envelope, type Host, pause } from '../../../actors/host.ts';
 import { DroverError, type ErrorCode } from '../../domain/kernel/error-codes.ts';
 import type { EcuDescription, EcuLoad } from '../../domain/model/ecu.ts';
 import type { Digest, Mac } from '../../domain/model/ids.ts';
@@ -11,17 +13,20 @@ import { decodeGoodbye, decodeHeartbeat } from '../../domain/protocol/codec-ecu.
 import type { Answer, CheckpointNotice, Command, Goodbye, Heartbeat, InstanceReport } from '../../domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../../domain/protocol/subjects.ts';
 import type { Cancel } from '../../ports/clock.ts';
-import { envelope, type Host, pause } from '../../../actors/host.ts';
-import { NotAsPromised, shown } from './check.ts';
+import { NotAsPromised, shown } from './promised.ts';
 import { StandInManager } from './stand-in-manager.ts';
-import { Trial, type TrialOptions } from './trial.ts';
 
 export interface BenchParts {
   readonly host: Host;
   readonly mac: Mac;
   readonly description: EcuDescription;
   /** The program under test: counts, and says the count (`examples/tasks/counter`). */
-  readonly program: { readonly runtime: RuntimeKind; readonly artefact: Digest; readonly artefactBytes: number; readonly memoryBytesMax: number };
+  readonly program: {
+    readonly runtime: RuntimeKind;
+    readonly artefact: Digest;
+    readonly artefactBytes: number;
+    readonly memoryBytesMax: number;
+  };
   /** How long the suite waits for what is promised without a time. */
   readonly patienceUs: number;
   /** Makes the bridge leave cleanly; undefined where the suite has no means. */
@@ -85,21 +90,9 @@ export class Bench {
     this.manager.stop();
   }
 
-  /** A task of its own for one check. */
-  async trial(options: TrialOptions = {}): Promise<Trial> {
-    const trial = new Trial(this, `conformance-${this.run}-${++this.trials}`, options);
-    await trial.watch();
-    return trial;
-  }
-
-  /** Runs `use` with a task of its own, and stops it whatever happened. */
-  async withTrial(options: TrialOptions, use: (trial: Trial) => Promise<void>): Promise<void> {
-    const trial = await this.trial(options);
-    try {
-      await use(trial);
-    } finally {
-      await trial.end();
-    }
+  /** The name of a task that no check has had before. */
+  nextTask(): string {
+    return `conformance-${this.run}-${++this.trials}`;
   }
 
   async ask(command: Command): Promise<Answer> {
@@ -107,7 +100,9 @@ export class Bench {
   }
 
   async answerTo(bytes: Uint8Array): Promise<Answer> {
-    const answer = decodeAnswer(await this.host.bus.request(ecuSubject.command(this.mac), bytes, { timeoutUs: this.parts.patienceUs }));
+    const answer = decodeAnswer(
+      await this.host.bus.request(ecuSubject.command(this.mac), bytes, { timeoutUs: this.parts.patienceUs }),
+    );
     if (!answer.ok) throw new NotAsPromised(`expected an answer that decodes; got one of which ${answer.error.sentence}`);
     return answer.value.body;
   }
@@ -130,7 +125,11 @@ export class Bench {
   }
 
   /** Looks until `probe` has something to show. */
-  async eventually<T>(expected: string, probe: () => T | undefined | Promise<T | undefined>, got: () => unknown = () => undefined): Promise<T> {
+  async eventually<T>(
+    expected: string,
+    probe: () => T | undefined | Promise<T | undefined>,
+    got: () => unknown = () => undefined,
+  ): Promise<T> {
     const { clock } = this.host;
     const untilUs = clock.monotonicUs() + this.parts.patienceUs;
     for (;;) {
@@ -153,7 +152,9 @@ export class Bench {
 
   private keep<T>(
     list: T[],
-    decoded: { readonly ok: true; readonly value: { readonly body: T } } | { readonly ok: false; readonly error: { readonly sentence: string } },
+    decoded:
+      | { readonly ok: true; readonly value: { readonly body: T } }
+      | { readonly ok: false; readonly error: { readonly sentence: string } },
     what: string,
   ): void {
     if (decoded.ok) list.push(decoded.value.body);

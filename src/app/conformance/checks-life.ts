@@ -1,5 +1,7 @@
 /** Pause, resume, stop; and a clean leave. */
-import { type Check, NotHere, promised, same } from './check.ts';
+import type { Check } from './check.ts';
+import { NotHere, promised, same } from './promised.ts';
+import { withTrial } from './trial.ts';
 
 const SILENCE_US = 400_000;
 const PERIOD_US = 20_000;
@@ -10,7 +12,7 @@ export const LIFE_CHECKS: readonly Check[] = [
     name: 'pause-resume',
     promise: 'A paused instance consumes nothing and keeps its state; it goes on with resume, and misses nothing.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.run();
         await trial.feed(1, 2);
         await trial.settle();
@@ -28,7 +30,7 @@ export const LIFE_CHECKS: readonly Check[] = [
     name: 'twice',
     promise: 'pause, resume and stop are answered the same way when they arrive again.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         for (const expected of ['paused', 'paused']) same((await trial.pause()).kind, expected, 'the answer to pause');
         for (const expected of ['resumed', 'resumed']) same((await trial.resume()).kind, expected, 'the answer to resume');
@@ -41,7 +43,7 @@ export const LIFE_CHECKS: readonly Check[] = [
     name: 'paused-ticks',
     promise: 'A paused instance does not tick; after resume its ticks go on.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(3);
         await trial.pause();
@@ -58,7 +60,7 @@ export const LIFE_CHECKS: readonly Check[] = [
     name: 'stop',
     promise: 'A stopped task is no longer accepted, consumes nothing and puts out nothing.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(2);
         same((await trial.stop()).kind, 'stopped', 'the answer to stop');
@@ -76,8 +78,9 @@ export const LIFE_CHECKS: readonly Check[] = [
     promise: 'A clean leave is said: a goodbye with this incarnation, and no heartbeat after it.',
     look: async (bench) => {
       const { leave } = bench.parts;
-      if (leave === undefined) throw new NotHere('the suite may not end this bridge; run it with --end-bridge on the same machine');
-      await bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      if (leave === undefined)
+        throw new NotHere('the suite may not end this bridge; run it with --end-bridge on the same machine');
+      await withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(2);
         await leave();

@@ -1,7 +1,8 @@
 /** Inputs in order, outputs in one row, ticks in time, and a fence that holds. */
 import { header } from '../../domain/protocol/subjects.ts';
-import { type Check, promised, same } from './check.ts';
-import type { Trial } from './trial.ts';
+import type { Check } from './check.ts';
+import { promised, same } from './promised.ts';
+import { type Trial, withTrial } from './trial.ts';
 
 /** Long enough that what must not come would have come. */
 const SILENCE_US = 400_000;
@@ -26,7 +27,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'marker',
     promise: "An instance's first message on the output subject is its marker: epoch, nonce, number 0, no payload.",
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         const running = await trial.run({ epoch: 3 });
         const marker = await bench.eventually('a marker', () => trial.outputs[0]);
         same(marker.headers[header.marker], '1', header.marker);
@@ -41,7 +42,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'in-order',
     promise: 'Inputs are consumed one after the other in stream order; each output has its number, epoch, nonce and channel.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.run();
         await trial.feed(...oneTo(50));
         await trial.settle();
@@ -53,7 +54,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'backlog',
     promise: 'Inputs that were there before the instance are consumed first, from the first one on.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.feed(...oneTo(20));
         await trial.run();
         await trial.feed(100);
@@ -66,7 +67,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'seen-input',
     promise: 'An input with a number that was consumed already is dropped.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.run();
         await trial.feed(7);
         await trial.feedNumbered(1, 7);
@@ -78,9 +79,10 @@ export const OUTPUT_CHECKS: readonly Check[] = [
   {
     group: 'outputs',
     name: 'input-gap',
-    promise: 'An instance whose next input is not the one after its cursor ends with ERR_INPUT_GAP and puts out nothing for it.',
+    promise:
+      'An instance whose next input is not the one after its cursor ends with ERR_INPUT_GAP and puts out nothing for it.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.run();
         await trial.feed(1);
         await trial.settle();
@@ -92,9 +94,10 @@ export const OUTPUT_CHECKS: readonly Check[] = [
   {
     group: 'outputs',
     name: 'caught-up',
-    promise: 'An instance that has consumed what was there when it started reports caught_up, again and again until it is answered.',
+    promise:
+      'An instance that has consumed what was there when it started reports caught_up, again and again until it is answered.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         bench.manager.turnAway = 2;
         await trial.feed(1, 2, 3);
         const running = await trial.run();
@@ -115,7 +118,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'rhythm',
     promise: 'Ticks are appended about every period, with epoch, number and skipped count, and consumed like any input.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(20);
         const ticks = trial.ticks;
@@ -129,7 +132,11 @@ export const OUTPUT_CHECKS: readonly Check[] = [
         const [first, last] = [ticks[0], ticks.at(-1)];
         promised(first !== undefined && last !== undefined, 'ticks', ticks.length);
         const periodUs = (last.atUs - first.atUs) / Math.max(1, number - Number(first.headers[header.number]));
-        promised(periodUs > PERIOD_US / 10 && periodUs < PERIOD_US * 10, `a period in the order of ${PERIOD_US} µs`, `${Math.round(periodUs)} µs`);
+        promised(
+          periodUs > PERIOD_US / 10 && periodUs < PERIOD_US * 10,
+          `a period in the order of ${PERIOD_US} µs`,
+          `${Math.round(periodUs)} µs`,
+        );
       }),
   },
   {
@@ -137,7 +144,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'overtaken',
     promise: 'A ticker whose append is refused goes on from the last tick that is there.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US * 10 }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US * 10 }, async (trial) => {
         await trial.run();
         await trial.outputsReach(2);
         // Against the bridge's own ticker: whoever is refused reads and tries again.
@@ -149,9 +156,15 @@ export const OUTPUT_CHECKS: readonly Check[] = [
           const answer = await bench.host.bus.append(trial.tickSubject, new Uint8Array(0), options);
           return answer.kind === 'appended' ? number : undefined;
         });
-        await bench.eventually('ticks after that of the suite', () => (Number(trial.ticks.at(-1)?.headers[header.number]) >= foreign + 2 ? true : undefined));
+        await bench.eventually('ticks after that of the suite', () =>
+          Number(trial.ticks.at(-1)?.headers[header.number]) >= foreign + 2 ? true : undefined,
+        );
         trial.allRight();
-        same(bench.reportsOf(trial.task, 1).filter(({ what }) => what === 'ended').length, 0, 'the number of reports of an end');
+        same(
+          bench.reportsOf(trial.task, 1).filter(({ what }) => what === 'ended').length,
+          0,
+          'the number of reports of an end',
+        );
       }),
   },
   {
@@ -159,14 +172,20 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'replaced',
     promise: 'A ticker that finds a tick of a higher epoch stops.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(2);
         await bench.eventually('a tick of a higher epoch to be appended', async () => {
           const last = await bench.host.bus.readLast(trial.tickSubject);
-          const headers = { [header.epoch]: '2', [header.number]: String(Number(last?.headers[header.number] ?? 0) + 1), [header.skipped]: '0' };
+          const headers = {
+            [header.epoch]: '2',
+            [header.number]: String(Number(last?.headers[header.number] ?? 0) + 1),
+            [header.skipped]: '0',
+          };
           const options = { expectedSequence: last?.sequence ?? 0, headers, timeoutUs: bench.parts.patienceUs };
-          return (await bench.host.bus.append(trial.tickSubject, new Uint8Array(0), options)).kind === 'appended' ? true : undefined;
+          return (await bench.host.bus.append(trial.tickSubject, new Uint8Array(0), options)).kind === 'appended'
+            ? true
+            : undefined;
         });
         await bench.wait(SILENCE_US);
         same(trial.ticks.at(-1)?.headers[header.epoch], '2', `${header.epoch} of the last tick`);
@@ -177,7 +196,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'higher-epoch',
     promise: 'After a marker of a higher epoch an instance appends nothing more, ends, and reports ERR_FENCED.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.run();
         await trial.feed(1, 2);
         await trial.settle();
@@ -191,9 +210,9 @@ export const OUTPUT_CHECKS: readonly Check[] = [
   {
     group: 'fencing',
     name: 'other-nonce',
-    promise: "After a marker of its own epoch with another nonce an instance is fenced as well.",
+    promise: 'After a marker of its own epoch with another nonce an instance is fenced as well.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.run();
         await trial.feed(1);
         await trial.settle();
@@ -208,7 +227,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'ticking-task',
     promise: 'A fenced instance appends no ticks.',
     look: (bench) =>
-      bench.withTrial({ periodUs: PERIOD_US }, async (trial) => {
+      withTrial(bench, { periodUs: PERIOD_US }, async (trial) => {
         await trial.run();
         await trial.outputsReach(2);
         await trial.fence(2);
@@ -224,7 +243,7 @@ export const OUTPUT_CHECKS: readonly Check[] = [
     name: 'too-late',
     promise: 'A deploy whose claim finds a higher epoch is refused with ERR_FENCED, and nothing is appended.',
     look: (bench) =>
-      bench.withTrial({}, async (trial) => {
+      withTrial(bench, {}, async (trial) => {
         await trial.fence(7);
         await bench.eventually('the marker of the suite', () => trial.outputs[0]);
         await trial.refused(trial.deploy({ epoch: 3 }), 'ERR_FENCED');

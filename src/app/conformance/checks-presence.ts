@@ -1,17 +1,20 @@
 /** The bridge is there and says so; what it cannot read it refuses, and lives on. */
-import { toBinary, create } from '@bufbuild/protobuf';
-import { EnvelopeSchema } from '../../domain/protocol/generated/drover/v1/envelope_pb.ts';
-import { encodeCommand, decodeAnswer } from '../../domain/protocol/codec-command.ts';
-import { encodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
-import { ecuSubject } from '../../domain/protocol/subjects.ts';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { envelope } from '../../../actors/host.ts';
+import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
+import { encodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
+import { EnvelopeSchema } from '../../domain/protocol/generated/drover/v1/envelope_pb.ts';
+import { ecuSubject } from '../../domain/protocol/subjects.ts';
 import type { Bench } from './bench.ts';
-import { type Check, promised, same } from './check.ts';
+import type { Check } from './check.ts';
+import { promised, same } from './promised.ts';
 
 const HEARTBEATS = 5;
 
-const query = (bench: Bench, trace = ''): Uint8Array => encodeCommand(envelope(bench.host, { kind: 'query-load' } as const, trace));
-const asBytes = (...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array => new Uint8Array(Buffer.concat(parts.map((part) => Uint8Array.from(part))));
+const query = (bench: Bench, trace = ''): Uint8Array =>
+  encodeCommand(envelope(bench.host, { kind: 'query-load' } as const, trace));
+const asBytes = (...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array =>
+  new Uint8Array(Buffer.concat(parts.map((part) => Uint8Array.from(part))));
 
 /** Refused outside of the protocol, and the next request is answered as ever. */
 async function refusedAsRequest(bench: Bench, bytes: Uint8Array, code: string): Promise<void> {
@@ -28,7 +31,11 @@ export const PRESENCE_CHECKS: readonly Check[] = [
       const { description, program } = parts;
       same(description.mac, mac, 'the MAC of the description');
       promised(description.incarnation >= 1, 'an incarnation of at least 1', description.incarnation);
-      promised(description.runtimes.includes(program.runtime), `the runtime ${program.runtime} among those offered`, description.runtimes);
+      promised(
+        description.runtimes.includes(program.runtime),
+        `the runtime ${program.runtime} among those offered`,
+        description.runtimes,
+      );
     },
   },
   {
@@ -37,7 +44,11 @@ export const PRESENCE_CHECKS: readonly Check[] = [
     promise: 'Heartbeats come with the incarnation of the inventory and a sequence that rises by one.',
     look: async (bench) => {
       const from = bench.heartbeats.length;
-      await bench.eventually(`${HEARTBEATS} heartbeats`, () => (bench.heartbeats.length >= from + HEARTBEATS ? true : undefined), () => bench.heartbeats.length - from);
+      await bench.eventually(
+        `${HEARTBEATS} heartbeats`,
+        () => (bench.heartbeats.length >= from + HEARTBEATS ? true : undefined),
+        () => bench.heartbeats.length - from,
+      );
       const seen = bench.heartbeats.slice(from);
       for (const [at, heartbeat] of seen.entries()) {
         same(heartbeat.mac, bench.mac, 'the MAC of a heartbeat');
@@ -66,7 +77,9 @@ export const PRESENCE_CHECKS: readonly Check[] = [
     promise: "An answer carries its request's trace.",
     look: async (bench) => {
       const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-      const answer = decodeAnswer(await bench.host.bus.request(ecuSubject.command(bench.mac), query(bench, trace), { timeoutUs: bench.parts.patienceUs }));
+      const answer = decodeAnswer(
+        await bench.host.bus.request(ecuSubject.command(bench.mac), query(bench, trace), { timeoutUs: bench.parts.patienceUs }),
+      );
       promised(answer.ok, 'an answer that decodes', answer);
       same(answer.value.trace, trace, 'the trace of the answer');
     },
@@ -112,7 +125,13 @@ export const PRESENCE_CHECKS: readonly Check[] = [
     name: 'wrong-body',
     promise: 'A message that does not belong on its subject is refused with ERR_WIRE_MALFORMED.',
     look: (bench) => {
-      const heartbeat = { kind: 'heartbeat', mac: bench.mac, incarnation: bench.incarnation, sequence: 1, uptimeUs: 0 } as const;
+      const heartbeat = {
+        kind: 'heartbeat',
+        mac: bench.mac,
+        incarnation: bench.incarnation,
+        sequence: 1,
+        uptimeUs: 0,
+      } as const;
       return refusedAsRequest(bench, encodeHeartbeat(envelope(bench.host, heartbeat)), 'ERR_WIRE_MALFORMED');
     },
   },
@@ -122,8 +141,15 @@ export const PRESENCE_CHECKS: readonly Check[] = [
     promise: 'A command with an order that a bridge does not know is refused with ERR_WIRE_MALFORMED.',
     look: (bench) => {
       const { id, sender } = envelope(bench.host, undefined);
-      const body = { case: 'command', value: { header: { task: 'conformance', epoch: 1n, effectId: 'e', actor: 'placement/conformance', actorRevision: 1n } } } as const;
-      return refusedAsRequest(bench, toBinary(EnvelopeSchema, create(EnvelopeSchema, { version: 1, id, sender, body })), 'ERR_WIRE_MALFORMED');
+      const body = {
+        case: 'command',
+        value: { header: { task: 'conformance', epoch: 1n, effectId: 'e', actor: 'placement/conformance', actorRevision: 1n } },
+      } as const;
+      return refusedAsRequest(
+        bench,
+        toBinary(EnvelopeSchema, create(EnvelopeSchema, { version: 1, id, sender, body })),
+        'ERR_WIRE_MALFORMED',
+      );
     },
   },
   {
@@ -131,7 +157,11 @@ export const PRESENCE_CHECKS: readonly Check[] = [
     name: 'pages-noise',
     promise: 'What does not decode on the subject for pages is refused with ERR_WIRE_MALFORMED.',
     look: async (bench) => {
-      same(await bench.failureOf(ecuSubject.pages(bench.mac), new Uint8Array(16).fill(0xff)), 'ERR_WIRE_MALFORMED', 'what came of the request');
+      same(
+        await bench.failureOf(ecuSubject.pages(bench.mac), new Uint8Array(16).fill(0xff)),
+        'ERR_WIRE_MALFORMED',
+        'what came of the request',
+      );
     },
   },
 ];

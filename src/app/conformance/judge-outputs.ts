@@ -40,17 +40,21 @@ export function wrongOutput(outputs: readonly StreamMessage[], inputs: readonly 
     const where = `message ${at + 1} of the output subject`;
     const { headers } = output;
     if (isMarker(output)) {
-      if (outputNumberOf(output) !== number) return `${where} is a marker after output ${number} and says ${header.output} ${headers[header.output]}`;
+      if (outputNumberOf(output) !== number)
+        return `${where} is a marker after output ${number} and says ${header.output} ${headers[header.output]}`;
       if (output.payload.length > 0) return `${where} is a marker with a payload of ${output.payload.length} bytes`;
-      if (marker !== undefined && Number(headers[header.epoch]) < Number(marker.headers[header.epoch])) return `${where} is a marker of an epoch below the one before`;
+      if (marker !== undefined && Number(headers[header.epoch]) < Number(marker.headers[header.epoch]))
+        return `${where} is a marker of an epoch below the one before`;
       marker = output;
       continue;
     }
     if (marker === undefined) return `${where} is an output and no marker stands before it`;
     number++;
-    if (outputNumberOf(output) !== number) return `${where} should be output ${number} and says ${header.output} ${headers[header.output]}`;
+    if (outputNumberOf(output) !== number)
+      return `${where} should be output ${number} and says ${header.output} ${headers[header.output]}`;
     for (const name of [header.epoch, header.nonce]) {
-      if (headers[name] !== marker.headers[name]) return `${where} says ${name} ${headers[name]}, and the marker before it ${marker.headers[name]}`;
+      if (headers[name] !== marker.headers[name])
+        return `${where} says ${name} ${headers[name]}, and the marker before it ${marker.headers[name]}`;
     }
     if (headers[header.channel] !== '0') return `${where} should say ${header.channel} 0 and says ${headers[header.channel]}`;
     const count = counts[number - 1];

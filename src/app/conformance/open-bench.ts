@@ -1,12 +1,6 @@
 /** Puts a bench together: the connection, the program under test in the artefact store, and the bridge, once it is there. */
 import { readFile } from 'node:fs/promises';
-import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { EcuDescription } from '../../domain/model/ecu.ts';
-import type { Mac } from '../../domain/model/ids.ts';
-import type { RuntimeKind } from '../../domain/model/task.ts';
-import { decodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
-import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
-import { pause, type Host } from '../../../actors/host.ts';
+import { type Host, pause } from '../../../actors/host.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { connectBus } from '../../../infra/nats/connect.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
@@ -14,11 +8,17 @@ import { readFleetSettings } from '../../../infra/nats/streams.ts';
 import { prepareModule } from '../../../infra/runtime/wasm/prepare.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
-import { exampleModule } from '../task-module.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import type { EcuDescription } from '../../domain/model/ecu.ts';
+import type { Mac } from '../../domain/model/ids.ts';
+import type { RuntimeKind } from '../../domain/model/task.ts';
+import { decodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
+import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
 import { brokerTarget } from '../compose/broker-target.ts';
 import { prepareFleet } from '../compose/fleet-settings.ts';
 import { openHost } from '../compose/open-host.ts';
 import type { BrokerChoice } from '../compose/process-config.ts';
+import { exampleModule } from '../task-module.ts';
 import { Bench } from './bench.ts';
 
 export interface BenchOptions {
@@ -53,7 +53,13 @@ export const BUILT_IN_PROGRAM = 'drover conformance counter 1\n';
 export async function openBench(options: BenchOptions): Promise<OpenBench> {
   const { mac, broker, patienceUs } = options;
   await prepareEmptyBroker(broker, patienceUs);
-  const { host, link, close } = await openHost({ id: HOST_ID, incarnation: 1, broker, log: { level: 'warn', file: undefined }, patienceUs });
+  const { host, link, close } = await openHost({
+    id: HOST_ID,
+    incarnation: 1,
+    broker,
+    log: { level: 'warn', file: undefined },
+    patienceUs,
+  });
   try {
     await refuseManagers(host);
     const bytes = await programBytes(options);
@@ -93,7 +99,10 @@ async function refuseManagers(host: Host): Promise<void> {
   await pause(host.clock, MANAGER_LOOK_US);
   cancel();
   if (seen !== undefined) {
-    throw new DroverError('ERR_USAGE', `manager ${seen} works on this broker and would interfere: run the suite on a broker of its own, with the bridge alone`);
+    throw new DroverError(
+      'ERR_USAGE',
+      `manager ${seen} works on this broker and would interfere: run the suite on a broker of its own, with the bridge alone`,
+    );
   }
 }
 
@@ -109,7 +118,13 @@ async function programBytes({ runtime, artefactFile }: BenchOptions): Promise<Ui
 /** The description of the start that beats now: an older one may still stand in the inventory. */
 async function findBridge(host: Host, mac: Mac, patienceUs: number): Promise<EcuDescription> {
   const known = new Map<string, EcuDescription | undefined>();
-  const inventory = createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters });
+  const inventory = createBusInventory({
+    bus: host.bus,
+    sender: host.id,
+    clock: host.clock,
+    log: host.log,
+    counters: host.counters,
+  });
   const forget = await inventory.follow((of, description) => known.set(of, description));
   let incarnation: number | undefined;
   const cancel = host.bus.subscribe(ecuSubject.heartbeat(mac), ({ payload }) => {
@@ -122,7 +137,10 @@ async function findBridge(host: Host, mac: Mac, patienceUs: number): Promise<Ecu
       const description = known.get(mac);
       if (description !== undefined && description.incarnation === incarnation) return description;
       if (host.clock.monotonicUs() >= untilUs) {
-        const missing = incarnation === undefined ? 'no heartbeat came' : `its description for incarnation ${incarnation} is not in the inventory`;
+        const missing =
+          incarnation === undefined
+            ? 'no heartbeat came'
+            : `its description for incarnation ${incarnation} is not in the inventory`;
         throw new DroverError('ERR_NO_PLACE', `no bridge with MAC ${mac} was found in ${patienceUs / 1_000_000} s: ${missing}`);
       }
       await pause(host.clock, LOOK_US);
@@ -136,7 +154,10 @@ async function findBridge(host: Host, mac: Mac, patienceUs: number): Promise<Ecu
 function signalTo({ bridge }: EcuDescription): () => void {
   return () => {
     if (createProcessTable().look(bridge) !== 'alive') {
-      throw new DroverError('ERR_USAGE', `--end-bridge: process ${bridge.pid} of the bridge's description is no process of this machine`);
+      throw new DroverError(
+        'ERR_USAGE',
+        `--end-bridge: process ${bridge.pid} of the bridge's description is no process of this machine`,
+      );
     }
     process.kill(bridge.pid, 'SIGTERM');
   };

@@ -2,16 +2,22 @@
  * What a bridge needs of its managers, played by the suite: it takes instance reports on `manager.call`, and gives out the
  * states it was told to hold on `manager.<id>.pages`. It plans nothing and restores nothing.
  */
-import { DroverError } from '../../domain/kernel/error-codes.ts';
+
+import { envelope, type Host } from '../../../actors/host.ts';
 import { foldManifest } from '../../domain/checkpoint/manifest.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { type CheckpointManifest, PAGE_BYTES } from '../../domain/model/checkpoint.ts';
-import { decodeManifestRequest, decodePageRequest, encodeManifestAnswer, encodePageAnswer } from '../../domain/protocol/codec-checkpoint.ts';
+import {
+  decodeManifestRequest,
+  decodePageRequest,
+  encodeManifestAnswer,
+  encodePageAnswer,
+} from '../../domain/protocol/codec-checkpoint.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../../domain/protocol/codec-manager.ts';
 import type { InstanceReport, ManifestAnswer, PageAnswer } from '../../domain/protocol/messages.ts';
 import { managerSubject } from '../../domain/protocol/subjects.ts';
 import type { BusMessage } from '../../ports/bus.ts';
 import type { Cancel } from '../../ports/clock.ts';
-import { envelope, type Host } from '../../../actors/host.ts';
 
 /** A whole state, as it was pulled from a bridge. */
 export interface HeldState {
@@ -37,7 +43,9 @@ export class StandInManager {
   }
 
   async start(): Promise<void> {
-    this.cancels.push(await this.host.bus.serve({ service: SERVICE, subject: managerSubject.call }, async (message) => this.call(message)));
+    this.cancels.push(
+      await this.host.bus.serve({ service: SERVICE, subject: managerSubject.call }, async (message) => this.call(message)),
+    );
   }
 
   /** From now on `holder` gives out `state` under the name (epoch, sequence); a damaging holder changes a byte of every page. */
@@ -59,7 +67,8 @@ export class StandInManager {
     const decoded = decodeManagerCall(message.payload);
     if (!decoded.ok) throw new DroverError(decoded.error.code, decoded.error.sentence);
     const { body, trace } = decoded.value;
-    if (body.kind !== 'instance-report') throw new DroverError('ERR_NO_MANAGER', 'the conformance suite takes instance reports alone');
+    if (body.kind !== 'instance-report')
+      throw new DroverError('ERR_NO_MANAGER', 'the conformance suite takes instance reports alone');
     this.reports.push(body);
     if (this.turnAway > 0) {
       this.turnAway--;
@@ -74,19 +83,25 @@ export class StandInManager {
     if (pages.ok) {
       const { task, epoch, sequence, positions } = pages.value.body;
       const state = this.states.get(`${holder} ${task} ${epoch}.${sequence}`);
-      const answer: PageAnswer = state === undefined ? NOT_HELD : { kind: 'pages', pages: gather(state.memory, positions, damages) };
+      const answer: PageAnswer =
+        state === undefined ? NOT_HELD : { kind: 'pages', pages: gather(state.memory, positions, damages) };
       return encodePageAnswer(envelope(this.host, answer));
     }
     const manifest = decodeManifestRequest(message.payload);
     if (!manifest.ok) throw new DroverError(manifest.error.code, manifest.error.sentence);
     const { task, epoch, sequence } = manifest.value.body;
     const state = this.states.get(`${holder} ${task} ${epoch}.${sequence}`);
-    const answer: ManifestAnswer = state === undefined ? NOT_HELD : { kind: 'manifest', manifest: foldManifest(state.manifest, state.pageTable) };
+    const answer: ManifestAnswer =
+      state === undefined ? NOT_HELD : { kind: 'manifest', manifest: foldManifest(state.manifest, state.pageTable) };
     return encodeManifestAnswer(envelope(this.host, answer));
   }
 }
 
-const NOT_HELD = { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: 'the conformance suite does not hold this checkpoint' } as const;
+const NOT_HELD = {
+  kind: 'refused',
+  code: 'ERR_STORE_MISSING',
+  sentence: 'the conformance suite does not hold this checkpoint',
+} as const;
 
 function gather(memory: Uint8Array, indexes: Uint32Array, damages: boolean): Uint8Array {
   const pages = new Uint8Array(indexes.length * PAGE_BYTES);

@@ -1,14 +1,21 @@
 /** Runs the checks one after the other over one bridge, and tells of each as it ends. */
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Bench } from './bench.ts';
-import { type Check, type Group, NotAsPromised, NotHere } from './check.ts';
+import type { Check, Group } from './check.ts';
 import { CHECKPOINT_CHECKS } from './checks-checkpoints.ts';
 import { COMMAND_CHECKS } from './checks-commands.ts';
 import { LIFE_CHECKS } from './checks-life.ts';
 import { OUTPUT_CHECKS } from './checks-outputs.ts';
 import { PRESENCE_CHECKS } from './checks-presence.ts';
+import { NotAsPromised, NotHere } from './promised.ts';
 
-export const CHECKS: readonly Check[] = [...PRESENCE_CHECKS, ...COMMAND_CHECKS, ...OUTPUT_CHECKS, ...CHECKPOINT_CHECKS, ...LIFE_CHECKS];
+export const CHECKS: readonly Check[] = [
+  ...PRESENCE_CHECKS,
+  ...COMMAND_CHECKS,
+  ...OUTPUT_CHECKS,
+  ...CHECKPOINT_CHECKS,
+  ...LIFE_CHECKS,
+];
 
 export interface CheckResult {
   readonly group: Group;
@@ -26,7 +33,10 @@ export interface SuiteResult {
   readonly skipped: number;
 }
 
-export async function runSuite(bench: Bench, options: { readonly only?: string; readonly onResult?: (result: CheckResult) => void } = {}): Promise<SuiteResult> {
+export async function runSuite(
+  bench: Bench,
+  options: { readonly only?: string; readonly onResult?: (result: CheckResult) => void } = {},
+): Promise<SuiteResult> {
   const { only, onResult } = options;
   const results: CheckResult[] = [];
   for (const check of CHECKS) {
@@ -41,7 +51,13 @@ export async function runSuite(bench: Bench, options: { readonly only?: string; 
 
 async function runCheck(check: Check, bench: Bench): Promise<CheckResult> {
   const { group, name, promise } = check;
-  const result = (outcome: CheckResult['outcome'], because?: string): CheckResult => ({ group, name, promise, outcome, because });
+  const result = (outcome: CheckResult['outcome'], because?: string): CheckResult => ({
+    group,
+    name,
+    promise,
+    outcome,
+    because,
+  });
   bench.manager.turnAway = 0;
   bench.unreadable.length = 0;
   try {

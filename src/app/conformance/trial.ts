@@ -2,20 +2,21 @@
  * One task under test: the suite commands it as the placement's manager would, feeds it as a user would, and watches its
  * inputs and outputs in the streams.
  */
+
+import { envelope } from '../../../actors/host.ts';
+import { systemHasher } from '../../../infra/system/hasher.ts';
 import { stateDigest } from '../../domain/checkpoint/manifest.ts';
 import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../../domain/model/checkpoint.ts';
-import { NO_AFFINITY, type TaskSpec } from '../../domain/model/task.ts';
 import { shardOf } from '../../domain/model/ids.ts';
+import { NO_AFFINITY, type TaskSpec } from '../../domain/model/task.ts';
 import { decodePageAnswer, encodePageRequest } from '../../domain/protocol/codec-checkpoint.ts';
 import type { Answer, PageAnswer } from '../../domain/protocol/messages.ts';
 import { ecuSubject, header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
 import type { Cancel } from '../../ports/clock.ts';
-import { envelope } from '../../../actors/host.ts';
-import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { Announced, Bench } from './bench.ts';
-import { NotAsPromised, promised, same } from './check.ts';
 import { countsAfter, isMarker, wrongOutput } from './judge-outputs.ts';
+import { NotAsPromised, promised, same } from './promised.ts';
 import type { HeldState } from './stand-in-manager.ts';
 
 export interface TrialOptions {
@@ -89,8 +90,12 @@ export class Trial {
     const { bus, names } = this.bench.host;
     const shard = shardOf(this.task, names.shardCount);
     this.cancels.push(
-      await bus.consume(streams.inputs(shard), { filter: taskSubject.inputs(names, this.task), from: 1 }, (message) => this.inputs.push(message)),
-      await bus.consume(streams.outputs(shard), { filter: this.outputSubject, from: 1 }, (message) => this.outputs.push(message)),
+      await bus.consume(streams.inputs(shard), { filter: taskSubject.inputs(names, this.task), from: 1 }, (message) =>
+        this.inputs.push(message),
+      ),
+      await bus.consume(streams.outputs(shard), { filter: this.outputSubject, from: 1 }, (message) =>
+        this.outputs.push(message),
+      ),
     );
   }
 
@@ -130,7 +135,13 @@ export class Trial {
 
   deploy(options: DeployOptions = {}): Promise<Answer> {
     const { checkpoint, incarnation = this.bench.incarnation } = options;
-    const command = { kind: 'deploy', ...this.header(options), spec: { ...this.spec, ...options.spec }, incarnation, checkpoint } as const;
+    const command = {
+      kind: 'deploy',
+      ...this.header(options),
+      spec: { ...this.spec, ...options.spec },
+      incarnation,
+      checkpoint,
+    } as const;
     this.epoch = Math.max(this.epoch, command.epoch);
     return this.bench.ask(command);
   }
@@ -185,7 +196,12 @@ export class Trial {
   /** Appends a marker of another instance: from here on everything of the present one must be refused. */
   async fence(epoch: number): Promise<void> {
     const last = this.outputs.at(-1)?.headers[header.output] ?? '0';
-    await this.append(this.outputSubject, { [header.epoch]: String(epoch), [header.nonce]: 'another-instance', [header.output]: last, [header.marker]: '1' });
+    await this.append(this.outputSubject, {
+      [header.epoch]: String(epoch),
+      [header.nonce]: 'another-instance',
+      [header.output]: last,
+      [header.marker]: '1',
+    });
   }
 
   /** Waits until every input has its output, and all of them are right. */
@@ -204,7 +220,11 @@ export class Trial {
 
   /** Waits until `count` outputs are there. */
   async outputsReach(count: number): Promise<void> {
-    await this.bench.eventually(`${count} outputs`, () => (this.counted.length >= count ? true : undefined), () => `${this.counted.length}`);
+    await this.bench.eventually(
+      `${count} outputs`,
+      () => (this.counted.length >= count ? true : undefined),
+      () => `${this.counted.length}`,
+    );
     this.allRight();
   }
 
@@ -220,7 +240,9 @@ export class Trial {
   // ——— checkpoints ———
 
   get manifests(): readonly Manifest[] {
-    return this.bench.notices.flatMap(({ body, atUs }) => (body.kind === 'announced' && body.manifest.task === this.task ? [{ body: body.manifest, atUs }] : []));
+    return this.bench.notices.flatMap(({ body, atUs }) =>
+      body.kind === 'announced' && body.manifest.task === this.task ? [{ body: body.manifest, atUs }] : [],
+    );
   }
 
   get freed(): readonly { readonly epoch: number; readonly sequence: number }[] {
@@ -244,9 +266,13 @@ export class Trial {
 
   async askPages(manifest: CheckpointManifest, positions: Uint32Array): Promise<PageAnswer> {
     const { epoch, sequence } = manifest;
-    const request = encodePageRequest(envelope(this.bench.host, { kind: 'pages', task: this.task, epoch, sequence, positions }));
+    const request = encodePageRequest(
+      envelope(this.bench.host, { kind: 'pages', task: this.task, epoch, sequence, positions }),
+    );
     const subject = ecuSubject.pages(this.bench.mac);
-    const answer = decodePageAnswer(await this.bench.host.bus.request(subject, request, { timeoutUs: this.bench.parts.patienceUs }));
+    const answer = decodePageAnswer(
+      await this.bench.host.bus.request(subject, request, { timeoutUs: this.bench.parts.patienceUs }),
+    );
     promised(answer.ok, 'an answer to a page request that decodes', answer.ok ? undefined : answer.error.sentence);
     return answer.value.body;
   }
@@ -270,14 +296,39 @@ export class Trial {
         const page = answer.pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES);
         systemHasher.digestInto(page, digest, 0);
         const named = pageDigests.subarray((first + order) * DIGEST_BYTES, (first + order + 1) * DIGEST_BYTES);
-        promised(Buffer.compare(digest, named) === 0, `page ${index} to have the digest that the manifest names`, Buffer.from(digest).toString('hex'));
+        promised(
+          Buffer.compare(digest, named) === 0,
+          `page ${index} to have the digest that the manifest names`,
+          Buffer.from(digest).toString('hex'),
+        );
         memory.set(page, index * PAGE_BYTES);
         pageTable.set(digest, index * DIGEST_BYTES);
       }
     }
     const { globals, input, outputNumber } = manifest;
-    same(stateDigest({ table: pageTable, globals, input, outputNumber }, (bytes) => systemHasher.hex(bytes)), manifest.stateDigest, 'the state digest over what was pulled');
+    same(
+      stateDigest({ table: pageTable, globals, input, outputNumber }, (bytes) => systemHasher.hex(bytes)),
+      manifest.stateDigest,
+      'the state digest over what was pulled',
+    );
     return { manifest, pageTable, memory };
+  }
+}
+
+/** A task of its own for one check; `end` it. */
+export async function openTrial(bench: Bench, options: TrialOptions = {}): Promise<Trial> {
+  const trial = new Trial(bench, bench.nextTask(), options);
+  await trial.watch();
+  return trial;
+}
+
+/** Runs `use` with a task of its own, and stops it whatever happened. */
+export async function withTrial(bench: Bench, options: TrialOptions, use: (trial: Trial) => Promise<void>): Promise<void> {
+  const trial = await openTrial(bench, options);
+  try {
+    await use(trial);
+  } finally {
+    await trial.end();
   }
 }
 

@@ -48,6 +48,8 @@ const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
 /** I8, in leases. */
 const UNPROVEN_LEASES_MAX = 2;
+/** A replay longer than this many checkpoint intervals takes checkpoints. */
+const REPLAY_INTERVALS = 20;
 const MARKER_PAYLOAD = new Uint8Array(0);
 
 type Phase = 'claiming' | 'replaying' | 'running' | 'ended';
@@ -76,6 +78,8 @@ export class InstanceCore {
   private checkpointSequence = 0;
   private chainLength = 0;
   private checkpointDueUs: number;
+  /** A replay is not held up by checkpoints, unless it takes so long that losing it would hurt. */
+  private readonly replayedLongUs: number;
   private checkpointWanted: 'full' | 'delta' | undefined;
   private capturing: BoundaryState | undefined;
   private unannounced: BoundaryState | undefined;
@@ -91,6 +95,7 @@ export class InstanceCore {
     this.cursor = options.restored?.input ?? START_OF_INPUTS;
     this.outputNumber = options.restored?.outputNumber ?? 0;
     this.checkpointDueUs = options.nowUs + options.checkpoint.intervalUs;
+    this.replayedLongUs = options.nowUs + REPLAY_INTERVALS * options.checkpoint.intervalUs;
     this.lastSeenUs = options.nowUs;
     this.provenUs = options.nowUs;
   }
@@ -105,8 +110,9 @@ export class InstanceCore {
     return { phase, paused, cursor, outputNumber, acceptedNumber, inputsWaiting: this.inputs.length - this.inputsHead };
   }
 
+  /** Inputs are asked for at once, because they take a while to come; none is looked at before the marker stands. */
   begin(): void {
-    this.requests.push({ kind: 'read-last-output' });
+    this.requests.push({ kind: 'read-last-output' }, { kind: 'consume-inputs', fromSequence: this.cursor.sequence + 1 });
   }
 
   // ——— outputs and the fence (I1, I2, I4) ———
@@ -162,7 +168,7 @@ export class InstanceCore {
   private claimed(lastAccepted: number, nowUs: number): void {
     this.phase = 'replaying';
     this.acceptedNumber = lastAccepted;
-    this.requests.push({ kind: 'started' }, { kind: 'consume-inputs', fromSequence: this.cursor.sequence + 1 });
+    this.requests.push({ kind: 'started' });
     this.pump(nowUs);
   }
 
@@ -230,6 +236,7 @@ export class InstanceCore {
     if (this.job !== undefined || this.capturing !== undefined) return;
     if (this.phase === 'replaying' && this.startInputsThrough !== undefined && this.cursor.sequence >= this.startInputsThrough) {
       this.phase = 'running';
+      this.checkpointDueUs = nowUs + this.options.checkpoint.intervalUs;
       this.requests.push({ kind: 'caught-up' });
     }
     if (this.pauseWanted) {
@@ -282,7 +289,7 @@ export class InstanceCore {
 
   private beginCapture(nowUs: number): boolean {
     const { intervalUs, chainMax } = this.options.checkpoint;
-    const due = nowUs >= this.checkpointDueUs && this.consumedSinceCapture;
+    const due = nowUs >= this.checkpointDueUs && this.consumedSinceCapture && (this.phase === 'running' || nowUs >= this.replayedLongUs);
     if (!(due || this.checkpointWanted !== undefined) || this.unannounced !== undefined) return false;
     const full = this.checkpointSequence === 0 || this.chainLength >= chainMax || this.checkpointWanted === 'full';
     const sequence = this.checkpointSequence + 1;

@@ -22,7 +22,7 @@ async function story(scripted: readonly ScriptedFault[]): Promise<LoopWorld> {
     if ([...world.hosts].some(([id, host]) => id.startsWith('manager.') && host.state() === 'running')) await world.settle();
     await world.heal();
   } catch (error) {
-    throw new Error(`${JSON.stringify(scripted)}\n${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${JSON.stringify(scripted)}\n${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   return world;
 }

@@ -71,7 +71,7 @@ async function runSeed(seed: number): Promise<LoopWorld> {
     await weather(world, rng.stream('weather'));
     await world.heal();
   } catch (error) {
-    throw new Error(`LOOP_SEED=${seed} ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`LOOP_SEED=${seed} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   return world;
 }

@@ -27,16 +27,22 @@ describe('I1: nothing is appended before the marker', () => {
   it('the marker follows what was last there, and repeats its output number', () => {
     const core = coreOf();
     core.begin();
-    expect(kinds(core.take())).toEqual(['read-last-output']);
+    expect(kinds(core.take())).toEqual(['read-last-output', 'consume-inputs']);
     core.lastOutputRead(last(), 0);
     expect(core.take()).toMatchObject([{ kind: 'append-outputs', expectedSequence: 7, batch: [{ marker: true, number: 3 }] }]);
     core.inputArrived(data(1), 0);
     expect(core.take()).toEqual([]);
   });
 
-  it('inputs are consumed from behind the restored cursor once it stands', () => {
-    const core = started({ restored: { input: { sequence: 40, dataNumber: 4, tickNumber: 0 }, outputNumber: 2 } });
-    expect(core.take()).toEqual([{ kind: 'started' }, { kind: 'consume-inputs', fromSequence: 41 }]);
+  it('inputs are asked for at once, from behind the restored cursor, and wait until it stands', () => {
+    const core = coreOf({ restored: { input: { sequence: 40, dataNumber: 4, tickNumber: 0 }, outputNumber: 2 } });
+    core.begin();
+    expect(core.take()).toEqual([{ kind: 'read-last-output' }, { kind: 'consume-inputs', fromSequence: 41 }]);
+    core.inputArrived({ ...data(5), sequence: 41 }, 0);
+    core.lastOutputRead(last(), 0);
+    expect(kinds(core.take())).toEqual(['append-outputs']);
+    core.outputsAnswered({ kind: 'appended', sequence: 8 }, 0);
+    expect(kinds(core.take())).toEqual(['started', 'run-job']);
   });
 });
 
@@ -59,7 +65,7 @@ describe('I2: after any answer but `appended`, (epoch, nonce, number) alone deci
     core.outputsAnswered({ kind: 'unsure' }, 0);
     core.take();
     core.lastOutputRead(last({ epoch: 5, nonce: 'n5', sequence: 8 }), 0);
-    expect(kinds(core.take())).toEqual(['started', 'consume-inputs']);
+    expect(kinds(core.take())).toEqual(['started']);
   });
 
   it('of a batch whose answer was lost, only what is not there is sent again', () => {

@@ -1,0 +1,99 @@
+/** `drover bench`: what drover costs and how quick it is, on this machine, with the spread and what was measured. */
+import type { Command } from 'commander';
+import { withExamples } from './help.ts';
+import { wholeNumber } from './numbers.ts';
+
+interface BenchFlags {
+  readonly json?: boolean;
+}
+
+interface FailoverFlags extends BenchFlags {
+  readonly kills: number;
+  readonly managerKills: number;
+  readonly tasks: number;
+  readonly data?: string;
+}
+
+export function registerBench(program: Command): void {
+  const bench = program.command('bench').description('measure: failover, checkpoints, the loop');
+  const failover = bench
+    .command('failover')
+    .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
+    .option('--kills <n>', 'ECUs killed while the managers live', wholeNumber(1, 1000), 10)
+    .option('--manager-kills <n>', 'ECUs killed together with the manager that claims', wholeNumber(0, 1000), 4)
+    .option('--tasks <n>', 'tasks on the killed ECU', wholeNumber(1, 100), 12)
+    .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
+    .option('--json', 'print one JSON object')
+    .action(failoverBench);
+  withExamples(failover, [{ does: 'Ten kills, then four with the claiming manager', line: 'drover bench failover' }]);
+  const checkpoint = bench
+    .command('checkpoint')
+    .description('what an incremental checkpoint of 64 MiB with 1 % dirty pages costs, against the bare compare')
+    .option('--json', 'print one JSON object')
+    .action(checkpointBench);
+  withExamples(checkpoint, [{ does: 'The ratio alone', line: 'drover bench checkpoint --json | jq .ratio' }]);
+  withExamples(bench, [
+    { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
+    { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },
+  ]);
+}
+
+async function failoverBench(flags: FailoverFlags): Promise<void> {
+  const [{ benchFailover }, { mkdtemp, rm }, { tmpdir }, { join, resolve }] = await Promise.all([
+    import('../bench/failover.ts'),
+    import('node:fs/promises'),
+    import('node:os'),
+    import('node:path'),
+  ]);
+  const dataFolder = flags.data === undefined ? await mkdtemp(join(tmpdir(), 'drover-bench-')) : resolve(flags.data);
+  const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  const result = await benchFailover({ dataFolder, kills: flags.kills, killsWithManager: flags.managerKills, tasks: flags.tasks, say });
+  if (flags.data === undefined) await rm(dataFolder, { recursive: true, force: true });
+  if (flags.json !== true) {
+    const row = (name: string, { n, p50, p99, max }: typeof result.failoverMs): string =>
+      `${name.padEnd(28)}${String(n).padStart(5)}${p50.toFixed(1).padStart(9)}${p99.toFixed(1).padStart(9)}${max.toFixed(1).padStart(9)}`;
+    const { cpu, cores, memoryGib, node, loadBefore } = result.machine;
+    process.stdout.write(
+      [
+        `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load before ${loadBefore}`,
+        '',
+        `${'ms'.padEnd(28)}${'n'.padStart(5)}${'p50'.padStart(9)}${'p99'.padStart(9)}${'max'.padStart(9)}`,
+        row('failover, managers alive', result.failoverMs),
+        row('  detect', result.detectMs),
+        row('  decide', result.decideMs),
+        row('  restore', result.restoreMs),
+        row('  first output', result.outputMs),
+        row('with the claiming manager', result.withManager.failoverMs),
+        row('  detect', result.withManager.detectMs),
+        row('  decide', result.withManager.decideMs),
+        row('  restore', result.withManager.restoreMs),
+        row('  first output', result.withManager.outputMs),
+        '',
+        `bridge at rest: ${result.bridgeRestMib} MiB`,
+        `${result.outputs} outputs compared with the run alone: ${result.lostOutputs} lost, ${result.duplicateOutputs} doubled, ${result.mismatchedTasks} tasks changed`,
+        '',
+      ].join('\n'),
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function checkpointBench(flags: BenchFlags): Promise<void> {
+  const { benchCheckpoint } = await import('../bench/checkpoint.ts');
+  const result = await benchCheckpoint();
+  if (flags.json !== true) {
+    const { cpu, cores, memoryMiB, node } = result.machine;
+    const spread = ({ n, min, p50, p90, max }: typeof result.captureUs): string =>
+      `${(p50 / 1000).toFixed(2)} ms (min ${(min / 1000).toFixed(2)}, p90 ${(p90 / 1000).toFixed(2)}, max ${(max / 1000).toFixed(2)}; n ${n})`;
+    process.stdout.write(
+      [
+        `${cpu}, ${cores} cores, ${memoryMiB} MiB, Node ${node}`,
+        `bare compare of ${result.memoryBytes / 2 ** 20} MiB  ${spread(result.bareCompareUs)}`,
+        `increment of ${result.dirtyPages} pages   ${spread(result.captureUs)}`,
+        `ratio ${result.ratio.toFixed(2)}, of the best ${result.ratioOfBest.toFixed(2)} (aim: 1.3)   hash ${result.hash}`,
+        '',
+      ].join('\n'),
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
