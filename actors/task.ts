@@ -50,6 +50,8 @@ export class TaskEffects {
   private readonly parts: TaskEffectsParts;
   private readonly restoreImage: RestoreImage;
   private readonly running = new Map<TaskName, RunningTask>();
+  /** Epochs up to this one start no more: they were stopped, or a later one has come. */
+  private readonly barred = new Map<TaskName, number>();
 
   constructor(parts: TaskEffectsParts) {
     this.parts = parts;
@@ -74,7 +76,17 @@ export class TaskEffects {
     }
   };
 
+  /** Also what is still on its way to a start. */
   async stop(task: TaskName, epoch: number): Promise<void> {
+    this.bar(task, epoch);
+    await this.stopRunning(task, epoch);
+  }
+
+  private bar(task: TaskName, epoch: number): void {
+    this.barred.set(task, Math.max(epoch, this.barred.get(task) ?? 0));
+  }
+
+  private async stopRunning(task: TaskName, epoch: number): Promise<void> {
     const running = this.running.get(task);
     if (running === undefined || running.instance.epoch > epoch) return;
     this.running.delete(task);
@@ -87,7 +99,8 @@ export class TaskEffects {
 
   private async startInstance(effect: StartInstance): Promise<{ type: string; epoch: number; code?: ErrorCode; sentence?: string }> {
     const { task, epoch } = effect;
-    await this.stop(task, epoch);
+    this.bar(task, epoch - 1);
+    await this.stopRunning(task, epoch);
     try {
       const started = await this.start(effect);
       return started === undefined
@@ -118,6 +131,11 @@ export class TaskEffects {
       image,
       onEnded: ({ code, sentence }) => instance?.programEnded(code, sentence),
     });
+    // The image took its time: a later deploy may be further, and must not be replaced by this one.
+    if (epoch <= (this.barred.get(task) ?? 0)) {
+      await program.stop();
+      return { code: 'ERR_COMMAND_EPOCH', sentence: 'it was stopped, or replaced by a later epoch, before it had started' };
+    }
     const source = new CheckpointSource({ host, spec, mac, epoch, nonce, programId, program, hasher, localStore, coLocatedManagers });
     return new Promise((resolve) => {
       let started = false;
