@@ -44,7 +44,7 @@ function readKalman(output: RecordedOutput): string | undefined {
   const numbers = text(output).split(',').slice(1).map(Number);
   const levels = numbers.filter((_, at) => at % 3 === 0);
   const load = levels[0];
-  return load === undefined ? undefined : `core 0 at ${Math.max(0, load).toFixed(0)} %, filtered (sample ${text(output).split(',')[0]})`;
+  return load === undefined ? undefined : `core 0 at ${Math.max(0, load).toFixed(0)} %, filtered (sample ${Number(text(output).split(',')[0])})`;
 }
 
 function readPid({ payload }: RecordedOutput): string | undefined {

@@ -92,12 +92,10 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
     });
     await recorder.start();
     for (const task of prepared.values()) await fleet.deploy(task);
-    const owner = (task: TaskName): Mac | undefined => {
-      const last = recorder.tasks.get(task)?.placements.at(-1);
-      return last?.state === 'owned' ? last.owner?.mac : undefined;
-    };
+    const isOwned = (task: TaskName): boolean => recorder.tasks.get(task)?.placements.at(-1)?.state === 'owned';
+    const owner = (task: TaskName): Mac | undefined => recorder.tasks.get(task)?.placements.at(-1)?.owner?.mac;
     const look = async (reached: () => boolean, withinUs: number): Promise<boolean> => watch({ host, reached, withinUs, interrupted, tick: () => watcher.tick() });
-    await look(() => tasks.every(({ name }) => owner(name) !== undefined), PLACED_US_MAX);
+    await look(() => tasks.every(({ name }) => isOwned(name)), PLACED_US_MAX);
     const down = new Set<Mac>();
     watcher.began({
       tasks,
@@ -113,7 +111,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
     await look(() => false, seconds * BEFORE_KILL * 1_000_000);
 
     const kills: Kill[] = [];
-    const victim = owner('kalman');
+    const victim = busiest(tasks.map(({ name }) => owner(name)));
     const incarnation = victim === undefined ? undefined : incarnations.get(victim);
     if (victim !== undefined && incarnation !== undefined && !interrupted()) {
       const journal = new ChaosJournal(host);
@@ -145,6 +143,13 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
   } finally {
     await fleet.stop();
   }
+}
+
+/** The owner of most tasks. */
+function busiest(owners: readonly (Mac | undefined)[]): Mac | undefined {
+  const count = (mac: Mac): number => owners.filter((owner) => owner === mac).length;
+  const macs = [...new Set(owners)].filter((mac) => mac !== undefined);
+  return macs.sort((a, b) => count(b) - count(a) || (a < b ? -1 : 1))[0];
 }
 
 async function runFeed(host: Host, task: TaskName, feed: NonNullable<DemoTask['feed']>, goesOn: () => boolean): Promise<void> {

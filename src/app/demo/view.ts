@@ -56,7 +56,7 @@ export class DemoView implements DemoWatcher {
   wentOn(failovers: readonly Failover[]): void {
     for (const { task, totalUs, detectUs, decideUs, restoreUs, outputUs } of failovers) {
       const to = this.fleet?.ownerOf(task);
-      const parts = `noticed ${ms(detectUs)}, decided ${ms(decideUs)}, restored ${ms(restoreUs)}, first output ${ms(outputUs)}`;
+      const parts = `noticed ${ms(detectUs)}, decided ${ms(decideUs)}, restored ${ms(restoreUs)}, first output ${ms(outputUs)} ms`;
       this.aside(`  ${green('→')} ${bold(task.padEnd(8))} goes on at ${bold(to === undefined ? '?' : this.nameOf(to))} after ${bold(`${ms(totalUs)} ms`)}  ${dim(`(${parts})`)}`);
     }
     this.aside('');
@@ -65,7 +65,6 @@ export class DemoView implements DemoWatcher {
   proving(inputs: number): void {
     this.draw();
     this.fleet = undefined;
-    this.say('');
     this.say(`  ${dim('·')} ${dim(`the proof: every task is run again, alone, over the ${inputs} inputs that were recorded, and its outputs are compared`)}`);
   }
 
