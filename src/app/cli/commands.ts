@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
+import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
@@ -20,6 +21,7 @@ import { registerUp } from './up.ts';
 export type RegisterCommand = (program: Command) => void;
 
 export const COMMANDS: readonly RegisterCommand[] = [
+  registerDemo,
   registerUp,
   registerDown,
   registerStatus,

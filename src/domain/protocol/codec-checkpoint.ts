@@ -1,5 +1,6 @@
 /** Checkpoints on the wire (`checkpoint.proto`): notices in the stream, and the requests by which pages are pulled. */
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { unreachable } from '../kernel/assert.ts';
 import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, type InputCursor, PAGE_BYTES } from '../model/checkpoint.ts';
 import { envelopeCodec } from './codec-envelope.ts';
@@ -26,6 +27,7 @@ import type {
   InputCursor as WireCursor,
   InputCursorSchema,
 } from './generated/drover/v1/checkpoint_pb.ts';
+import { PageRequestSchema } from './generated/drover/v1/checkpoint_pb.ts';
 import { GLOBALS_BYTES_MAX, HOLDERS_MAX, PAGES_MAX, PAGES_PER_REQUEST_MAX } from './limits.ts';
 import type { CheckpointNotice, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from './messages.ts';
 
@@ -72,10 +74,8 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
 export const { encode: encodePageRequest, decode: decodePageRequest } = envelopeCodec<'pageRequest', PageRequest>(
   'pageRequest',
   (request) => ({
-    task: request.task,
-    epoch: wide(request.epoch),
-    sequence: wide(request.sequence),
-    positions: Array.from(request.positions),
+    ...create(PageRequestSchema, { task: request.task, epoch: wide(request.epoch), sequence: wide(request.sequence) }),
+    $unknown: [packedFixed32(PageRequestSchema.field.positions.number, request.positions)],
   }),
   (wire) => {
     integerWithin(wire.positions.length, 'the length of page_request.positions', { min: 1, max: PAGES_PER_REQUEST_MAX });
@@ -122,6 +122,16 @@ export const { encode: encodePageAnswer, decode: decodePageAnswer } = envelopeCo
     }
   },
 );
+
+/**
+ * A packed list of fixed32, written as what it is on the wire: one run of little-endian words. The library's own writer allocates
+ * a buffer per entry, and a restore asks for thousands. The field must be its message's last, so that the order stays.
+ */
+function packedFixed32(no: number, values: Uint32Array): { no: number; wireType: WireType; data: Uint8Array } {
+  const words = new DataView(new ArrayBuffer(values.length * 4));
+  values.forEach((value, at) => words.setUint32(at * 4, value, true));
+  return { no, wireType: WireType.LengthDelimited, data: new BinaryWriter().bytes(new Uint8Array(words.buffer)).finish() };
+}
 
 function wholePages(pages: Uint8Array): Uint8Array {
   if (pages.length % PAGE_BYTES !== 0) refuse(`pages has ${pages.length} bytes; it must be a multiple of ${PAGE_BYTES}`);
