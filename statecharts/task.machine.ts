@@ -149,6 +149,8 @@ export const taskMachine = setup({
       exit: { type: CLOSE, params: { key: 'start' } },
       on: {
         'INSTANCE.STARTED': [{ guard: 'isThisEpoch', target: 'running' }, {}],
+        // Nothing to replay: its word overtakes the start's answer, and says as much.
+        'INSTANCE.CAUGHT_UP': [{ guard: 'isThisEpoch', target: 'running', actions: { type: OPEN, params: report('caught-up') } }, {}],
         'INSTANCE.ENDED': [
           { guard: 'isFenced', target: 'fenced', actions: 'noteEnd' },
           { guard: 'isThisEpoch', target: 'crashed', actions: 'noteEnd' },
