@@ -27,12 +27,14 @@ export interface FailoverBenchOptions {
   /** Kills of an ECU together with the manager that claims it. */
   readonly killsWithManager: number;
   readonly tasks: number;
+  readonly checkpointIntervalUs: number;
   readonly say: (sentence: string) => void;
 }
 
 export interface FailoverBench extends FailoverSummary {
   readonly machine: Machine;
   readonly tasks: number;
+  readonly checkpointIntervalMs: number;
   readonly kills: number;
   /** With the claiming manager killed at the same time. */
   readonly withManager: FailoverSummary;
@@ -55,7 +57,11 @@ export async function benchFailover(options: FailoverBenchOptions): Promise<Fail
   const { say, tasks } = options;
   const [first] = ecuPlans(2);
   const names = Array.from({ length: tasks }, (_, at) => ({ name: `${EXAMPLE}-${at + 1}`, example: EXAMPLE }));
-  const change = (spec: TaskSpec): TaskSpec => ({ ...spec, affinity: { ...spec.affinity, preferredEcus: first === undefined ? [] : [first.mac] } });
+  const change = (spec: TaskSpec): TaskSpec => ({
+    ...spec,
+    checkpoint: { ...spec.checkpoint, intervalUs: options.checkpointIntervalUs },
+    affinity: { ...spec.affinity, preferredEcus: first === undefined ? [] : [first.mac] },
+  });
   const prepared = await prepareWorkload(names, { onProgress: say, change });
   const bench = machine();
   const fleet = new LocalFleet({
@@ -86,6 +92,7 @@ export async function benchFailover(options: FailoverBenchOptions): Promise<Fail
     return {
       machine: bench,
       tasks,
+      checkpointIntervalMs: options.checkpointIntervalUs / 1000,
       kills: kills.length,
       ...summariseFailovers(failoversOf(run.recorder, kills)),
       withManager: summariseFailovers(failoversOf(run.recorder, withManager)),

@@ -11,6 +11,7 @@ interface FailoverFlags extends BenchFlags {
   readonly kills: number;
   readonly managerKills: number;
   readonly tasks: number;
+  readonly checkpointMs: number;
   readonly data?: string;
 }
 
@@ -22,6 +23,7 @@ export function registerBench(program: Command): void {
     .option('--kills <n>', 'ECUs killed while the managers live', wholeNumber(1, 1000), 10)
     .option('--manager-kills <n>', 'ECUs killed together with the manager that claims', wholeNumber(0, 1000), 4)
     .option('--tasks <n>', 'tasks on the killed ECU', wholeNumber(1, 100), 12)
+    .option('--checkpoint-ms <n>', 'least time between two checkpoints of a task', wholeNumber(1, 60_000), 250)
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--json', 'print one JSON object')
     .action(failoverBench);
@@ -47,7 +49,7 @@ async function failoverBench(flags: FailoverFlags): Promise<void> {
   ]);
   const dataFolder = flags.data === undefined ? await mkdtemp(join(tmpdir(), 'drover-bench-')) : resolve(flags.data);
   const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
-  const result = await benchFailover({ dataFolder, kills: flags.kills, killsWithManager: flags.managerKills, tasks: flags.tasks, say });
+  const result = await benchFailover({ dataFolder, kills: flags.kills, killsWithManager: flags.managerKills, tasks: flags.tasks, checkpointIntervalUs: flags.checkpointMs * 1000, say });
   if (flags.data === undefined) await rm(dataFolder, { recursive: true, force: true });
   if (flags.json !== true) {
     const row = (name: string, { n, p50, p99, max }: typeof result.failoverMs): string =>
