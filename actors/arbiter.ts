@@ -10,7 +10,7 @@ import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
-import type { ArbiterEffect, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
+import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
@@ -49,6 +49,8 @@ export class ArbiterEffects {
         return this.confirmPlacement(open, effect);
       case 'recordShed':
         return this.recordShed(open, effect);
+      case 'evictTask':
+        return this.evictTask(open, effect);
     }
   }
 
@@ -56,10 +58,10 @@ export class ArbiterEffects {
 
   private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
     const { cause, tasks } = effect;
-    const { mine, skipped } = await this.tasksToPlan(open, cause, tasks === undefined ? undefined : Object.keys(tasks));
+    const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
     const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
     const allStillShed = tasks !== undefined && mine.length > 0 && plan.assignments.length === 0 && plan.skipped.length === 0 &&
-      plan.unplaced.every(({ task }) => tasks[task]?.shed === true);
+      plan.unplaced.every(({ task, evict }) => tasks[task]?.shed === true && evict.length === 0);
     if (allStillShed) return { kind: 'again', afterUs: STILL_SHED_RETRY_US };
     return { kind: 'event', event: { type: 'PLAN.MADE', plan } };
   }
@@ -68,9 +70,10 @@ export class ArbiterEffects {
   private async tasksToPlan(
     open: OpenEffect,
     cause: RestoreCause,
-    names: readonly TaskName[] | undefined,
+    pending: Effect<'planRestore'>['tasks'],
   ): Promise<{ mine: PlacementView[]; skipped: RestorePlan['skipped'][number][] }> {
     const { knowledge } = this.parts;
+    const names = pending === undefined ? undefined : Object.keys(pending);
     const wanted = names ?? (cause.kind === 'request' ? [cause.task] : knowledge.tasksOwnedBy(cause.owner).map(({ context }) => context.task));
     // The first plan after a failure uses what this manager already knows: taking the epoch is checked against the record anyway.
     const fresh = names !== undefined || cause.kind === 'request';
@@ -78,17 +81,21 @@ export class ArbiterEffects {
     const mine: PlacementView[] = [];
     const skipped: RestorePlan['skipped'][number][] = [];
     for (const { task, view } of views) {
-      const reason = view === undefined ? 'it has no placement' : this.notMine(open, cause, view);
+      const reason = view === undefined ? 'it has no placement' : this.notMine(open, cause, view, pending?.[task]?.epoch);
       if (view === undefined || reason !== undefined) skipped.push({ task, reason: reason ?? 'it has no placement' });
       else mine.push(view);
     }
     return { mine, skipped };
   }
 
-  private notMine(open: OpenEffect, cause: RestoreCause, { context, state }: PlacementView): string | undefined {
+  /** `known`: the latest epoch that this actor knows of from its earlier plans. */
+  private notMine(open: OpenEffect, cause: RestoreCause, { context, state }: PlacementView, known: number | undefined): string | undefined {
     if (state === 'removing' || state === 'removed' || state === 'crashed' || state === 'undeclared') return `it is ${state}`;
     const takenHere = context.takenBy === open.actor && state !== 'owned';
     if (takenHere) return undefined;
+    // Another took it meanwhile, perhaps for the very same incarnation, which lives after all.
+    if (known !== undefined && context.epoch > known) return `epoch ${context.epoch} was taken by ${context.takenBy}`;
+    if (known !== undefined && state === 'owned' && context.takenBy === open.actor) return 'it is owned';
     if (cause.kind === 'request') return context.epoch === cause.epoch ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
     const { mac, incarnation } = cause.owner;
     const stillThere = context.owner?.mac === mac && context.owner.incarnation <= incarnation;
@@ -109,7 +116,7 @@ export class ArbiterEffects {
       const reference = knowledge.newestReference(context);
       if (spec === undefined) continue;
       if (reference === undefined && trim !== undefined) {
-        unplaced.push({ task, expectedEpoch: epoch, reason: 'no reachable manager can rebuild a checkpoint of it, and its first inputs were trimmed' });
+        unplaced.push({ task, expectedEpoch: epoch, reason: 'no reachable manager can rebuild a checkpoint of it, and its first inputs were trimmed', evict: [] });
         continue;
       }
       newcomers.push({ spec, excluded: excludedFor(task) });
@@ -135,10 +142,21 @@ export class ArbiterEffects {
       if (context === undefined) return [];
       return [{ task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) }];
     });
-    for (const { task, sentence } of planned.unplaced) {
-      unplaced.push({ task, expectedEpoch: byTask.get(task)?.epoch ?? 0, reason: sentence });
+    for (const { task, sentence, roomBy } of planned.unplaced) {
+      const evict = roomBy === undefined ? [] : this.evictable(roomBy.mac, roomBy.tasks);
+      unplaced.push({ task, expectedEpoch: byTask.get(task)?.epoch ?? 0, reason: sentence, evict });
     }
     return { assignments, unplaced, skipped, evidence: planned.decisions as unknown as Json };
+  }
+
+  /** The running tasks that would make room, as their placements name them. */
+  private evictable(mac: string, tasks: readonly TaskName[]): EvictedTask[] {
+    return tasks.flatMap((task) => {
+      const placement = this.parts.knowledge.placement(task);
+      const owner = placement?.context.owner;
+      if (placement === undefined || !isPlaced(placement) || owner?.mac !== mac) return [];
+      return [{ task, epoch: placement.context.epoch, owner }];
+    });
   }
 
   private isDead({ mac, incarnation }: Incarnation): boolean {
@@ -196,6 +214,25 @@ export class ArbiterEffects {
     if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
     this.parts.host.log.warn('a task is shed', { task, epoch, reason });
     return { kind: 'event', event: { type: 'SHED.RECORDED', task } };
+  }
+
+  /** Its placement first, then its bridge: the room is free when the bridge says so. */
+  private async evictTask(open: OpenEffect, { task, epoch, owner, reason }: Effect<'evictTask'>): Promise<EffectOutcome> {
+    const { host, knowledge } = this.parts;
+    const event = { type: 'TASK.SHED', id: open.entry.id, epoch, reason };
+    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    const evicted: EffectOutcome = { kind: 'event', event: { type: 'TASK.EVICTED', task } };
+    if (knowledge.placement(task)?.context.epoch !== epoch || knowledge.isGone(owner)) return evicted;
+    const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
+    const command = encodeCommand(envelope(host, { kind: 'stop', ...header, reason } as const));
+    try {
+      await host.bus.request(ecuSubject.command(owner.mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      return { kind: 'again', afterUs: RETRY_US };
+    }
+    host.log.warn('a task was shed to make room', { task, epoch, reason });
+    return evicted;
   }
 }
 

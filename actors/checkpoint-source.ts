@@ -43,6 +43,9 @@ export interface HeldCapture {
 }
 
 const HELD_MAX = 8;
+/** Increments kept in the local store at most, and how often older ones are dropped. */
+const LOCAL_MAX = 64;
+const LOCAL_TIDY_EVERY = 8;
 const ANNOUNCE_TIMEOUT_US = 2_000_000;
 const RETRY_US = 50_000;
 
@@ -53,10 +56,10 @@ export class CheckpointSource {
   /** Digest of every page of the newest capture, by page index. */
   private pageTable = new Uint8Array(0);
   private newest: CheckpointManifest | undefined;
-  /** All outputs up to this capture's are accepted. */
-  private acceptedSequence = 0;
   /** The newest checkpoint that each manager can rebuild; one that has a later state has no need of an earlier one. */
   private readonly newestStoredBy = new Map<string, number>();
+  /** All outputs up to this capture's are accepted. */
+  private acceptedSequence = 0;
   private durable = 0;
   private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
@@ -204,7 +207,9 @@ export class CheckpointSource {
     this.keeping = before.then(async () => {
       try {
         await this.putLocally(store, manifest, pages);
-        await store.retain(manifest.task, { epoch: manifest.epoch, sequence: Math.max(1, manifest.sequence - (manifest.sequence % 16)) });
+        // A restore asks for what the managers hold: the durable one stays, within a bound.
+        const sequence = Math.max(1, this.durable, manifest.sequence - LOCAL_MAX);
+        if (manifest.sequence % LOCAL_TIDY_EVERY === 0) await store.retain(manifest.task, { epoch: manifest.epoch, sequence });
       } catch (cause) {
         this.parts.host.counters.add('checkpoint.localFailed');
         this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });

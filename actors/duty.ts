@@ -106,15 +106,16 @@ export class Duty {
     });
   }
 
-  /** An arbiter that waits for an instance whose task has passed to a later epoch waits in vain. */
+  /** An arbiter that waits for an instance whose task has passed to a later epoch, or to none, waits in vain. */
   private async tellWhatPassed(): Promise<void> {
     const told: Promise<unknown>[] = [];
     for (const { actor, record, snapshot } of this.replicated.views()) {
       if (record.writer !== this.host.id || snapshot.status !== 'active' || !actor.startsWith('arbiter/')) continue;
-      for (const [task, { phase, epoch }] of Object.entries((snapshot.context as ArbiterContext).tasks)) {
+      for (const [task, { phase, epoch, confirmed }] of Object.entries((snapshot.context as ArbiterContext).tasks)) {
         if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
-        const present = this.knowledge.placement(task)?.context.epoch ?? 0;
-        if (present > epoch) told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
+        const placement = this.knowledge.placement(task);
+        const left = phase === 'replaying' && confirmed && placement?.state !== 'owned';
+        if (left || (placement?.context.epoch ?? 0) > epoch) told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
       }
     }
     await Promise.all(told);
@@ -132,6 +133,7 @@ export class Duty {
     const context = view.snapshot.context as ArbiterContext;
     const progress = context.tasks[task];
     if (progress === undefined) return context.rounds === 0;
+    if (progress.phase === 'replaying') return !progress.confirmed; // once owned, it answers for nothing any more
     return progress.phase !== 'skipped' && progress.phase !== 'done';
   }
 

@@ -263,6 +263,7 @@ export class Instance {
   private startTicking(): void {
     const { host, spec } = this.parts;
     if (spec.periodUs === 0 || this.over) return;
+    this.ticker?.stop(); // a resume that arrives twice must not start a second one
     this.ticker = new Ticker({ host, spec, epoch: this.epoch });
     this.ticker.start();
   }

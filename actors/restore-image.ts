@@ -60,7 +60,9 @@ export class RestoreImage {
         last = cause;
       }
     }
-    throw new DroverError('ERR_STORE_MISSING', `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`, {
+    // Damage that no holder makes good is another news than a copy that is gone.
+    const code = last instanceof DroverError && last.code === 'ERR_STORE_CORRUPT' ? last.code : 'ERR_STORE_MISSING';
+    throw new DroverError(code, `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`, {
       retryable: true,
       cause: last,
     });
@@ -97,7 +99,8 @@ export class RestoreImage {
   }
 
   private async pages(manifest: CheckpointManifest, subject: string): Promise<Uint8Array> {
-    const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
+    // Shared, so that the runtime hands it to its lane without a copy.
+    const memory = new Uint8Array(new SharedArrayBuffer(manifest.pageCount * PAGE_BYTES));
     const requests: Promise<void>[] = [];
     for (let first = 0; first < manifest.pageCount; first += PAGES_PER_REQUEST) {
       requests.push(this.somePages(manifest, subject, memory, first));

@@ -6,8 +6,13 @@
  *     a bridge of the former supervisor has left by then, because it is tied to it.
  * S2. What it answers is what the process table says at that moment, not what it remembers.
  */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
-import { decodeSupervisorCommand, encodeSupervisorAnswer } from '../src/domain/protocol/codec-command.ts';
+import {
+  decodeSupervisorCommand,
+  encodeSupervisorAnswer,
+  encodeSupervisorCommand,
+} from '../src/domain/protocol/codec-command.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
 import type { SupervisorAnswer } from '../src/domain/protocol/messages.ts';
 import { supervisorSubject } from '../src/domain/protocol/subjects.ts';
@@ -42,6 +47,8 @@ export type BridgeFact =
   /** It will not be started again by itself. */
   | { readonly kind: 'given-up'; readonly reason: string };
 
+const MAC_PROBE_TIMEOUT_US = 300_000;
+
 export class Supervisor {
   private readonly parts: SupervisorParts;
   private readonly host: Host;
@@ -70,7 +77,9 @@ export class Supervisor {
     });
   }
 
+  /** Fails with ERR_MAC_TAKEN when another supervisor answers for this MAC. */
   async start(): Promise<void> {
+    await this.refuseTakenMac();
     await this.shell.start();
     await this.tell({ type: 'SUPERVISOR.STARTED', id: `started:${this.host.incarnation}`, incarnation: this.host.incarnation });
     const { host, mac } = this;
@@ -86,6 +95,19 @@ export class Supervisor {
     await this.tell({ type: 'SUPERVISOR.LEFT', id: `left:${this.host.incarnation}` });
     await this.bridge?.stop();
     this.shell.stop();
+  }
+
+  private async refuseTakenMac(): Promise<void> {
+    const query = encodeSupervisorCommand(envelope(this.host, { kind: 'query-bridge' } as const));
+    try {
+      await this.host.bus.request(supervisorSubject.command(this.mac), query, { timeoutUs: MAC_PROBE_TIMEOUT_US });
+    } catch {
+      return; // nobody answers for this MAC, or nobody who could do anything for it
+    }
+    throw new DroverError(
+      'ERR_MAC_TAKEN',
+      `another supervisor answers for MAC ${this.mac}: give this ECU another one with --mac`,
+    );
   }
 
   // ——— the bridge ———

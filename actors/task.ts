@@ -16,7 +16,7 @@ import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
 import { CheckpointSource } from './checkpoint-source.ts';
-import { type Host, envelope } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { Instance } from './instance.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { RestoreImage } from './restore-image.ts';
@@ -41,6 +41,7 @@ export interface RunningTask {
 
 const REPORT_TIMEOUT_US = 1_000_000;
 const REPORT_RETRY_US = 200_000;
+const DIED_REPORT_US = 300_000;
 
 type StartInstance = Extract<TaskEffect, { kind: 'startInstance' }>;
 type ReportInstance = Extract<TaskEffect, { kind: 'reportInstance' }>;
@@ -49,6 +50,8 @@ export class TaskEffects {
   private readonly parts: TaskEffectsParts;
   private readonly restoreImage: RestoreImage;
   private readonly running = new Map<TaskName, RunningTask>();
+  /** Epochs up to this one start no more: they were stopped, or a later one has come. */
+  private readonly barred = new Map<TaskName, number>();
 
   constructor(parts: TaskEffectsParts) {
     this.parts = parts;
@@ -69,11 +72,21 @@ export class TaskEffects {
       case 'startInstance':
         return { kind: 'event', event: await this.startInstance(effect) };
       case 'reportInstance':
-        return this.report(effect);
+        return this.report(effect, open);
     }
   };
 
+  /** Also what is still on its way to a start. */
   async stop(task: TaskName, epoch: number): Promise<void> {
+    this.bar(task, epoch);
+    await this.stopRunning(task, epoch);
+  }
+
+  private bar(task: TaskName, epoch: number): void {
+    this.barred.set(task, Math.max(epoch, this.barred.get(task) ?? 0));
+  }
+
+  private async stopRunning(task: TaskName, epoch: number): Promise<void> {
     const running = this.running.get(task);
     if (running === undefined || running.instance.epoch > epoch) return;
     this.running.delete(task);
@@ -86,7 +99,8 @@ export class TaskEffects {
 
   private async startInstance(effect: StartInstance): Promise<{ type: string; epoch: number; code?: ErrorCode; sentence?: string }> {
     const { task, epoch } = effect;
-    await this.stop(task, epoch);
+    this.bar(task, epoch - 1);
+    await this.stopRunning(task, epoch);
     try {
       const started = await this.start(effect);
       return started === undefined
@@ -117,6 +131,11 @@ export class TaskEffects {
       image,
       onEnded: ({ code, sentence }) => instance?.programEnded(code, sentence),
     });
+    // The image took its time: a later deploy may be further, and must not be replaced by this one.
+    if (epoch <= (this.barred.get(task) ?? 0)) {
+      await program.stop();
+      return { code: 'ERR_COMMAND_EPOCH', sentence: 'it was stopped, or replaced by a later epoch, before it had started' };
+    }
     const source = new CheckpointSource({ host, spec, mac, epoch, nonce, programId, program, hasher, localStore, coLocatedManagers });
     return new Promise((resolve) => {
       let started = false;
@@ -157,9 +176,14 @@ export class TaskEffects {
     }
   }
 
-  private async report(effect: ReportInstance): Promise<EffectOutcome> {
+  private async report(effect: ReportInstance, open: OpenEffect): Promise<EffectOutcome> {
     const { host, mac } = this.parts;
     const { task, epoch, incarnation, nonce, what, code, sentence } = effect;
+    if (code === 'ERR_COMMAND_DIED') {
+      // The managers see the new incarnation by themselves and restore here, where the data is; this word is for when they did not.
+      await pause(host.clock, DIED_REPORT_US);
+      if (!open.wanted()) return { kind: 'done' };
+    }
     const call = { kind: 'instance-report', task, epoch, mac, incarnation, nonce, what, code, sentence } as const;
     try {
       const bytes = encodeManagerCall(envelope(host, call));

@@ -11,7 +11,7 @@
  * A3. This actor answers for each epoch it took until the placement is owned: a refusal, or no answer in time, sends the
  *     task back to planning without that target.
  * A4. A task that another actor took meanwhile is skipped. A task without a place is shed with its reason, and planned again
- *     when capacity returns.
+ *     when capacity returns; before that, running tasks of lower criticality make room for it (`evictTask`).
  */
 import { assign, enqueueActions, setup } from 'xstate';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
@@ -61,9 +61,23 @@ export interface PlannedTask {
   readonly checkpoint: CheckpointReference | undefined;
 }
 
+export interface UnplacedTask {
+  readonly task: TaskName;
+  readonly expectedEpoch: number;
+  readonly reason: string;
+  /** Running tasks of lower criticality that are shed to make room for it; it is planned again when they are gone. */
+  readonly evict: readonly EvictedTask[];
+}
+
+export interface EvictedTask {
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly owner: Incarnation;
+}
+
 export interface RestorePlan {
   readonly assignments: readonly PlannedTask[];
-  readonly unplaced: readonly { readonly task: TaskName; readonly expectedEpoch: number; readonly reason: string }[];
+  readonly unplaced: readonly UnplacedTask[];
   /** No longer this actor's to restore. */
   readonly skipped: readonly { readonly task: TaskName; readonly reason: string }[];
   /** Candidates, verdicts, scores, tests with their numbers. It stays in the journal, in the record of `PLAN.MADE`; records after do not repeat it. */
@@ -80,6 +94,7 @@ export type ArbiterEvent = ActorEvent &
     | { readonly type: 'DEPLOY.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly reason: string }
     | { readonly type: 'PLACEMENT.CONFIRMED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'SHED.RECORDED'; readonly task: TaskName }
+    | { readonly type: 'TASK.EVICTED'; readonly task: TaskName }
     | { readonly type: 'INSTANCE.CAUGHT_UP'; readonly task: TaskName; readonly epoch: number }
     /** Another actor took a later epoch after this one's instance ran. */
     | { readonly type: 'EPOCH.PASSED'; readonly task: TaskName; readonly epoch: number }
@@ -87,6 +102,8 @@ export type ArbiterEvent = ActorEvent &
   );
 
 export interface PendingTask {
+  /** The latest epoch this actor knows of; where a later one stands, the task has gone to another. */
+  readonly epoch: number;
   readonly excluded: readonly Mac[];
   /** It was shed before: there is nothing to tell until it finds a place. */
   readonly shed: boolean;
@@ -97,7 +114,8 @@ export type ArbiterEffect =
   | { readonly kind: 'takeEpoch'; readonly task: TaskName; readonly expectedEpoch: number; readonly target: Incarnation }
   | { readonly kind: 'deployInstance'; readonly task: TaskName; readonly epoch: number; readonly target: Incarnation; readonly checkpoint: CheckpointReference | undefined }
   | { readonly kind: 'confirmPlacement'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation; readonly nonce: string }
-  | { readonly kind: 'recordShed'; readonly task: TaskName; readonly epoch: number; readonly reason: string };
+  | { readonly kind: 'recordShed'; readonly task: TaskName; readonly epoch: number; readonly reason: string }
+  | { readonly kind: 'evictTask'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation; readonly reason: string };
 
 /**
  * Milliseconds, as XState's delays are. A target that refuses, dies or is cut off is known long before; this bounds one that
@@ -140,7 +158,12 @@ export const arbiterMachine = setup({
         const effect: ArbiterEffect = { kind: 'takeEpoch', task, expectedEpoch, target };
         enqueue({ type: OPEN, params: { key: `take/${task}`, effect } });
       }
-      for (const { task, expectedEpoch, reason } of event.plan.unplaced) {
+      for (const { task, expectedEpoch, reason, evict } of event.plan.unplaced) {
+        for (const { task: evicted, epoch, owner } of evict) {
+          const effect: ArbiterEffect = { kind: 'evictTask', task: evicted, epoch, owner, reason: `it made room for ${task}` };
+          enqueue({ type: OPEN, params: { key: `evict/${evicted}`, effect } });
+        }
+        if (evict.length > 0) continue;
         const effect: ArbiterEffect = { kind: 'recordShed', task, epoch: expectedEpoch, reason };
         enqueue({ type: OPEN, params: { key: `shed/${task}`, effect } });
       }
@@ -242,6 +265,7 @@ export const arbiterMachine = setup({
         'DEPLOY.REFUSED': [{ guard: 'isMyEpoch', actions: 'noteDeployRefused' }, {}],
         'PLACEMENT.CONFIRMED': { actions: 'noteConfirmed' },
         'SHED.RECORDED': {},
+        'TASK.EVICTED': {},
         'INSTANCE.CAUGHT_UP': [{ guard: 'isMyEpoch', actions: 'noteCaughtUp' }, {}],
         'EPOCH.PASSED': [{ guard: 'isMyEpoch', actions: 'notePassed' }, {}],
         'CAPACITY.RETURNED': {},
@@ -283,7 +307,10 @@ export const arbiterMachine = setup({
         },
         waiting: {
           after: { [SHED_RETRY_MS]: { target: 'planning', actions: 'planShedAgain' } },
-          on: { 'CAPACITY.RETURNED': { target: 'planning', actions: 'planShedAgain' } },
+          on: {
+            'CAPACITY.RETURNED': { target: 'planning', actions: 'planShedAgain' },
+            'TASK.EVICTED': { target: 'planning', actions: 'planShedAgain' },
+          },
         },
       },
     },
@@ -306,7 +333,7 @@ function planEffect(context: ArbiterContext): ArbiterEffect {
     tasks:
       context.rounds === 0
         ? undefined
-        : Object.fromEntries(pending.map(([task, progress]) => [task, { excluded: progress.excluded, shed: progress.shed }])),
+        : Object.fromEntries(pending.map(([task, progress]) => [task, { epoch: Math.max(progress.expectedEpoch, progress.epoch ?? 0), excluded: progress.excluded, shed: progress.shed }])),
   };
 }
 
@@ -317,8 +344,10 @@ function planned(context: ArbiterContext, plan: RestorePlan): Partial<ArbiterCon
     const excluded = before(task)?.excluded ?? [];
     tasks = { ...tasks, [task]: { phase: 'taking', expectedEpoch, target, checkpoint, excluded, confirmed: false, shed: false } };
   }
-  for (const { task, expectedEpoch, reason } of plan.unplaced) {
-    tasks = { ...tasks, [task]: { phase: 'shed', expectedEpoch, epoch: before(task)?.epoch, excluded: [], confirmed: false, shed: true, reason } };
+  for (const { task, expectedEpoch, reason, evict } of plan.unplaced) {
+    const epoch = before(task)?.epoch;
+    const shed = evict.length === 0 || before(task)?.shed === true;
+    tasks = { ...tasks, [task]: { phase: 'shed', expectedEpoch, epoch, excluded: [], confirmed: false, shed, reason } };
   }
   for (const { task, reason } of plan.skipped) {
     tasks = { ...tasks, [task]: { phase: 'skipped', expectedEpoch: 0, excluded: [], confirmed: false, shed: false, reason } };

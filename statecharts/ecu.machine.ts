@@ -6,7 +6,8 @@
  * D1. A disconnect or a high phi is a *suspicion*. It is confirmed where that is cheap; a sign of life of the same
  *     incarnation cancels it; without either, the grace period of the ECU's class decides.
  * D2. A goodbye and a higher incarnation need no confirmation: that incarnation is gone.
- * D3. Every incarnation that is gone is reported to its arbiter, whatever happens to this view afterwards.
+ * D3. Every incarnation that is gone is reported to its arbiter, whatever happens to this view afterwards: each report is
+ *     open under its own key until it is answered. Only a sign of life of that incarnation takes it back.
  * D4. A wrong verdict costs a needless move, never two writers: the fence is on the outputs.
  */
 import { assign, setup } from 'xstate';
@@ -53,8 +54,10 @@ const confirm =
     effect: { kind: 'confirmDeath', owner: { mac: context.mac, incarnation: context.incarnation }, bridgeDown } satisfies EcuEffect,
   });
 
+const raiseKey = ({ context }: { context: EcuContext }) => ({ key: `raise/${context.gone ?? context.incarnation}` });
+
 const raise = ({ context }: { context: EcuContext }) => ({
-  key: 'raise',
+  ...raiseKey({ context }),
   effect: {
     kind: 'raiseFailure',
     owner: { mac: context.mac, incarnation: context.gone ?? context.incarnation },
@@ -74,7 +77,8 @@ export const ecuMachine = setup({
     ),
     appearAfterDeath: assign(({ context, event }) =>
       event.type === 'ECU.APPEARED'
-        ? { incarnation: event.incarnation, graceMs: event.graceMs, gone: context.gone ?? context.incarnation }
+        ? // Whoever comes back has its local checkpoints with it.
+          { incarnation: event.incarnation, graceMs: event.graceMs, gone: context.incarnation, sameMachine: true }
         : {},
     ),
     noteReason: assign(({ event }) => ('reason' in event ? { reason: String(event.reason) } : {})),
@@ -85,6 +89,7 @@ export const ecuMachine = setup({
   },
   guards: {
     isLater: ({ context, event }) => Number(event['incarnation']) > context.incarnation,
+    isGone: ({ context, event }) => event['incarnation'] === context.gone,
     isThis: ({ context, event }) => event['incarnation'] === context.incarnation,
   },
   delays: { grace: ({ context }) => context.graceMs, sameMachine: SAME_MACHINE_MS },
@@ -139,20 +144,19 @@ export const ecuMachine = setup({
     },
     failed: {
       entry: { type: OPEN, params: raise },
-      exit: { type: CLOSE, params: { key: 'raise' } },
       on: {
         'ECU.APPEARED': { guard: 'isLater', target: 'rejoining', actions: 'appearAfterDeath' },
         // A frozen ECU that wakes: its instances find themselves fenced, and it may be given new ones.
-        'ECU.SHOWED_LIFE': { guard: 'isThis', target: 'alive', actions: 'forgetDeath' },
+        'ECU.SHOWED_LIFE': { guard: 'isThis', target: 'alive', actions: [{ type: CLOSE, params: raiseKey }, 'forgetDeath'] },
       },
     },
     rejoining: {
       entry: { type: OPEN, params: raise },
-      exit: { type: CLOSE, params: { key: 'raise' } },
       on: {
-        'ECU.APPEARED': { guard: 'isLater', actions: 'appearAfterDeath' },
+        'ECU.APPEARED': { guard: 'isLater', target: 'rejoining', reenter: true, actions: 'appearAfterDeath' },
         'ECU.SUSPECTED': { guard: 'isThis', target: 'suspect', actions: 'noteReason' },
-        'FAILURE.RAISED': { target: 'alive', actions: 'forgetDeath' },
+        'ECU.SAID_GOODBYE': { guard: 'isThis', target: 'failed', actions: ['noteReason', 'noteGone'] },
+        'FAILURE.RAISED': { guard: 'isGone', target: 'alive', actions: 'forgetDeath' },
       },
     },
   },

@@ -18,6 +18,8 @@ export type ManagerEvent = ActorEvent &
     | { readonly type: 'CONNECTION.LOST' }
     | { readonly type: 'CONNECTION.RESTORED' }
     | { readonly type: 'BROKER.SUSPECTED'; readonly reason: string }
+    /** It was the broker, or nothing; the connection itself may never have been lost. */
+    | { readonly type: 'BROKER.TRUSTED' }
     | { readonly type: 'MANAGER.LEFT'; readonly reason: string }
   );
 
@@ -37,11 +39,12 @@ export const managerMachine = setup({
     'CONNECTION.LOST': {},
     'CONNECTION.RESTORED': {},
     'BROKER.SUSPECTED': {},
+    'BROKER.TRUSTED': {},
   },
   states: {
     idle: {},
     watching: { on: { 'CONNECTION.LOST': 'blind', 'BROKER.SUSPECTED': { target: 'blind', actions: 'noteReason' } } },
-    blind: { on: { 'CONNECTION.RESTORED': 'watching' } },
+    blind: { on: { 'CONNECTION.RESTORED': 'watching', 'BROKER.TRUSTED': 'watching' } },
     left: {},
   },
 });

@@ -47,7 +47,9 @@ export const supervisorMachine = setup({
       event.type === 'BRIDGE.EXITED' ? { deathsInARow: context.deathsInARow + 1, reason: event.reason } : {},
     ),
     forgetDeaths: assign({ deathsInARow: 0 }),
-    begin: assign(({ event }) => (event.type === 'SUPERVISOR.STARTED' ? { incarnation: event.incarnation, deathsInARow: 0 } : {})),
+    begin: assign(({ event }) =>
+      event.type === 'SUPERVISOR.STARTED' ? { incarnation: event.incarnation, deathsInARow: 0 } : {},
+    ),
   },
   guards: {
     isHopeless: ({ context, event }) => context.deathsInARow + 1 >= DEATHS_MAX || event['forGood'] === true,
@@ -71,7 +73,10 @@ export const supervisorMachine = setup({
       exit: { type: CLOSE, params: { key: 'spawn' } },
       on: {
         'BRIDGE.SPAWNED': 'watching',
-        'BRIDGE.EXITED': [{ guard: 'isHopeless', target: 'givenUp', actions: 'countDeath' }, { target: 'waiting', actions: 'countDeath' }],
+        'BRIDGE.EXITED': [
+          { guard: 'isHopeless', target: 'givenUp', actions: 'countDeath' },
+          { target: 'waiting', actions: 'countDeath' },
+        ],
       },
     },
     watching: {

@@ -4,8 +4,8 @@
  * that starts again may therefore start a bridge of its own; the old one refuses nothing any more.)
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { ProcessIdentity } from '../../src/domain/model/ecu.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
+import type { ProcessIdentity } from '../../src/domain/model/ecu.ts';
 import type { BridgeExit, BridgeProcess, BridgeProcesses, BridgeWatch } from '../../src/ports/bridge-process.ts';
 import { createProcessTable } from './process-table.ts';
 

@@ -3,7 +3,13 @@
  * point (src/ports/fault-points.ts) for the count-th time. For kill tests; without the variable nobody listens.
  */
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
-import { FAULT_POINT_NAMES, FaultPoint, type FaultPointName, type FaultPoints, NO_FAULT_POINTS } from '../../src/ports/fault-points.ts';
+import {
+  FAULT_POINT_NAMES,
+  FaultPoint,
+  type FaultPointName,
+  type FaultPoints,
+  NO_FAULT_POINTS,
+} from '../../src/ports/fault-points.ts';
 
 export const FAULT_VARIABLE = 'DROVER_FAULT';
 
@@ -26,7 +32,10 @@ function parsePlan(plan: string): { readonly point: FaultPoint; readonly count: 
   const [name = '', times = '1'] = plan.split(':');
   const count = Number(times);
   if (!(FAULT_POINT_NAMES as readonly string[]).includes(name) || !Number.isInteger(count) || count < 1) {
-    throw new DroverError('ERR_USAGE', `${FAULT_VARIABLE}=${plan} is no plan: write <point>:<count> with one of ${FAULT_POINT_NAMES.join(', ')}`);
+    throw new DroverError(
+      'ERR_USAGE',
+      `${FAULT_VARIABLE}=${plan} is no plan: write <point>:<count> with one of ${FAULT_POINT_NAMES.join(', ')}`,
+    );
   }
   return { point: FaultPoint[name as FaultPointName], count };
 }

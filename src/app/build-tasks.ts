@@ -3,34 +3,17 @@
  * (`npm run build:tasks`; `npm run build:tasks -- --force` for all).
  */
 import { readdir } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileTask, isStale } from './compile-task.ts';
 import { loadTaskFile } from './task-file.ts';
-
-/** The folder of drover's package.json, from `src` as from `dist`. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-}
-
-export const exampleModule = (name: string): string => join(packageRoot(), 'dist', 'examples', `${name}.wasm`);
-export const exampleFolder = (name: string): string => join(packageRoot(), 'examples', 'tasks', name);
+import { compileWhenStale, examplesFolder } from './task-module.ts';
 
 /** Answers with the names of what was compiled. */
 export async function buildTasks(options: { readonly force?: boolean } = {}): Promise<string[]> {
   const compiled: string[] = [];
-  const names = (await readdir(join(packageRoot(), 'examples', 'tasks'))).sort();
-  for (const name of names) {
-    const folder = exampleFolder(name);
-    const { modulePath, constants } = await loadTaskFile(folder);
-    const outFile = exampleModule(name);
-    const sources = [folder, dirname(modulePath), join(packageRoot(), 'examples', 'sdk')];
-    if (options.force !== true && !(await isStale(outFile, sources))) continue;
-    await compileTask({ entry: modulePath, outFile, constants });
-    compiled.push(name);
+  for (const name of (await readdir(examplesFolder())).sort()) {
+    const file = await loadTaskFile(join(examplesFolder(), name));
+    if (await compileWhenStale(file, options)) compiled.push(name);
   }
   return compiled;
 }

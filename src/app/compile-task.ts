@@ -4,8 +4,8 @@
  * Level 3 without shrinking, the incremental runtime (its collector is deterministic and lives in linear memory like all
  * else), and function names kept, so that a trap says where.
  */
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 
 export interface CompileOptions {
@@ -21,28 +21,21 @@ export async function compileTask({ entry, outFile, constants }: CompileOptions)
   const { default: asc } = await import('assemblyscript/asc');
   await mkdir(dirname(outFile), { recursive: true });
   const words: string[] = [];
-  const collect = { write: (chunk: string | Uint8Array): boolean => words.push(typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk)) > 0 };
+  const collect = {
+    write: (chunk: string | Uint8Array): boolean =>
+      words.push(typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk)) > 0,
+  };
   // Written beside and renamed, so that a half-written module is never newer than its source.
   const unfinished = `${outFile}.${process.pid}`;
   const relativePath = (path: string): string => relative(process.cwd(), path);
   const uses = Object.entries(constants).flatMap(([name, value]) => ['--use', `${name}=${value}`]);
   const options = ['-O3', '--debug', '--runtime', 'incremental', ...uses];
-  const { error } = await asc.main([relativePath(entry), '--outFile', relativePath(unfinished), ...options], { stdout: collect, stderr: collect });
+  const { error } = await asc.main([relativePath(entry), '--outFile', relativePath(unfinished), ...options], {
+    stdout: collect,
+    stderr: collect,
+  });
   if (error !== null) {
     throw new DroverError('ERR_MODULE_INVALID', `${entry} does not compile:\n${words.join('').trim()}`, { cause: error });
   }
   await rename(unfinished, outFile);
-}
-
-/** Whether `outFile` is missing or older than any source file in the folders. */
-export async function isStale(outFile: string, folders: readonly string[]): Promise<boolean> {
-  const built = await stat(outFile).catch(() => undefined);
-  if (built === undefined) return true;
-  for (const folder of folders) {
-    for (const name of await readdir(folder)) {
-      const file = await stat(join(folder, name));
-      if (file.isFile() && file.mtimeMs > built.mtimeMs) return true;
-    }
-  }
-  return false;
 }

@@ -7,7 +7,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
-import { ecuMac, type EcuPlan, managerIds } from './fleet/local-fleet.ts';
+import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
 export interface FleetPlan {
   readonly ecus: readonly EcuPlan[];
@@ -18,7 +18,11 @@ export interface FleetPlan {
 /** Fails with ERR_FLEET_FILE. */
 export async function loadFleetFile(path: string): Promise<FleetPlan> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new DroverError('ERR_FLEET_FILE', `${path} cannot be read; examples/fleets/small.yaml shows what a fleet file looks like`, { cause });
+    throw new DroverError(
+      'ERR_FLEET_FILE',
+      `${path} cannot be read; examples/fleets/small.yaml shows what a fleet file looks like`,
+      { cause },
+    );
   });
   return parseFleetFile(text, path);
 }
@@ -33,11 +37,24 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
   }
   const parsed = fleetFileSchema.safeParse(value);
   if (!parsed.success) {
-    throw invalid(path, parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`));
+    throw invalid(
+      path,
+      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
+    );
   }
   const { ecus, managers, shards } = parsed.data;
-  const plan = { ecus: ecus.flatMap(plansOf(ecus)), managers: Array.isArray(managers) ? managers : managerIds(managers), shardCount: shards };
-  const problems = [...doubles('MAC', plan.ecus.map(({ mac }) => mac)), ...doubles('manager', plan.managers)];
+  const plan = {
+    ecus: ecus.flatMap(plansOf(ecus)),
+    managers: Array.isArray(managers) ? managers : managerIds(managers),
+    shardCount: shards,
+  };
+  const problems = [
+    ...doubles(
+      'MAC',
+      plan.ecus.map(({ mac }) => mac),
+    ),
+    ...doubles('manager', plan.managers),
+  ];
   if (problems.length > 0) throw invalid(path, problems);
   return plan;
 }
@@ -46,7 +63,9 @@ const invalid = (path: string, problems: readonly string[]): DroverError =>
   new DroverError('ERR_FLEET_FILE', `${path}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
 
 const doubles = (what: string, names: readonly string[]): string[] =>
-  [...new Set(names.filter((name, at) => names.indexOf(name) !== at))].map((name) => `two ${what}s are ${name}: each needs its own`);
+  [...new Set(names.filter((name, at) => names.indexOf(name) !== at))].map(
+    (name) => `two ${what}s are ${name}: each needs its own`,
+  );
 
 const SIZES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
@@ -79,12 +98,19 @@ const ecuSchema = z.strictObject({
   kind: z.enum(['cpu', 'gpu', 'fpga', 'asic']).optional(),
   cores: z.number().int().min(1).max(1_024).optional(),
   memory: size.optional(),
-  capabilities: z.array(z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'a capability has letters, digits, dots, hyphens and underscores')).optional(),
+  capabilities: z
+    .array(z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'a capability has letters, digits, dots, hyphens and underscores'))
+    .optional(),
   labels: z.record(z.string(), z.coerce.string()).optional(),
 });
 
 const fleetFileSchema = z.strictObject({
-  managers: z.union([z.number().int().min(1).max(16), z.array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'a manager has lower-case letters, digits and hyphens')).min(1)]).default(2),
+  managers: z
+    .union([
+      z.number().int().min(1).max(16),
+      z.array(z.string().regex(/^[a-z0-9-]{1,32}$/, 'a manager has lower-case letters, digits and hyphens')).min(1),
+    ])
+    .default(2),
   shards: z.number().int().min(1).max(64).optional(),
   ecus: z.array(ecuSchema).min(1),
 });

@@ -15,6 +15,8 @@ export type TaskSpecDraft = Omit<TaskSpec, 'artefact' | 'artefactBytes'>;
 
 export interface TaskFile {
   readonly draft: TaskSpecDraft;
+  /** Absolute: where the task file lies. */
+  readonly folder: string;
   /** Absolute; ends in `.ts` (AssemblyScript, still to be compiled) or `.wasm`. */
   readonly modulePath: string;
   /** Whole-number constants for the compiler. */
@@ -23,9 +25,13 @@ export interface TaskFile {
 
 /** `path`: a task.yaml, or the folder that holds one. Fails with ERR_SPEC_INVALID or ERR_ARTEFACT_UNREADABLE. */
 export async function loadTaskFile(path: string): Promise<TaskFile> {
-  const file = await stat(path).then((found) => (found.isDirectory() ? join(path, 'task.yaml') : path)).catch(() => path);
+  const file = await stat(path)
+    .then((found) => (found.isDirectory() ? join(path, 'task.yaml') : path))
+    .catch(() => path);
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${file} cannot be read; give a task.yaml or the folder that holds one`, { cause });
+    throw new DroverError('ERR_ARTEFACT_UNREADABLE', `${file} cannot be read; give a task.yaml or the folder that holds one`, {
+      cause,
+    });
   });
   return parseTaskFile(text, file);
 }
@@ -36,8 +42,7 @@ export function parseTaskFile(text: string, file: string): TaskFile {
   try {
     value = parse(text);
   } catch (cause) {
-    const where = cause instanceof YAMLParseError ? cause.message : String(cause);
-    throw new DroverError('ERR_SPEC_INVALID', `${file} is no YAML: ${where}`, { cause });
+    throw noYaml(file, cause);
   }
   const parsed = taskFileSchema.safeParse(value);
   if (!parsed.success) throw invalid(file, parsed.error.issues.map(sentenceOf));
@@ -45,8 +50,15 @@ export function parseTaskFile(text: string, file: string): TaskFile {
   const draft = draftOf(fields);
   const problems = contradictions(draft);
   if (problems.length > 0) throw invalid(file, problems);
-  return { draft, modulePath: resolve(dirname(file), module), constants };
+  return { draft, folder: resolve(dirname(file)), modulePath: resolve(dirname(file), module), constants };
 }
+
+const noYaml = (file: string, cause: unknown): DroverError =>
+  new DroverError(
+    'ERR_SPEC_INVALID',
+    `${file} is no YAML: ${cause instanceof YAMLParseError ? cause.message : String(cause)}`,
+    { cause },
+  );
 
 const invalid = (file: string, problems: readonly string[]): DroverError =>
   new DroverError('ERR_SPEC_INVALID', `${file}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
@@ -89,18 +101,28 @@ const wholeNumber = (least: number, most: number, example: string) =>
   });
 
 const matching = (test: (text: string) => boolean, advice: string) =>
-  z.custom<string>((value) => typeof value === 'string' && test(value), { error: (issue) => `${shown(issue.input)} is not valid; ${advice}` });
+  z.custom<string>((value) => typeof value === 'string' && test(value), {
+    error: (issue) => `${shown(issue.input)} is not valid; ${advice}`,
+  });
 
 const taskName = matching(isTaskName, 'use lower-case letters, digits and inner hyphens, at most 63 characters, e.g. kalman-2');
-const capability = matching((text) => /^[A-Za-z0-9._-]{1,63}$/.test(text), 'use letters, digits, dots, hyphens and underscores, e.g. can0');
-const mac = matching((text) => parseMac(text) !== undefined, 'write an ECU as its MAC, e.g. 02:aa:00:00:00:01').transform((text) => parseMac(text) ?? text);
+const capability = matching(
+  (text) => /^[A-Za-z0-9._-]{1,63}$/.test(text),
+  'use letters, digits, dots, hyphens and underscores, e.g. can0',
+);
+const mac = matching((text) => parseMac(text) !== undefined, 'write an ECU as its MAC, e.g. 02:aa:00:00:00:01').transform(
+  (text) => parseMac(text) ?? text,
+);
 const labels = z.record(z.string(), z.coerce.string());
 const yesOrNo = z.boolean({ error: (issue) => `${shown(issue.input)} is neither true nor false` });
 
 const criticality = z.unknown().transform((value, context) => {
   const level = typeof value === 'string' ? CRITICALITIES[value.replace(/^ASIL[ -]?/i, '').toUpperCase()] : value;
   if (typeof level === 'number' && Number.isInteger(level) && level >= 0 && level <= 4) return level;
-  context.addIssue({ code: 'custom', message: `${shown(value)} is not understood; write QM, A, B, C or D (or 0 to 4), D is shed last` });
+  context.addIssue({
+    code: 'custom',
+    message: `${shown(value)} is not understood; write QM, A, B, C or D (or 0 to 4), D is shed last`,
+  });
   return z.NEVER;
 });
 
@@ -117,8 +139,15 @@ const percent = z.unknown().transform((value, context) => {
 const taskFileSchema = z.strictObject(
   {
     name: taskName,
-    runtime: z.literal('wasm', { error: (issue) => `${shown(issue.input)} is no runtime that task files can name yet; leave it out or write wasm` }).default('wasm'),
-    module: matching((text) => /\.(ts|wasm)$/.test(text), "name the AssemblyScript entry file or a .wasm file, e.g. index.ts").default('index.ts'),
+    runtime: z
+      .literal('wasm', {
+        error: (issue) => `${shown(issue.input)} is no runtime that task files can name yet; leave it out or write wasm`,
+      })
+      .default('wasm'),
+    module: matching(
+      (text) => /\.(ts|wasm)$/.test(text),
+      'name the AssemblyScript entry file or a .wasm file, e.g. index.ts',
+    ).default('index.ts'),
     constants: z.record(z.string(), wholeNumber(-(2 ** 31), 2 ** 31 - 1, '1048576')).default({}),
     period: duration('10 ms').optional(),
     wcet: duration('2 ms'),
@@ -135,7 +164,9 @@ const taskFileSchema = z.strictObject(
         preferredEcus: z.array(mac).default([]),
         requiredLabels: labels.default({}),
         preferredLabels: labels.default({}),
-        resourceKind: z.enum(['cpu', 'gpu', 'fpga', 'asic'], { error: (issue) => `${shown(issue.input)} is none of cpu, gpu, fpga, asic` }).optional(),
+        resourceKind: z
+          .enum(['cpu', 'gpu', 'fpga', 'asic'], { error: (issue) => `${shown(issue.input)} is none of cpu, gpu, fpga, asic` })
+          .optional(),
         together: z.array(taskName).default([]),
         apart: z.array(taskName).default([]),
       })
@@ -148,7 +179,9 @@ const taskFileSchema = z.strictObject(
         quorum: wholeNumber(1, 16, '2').default(2),
       })
       .prefault({}),
-    inputs: z.strictObject({ backlog: wholeNumber(1, 10_000_000, '10000').default(10_000), catchUpTicks: yesOrNo.default(false) }).prefault({}),
+    inputs: z
+      .strictObject({ backlog: wholeNumber(1, 10_000_000, '10000').default(10_000), catchUpTicks: yesOrNo.default(false) })
+      .prefault({}),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'a task file is a list of fields, e.g. `name: kalman`' : undefined) },
 );
@@ -179,9 +212,14 @@ function contradictions(draft: TaskSpecDraft): string[] {
   const problems: string[] = [];
   const { periodUs, wcetUs, deadlineUs, memoryBytesMax } = draft;
   if (wcetUs === 0) problems.push('wcet: 0 is no execution time; measure one and round up, e.g. 1 ms');
-  if (wcetUs > deadlineUs) problems.push(`wcet: ${wcetUs} µs is longer than the deadline of ${deadlineUs} µs; no schedule can meet it`);
-  if (periodUs > 0 && deadlineUs > periodUs) problems.push(`deadline: ${deadlineUs} µs is later than the next period of ${periodUs} µs; shorten it or lengthen the period`);
-  if (memoryBytesMax < 65_536 || memoryBytesMax > 4_294_967_296) problems.push(`memory: ${memoryBytesMax} bytes is not between 64 KiB and 4 GiB`);
+  if (wcetUs > deadlineUs)
+    problems.push(`wcet: ${wcetUs} µs is longer than the deadline of ${deadlineUs} µs; no schedule can meet it`);
+  if (periodUs > 0 && deadlineUs > periodUs)
+    problems.push(
+      `deadline: ${deadlineUs} µs is later than the next period of ${periodUs} µs; shorten it or lengthen the period`,
+    );
+  if (memoryBytesMax < 65_536 || memoryBytesMax > 4_294_967_296)
+    problems.push(`memory: ${memoryBytesMax} bytes is not between 64 KiB and 4 GiB`);
   const torn = draft.affinity.together.filter((name) => draft.affinity.apart.includes(name));
   if (torn.length > 0) problems.push(`affinity: ${torn.join(', ')} cannot be both together and apart`);
   return problems;

@@ -6,19 +6,27 @@ import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { isTaskName } from '../domain/model/ids.ts';
-import { packageRoot } from './build-tasks.ts';
+import { projectRoot } from './project-root.ts';
 
 /** Makes the folder `directory` and answers with the files in it. Never writes over anything. */
 export async function createTaskSkeleton(directory: string, name: string): Promise<string[]> {
   if (!isTaskName(name)) {
-    throw new DroverError('ERR_SPEC_INVALID', `name: '${name}' is no task name; use lower-case letters, digits and inner hyphens, at most 63 characters, e.g. my-task`);
+    throw new DroverError(
+      'ERR_SPEC_INVALID',
+      `name: '${name}' is no task name; use lower-case letters, digits and inner hyphens, at most 63 characters, e.g. my-task`,
+    );
   }
   await mkdir(directory, { recursive: true });
   if ((await readdir(directory)).length > 0) {
     throw new DroverError('ERR_USAGE', `${directory} is not empty; give a folder that does not exist yet`);
   }
-  await copyFile(join(packageRoot(), 'examples', 'sdk', 'drover.ts'), join(directory, 'drover.ts'));
-  const files: Readonly<Record<string, string>> = { 'index.ts': indexText(name), 'task.yaml': taskText(name), 'README.md': readmeText(name), 'tsconfig.json': tsconfigText };
+  await copyFile(join(projectRoot(), 'examples', 'sdk', 'drover.ts'), join(directory, 'drover.ts'));
+  const files: Readonly<Record<string, string>> = {
+    'index.ts': indexText(name),
+    'task.yaml': taskText(name),
+    'README.md': readmeText(name),
+    'tsconfig.json': tsconfigText,
+  };
   for (const [file, text] of Object.entries(files)) await writeFile(join(directory, file), text, { flag: 'wx' });
   return ['drover.ts', ...Object.keys(files)].map((file) => join(directory, file));
 }
@@ -48,7 +56,9 @@ export function drover_job(kind: i32, number: f64, skipped: f64, pointer: usize,
 }
 `;
 
-const taskText = (name: string): string => `# What drover has to know of the task; every field is described in drover's docs/TASKS.md.
+const taskText = (
+  name: string,
+): string => `# What drover has to know of the task; every field is described in drover's docs/TASKS.md.
 name: ${name}
 module: index.ts
 period: 100 ms      # a tick this often; leave it out for a task that runs on data alone

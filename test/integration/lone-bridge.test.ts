@@ -12,10 +12,10 @@ import { findServer } from '../../infra/nats/find-server.ts';
 import { type RunningServer, startServer } from '../../infra/nats/start-server.ts';
 import { systemHasher } from '../../infra/system/hasher.ts';
 import { type OpenBridge, openBridge } from '../../src/app/compose/open-bridge.ts';
-import { type BridgeConfig, HEARTBEAT_INTERVAL_US } from '../../src/app/compose/process-config.ts';
 import { type FleetClient, openFleetClient } from '../../src/app/compose/open-fleet-client.ts';
-import { exampleFolder } from '../../src/app/build-tasks.ts';
+import { type BridgeConfig, HEARTBEAT_INTERVAL_US } from '../../src/app/compose/process-config.ts';
 import { type PreparedTask, prepareTask } from '../../src/app/prepare-task.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { decodeCheckpointNotice } from '../../src/domain/protocol/codec-checkpoint.ts';
 import { decodeAnswer, encodeCommand } from '../../src/domain/protocol/codec-command.ts';
@@ -80,13 +80,23 @@ const commandHeader = (task: string, epoch: number) =>
 
 async function deploy(mac: string, prepared: PreparedTask, epoch: number, incarnation = 1): Promise<Answer> {
   await createNatsArtefacts({ connection: client.link.connection, hasher: systemHasher }).put(prepared.artefact);
-  return send(mac, { kind: 'deploy', ...commandHeader(prepared.spec.name, epoch), spec: prepared.spec, incarnation, checkpoint: undefined });
+  return send(mac, {
+    kind: 'deploy',
+    ...commandHeader(prepared.spec.name, epoch),
+    spec: prepared.spec,
+    incarnation,
+    checkpoint: undefined,
+  });
 }
 
 /** Collects a task's outputs, the markers among them. */
 async function outputsOf(task: string): Promise<StreamMessage[]> {
   const messages: StreamMessage[] = [];
-  await client.host.bus.consume(streams.outputs(0), { filter: taskSubject.outputs(client.host.names, task), from: 1 }, (message) => messages.push(message));
+  await client.host.bus.consume(
+    streams.outputs(0),
+    { filter: taskSubject.outputs(client.host.names, task), from: 1 },
+    (message) => messages.push(message),
+  );
   return messages;
 }
 
@@ -144,7 +154,6 @@ describe('a lone bridge', () => {
     const counted = outputs.filter((message) => !isMarker(message));
     expect(counted.map(text)).toEqual(counted.map((_, index) => String(index + 1)));
     expect(await send(MAC, { kind: 'query-load' })).toMatchObject({ kind: 'load', load: { tasks: [] } });
-    
   });
 
   test('two bridges with one MAC: the second says so and does not start', async () => {

@@ -32,14 +32,23 @@ describe('a new task', () => {
     const folder = join(home, 'broken');
     await createTaskSkeleton(folder, 'broken');
     await writeFile(join(folder, 'index.ts'), 'export function drover_job(): void { nonsense(); }\n');
-    await expect(prepareTask(folder)).rejects.toMatchObject({ code: 'ERR_MODULE_INVALID', message: expect.stringContaining("Cannot find name 'nonsense'") });
+    await expect(prepareTask(folder)).rejects.toMatchObject({
+      code: 'ERR_MODULE_INVALID',
+      message: expect.stringContaining("Cannot find name 'nonsense'"),
+    });
   }, 60_000);
 
   it('is refused by name when it asks for a clock', async () => {
     const folder = join(home, 'clock');
     await createTaskSkeleton(folder, 'clock');
-    await writeFile(join(folder, 'index.ts'), 'export { drover_input } from "./drover";\nexport function drover_job(kind: i32, number: f64, skipped: f64, pointer: usize, byteLength: i32): void { Math.random(); Date.now(); }\n');
-    await expect(prepareTask(folder)).rejects.toMatchObject({ code: 'ERR_MODULE_REFUSED', message: expect.stringMatching(/randomness is an input[\s\S]*time is an input/) });
+    await writeFile(
+      join(folder, 'index.ts'),
+      'export { drover_input } from "./drover";\nexport function drover_job(kind: i32, number: f64, skipped: f64, pointer: usize, byteLength: i32): void { Math.random(); Date.now(); }\n',
+    );
+    await expect(prepareTask(folder)).rejects.toMatchObject({
+      code: 'ERR_MODULE_REFUSED',
+      message: expect.stringMatching(/randomness is an input[\s\S]*time is an input/),
+    });
   }, 60_000);
 
   it('never writes over anything, and needs a proper name', async () => {

@@ -1,7 +1,7 @@
 /** Programs in real worker threads, compiled as they ship: isolation, the watchdog, and every promise of the port. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { createWasmRuntime, type WasmRuntime } from '../../infra/runtime/wasm/runtime.ts';
 import { runAlone } from '../../infra/runtime/wasm/run-alone.ts';
+import { createWasmRuntime, type WasmRuntime } from '../../infra/runtime/wasm/runtime.ts';
 import type { TaskSpec } from '../../src/domain/model/task.ts';
 import type { JobFailure, JobInput, TaskImage, TaskProgram } from '../../src/ports/task-runtime.ts';
 import { data, listLog, loadExample, prepareText, realClock, tick } from '../support/wasm.ts';
@@ -25,7 +25,10 @@ interface Started {
   readonly ended: JobFailure[];
 }
 
-async function start(runtime: WasmRuntime, options: { artefact?: Uint8Array; spec?: Partial<TaskSpec>; image?: TaskImage } = {}): Promise<Started> {
+async function start(
+  runtime: WasmRuntime,
+  options: { artefact?: Uint8Array; spec?: Partial<TaskSpec>; image?: TaskImage } = {},
+): Promise<Started> {
   const example = await loadCounter();
   const ended: JobFailure[] = [];
   const artefact = options.artefact ?? example.artefact;
@@ -35,7 +38,9 @@ async function start(runtime: WasmRuntime, options: { artefact?: Uint8Array; spe
 }
 
 const text = (result: Awaited<ReturnType<TaskProgram['runJob']>>): string =>
-  result.kind === 'done' ? result.outputs.map(({ payload }) => new TextDecoder().decode(payload)).join() : `${result.failure.code} ${result.failure.sentence}`;
+  result.kind === 'done'
+    ? result.outputs.map(({ payload }) => new TextDecoder().decode(payload)).join()
+    : `${result.failure.code} ${result.failure.sentence}`;
 
 describe('the wasm runtime', () => {
   it('gives what the task gives when it runs alone', async () => {
@@ -72,9 +77,19 @@ describe('the wasm runtime', () => {
   it('keeps lane mates running when one program loops for ever, traps, or is asked too much', async () => {
     const runtime = openRuntime({ lanes: 1 });
     const mate = await start(runtime);
-    const looping = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20 } });
-    const trapping = await start(runtime, { artefact: prepareText('(unreachable) (drop (i32.const 1))'), spec: { memoryBytesMax: 1 << 20 } });
-    const [loops, traps, counts] = await Promise.all([looping.program.runJob(tick(1)), trapping.program.runJob(tick(1)), mate.program.runJob(tick(1))]);
+    const looping = await start(runtime, {
+      artefact: prepareText('(loop $again (br $again))'),
+      spec: { memoryBytesMax: 1 << 20 },
+    });
+    const trapping = await start(runtime, {
+      artefact: prepareText('(unreachable) (drop (i32.const 1))'),
+      spec: { memoryBytesMax: 1 << 20 },
+    });
+    const [loops, traps, counts] = await Promise.all([
+      looping.program.runJob(tick(1)),
+      trapping.program.runJob(tick(1)),
+      mate.program.runJob(tick(1)),
+    ]);
     expect([text(loops).split(' ')[0], text(traps).split(' ')[0], text(counts)]).toEqual(['ERR_JOB_FUEL', 'ERR_JOB_TRAP', '1']);
     await expect(looping.program.capture('full')).rejects.toMatchObject({ code: 'ERR_JOB_FUEL' });
     expect(text(await mate.program.runJob(tick(2)))).toBe('2');
@@ -84,7 +99,10 @@ describe('the wasm runtime', () => {
   it('ends a lane that hangs with all its programs, and starts a new one', async () => {
     const runtime = openRuntime({ lanes: 1, watchdogUs: 1_000_000 });
     const mate = await start(runtime);
-    const hanging = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER } });
+    const hanging = await start(runtime, {
+      artefact: prepareText('(loop $again (br $again))'),
+      spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER },
+    });
     const [hangs, waits] = await Promise.all([hanging.program.runJob(tick(1)), mate.program.runJob(tick(1))]);
     expect([hangs, waits]).toMatchObject([{ failure: { code: 'ERR_JOB_HANG' } }, { failure: { code: 'ERR_JOB_HANG' } }]);
     expect([hanging.ended.length, mate.ended.length]).toEqual([1, 1]);
@@ -96,7 +114,10 @@ describe('the wasm runtime', () => {
 
   it('leaves the programs of other lanes alone when one hangs', async () => {
     const runtime = openRuntime({ lanes: 2, watchdogUs: 1_000_000 });
-    const hanging = await start(runtime, { artefact: prepareText('(loop $again (br $again))'), spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER } });
+    const hanging = await start(runtime, {
+      artefact: prepareText('(loop $again (br $again))'),
+      spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER },
+    });
     const elsewhere = await start(runtime);
     const hangs = hanging.program.runJob(tick(1));
     expect(text(await elsewhere.program.runJob(tick(1)))).toBe('1');
@@ -108,10 +129,18 @@ describe('the wasm runtime', () => {
   it('refuses what it cannot run, by code', async () => {
     const runtime = openRuntime({ lanes: 1 });
     const { artefact } = await loadCounter();
-    await expect(start(runtime, { artefact: new TextEncoder().encode('no module'), spec: { artefact: 'a' } })).rejects.toMatchObject({ code: 'ERR_MODULE_INVALID' });
-    await expect(start(runtime, { artefact: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0), spec: { artefact: 'b' } })).rejects.toMatchObject({ code: 'ERR_MODULE_REFUSED' });
-    await expect(start(runtime, { artefact, spec: { memoryBytesMax: 1 << 22 } })).rejects.toMatchObject({ code: 'ERR_SPEC_INVALID' });
-    await expect(start(runtime, { image: { memory: new Uint8Array(3), globals: new Uint8Array(3) } })).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
+    await expect(
+      start(runtime, { artefact: new TextEncoder().encode('no module'), spec: { artefact: 'a' } }),
+    ).rejects.toMatchObject({ code: 'ERR_MODULE_INVALID' });
+    await expect(
+      start(runtime, { artefact: Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0), spec: { artefact: 'b' } }),
+    ).rejects.toMatchObject({ code: 'ERR_MODULE_REFUSED' });
+    await expect(start(runtime, { artefact, spec: { memoryBytesMax: 1 << 22 } })).rejects.toMatchObject({
+      code: 'ERR_SPEC_INVALID',
+    });
+    await expect(start(runtime, { image: { memory: new Uint8Array(3), globals: new Uint8Array(3) } })).rejects.toMatchObject({
+      code: 'ERR_STORE_CORRUPT',
+    });
     expect(text(await (await start(runtime)).program.runJob(tick(1)))).toBe('1');
   });
 

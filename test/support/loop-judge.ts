@@ -94,7 +94,10 @@ export class LoopJudge {
   private replay(record: ActorRecord, previous: ActorRecord | undefined, event: ActorEvent): void {
     const { actor } = record;
     const chart = this.charts.get(parseActorKey(actor).kind);
-    if (chart === undefined) return this.convict('J2', actor, 'no chart runs it');
+    if (chart === undefined) {
+      this.convict('J2', actor, 'no chart runs it');
+      return;
+    }
     const begin = previous === undefined ? initialStep(chart, parseActorKey(actor).id) : undefined;
     const before = previous === undefined ? begin?.snapshot : restoreSnapshot(chart, previous.snapshot);
     if (before === undefined) return;

@@ -218,6 +218,8 @@ export class LoopManager {
         if ((await shell.deliver(`placement/${task}`, shed)) === 'deferred') return AGAIN;
         return { kind: 'event', event: { type: 'SHED.RECORDED', task } };
       }
+      case 'evictTask':
+        throw new Error(`this fleet's plans evict nobody, and yet ${effect.task} was to make room`);
     }
   }
 
@@ -225,7 +227,7 @@ export class LoopManager {
   private async plan(shell: Shell, open: OpenEffect, effect: ArbiterEffect & { kind: 'planRestore' }, bus: SimBus): Promise<RestorePlan> {
     const { cause } = effect;
     const assignments: PlannedTask[] = [];
-    const unplaced: { task: TaskName; expectedEpoch: number; reason: string }[] = [];
+    const unplaced: { task: TaskName; expectedEpoch: number; reason: string; evict: readonly [] }[] = [];
     const skipped: { task: TaskName; reason: string }[] = [];
     const pending = effect.tasks;
     const first = cause.kind === 'request' ? [cause.task] : this.tasksOf(shell, cause.owner);
@@ -249,7 +251,7 @@ export class LoopManager {
       const targets = this.aliveEcus().filter((ecu) => !excluded.includes(ecu.mac) && !sameIncarnation(ecu, gone));
       // Managers differ in what they would choose: nothing may depend on their agreeing.
       const target = targets[hash32(`${task} ${context.epoch} ${this.process.name}`) % Math.max(1, targets.length)];
-      if (target === undefined) unplaced.push({ task, expectedEpoch: context.epoch, reason: 'no ECU is left' });
+      if (target === undefined) unplaced.push({ task, expectedEpoch: context.epoch, reason: 'no ECU is left', evict: [] });
       else assignments.push({ task, expectedEpoch: context.epoch, target, checkpoint: undefined });
     }
     if (this.world.plants.planted('act-on-reading')) {

@@ -143,10 +143,10 @@ export class LoopWorld {
     this.check();
   }
 
-  async runUntil(ready: () => boolean, limitUs: number, what: string): Promise<void> {
+  async runUntil(ready: () => boolean, limitUs: number, what: string | (() => string)): Promise<void> {
     const end = await this.scheduler.run({ untilUs: this.scheduler.nowUs() + limitUs, until: ready });
     this.check();
-    if (end.reason !== 'condition') throw new Error(`not within ${limitUs / 1e6} s: ${what}\n${this.story()}`);
+    if (end.reason !== 'condition') throw new Error(`not within ${limitUs / 1e6} s: ${typeof what === 'string' ? what : what()}\n${this.story()}`);
   }
 
   /** All faults end, everyone comes back, and everything must come to its end. */
@@ -162,9 +162,7 @@ export class LoopWorld {
 
   /** Liveness: everything declared is owned and runs, nothing is open, every host knows. */
   async settle(): Promise<void> {
-    await this.runUntil(() => this.unsettled() === undefined, SETTLE_US_MAX, 'everything settles').catch((error: unknown) => {
-      throw new Error(`${this.unsettled() ?? 'settled'}\n${error instanceof Error ? error.message : String(error)}`);
-    });
+    await this.runUntil(() => this.unsettled() === undefined, SETTLE_US_MAX, () => `everything settles: ${this.unsettled()}`);
     for (const { actor, event, acknowledged } of this.facts) {
       if (acknowledged.size > 0 && !this.judge.taken(actor).has(event.id)) this.judge.convict('J3', actor, `${event.id} was acknowledged and never taken`);
     }
@@ -210,7 +208,6 @@ export class LoopWorld {
         lines.push(`${(at / 1000).toFixed(1).padStart(9)} ${actor} #${record.revision} ${record.writer} ${record.event.type} → ${JSON.stringify(value)} [${record.outbox.map((entry) => entry.key).join(' ')}] {${record.timers.map((timer) => timer.id).join(' ')}}`);
       });
     }
-    for (const [id, m] of this.managers) lines.push(`zz ${id} ${JSON.stringify([...(m as any).heard])} ${(m as any).listeningSinceUs} now ${(m as any).process.clock.monotonicUs()} ${(m as any).bus?.connected()}`);
     return `${lines.sort().join('\n')}\n${this.book.print(12)}`;
   }
 }

@@ -1,28 +1,21 @@
 /**
  * Modules for tests of the wasm runtime: the examples as `npm run build:tasks` makes them, and small ones written as text.
  */
-import { readFile } from 'node:fs/promises';
 import binaryen from 'binaryen';
 import { prepareModule } from '../../infra/runtime/wasm/prepare.ts';
-import { buildTasks, exampleFolder, exampleModule } from '../../src/app/build-tasks.ts';
-import { loadTaskFile } from '../../src/app/task-file.ts';
+import { prepareTask } from '../../src/app/prepare-task.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
+import { PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
+import type { TaskSpec } from '../../src/domain/model/task.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
-import type { TaskSpec } from '../../src/domain/model/task.ts';
 import type { JobInput, TaskCapture, TaskImage } from '../../src/ports/task-runtime.ts';
-import { PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 
 export const EXAMPLES = ['counter', 'counter-1m', 'gateway', 'grid', 'kalman', 'pid'] as const;
 export type Example = (typeof EXAMPLES)[number];
 
-let built: Promise<unknown> | undefined;
-
-export async function loadExample(name: Example): Promise<{ readonly spec: TaskSpec; readonly artefact: Uint8Array }> {
-  await (built ??= buildTasks());
-  const { draft } = await loadTaskFile(exampleFolder(name));
-  const artefact = prepareModule(await readFile(exampleModule(name)), { memoryBytesMax: draft.memoryBytesMax });
-  return { artefact, spec: { ...draft, artefact: name, artefactBytes: artefact.length } };
-}
+export const loadExample = (name: Example): Promise<{ readonly spec: TaskSpec; readonly artefact: Uint8Array }> =>
+  prepareTask(exampleFolder(name));
 
 const { Features } = binaryen;
 /** All that a module might use, but not the newest encodings, which Node 20 cannot read. */
@@ -63,7 +56,8 @@ export const taskText = (job: string, more = '', memory = '(memory (export "memo
   `(module (import "drover" "output" (func $output (param i32 i32 i32))) ${memory} ${more} ${INPUT}
     (func (export "drover_job") (param $kind i32) (param $number f64) (param $skipped f64) (param $pointer i32) (param $length i32) ${job}))`;
 
-export const prepareText = (job: string, more = '', memoryBytesMax = 1 << 20): Uint8Array => prepareModule(wat(taskText(job, more)), { memoryBytesMax });
+export const prepareText = (job: string, more = '', memoryBytesMax = 1 << 20): Uint8Array =>
+  prepareModule(wat(taskText(job, more)), { memoryBytesMax });
 
 export const tick = (number: number, skipped = 0): JobInput => ({ kind: 'tick', number, skipped, payload: new Uint8Array(0) });
 export const data = (number: number, payload: string | Uint8Array): JobInput => ({
@@ -106,6 +100,13 @@ export const realClock: Clock = {
 export function listLog(): Log & { readonly lines: string[] } {
   const lines: string[] = [];
   const write = (level: string) => (sentence: string) => void lines.push(`${level} ${sentence}`);
-  const log = { lines, debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error'), bind: () => log };
+  const log = {
+    lines,
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    bind: () => log,
+  };
   return log;
 }

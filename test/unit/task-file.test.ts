@@ -1,8 +1,8 @@
 /** task.yaml: what is understood, and what is said about what is not. */
 import { describe, expect, it } from 'vitest';
 import { loadTaskFile, parseTaskFile } from '../../src/app/task-file.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { EXAMPLES } from '../support/wasm.ts';
-import { exampleFolder } from '../../src/app/build-tasks.ts';
 
 const minimal = 'name: small\nwcet: 1 ms\n';
 const problem = (text: string): string => {
@@ -18,7 +18,15 @@ const problem = (text: string): string => {
 describe('a task file', () => {
   it('needs little more than a name', () => {
     const { draft, modulePath, constants } = parseTaskFile(minimal, '/somewhere/task.yaml');
-    expect(draft).toMatchObject({ name: 'small', runtime: 'wasm', periodUs: 0, wcetUs: 1000, deadlineUs: 10_000, criticality: 0, memoryBytesMax: 1_048_576 });
+    expect(draft).toMatchObject({
+      name: 'small',
+      runtime: 'wasm',
+      periodUs: 0,
+      wcetUs: 1000,
+      deadlineUs: 10_000,
+      criticality: 0,
+      memoryBytesMax: 1_048_576,
+    });
     expect([modulePath, constants]).toEqual(['/somewhere/index.ts', {}]);
   });
 
@@ -57,7 +65,15 @@ inputs: { backlog: 50, catchUpTicks: true }
       hardDeadline: true,
       memoryBytesMax: 8_388_608,
       capabilities: ['can0', 'fpu'],
-      affinity: { requiredEcus: ['02aa00000001'], preferredEcus: [], requiredLabels: {}, preferredLabels: { zone: 'front', row: '2' }, resourceKind: 'gpu', together: [], apart: ['other'] },
+      affinity: {
+        requiredEcus: ['02aa00000001'],
+        preferredEcus: [],
+        requiredLabels: {},
+        preferredLabels: { zone: 'front', row: '2' },
+        resourceKind: 'gpu',
+        together: [],
+        apart: ['other'],
+      },
       reservation: { cpuPpm: 125_000, memoryBytes: 16_384 },
       checkpoint: { intervalUs: 1_000_000, chainMax: 8, quorum: 1 },
       inputs: { backlogMax: 50, catchUpTicks: true },

@@ -23,7 +23,7 @@ const VERSION = 1;
 
 const valueBytes = (type: GlobalType): number => (type === 'i32' || type === 'f32' ? 4 : 8);
 
-export const encodedBytes = (types: readonly GlobalType[]): number => types.reduce((sum, type) => sum + 1 + valueBytes(type), 3);
+const encodedBytes = (types: readonly GlobalType[]): number => types.reduce((sum, type) => sum + 1 + valueBytes(type), 3);
 
 export function encodeGlobals(types: readonly GlobalType[], globals: readonly WebAssembly.Global[]): Uint8Array {
   const bytes = new Uint8Array(encodedBytes(types));
@@ -52,7 +52,8 @@ function writeCanonicalNan(data: DataView, at: number, type: 'f32' | 'f64'): voi
 /** Checks everything, then sets everything: an image of another program leaves the globals as they were. */
 export function decodeGlobals(bytes: Uint8Array, types: readonly GlobalType[], globals: readonly WebAssembly.Global[]): void {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const foreign = (why: string): DroverError => new DroverError('ERR_STORE_CORRUPT', `the image's globals are not this program's: ${why}`);
+  const foreign = (why: string): DroverError =>
+    new DroverError('ERR_STORE_CORRUPT', `the image's globals are not this program's: ${why}`);
   if (bytes.byteLength !== encodedBytes(types)) throw foreign(`${bytes.byteLength} bytes instead of ${encodedBytes(types)}`);
   if (data.getUint8(0) !== VERSION) throw foreign(`version ${data.getUint8(0)} instead of ${VERSION}`);
   if (data.getUint16(1, true) !== types.length) throw foreign(`${data.getUint16(1, true)} globals instead of ${types.length}`);

@@ -11,11 +11,12 @@
  * though they are deterministic in themselves: a caught stack overflow would not be, and the exception reference they
  * carry is no number.
  */
-import { assertNumberType, isNumberType, UnreadableInstruction, valueType } from './instructions.ts';
-import { ByteReader, MalformedModule, sectionId } from './binary.ts';
+
 import { allowedImports, type Signature, sameSignature } from './abi.ts';
-import { markSection } from './mark.ts';
+import { ByteReader, MalformedModule, sectionId } from './binary.ts';
 import { type GlobalType, globalTypes } from './globals.ts';
+import { isNumberType, UnreadableInstruction, valueType } from './instructions.ts';
+import { markSection } from './mark.ts';
 
 export interface ModuleView {
   readonly bytes: Uint8Array;
@@ -62,7 +63,8 @@ export interface ExportView {
 export function inspectModule(bytes: Uint8Array, refuse: (reason: string) => void): ModuleView {
   const reader = new ByteReader(bytes);
   const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  if (bytes.length < 8 || magic.some((byte, at) => bytes[at] !== byte)) throw new MalformedModule('it does not start as a WebAssembly 1 module does');
+  if (bytes.length < 8 || magic.some((byte, at) => bytes[at] !== byte))
+    throw new MalformedModule('it does not start as a WebAssembly 1 module does');
   reader.position = 8;
   const view = {
     bytes,
@@ -86,7 +88,8 @@ export function inspectModule(bytes: Uint8Array, refuse: (reason: string) => voi
     view.sections.push({ id, name, start, end: start + length });
     if (id === sectionId.type) readTypes(content, view.types, refuse);
     else if (id === sectionId.import) readImports(content, view.imports, view.types, refuse);
-    else if (id === sectionId.function) for (let count = content.u32(); count > 0; count--) view.functionTypes.push(content.u32());
+    else if (id === sectionId.function)
+      for (let count = content.u32(); count > 0; count--) view.functionTypes.push(content.u32());
     else if (id === sectionId.memory) view.memory = readMemories(content, refuse);
     else if (id === sectionId.global) readGlobals(content, view.globals, refuse);
     else if (id === sectionId.export) readExports(content, view.exports, refuse);
@@ -125,7 +128,12 @@ function readValueTypes(reader: ByteReader, refuse: (reason: string) => void): n
   return types;
 }
 
-function readImports(reader: ByteReader, imports: ImportedFunction[], types: readonly (Signature | undefined)[], refuse: (reason: string) => void): void {
+function readImports(
+  reader: ByteReader,
+  imports: ImportedFunction[],
+  types: readonly (Signature | undefined)[],
+  refuse: (reason: string) => void,
+): void {
   const kinds = ['function', 'table', 'memory', 'global', 'tag'];
   for (let count = reader.u32(); count > 0; count--) {
     const module = reader.name();
@@ -198,10 +206,7 @@ function readGlobals(reader: ByteReader, globals: GlobalView[], refuse: (reason:
       if (type !== valueType.funcref && type !== valueType.externref) throw new UnreadableInstruction();
     }
     const mutable = reader.u8() === 1;
-    if (isNumberType(type)) {
-      assertNumberType(type, 'a global');
-      if (mutable && type === valueType.v128) refuse('a mutable global of type v128: the host cannot read it; keep it in memory');
-    }
+    if (mutable && type === valueType.v128) refuse('a mutable global of type v128: the host cannot read it; keep it in memory');
     globals.push({ type: globalTypes[type] ?? 'v128', mutable });
     readConstantExpression(reader, mutable, refuse);
   }
@@ -217,7 +222,8 @@ function readConstantExpression(reader: ByteReader, mutable: boolean, refuse: (r
     else if (opcode === 0x43 || opcode === 0x44) {
       const at = reader.position;
       reader.skip(opcode === 0x43 ? 4 : 8);
-      if (mutable && hasOwnNanBits(reader.bytes, at, opcode === 0x43)) refuse('a mutable global that starts as a NaN with bits of its own');
+      if (mutable && hasOwnNanBits(reader.bytes, at, opcode === 0x43))
+        refuse('a mutable global that starts as a NaN with bits of its own');
     } else if (opcode === 0xfd && reader.u32() === 12) reader.skip(16);
     else if ([0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e].includes(opcode)) continue;
     else {

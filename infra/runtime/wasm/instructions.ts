@@ -11,7 +11,7 @@
  * Source: WebAssembly core specification 2.0, 5.4 (binary), 4.3.3 (NaN propagation); the tail-call and relaxed-SIMD,
  * threads, exception, GC and wide-arithmetic proposals for the names of what is refused.
  */
-import { MalformedModule, type ByteReader } from './binary.ts';
+import type { ByteReader } from './binary.ts';
 
 export const op = {
   unreachable: 0x00,
@@ -164,7 +164,8 @@ function miscImmediates(reader: ByteReader, page: number, refuse: (reason: strin
   else if (page === misc.memoryCopy) {
     memory();
     memory();
-  } else if (page === misc.dataDrop) refuse('dropped data segments (data.drop): that a segment is gone is state outside of memory');
+  } else if (page === misc.dataDrop)
+    refuse('dropped data segments (data.drop): that a segment is gone is state outside of memory');
   else if (page === 13) refuse('dropped element segments (elem.drop): that a segment is gone is state outside of memory');
   else if (page === 12 || page === 14) {
     reader.u32();
@@ -244,11 +245,7 @@ export function simpleOperands({ opcode, page }: Instruction): number | undefine
   return opcode >= 0xa7 && opcode <= 0xc4 ? 1 : undefined;
 }
 
-/** Used by both readers of expressions: a value type byte that stands for a number or a vector. */
+/** A value type byte that stands for a number or a vector. */
 export function isNumberType(type: number): boolean {
   return type >= valueType.v128 && type <= valueType.i32;
-}
-
-export function assertNumberType(type: number, where: string): void {
-  if (!isNumberType(type)) throw new MalformedModule(`${where} has the unknown type 0x${type.toString(16)}`);
 }

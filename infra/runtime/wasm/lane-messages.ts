@@ -6,7 +6,13 @@ import type { ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
 import type { JobInput, TaskImage } from '../../../src/ports/task-runtime.ts';
 
 export type LaneRequestBody =
-  | { readonly type: 'start'; readonly program: number; readonly module: WebAssembly.Module; readonly fuelPerJob: number; readonly image: TaskImage | undefined }
+  | {
+      readonly type: 'start';
+      readonly program: number;
+      readonly module: WebAssembly.Module;
+      readonly fuelPerJob: number;
+      readonly image: TaskImage | undefined;
+    }
   | { readonly type: 'job'; readonly program: number; readonly input: JobInput }
   | { readonly type: 'capture'; readonly program: number; readonly mode: 'full' | 'delta' }
   | { readonly type: 'read-shadow'; readonly program: number; readonly pageIndexes: Uint32Array }
@@ -23,4 +29,3 @@ export type LaneAnswer =
   /** The lane's own bug: an assertion. */
   | { readonly type: 'broken'; readonly stack: string }
   | { readonly type: 'log'; readonly program: number; readonly level: number; readonly sentence: string };
-

@@ -36,7 +36,8 @@ function perform(request: LaneRequestBody): Performed {
   switch (request.type) {
     case 'start': {
       const { module, fuelPerJob, image } = request;
-      const log = (level: number, sentence: string): void => port.postMessage({ type: 'log', program, level, sentence } satisfies LaneAnswer);
+      const log = (level: number, sentence: string): void =>
+        port.postMessage({ type: 'log', program, level, sentence } satisfies LaneAnswer);
       programs.set(program, new WasmProgram({ module, fuelPerJob, image, log }));
       return { value: undefined };
     }
@@ -66,10 +67,14 @@ function find(program: number): WasmProgram {
 const performJob = (result: JobResult): Performed => ({ value: result });
 
 function performCapture(capture: TaskCapture): Performed {
-  return { value: capture, transfer: [capture.pages.buffer, capture.pageDigests.buffer, capture.pageIndexes.buffer] as ArrayBuffer[] };
+  return {
+    value: capture,
+    transfer: [capture.pages.buffer, capture.pageDigests.buffer, capture.pageIndexes.buffer] as ArrayBuffer[],
+  };
 }
 
 function failureOf(error: unknown): LaneAnswer {
-  if (error instanceof DroverError) return { type: 'failed', code: error.code, sentence: error.message, retryable: error.retryable };
+  if (error instanceof DroverError)
+    return { type: 'failed', code: error.code, sentence: error.message, retryable: error.retryable };
   return { type: 'broken', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -89,7 +89,8 @@ export class Lane {
       this.#head = 0;
     }
     if (answer.type === 'done') open.resolve(answer.value);
-    else if (answer.type === 'failed') open.reject(new DroverError(answer.code, answer.sentence, { retryable: answer.retryable }));
+    else if (answer.type === 'failed')
+      open.reject(new DroverError(answer.code, answer.sentence, { retryable: answer.retryable }));
     else open.reject(new AssertionError(`in a lane: ${answer.stack}`));
   }
 
@@ -124,5 +125,7 @@ export class Lane {
 /** A worker needs JavaScript: from the source tree (vitest) that is the compiled file in `dist`. */
 function workerFile(): URL {
   const here = import.meta.url;
-  return here.endsWith('.ts') ? new URL('../../../dist/infra/runtime/wasm/lane-worker.js', here) : new URL('./lane-worker.js', here);
+  return here.endsWith('.ts')
+    ? new URL('../../../dist/infra/runtime/wasm/lane-worker.js', here)
+    : new URL('./lane-worker.js', here);
 }

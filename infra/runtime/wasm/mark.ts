@@ -21,18 +21,19 @@ export interface Mark {
 export const encodeMark = (mark: Mark): Uint8Array => new TextEncoder().encode(JSON.stringify(mark));
 
 export function readMark(module: WebAssembly.Module): Mark {
-  const refused = (why: string): DroverError =>
-    new DroverError('ERR_MODULE_REFUSED', `the artefact ${why}; deploy it again with 'drover task deploy'`);
+  const refused = (why: string, cause?: unknown): DroverError =>
+    new DroverError('ERR_MODULE_REFUSED', `the artefact ${why}; deploy it again with 'drover task deploy'`, { cause });
   const [section, second] = WebAssembly.Module.customSections(module, markSection);
   if (section === undefined || second !== undefined) throw refused("was not prepared by drover's deploy pass");
   let mark: unknown;
   try {
     mark = JSON.parse(new TextDecoder().decode(section));
   } catch (cause) {
-    throw new DroverError('ERR_MODULE_REFUSED', "the artefact's mark does not decode; deploy it again", { cause });
+    throw refused('carries a mark that does not decode', cause);
   }
   if (!isMark(mark)) throw refused('carries a mark this build cannot read');
-  if (mark.version !== MARK_VERSION) throw refused(`was prepared by version ${mark.version} of the deploy pass, not ${MARK_VERSION}`);
+  if (mark.version !== MARK_VERSION)
+    throw refused(`was prepared by version ${mark.version} of the deploy pass, not ${MARK_VERSION}`);
   return mark;
 }
 
@@ -40,5 +41,9 @@ function isMark(value: unknown): value is Mark {
   if (typeof value !== 'object' || value === null) return false;
   const { version, initialPages, maximumPages, globals } = value as Partial<Record<keyof Mark, unknown>>;
   const known = Object.values(globalTypes) as unknown[];
-  return [version, initialPages, maximumPages].every(Number.isSafeInteger) && Array.isArray(globals) && globals.every((type) => known.includes(type));
+  return (
+    [version, initialPages, maximumPages].every(Number.isSafeInteger) &&
+    Array.isArray(globals) &&
+    globals.every((type) => known.includes(type))
+  );
 }

@@ -45,7 +45,12 @@ export function operandHeight(source: Uint8Array, instructions: readonly Instruc
 }
 
 const endsBlock = (opcode: number): boolean =>
-  opcode === op.unreachable || opcode === op.br || opcode === op.brTable || opcode === op.return || opcode === op.returnCall || opcode === op.returnCallIndirect;
+  opcode === op.unreachable ||
+  opcode === op.br ||
+  opcode === op.brTable ||
+  opcode === op.return ||
+  opcode === op.returnCall ||
+  opcode === op.returnCallIndirect;
 
 /** Results minus operands. */
 function change(instruction: Instruction, { types, functions }: FunctionTypes): number {
@@ -62,9 +67,14 @@ function change(instruction: Instruction, { types, functions }: FunctionTypes): 
   return opcode === op.refNull || opcode === op.refFunc ? 1 : 0;
 }
 
-const difference = (signature: Signature | undefined): number => (signature === undefined ? 0 : signature.results.length - signature.parameters.length);
+const difference = (signature: Signature | undefined): number =>
+  signature === undefined ? 0 : signature.results.length - signature.parameters.length;
 
-function blockArity(source: Uint8Array, { start }: Instruction, { types }: FunctionTypes): { readonly parameters: number; readonly results: number } {
+function blockArity(
+  source: Uint8Array,
+  { start }: Instruction,
+  { types }: FunctionTypes,
+): { readonly parameters: number; readonly results: number } {
   const first = source[start + 1] ?? 0x40;
   if (first === 0x40) return { parameters: 0, results: 0 };
   // A value type is a negative number of one byte; a type index is a positive one.

@@ -14,7 +14,7 @@
  * before and after.
  */
 import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
-import { exported, exportSignatures, reserved, sameSignature, type Signature } from './abi.ts';
+import { exported, exportSignatures, reserved, type Signature, sameSignature } from './abi.ts';
 import { ByteReader, ByteWriter, MalformedModule, sectionId } from './binary.ts';
 import type { GlobalType } from './globals.ts';
 import { inspectModule, type ModuleView } from './inspect.ts';
@@ -34,11 +34,15 @@ export interface PrepareOptions {
 export function prepareModule(bytes: Uint8Array, options: PrepareOptions): Uint8Array {
   const maximumPages = Math.ceil(options.memoryBytesMax / WASM_PAGE_BYTES);
   if (!(maximumPages >= 1 && maximumPages <= 65_536)) {
-    throw new DroverError('ERR_SPEC_INVALID', `memory: ${options.memoryBytesMax} bytes is no size of a memory; give between 64 KiB and 4 GiB`);
+    throw new DroverError(
+      'ERR_SPEC_INVALID',
+      `memory: ${options.memoryBytesMax} bytes is no size of a memory; give between 64 KiB and 4 GiB`,
+    );
   }
   const reasons = new Set<string>();
   const prepared = attempt(bytes, maximumPages, reasons);
-  if (reasons.size > 0) throw new DroverError('ERR_MODULE_REFUSED', `a migratable task must not have: ${[...reasons].join('; ')}`);
+  if (reasons.size > 0)
+    throw new DroverError('ERR_MODULE_REFUSED', `a migratable task must not have: ${[...reasons].join('; ')}`);
   if (prepared === undefined || !WebAssembly.validate(bytes)) throw invalid('it does not validate');
   if (!WebAssembly.validate(prepared)) {
     // The engine's own bounds (number of locals, size of a body) are the only way here.
@@ -67,9 +71,12 @@ function attempt(bytes: Uint8Array, maximumPages: number, reasons: Set<string>):
 function checkInterface(module: ModuleView, maximumPages: number, refuse: (reason: string) => void): void {
   if (module.memory === undefined) refuse('no memory of its own');
   else if (module.memory.initialPages > maximumPages) {
-    refuse(`more memory at its start (${module.memory.initialPages * 64} KiB) than the task's bound (${maximumPages * 64} KiB)`);
+    refuse(
+      `more memory at its start (${module.memory.initialPages * 64} KiB) than the task's bound (${maximumPages * 64} KiB)`,
+    );
   }
-  if (!module.exports.some(({ name, kind }) => name === exported.memory && kind === 2)) refuse("a missing export: its memory as 'memory'");
+  if (!module.exports.some(({ name, kind }) => name === exported.memory && kind === 2))
+    refuse("a missing export: its memory as 'memory'");
   for (const [name, { signature, required }] of Object.entries(exportSignatures)) {
     const found = module.exports.find((each) => each.name === name);
     if (found === undefined) {
@@ -106,7 +113,12 @@ function assemble(module: ModuleView, maximumPages: number, refuse: (reason: str
   const code = rewriteCode(module, { blockTypes, maximumPages }, refuse);
   const rewritten: Partial<Record<number, Uint8Array>> = {
     [sectionId.type]: appendToVector(module, sectionId.type, blockTypes.added),
-    [sectionId.memory]: new ByteWriter().u32(1).u8(0x01).u32(module.memory?.initialPages ?? 0).u32(maximumPages).finish(),
+    [sectionId.memory]: new ByteWriter()
+      .u32(1)
+      .u8(0x01)
+      .u32(module.memory?.initialPages ?? 0)
+      .u32(maximumPages)
+      .finish(),
     [sectionId.global]: appendToVector(module, sectionId.global, addedGlobals),
     [sectionId.export]: exportSection(module),
     [sectionId.code]: code,
@@ -217,7 +229,13 @@ class BlockTypes {
     if (index === undefined) {
       index = this.#typeCount + this.added.length;
       this.#indexes.set(results.join(), index);
-      this.added.push(new ByteWriter().u8(0x60, 0).u32(results.length).u8(...results).finish());
+      this.added.push(
+        new ByteWriter()
+          .u8(0x60, 0)
+          .u32(results.length)
+          .u8(...results)
+          .finish(),
+      );
     }
     return new ByteWriter().s32(index).finish();
   }

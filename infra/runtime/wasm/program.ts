@@ -13,7 +13,17 @@ import { assert } from '../../../src/domain/kernel/assert.ts';
 import { DroverError, type ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
 import { PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
 import type { JobFailure, JobInput, JobOutput, JobResult, TaskCapture, TaskImage } from '../../../src/ports/task-runtime.ts';
-import { CHANNEL_MAX, jobKind, LOG_BYTES_MAX, LOG_LINES_PER_JOB_MAX, OUTPUT_BYTES_MAX, OUTPUT_BYTES_PER_JOB_MAX, OUTPUT_COUNT_MAX, exported, reserved } from './abi.ts';
+import {
+  CHANNEL_MAX,
+  exported,
+  jobKind,
+  LOG_BYTES_MAX,
+  LOG_LINES_PER_JOB_MAX,
+  OUTPUT_BYTES_MAX,
+  OUTPUT_BYTES_PER_JOB_MAX,
+  OUTPUT_COUNT_MAX,
+  reserved,
+} from './abi.ts';
 import { decodeGlobals, encodeGlobals } from './globals.ts';
 import { type Mark, readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
@@ -114,10 +124,7 @@ export class WasmProgram {
     try {
       instance = new WebAssembly.Instance(module, imports);
     } catch (cause) {
-      if (cause instanceof RangeError) {
-        throw new DroverError('ERR_JOB_MEMORY', `this machine has no room for the task's memory: ${cause.message}`, { cause, retryable: true });
-      }
-      throw new DroverError('ERR_MODULE_INVALID', `the module does not instantiate: ${messageOf(cause)}`, { cause });
+      throw cause instanceof RangeError ? noRoom(cause) : notInstantiable(cause);
     }
     const { exports } = instance;
     return {
@@ -138,8 +145,13 @@ export class WasmProgram {
       this.#exports.start?.();
       this.#exports.init?.();
     });
-    if (failure !== undefined) throw new DroverError(failure.code, `the task failed in its initialisation: ${failure.sentence}`);
-    if (this.#outputs.length > 0) throw new DroverError('ERR_JOB_OUTPUT', 'the task put out something in its initialisation: only jobs may, because only they have a place in the input order');
+    if (failure !== undefined)
+      throw new DroverError(failure.code, `the task failed in its initialisation: ${failure.sentence}`);
+    if (this.#outputs.length > 0)
+      throw new DroverError(
+        'ERR_JOB_OUTPUT',
+        'the task put out something in its initialisation: only jobs may, because only they have a place in the input order',
+      );
   }
 
   #restore({ memory, globals }: TaskImage): void {
@@ -155,7 +167,7 @@ export class WasmProgram {
     try {
       this.#exports.memory.grow(pages - initialPages);
     } catch (cause) {
-      throw new DroverError('ERR_JOB_MEMORY', 'this machine has no room for the memory of the image', { cause, retryable: true });
+      throw noRoom(cause);
     }
     this.#writeBack(memory);
   }
@@ -201,28 +213,45 @@ export class WasmProgram {
   #explain(error: unknown, fuel: number): JobFailure {
     const where = frameOf(error);
     if (error instanceof HostRefusal) {
-      const code = error.code === 'ERR_JOB_TRAP' && this.#exports.growthRefused.value === growth.beyondBound ? 'ERR_JOB_MEMORY' : error.code;
+      const code =
+        error.code === 'ERR_JOB_TRAP' && this.#exports.growthRefused.value === growth.beyondBound
+          ? 'ERR_JOB_MEMORY'
+          : error.code;
       return { code, sentence: error.message };
     }
     if ((this.#exports.fuel.value as bigint) < 0n) {
-      return { code: 'ERR_JOB_FUEL', sentence: `it used up its fuel of ${fuel} loop iterations and calls${where}: an endless loop, or a budget too small` };
+      return {
+        code: 'ERR_JOB_FUEL',
+        sentence: `it used up its fuel of ${fuel} loop iterations and calls${where}: an endless loop, or a budget too small`,
+      };
     }
-    if ((this.#exports.stack.value as number) < 0) return { code: 'ERR_JOB_TRAP', sentence: `its calls nest too deeply${where}` };
+    if ((this.#exports.stack.value as number) < 0)
+      return { code: 'ERR_JOB_TRAP', sentence: `its calls nest too deeply${where}` };
     if (this.#exports.growthRefused.value === growth.outOfMemory) {
-      return { code: 'ERR_JOB_MEMORY', sentence: `this machine has no memory left for it, though it is within its bound${where}` };
+      return {
+        code: 'ERR_JOB_MEMORY',
+        sentence: `this machine has no memory left for it, though it is within its bound${where}`,
+      };
     }
     if (this.#exports.growthRefused.value === growth.beyondBound) {
-      return { code: 'ERR_JOB_MEMORY', sentence: `it wanted more memory than its bound of ${this.#mark.maximumPages * 64} KiB${where}` };
+      return {
+        code: 'ERR_JOB_MEMORY',
+        sentence: `it wanted more memory than its bound of ${this.#mark.maximumPages * 64} KiB${where}`,
+      };
     }
     return { code: 'ERR_JOB_TRAP', sentence: `it trapped: ${messageOf(error)}${where}` };
   }
 
   #output(channel: number, pointer: number, byteLength: number): void {
-    if (channel < 0 || channel > CHANNEL_MAX) throw new HostRefusal('ERR_JOB_OUTPUT', `channel ${channel} is not between 0 and ${CHANNEL_MAX}`);
-    if (byteLength > OUTPUT_BYTES_MAX) throw new HostRefusal('ERR_JOB_OUTPUT', `an output of ${byteLength} bytes is larger than ${OUTPUT_BYTES_MAX}`);
+    if (channel < 0 || channel > CHANNEL_MAX)
+      throw new HostRefusal('ERR_JOB_OUTPUT', `channel ${channel} is not between 0 and ${CHANNEL_MAX}`);
+    if (byteLength > OUTPUT_BYTES_MAX)
+      throw new HostRefusal('ERR_JOB_OUTPUT', `an output of ${byteLength} bytes is larger than ${OUTPUT_BYTES_MAX}`);
     this.#outputBytes += byteLength;
-    if (this.#outputBytes > OUTPUT_BYTES_PER_JOB_MAX) throw new HostRefusal('ERR_JOB_OUTPUT', `its outputs together are larger than ${OUTPUT_BYTES_PER_JOB_MAX} bytes`);
-    if (this.#outputs.length === OUTPUT_COUNT_MAX) throw new HostRefusal('ERR_JOB_OUTPUT', `it put out more than ${OUTPUT_COUNT_MAX} times in one job`);
+    if (this.#outputBytes > OUTPUT_BYTES_PER_JOB_MAX)
+      throw new HostRefusal('ERR_JOB_OUTPUT', `its outputs together are larger than ${OUTPUT_BYTES_PER_JOB_MAX} bytes`);
+    if (this.#outputs.length === OUTPUT_COUNT_MAX)
+      throw new HostRefusal('ERR_JOB_OUTPUT', `it put out more than ${OUTPUT_COUNT_MAX} times in one job`);
     this.#outputs.push({ channel, payload: this.#range(pointer, byteLength, 'it put out bytes').slice() });
   }
 
@@ -241,7 +270,11 @@ export class WasmProgram {
   #managedString(pointer: number): string {
     const memory = this.#memory();
     if (pointer < 4 || pointer > memory.length) return 'unreadable';
-    const byteLength = Math.min(new DataView(memory.buffer).getUint32(pointer - 4, true), LOG_BYTES_MAX, memory.length - pointer);
+    const byteLength = Math.min(
+      new DataView(memory.buffer).getUint32(pointer - 4, true),
+      LOG_BYTES_MAX,
+      memory.length - pointer,
+    );
     return new TextDecoder('utf-16le').decode(memory.subarray(pointer, pointer + byteLength));
   }
 
@@ -259,6 +292,16 @@ export class WasmProgram {
     return this.#bytes;
   }
 }
+
+/** Another machine may have it. */
+const noRoom = (cause: unknown): DroverError =>
+  new DroverError('ERR_JOB_MEMORY', `this machine has no room for the task's memory: ${messageOf(cause)}`, {
+    cause,
+    retryable: true,
+  });
+
+const notInstantiable = (cause: unknown): DroverError =>
+  new DroverError('ERR_MODULE_INVALID', `the module does not instantiate: ${messageOf(cause)}`, { cause });
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -19,7 +19,18 @@
  */
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import { type ByteReader, ByteWriter, MalformedModule } from './binary.ts';
-import { type FloatKind, type Instruction, misc, nanBlind, op, openNan, readInstruction, simd, simpleOperands, valueType } from './instructions.ts';
+import {
+  type FloatKind,
+  type Instruction,
+  misc,
+  nanBlind,
+  op,
+  openNan,
+  readInstruction,
+  simd,
+  simpleOperands,
+  valueType,
+} from './instructions.ts';
 import { type FunctionTypes, operandHeight } from './operand-height.ts';
 
 export interface RewriteContext extends FunctionTypes {
@@ -82,7 +93,12 @@ class BodyRewriter {
   /** Slots this function takes from the stack budget; 0 when it is not worth counting. */
   readonly #slots: number;
 
-  constructor(source: Uint8Array, context: RewriteContext, groups: readonly LocalGroup[], instructions: readonly Instruction[]) {
+  constructor(
+    source: Uint8Array,
+    context: RewriteContext,
+    groups: readonly LocalGroup[],
+    instructions: readonly Instruction[],
+  ) {
     this.#source = source;
     this.#context = context;
     this.#instructions = instructions;
@@ -150,7 +166,14 @@ class BodyRewriter {
     this.#chargeIteration();
     if (this.#slots === 0) return;
     const { stackGlobal } = this.#context;
-    this.#out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const).s32(this.#slots).u8(op.i32Sub).u8(op.globalSet).u32(stackGlobal);
+    this.#out
+      .u8(op.globalGet)
+      .u32(stackGlobal)
+      .u8(op.i32Const)
+      .s32(this.#slots)
+      .u8(op.i32Sub)
+      .u8(op.globalSet)
+      .u32(stackGlobal);
     this.#out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const, 0, op.i32LtS, op.if, 0x40, op.unreachable, op.end);
   }
 
@@ -158,7 +181,14 @@ class BodyRewriter {
     if (this.#fuelLocal !== undefined) this.#storeFuel();
     if (this.#slots === 0) return;
     const { stackGlobal } = this.#context;
-    this.#out.u8(op.globalGet).u32(stackGlobal).u8(op.i32Const).s32(this.#slots).u8(op.i32Add).u8(op.globalSet).u32(stackGlobal);
+    this.#out
+      .u8(op.globalGet)
+      .u32(stackGlobal)
+      .u8(op.i32Const)
+      .s32(this.#slots)
+      .u8(op.i32Add)
+      .u8(op.globalSet)
+      .u32(stackGlobal);
   }
 
   #loadFuel(): void {
@@ -179,7 +209,9 @@ class BodyRewriter {
   #chargeBulk(): void {
     const count = this.#scratchLocal(valueType.i32);
     this.#out.u8(op.localTee).u32(count);
-    this.#takeFuel((out) => out.u8(op.localGet).u32(count).u8(op.i32Const, BULK_BYTES_PER_FUEL_SHIFT, op.i32ShrU, op.i64ExtendI32U));
+    this.#takeFuel((out) =>
+      out.u8(op.localGet).u32(count).u8(op.i32Const, BULK_BYTES_PER_FUEL_SHIFT, op.i32ShrU, op.i64ExtendI32U),
+    );
   }
 
   #takeFuel(amount: (out: ByteWriter) => void): void {
@@ -205,7 +237,8 @@ class BodyRewriter {
     const { growthGlobal, maximumPages } = this.#context;
     const out = this.#out;
     const wanted = this.#scratchLocal(valueType.i32);
-    const result = (this.#growthLocal ??= this.#addLocal(valueType.i32));
+    this.#growthLocal ??= this.#addLocal(valueType.i32);
+    const result = this.#growthLocal;
     out.u8(op.localTee).u32(wanted);
     this.#copy(instruction);
     out.u8(op.localTee).u32(result).u8(op.localGet).u32(result).u8(op.i32Const, 0x7f, op.i32Eq, op.if, 0x40);
@@ -237,14 +270,29 @@ class BodyRewriter {
     const out = this.#out;
     if (kind === 'f32' || kind === 'f64') {
       const value = this.#scratchLocal(kind === 'f32' ? valueType.f32 : valueType.f64);
-      out.u8(op.localTee).u32(value).raw(kind === 'f32' ? NAN_F32 : NAN_F64);
-      out.u8(op.localGet).u32(value).u8(op.localGet).u32(value).u8(kind === 'f32' ? op.f32Eq : op.f64Eq, op.select);
+      out
+        .u8(op.localTee)
+        .u32(value)
+        .raw(kind === 'f32' ? NAN_F32 : NAN_F64);
+      out
+        .u8(op.localGet)
+        .u32(value)
+        .u8(op.localGet)
+        .u32(value)
+        .u8(kind === 'f32' ? op.f32Eq : op.f64Eq, op.select);
       return;
     }
     const value = this.#scratchLocal(valueType.v128);
-    out.u8(op.localTee).u32(value).raw(kind === 'f32x4' ? NAN_F32X4 : NAN_F64X2);
+    out
+      .u8(op.localTee)
+      .u32(value)
+      .raw(kind === 'f32x4' ? NAN_F32X4 : NAN_F64X2);
     out.u8(op.localGet).u32(value).u8(op.localGet).u32(value);
-    out.u8(op.simd).u32(kind === 'f32x4' ? simd.f32x4Eq : simd.f64x2Eq).u8(op.simd).u32(simd.bitselect);
+    out
+      .u8(op.simd)
+      .u32(kind === 'f32x4' ? simd.f32x4Eq : simd.f64x2Eq)
+      .u8(op.simd)
+      .u32(simd.bitselect);
   }
 
   #scratchLocal(type: number): number {

@@ -45,6 +45,15 @@ export async function compileArtefact(artefact: Uint8Array): Promise<WebAssembly
   try {
     return artefact.length <= COMPILE_AT_ONCE_BYTES ? new WebAssembly.Module(artefact) : await WebAssembly.compile(artefact);
   } catch (cause) {
-    throw new DroverError('ERR_MODULE_INVALID', `the artefact does not compile: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw notCompilable(cause);
   }
 }
+
+const notCompilable = (cause: unknown): DroverError =>
+  new DroverError(
+    'ERR_MODULE_INVALID',
+    `the artefact does not compile: ${cause instanceof Error ? cause.message : String(cause)}`,
+    {
+      cause,
+    },
+  );

@@ -11,7 +11,16 @@ import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
 import type { Digest } from '../../../src/domain/model/ids.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
-import type { JobFailure, JobInput, JobResult, StartOptions, TaskCapture, TaskImage, TaskProgram, TaskRuntime } from '../../../src/ports/task-runtime.ts';
+import type {
+  JobFailure,
+  JobInput,
+  JobResult,
+  StartOptions,
+  TaskCapture,
+  TaskImage,
+  TaskProgram,
+  TaskRuntime,
+} from '../../../src/ports/task-runtime.ts';
 import { Lane } from './lane.ts';
 import { readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
@@ -85,10 +94,22 @@ class LanesRuntime implements WasmRuntime {
     assert(!this.#closed, 'the runtime is open');
     const hosted = this.#roomiest();
     const number = ++this.#lastProgram;
-    const program = new LaneProgram({ number, name: spec.name, lane: hosted.lane, onEnded, onStopped: () => hosted.programs.delete(number) });
+    const program = new LaneProgram({
+      number,
+      name: spec.name,
+      lane: hosted.lane,
+      onEnded,
+      onStopped: () => hosted.programs.delete(number),
+    });
     hosted.programs.set(number, program);
     try {
-      await hosted.lane.ask({ type: 'start', program: number, module, fuelPerJob: spec.fuelPerJob, image: image && compactImage(image) });
+      await hosted.lane.ask({
+        type: 'start',
+        program: number,
+        module,
+        fuelPerJob: spec.fuelPerJob,
+        image: image && compactImage(image),
+      });
       program.started();
     } catch (error) {
       hosted.programs.delete(number);

@@ -8,8 +8,8 @@
  * Measured: finding the pages, copying them out, digesting them, renewing the shadow. Not measured: sending and storing.
  */
 import { cpus, totalmem } from 'node:os';
-import { openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
 import { prepareModule } from '../../../infra/runtime/wasm/prepare.ts';
+import { openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import { PAGE_BYTES } from '../../domain/model/checkpoint.ts';
@@ -48,14 +48,21 @@ export async function benchCheckpoint(options: CheckpointBenchOptions = {}): Pro
   const { memoryBytes = 64 * 1024 * 1024, dirtyPpm = 10_000, samples = 40, seed = 1 } = options;
   const pageCount = memoryBytes / PAGE_BYTES;
   const dirtyPages = Math.max(2, Math.round((pageCount * dirtyPpm) / 1_000_000));
-  const program = await openProgram({ artefact: prepareModule(dirtyingModule(memoryBytes), { memoryBytesMax: memoryBytes }), fuelPerJob: 1_000_000_000 });
+  const program = await openProgram({
+    artefact: prepareModule(dirtyingModule(memoryBytes), { memoryBytesMax: memoryBytes }),
+    fuelPerJob: 1_000_000_000,
+  });
   const random = createRng(seed).stream('pages');
   const job = (number: number, pages: Uint32Array): void => {
     const result = program.runJob({ kind: 'data', number, skipped: 0, payload: new Uint8Array(pages.buffer) });
     assert(result.kind === 'done', 'the bench task does its job');
   };
   // Every page holds something, as in a real task: a comparison of zero pages that the system never gave would be too kind.
-  for (let first = INPUT_PAGES; first < pageCount; first += MESSAGE_PAGES) job(0, Uint32Array.from({ length: Math.min(MESSAGE_PAGES, pageCount - first) }, (_, at) => first + at));
+  for (let first = INPUT_PAGES; first < pageCount; first += MESSAGE_PAGES)
+    job(
+      0,
+      Uint32Array.from({ length: Math.min(MESSAGE_PAGES, pageCount - first) }, (_, at) => first + at),
+    );
   const full = Array.from({ length: 3 }, () => program.capture('full').captureUs);
   const one = Buffer.from(program.capture('full').pages.buffer);
   const same = Buffer.from(one);
@@ -77,7 +84,12 @@ export async function benchCheckpoint(options: CheckpointBenchOptions = {}): Pro
   const [bareCompareUs, captureUs] = [spread(bare), spread(capture)];
   const [cpu] = cpus();
   return {
-    machine: { cpu: cpu?.model ?? 'unknown', cores: cpus().length, memoryMiB: Math.round(totalmem() / 1_048_576), node: process.version },
+    machine: {
+      cpu: cpu?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryMiB: Math.round(totalmem() / 1_048_576),
+      node: process.version,
+    },
     memoryBytes,
     dirtyPages,
     bareCompareUs,

@@ -5,7 +5,7 @@
 import type { Rng } from '../../domain/kernel/rng.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
-import { exampleFolder } from '../build-tasks.ts';
+import { exampleFolder } from '../task-module.ts';
 import { type PreparedTask, prepareTask } from '../prepare-task.ts';
 
 /** The payload of the data input with this number, from 1. */

@@ -18,7 +18,7 @@ export const withBrokerOptions = (command: Command): Command =>
     .option('--data <folder>', 'the folder of a fleet on this machine', DATA_FOLDER)
     .option('--nats <url>', 'a NATS server that runs already, e.g. nats://user:password@host:4222')
     .option('--nats-creds <file>', 'credentials file for it')
-    .option('--nats-sys <url>', "the same server as a user of its system account: without it no disconnect events")
+    .option('--nats-sys <url>', 'the same server as a user of its system account: without it no disconnect events')
     .option('--nats-sys-creds <file>', 'credentials file for the system account');
 
 /** The broker that was named; undefined when only a data folder was. */

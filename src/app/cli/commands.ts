@@ -6,6 +6,7 @@
 import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
+import { registerConformance } from './conformance.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerBridge,
   registerChaos,
   registerBench,
+  registerConformance,
   registerDoctor,
   registerTest,
 ];

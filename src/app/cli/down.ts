@@ -27,11 +27,17 @@ async function down(flags: { readonly data: string; readonly json?: boolean }): 
   const { isProcessAlive } = await import('../../../infra/system/process-identity.ts');
   const folders = fleetFolders(flags.data);
   const state = await readFleetState(folders.state);
-  if (state === undefined) throw new DroverError('ERR_NOT_RUNNING', `no fleet runs in ${folders.root}; "drover up --data ${flags.data}" starts one`);
+  if (state === undefined)
+    throw new DroverError('ERR_NOT_RUNNING', `no fleet runs in ${folders.root}; "drover up --data ${flags.data}" starts one`);
   process.kill(state.pid, 'SIGTERM');
   const deadline = performance.now() + STOP_MS_MAX;
   while (isProcessAlive(state.pid) && performance.now() < deadline) await sleep(POLL_MS);
-  if (isProcessAlive(state.pid)) throw new DroverError('ERR_BUS_TIMEOUT', `process ${state.pid} has not stopped its fleet in ${STOP_MS_MAX / 1000} s; "kill -9 ${state.pid}" ends it, and its children with it`);
-  if (flags.json === true) process.stdout.write(`${JSON.stringify({ stopped: state.pid, processes: state.processes.length })}\n`);
+  if (isProcessAlive(state.pid))
+    throw new DroverError(
+      'ERR_BUS_TIMEOUT',
+      `process ${state.pid} has not stopped its fleet in ${STOP_MS_MAX / 1000} s; "kill -9 ${state.pid}" ends it, and its children with it`,
+    );
+  if (flags.json === true)
+    process.stdout.write(`${JSON.stringify({ stopped: state.pid, processes: state.processes.length })}\n`);
   else process.stderr.write(`stopped: ${state.processes.length} processes\n`);
 }

@@ -30,9 +30,18 @@ const MEMORY_SHARE = 0.5;
 export function registerEcu(program: Command): void {
   const command = withEcuOptions(program.command('ecu').description('run this machine as an ECU of a fleet until Ctrl-C'));
   withExamples(command, [
-    { does: 'Join the fleet of a NATS server', line: 'drover ecu --mac 02:aa:00:00:00:07 --nats nats://user:password@10.0.0.5' },
-    { does: 'One more ECU for the fleet of "drover up"', line: 'drover ecu --mac 02:aa:00:00:00:09 --cores 2 --memory "1 GiB"' },
-    { does: 'With what it can do and where it sits', line: 'drover ecu --capability can0 --capability fpu --label zone=front --class safety' },
+    {
+      does: 'Join the fleet of a NATS server',
+      line: 'drover ecu --mac 02:aa:00:00:00:07 --nats nats://user:password@10.0.0.5',
+    },
+    {
+      does: 'One more ECU for the fleet of "drover up"',
+      line: 'drover ecu --mac 02:aa:00:00:00:09 --cores 2 --memory "1 GiB"',
+    },
+    {
+      does: 'With what it can do and where it sits',
+      line: 'drover ecu --capability can0 --capability fpu --label zone=front --class safety',
+    },
   ]).action(async (flags: EcuFlags) => {
     const config = await ecuConfigOf(flags);
     const { openSupervisor } = await import('../compose/open-supervisor.ts');
@@ -44,12 +53,17 @@ export function registerEcu(program: Command): void {
 /** What a supervisor runs, by hand: for looking at one process alone. */
 export function registerBridge(program: Command): void {
   const command = withEcuOptions(program.command('bridge', { hidden: true }).description('run a bridge without a supervisor'));
-  withExamples(command, [{ does: 'A bridge that nobody starts again', line: 'drover bridge --mac 02:aa:00:00:00:09' }]).action(async (flags: EcuFlags) => {
-    const config = await ecuConfigOf(flags);
-    const { openBridge } = await import('../compose/open-bridge.ts');
-    const { runInTerminal } = await import('./run-in-terminal.ts');
-    await runInTerminal(() => openBridge({ ...config, supervisor: undefined }), { what: `bridge ${config.mac}`, json: flags.json === true });
-  });
+  withExamples(command, [{ does: 'A bridge that nobody starts again', line: 'drover bridge --mac 02:aa:00:00:00:09' }]).action(
+    async (flags: EcuFlags) => {
+      const config = await ecuConfigOf(flags);
+      const { openBridge } = await import('../compose/open-bridge.ts');
+      const { runInTerminal } = await import('./run-in-terminal.ts');
+      await runInTerminal(() => openBridge({ ...config, supervisor: undefined }), {
+        what: `bridge ${config.mac}`,
+        json: flags.json === true,
+      });
+    },
+  );
 }
 
 function withEcuOptions(command: Command): Command {
@@ -71,9 +85,11 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
   const { parseSize } = await import('../fleet-file.ts');
   const mac = flags.mac === undefined ? machineMac() : parseMac(flags.mac);
   if (mac === undefined) throw new DroverError('ERR_USAGE', `--mac ${flags.mac ?? ''} is no MAC: write e.g. 02:aa:00:00:00:01`);
-  if (!(KINDS as readonly string[]).includes(flags.kind)) throw new DroverError('ERR_USAGE', `--kind ${flags.kind} is none of ${KINDS.join(', ')}`);
+  if (!(KINDS as readonly string[]).includes(flags.kind))
+    throw new DroverError('ERR_USAGE', `--kind ${flags.kind} is none of ${KINDS.join(', ')}`);
   const memoryBytes = flags.memory === undefined ? Math.floor(totalmem() * MEMORY_SHARE) : parseSize(flags.memory);
-  if (memoryBytes === undefined) throw new DroverError('ERR_USAGE', `--memory ${flags.memory ?? ''} is no size: write e.g. "512 MiB"`);
+  if (memoryBytes === undefined)
+    throw new DroverError('ERR_USAGE', `--memory ${flags.memory ?? ''} is no size: write e.g. "512 MiB"`);
   return {
     mac,
     name: flags.name ?? hostname(),
@@ -104,5 +120,8 @@ function machineMac(): Mac {
       if (!internal && parsed !== undefined && parsed !== '000000000000') return parsed;
     }
   }
-  throw new DroverError('ERR_USAGE', 'this machine has no network interface with a MAC: give one with --mac, e.g. 02:aa:00:00:00:01');
+  throw new DroverError(
+    'ERR_USAGE',
+    'this machine has no network interface with a MAC: give one with --mac, e.g. 02:aa:00:00:00:01',
+  );
 }

@@ -35,7 +35,10 @@ export function registerFeed(program: Command): void {
     .option('--json', 'print one JSON object at the end');
   withExamples(withBrokerOptions(command), [
     { does: 'A file, ten rows a second', line: 'drover feed kalman metrics.csv --rate 10/s' },
-    { does: 'Two columns of it, for ever', line: 'drover feed kalman --file metrics.csv --column cpu --column temperature --loop' },
+    {
+      does: 'Two columns of it, for ever',
+      line: 'drover feed kalman --file metrics.csv --column cpu --column temperature --loop',
+    },
     { does: "This machine's own load", line: 'drover feed kalman --live-metrics' },
   ]).action(feed);
 }
@@ -49,13 +52,15 @@ function rate(text: string): number {
 
 async function feed(task: string, argument: string | undefined, flags: FeedFlags): Promise<void> {
   const file = argument ?? flags.file;
-  if ((file === undefined) === (flags.liveMetrics !== true)) throw new DroverError('ERR_USAGE', 'give either a file or --live-metrics');
+  if ((file === undefined) === (flags.liveMetrics !== true))
+    throw new DroverError('ERR_USAGE', 'give either a file or --live-metrics');
   const { queryFleet } = await import('../fleet/fleet-calls.ts');
   const { InputFeed } = await import('../feed/input-feed.ts');
   const { pause } = await import('../../../actors/host.ts');
   await withClient(flags, async (client) => {
     const { tasks } = await queryFleet(client);
-    if (!tasks.some((each) => each.task === task && each.state !== 'removed')) throw new DroverError('ERR_NO_TASK', `there is no task ${task}: deploy it first`);
+    if (!tasks.some((each) => each.task === task && each.state !== 'removed'))
+      throw new DroverError('ERR_NO_TASK', `there is no task ${task}: deploy it first`);
     const { clock } = client.host;
     const { asked, done } = interruption();
     const input = new InputFeed(client.host, task);

@@ -18,13 +18,22 @@ export function registerManager(program: Command): void {
     .option('--json', 'say that it serves as one JSON object');
   withExamples(withBrokerOptions(command), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
-    { does: 'A manager elsewhere', line: 'drover manager --id m1 --nats nats://user:password@10.0.0.5 --nats-sys nats://sys:password@10.0.0.5' },
+    {
+      does: 'A manager elsewhere',
+      line: 'drover manager --id m1 --nats nats://user:password@10.0.0.5 --nats-sys nats://sys:password@10.0.0.5',
+    },
   ]).action(async (flags: ManagerFlags) => {
-    if (!/^[a-z0-9-]{1,32}$/.test(flags.id)) throw new DroverError('ERR_USAGE', `--id ${flags.id} is no name: use lower-case letters, digits and hyphens`);
+    if (!/^[a-z0-9-]{1,32}$/.test(flags.id))
+      throw new DroverError('ERR_USAGE', `--id ${flags.id} is no name: use lower-case letters, digits and hyphens`);
     const broker = await brokerOf(flags);
     const { openManager } = await import('../compose/open-manager.ts');
     const { runInTerminal } = await import('./run-in-terminal.ts');
-    const config = { id: flags.id, broker, dataFolder: fleetFolders(flags.data).manager(flags.id), log: { level: 'info', file: undefined } } as const;
+    const config = {
+      id: flags.id,
+      broker,
+      dataFolder: fleetFolders(flags.data).manager(flags.id),
+      log: { level: 'info', file: undefined },
+    } as const;
     await runInTerminal(() => openManager(config), { what: `manager ${flags.id}`, json: flags.json === true });
   });
 }

@@ -8,7 +8,10 @@ interface TerminalPart {
 /** A clean leave that takes longer is given up. */
 const LEAVE_MS_MAX = 10_000;
 
-export async function runInTerminal(open: () => Promise<TerminalPart>, { what, json }: { readonly what: string; readonly json: boolean }): Promise<void> {
+export async function runInTerminal(
+  open: () => Promise<TerminalPart>,
+  { what, json }: { readonly what: string; readonly json: boolean },
+): Promise<void> {
   const asked = new Promise<string>((resolve) => {
     let signals = 0;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

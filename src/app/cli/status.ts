@@ -74,7 +74,10 @@ async function read(client: FleetClient): Promise<Status> {
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
   const { bus, names } = client.host;
-  const streams = [...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name), ...[buckets.inventory, buckets.placement].map(bucket.stream)];
+  const streams = [
+    ...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name),
+    ...[buckets.inventory, buckets.placement].map(bucket.stream),
+  ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
   return { ...fleet, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
 }
@@ -85,8 +88,12 @@ function draw(status: Status): string {
   const shed = tasks.filter(({ state }) => state === 'shed').length;
   const notes = [
     ...(shed === 0 ? [] : [picocolors.red(`${shed} of ${tasks.length} tasks have no place`)]),
-    ...(degraded === 0 ? [] : [picocolors.yellow(`${degraded} of ${tasks.length} tasks have less copies of their state than they ask for`)]),
-    ...(managers.filter(({ alive }) => alive).length > 1 ? [] : [picocolors.yellow('one manager alone: nobody takes over when it dies')]),
+    ...(degraded === 0
+      ? []
+      : [picocolors.yellow(`${degraded} of ${tasks.length} tasks have less copies of their state than they ask for`)]),
+    ...(managers.filter(({ alive }) => alive).length > 1
+      ? []
+      : [picocolors.yellow('one manager alone: nobody takes over when it dies')]),
   ];
   const sections = [
     `${picocolors.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}\n`,
@@ -99,7 +106,8 @@ function draw(status: Status): string {
   return sections.join('\n');
 }
 
-const managerText = ({ id, alive }: { readonly id: string; readonly alive: boolean }): string => (alive ? picocolors.green(id) : picocolors.red(`${id} (gone)`));
+const managerText = ({ id, alive }: { readonly id: string; readonly alive: boolean }): string =>
+  alive ? picocolors.green(id) : picocolors.red(`${id} (gone)`);
 
 function ecuTable({ ecus }: Status): string {
   return table(
@@ -111,7 +119,10 @@ function ecuTable({ ecus }: Status): string {
       String(incarnation),
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),
-      [...(description?.capabilities ?? []), ...Object.entries(description?.labels ?? {}).map(([key, value]) => `${key}=${value}`)].join(' '),
+      [
+        ...(description?.capabilities ?? []),
+        ...Object.entries(description?.labels ?? {}).map(([key, value]) => `${key}=${value}`),
+      ].join(' '),
       tasks.join(' '),
     ]),
   );
@@ -123,15 +134,25 @@ function streamTable(streams: readonly StreamRow[]): string {
     streams.map(({ stream, messages, bytes, bytesMax }) => {
       const share = bytesMax === undefined ? undefined : Math.round((bytes / bytesMax) * 100);
       const full = share === undefined ? '' : `${share} %`;
-      return [stream, String(messages), bytesText(bytes), bytesMax === undefined ? 'none' : bytesText(bytesMax), (share ?? 0) >= 80 ? picocolors.red(full) : full];
+      return [
+        stream,
+        String(messages),
+        bytesText(bytes),
+        bytesMax === undefined ? 'none' : bytesText(bytesMax),
+        (share ?? 0) >= 80 ? picocolors.red(full) : full,
+      ];
     }),
   );
 }
 
 /** What was refused, dropped or retried; a quiet fleet shows none. */
 function countersText(counters: Readonly<Record<string, number>>): string[] {
-  const shown = Object.entries(counters).filter(([name]) => /refused|malformed|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name));
-  return shown.length === 0 ? [] : [`${picocolors.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
+  const shown = Object.entries(counters).filter(([name]) =>
+    /refused|malformed|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name),
+  );
+  return shown.length === 0
+    ? []
+    : [`${picocolors.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
 }
 
 function bytesText(bytes: number): string {

@@ -6,6 +6,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const width = (cell: string): number => stripVTControlCharacters(cell).length;
   const widths = head.map((title, column) => Math.max(width(title), ...rows.map((row) => width(row[column] ?? ''))));
   const line = (cells: readonly string[], paint: (cell: string) => string): string =>
-    cells.map((cell, column) => paint(cell) + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell)))).join('  ').trimEnd();
+    cells
+      .map((cell, column) => paint(cell) + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))))
+      .join('  ')
+      .trimEnd();
   return `${[line(head, picocolors.dim), ...rows.map((row) => line(row, (cell) => cell))].join('\n')}\n`;
 }

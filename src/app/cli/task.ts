@@ -31,7 +31,10 @@ export function registerTask(program: Command): void {
   registerShow(task);
   registerRemove(task);
   withExamples(task, [
-    { does: 'Make a task, start it, see how it does', line: 'drover task new my-task && ./drover task deploy my-task && ./drover task show my-task' },
+    {
+      does: 'Make a task, start it, see how it does',
+      line: 'drover task new my-task && ./drover task deploy my-task && ./drover task show my-task',
+    },
     { does: 'Run an example', line: 'drover task deploy examples/tasks/pid' },
   ]);
 }
@@ -43,12 +46,16 @@ function registerNew(task: Command): void {
     .argument('[folder]', 'where (default: a new folder of that name)')
     .description('make a skeleton of a task to start from')
     .option('--json', 'print one JSON object');
-  withExamples(command, [{ does: 'A task in ./my-task', line: 'drover task new my-task' }]).action(async (name: string, folder: string | undefined, { json }: JsonFlag) => {
-    const { createTaskSkeleton } = await import('../task-skeleton.ts');
-    const files = await createTaskSkeleton(folder ?? name, name);
-    if (json === true) return printJson({ task: name, files });
-    process.stderr.write(`${files.map((file) => `  ${file}\n`).join('')}Start it with: ./drover task deploy ${folder ?? name}\n`);
-  });
+  withExamples(command, [{ does: 'A task in ./my-task', line: 'drover task new my-task' }]).action(
+    async (name: string, folder: string | undefined, { json }: JsonFlag) => {
+      const { createTaskSkeleton } = await import('../task-skeleton.ts');
+      const files = await createTaskSkeleton(folder ?? name, name);
+      if (json === true) return printJson({ task: name, files });
+      process.stderr.write(
+        `${files.map((file) => `  ${file}\n`).join('')}Start it with: ./drover task deploy ${folder ?? name}\n`,
+      );
+    },
+  );
 }
 
 function registerDeploy(task: Command): void {
@@ -75,7 +82,15 @@ async function deploy(path: string, flags: DeployFlags): Promise<void> {
     await deployTask(client, prepared);
     const { name, artefact } = prepared.spec;
     const placed = await untilPlaced(client, name, flags.wait);
-    if (flags.json === true) return printJson({ task: name, artefact, state: placed?.state, epoch: placed?.epoch, owner: placed?.owner, reason: placed?.reason });
+    if (flags.json === true)
+      return printJson({
+        task: name,
+        artefact,
+        state: placed?.state,
+        epoch: placed?.epoch,
+        owner: placed?.owner,
+        reason: placed?.reason,
+      });
     process.stderr.write(`${name}: ${placed === undefined ? 'deployed' : sentenceOf(placed)}\n`);
   });
 }
@@ -93,7 +108,8 @@ async function untilPlaced(client: FleetClient, name: string, waitS: number): Pr
 
 function sentenceOf({ state, owner, epoch, reason }: FleetTask): string {
   if (state === 'owned') return `runs on ${owner} (epoch ${epoch})`;
-  if (state === 'shed') return `${picocolors.yellow('has no place yet')}: ${reason ?? 'no ECU can take it'}. It is placed as soon as one can.`;
+  if (state === 'shed')
+    return `${picocolors.yellow('has no place yet')}: ${reason ?? 'no ECU can take it'}. It is placed as soon as one can.`;
   if (state === 'crashed') return `${picocolors.red('crashed')}: ${reason ?? ''}`;
   return `is ${state}${reason === undefined ? '' : `: ${reason}`}`;
 }
@@ -102,17 +118,23 @@ function registerList(task: Command): void {
   const command = task.command('list').description('show all tasks of the fleet').option('--json', 'print one JSON object');
   withExamples(withBrokerOptions(command), [
     { does: 'All tasks, where they run, and how safe their state is', line: 'drover task list' },
-    { does: 'The names of those without a place', line: `drover task list --json | jq -r '.tasks[] | select(.state == "shed") | .task'` },
+    {
+      does: 'The names of those without a place',
+      line: `drover task list --json | jq -r '.tasks[] | select(.state == "shed") | .task'`,
+    },
   ]).action(async (flags: BrokerFlags & JsonFlag) => {
     const fleet = await fleetOf(flags);
     if (flags.json === true) return printJson({ tasks: fleet.tasks });
-    process.stdout.write(fleet.tasks.length === 0 ? 'No tasks. Deploy one with: ./drover task deploy examples/tasks/counter\n' : taskTable(fleet));
+    process.stdout.write(
+      fleet.tasks.length === 0 ? 'No tasks. Deploy one with: ./drover task deploy examples/tasks/counter\n' : taskTable(fleet),
+    );
   });
 }
 
 /** Shared with `status`. */
 export function taskTable({ tasks, ecus }: FleetView): string {
-  const nameOf = (mac: string | undefined): string => (mac === undefined ? '' : (ecus.find((ecu) => ecu.mac === mac)?.name ?? mac));
+  const nameOf = (mac: string | undefined): string =>
+    mac === undefined ? '' : (ecus.find((ecu) => ecu.mac === mac)?.name ?? mac);
   return table(
     ['TASK', 'STATE', 'ECU', 'EPOCH', 'CHECKPOINT', 'HELD BY', 'DURABILITY', 'REASON'],
     tasks.map(({ task, state, owner, epoch, checkpoint, durability, reason }) => [
@@ -134,22 +156,33 @@ function coloured(state: string): string {
 }
 
 function registerShow(task: Command): void {
-  const command = task.command('show').argument('<name>', 'the task').description('show one task').option('--json', 'print one JSON object');
-  withExamples(withBrokerOptions(command), [{ does: 'Where it runs, since which epoch, and why', line: 'drover task show counter' }]).action(
-    async (name: string, flags: BrokerFlags & JsonFlag) => {
-      const fleet = await fleetOf(flags);
-      const found = fleet.tasks.find((each) => each.task === name);
-      if (found === undefined) throw unknownTask(name, fleet);
-      if (flags.json === true) return printJson(found);
-      const { checkpoint, durability } = found;
-      const held = checkpoint === undefined ? 'none yet' : `${checkpoint.epoch}.${checkpoint.sequence}, held by ${checkpoint.holders.join(' and ')} (${durability})`;
-      process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\n`);
-    },
-  );
+  const command = task
+    .command('show')
+    .argument('<name>', 'the task')
+    .description('show one task')
+    .option('--json', 'print one JSON object');
+  withExamples(withBrokerOptions(command), [
+    { does: 'Where it runs, since which epoch, and why', line: 'drover task show counter' },
+  ]).action(async (name: string, flags: BrokerFlags & JsonFlag) => {
+    const fleet = await fleetOf(flags);
+    const found = fleet.tasks.find((each) => each.task === name);
+    if (found === undefined) throw unknownTask(name, fleet);
+    if (flags.json === true) return printJson(found);
+    const { checkpoint, durability } = found;
+    const held =
+      checkpoint === undefined
+        ? 'none yet'
+        : `${checkpoint.epoch}.${checkpoint.sequence}, held by ${checkpoint.holders.join(' and ')} (${durability})`;
+    process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\n`);
+  });
 }
 
 function registerRemove(task: Command): void {
-  const command = task.command('remove').argument('<name>', 'the task').description('stop a task and forget it').option('--json', 'print one JSON object');
+  const command = task
+    .command('remove')
+    .argument('<name>', 'the task')
+    .description('stop a task and forget it')
+    .option('--json', 'print one JSON object');
   withExamples(withBrokerOptions(command), [{ does: 'Stop a task for good', line: 'drover task remove counter' }]).action(
     async (name: string, flags: BrokerFlags & JsonFlag) => {
       const { removeTask } = await import('../fleet/fleet-calls.ts');
@@ -166,6 +199,9 @@ async function fleetOf(flags: BrokerFlags): Promise<FleetView> {
 }
 
 const unknownTask = (name: string, { tasks }: FleetView): DroverError =>
-  new DroverError('ERR_NO_TASK', `there is no task ${name}; ${tasks.length === 0 ? 'none is deployed' : `there are ${tasks.map(({ task }) => task).join(', ')}`}`);
+  new DroverError(
+    'ERR_NO_TASK',
+    `there is no task ${name}; ${tasks.length === 0 ? 'none is deployed' : `there are ${tasks.map(({ task }) => task).join(', ')}`}`,
+  );
 
 const printJson = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);

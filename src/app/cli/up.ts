@@ -5,11 +5,11 @@
 import type { Command } from 'commander';
 import picocolors from 'picocolors';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
+import type { FleetEvent } from '../fleet/local-fleet.ts';
+import type { FleetPlan } from '../fleet-file.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
-import type { FleetEvent } from '../fleet/local-fleet.ts';
-import type { FleetPlan } from '../fleet-file.ts';
 
 interface UpFlags extends BrokerFlags {
   readonly ecus?: number;
@@ -32,7 +32,12 @@ export function registerUp(program: Command): void {
     .option('--ecus <n>', `how many ECUs (default ${ECUS})`, wholeNumber(1, 200))
     .option('--managers <n>', `how many checkpoint managers (default ${MANAGERS})`, wholeNumber(1, 16))
     .option('--shards <n>', 'into how many streams tasks are spread; fixed when the fleet is first started', wholeNumber(1, 64))
-    .option('--sync <when>', 'when an append is on the disk: always, or relaxed (a power cut may lose the last 100 ms)', syncPolicy, 'always')
+    .option(
+      '--sync <when>',
+      'when an append is on the disk: always, or relaxed (a power cut may lose the last 100 ms)',
+      syncPolicy,
+      'always',
+    )
     .option('--json', 'print what happens as JSON, one object a line');
   withExamples(withBrokerOptions(command), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
@@ -55,7 +60,10 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);
   if (other !== undefined) {
-    throw new DroverError('ERR_USAGE', `a fleet runs in ${folders.root} already (process ${other.pid}): stop it with "drover down --data ${flags.data}", or give another --data`);
+    throw new DroverError(
+      'ERR_USAGE',
+      `a fleet runs in ${folders.root} already (process ${other.pid}): stop it with "drover down --data ${flags.data}", or give another --data`,
+    );
   }
   const broker = namedBroker(flags);
   const fleet = new LocalFleet({
@@ -74,7 +82,10 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   if (!asked.done) {
     const ready = { kind: 'up', ecus: fleet.macs, managers: fleet.managers, data: folders.root };
     if (flags.json === true) process.stdout.write(`${JSON.stringify(ready)}\n`);
-    else process.stderr.write(`${picocolors.green('ready')}: ${fleet.macs.length} ECUs, ${fleet.managers.length} managers. Ctrl-C stops them.\n`);
+    else
+      process.stderr.write(
+        `${picocolors.green('ready')}: ${fleet.macs.length} ECUs, ${fleet.managers.length} managers. Ctrl-C stops them.\n`,
+      );
     await asked;
   }
   if (flags.json !== true) process.stderr.write('stopping …\n');
@@ -85,7 +96,11 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
 
 async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPlan> {
   if (file !== undefined) {
-    if (flags.ecus !== undefined || flags.managers !== undefined) throw new DroverError('ERR_USAGE', 'the fleet file says how many ECUs and managers there are: leave out --ecus and --managers');
+    if (flags.ecus !== undefined || flags.managers !== undefined)
+      throw new DroverError(
+        'ERR_USAGE',
+        'the fleet file says how many ECUs and managers there are: leave out --ecus and --managers',
+      );
     const { loadFleetFile } = await import('../fleet-file.ts');
     const plan = await loadFleetFile(file);
     return { ...plan, shardCount: flags.shards ?? plan.shardCount };
@@ -127,7 +142,11 @@ function sentenceOf(event: FleetEvent): string {
     case 'ready':
       return `${event.host} serves ${picocolors.dim(`(process ${event.pid}, incarnation ${event.incarnation})`)}`;
     case 'died': {
-      const next = event.forGood ? 'it is not started again' : event.againInMs === 0 ? 'its supervisor starts it again' : `started again in ${event.againInMs} ms`;
+      const next = event.forGood
+        ? 'it is not started again'
+        : event.againInMs === 0
+          ? 'its supervisor starts it again'
+          : `started again in ${event.againInMs} ms`;
       return `${picocolors.red(`${event.host} died`)}: ${event.reason}; ${next}`;
     }
   }

@@ -3,22 +3,28 @@
  * (`up`, or a manager that is started against a broker of its own).
  */
 import type { NatsConnection } from '@nats-io/nats-core';
+import { pause } from '../../../actors/host.ts';
+import { prepareBroker, readFleetSettings } from '../../../infra/nats/streams.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { pause } from '../../../actors/host.ts';
-import { prepareBroker, readFleetSettings } from '../../../infra/nats/streams.ts';
 
 const LOOK_AGAIN_US = 100_000;
 
 /** Fails with ERR_NOT_RUNNING when nobody has prepared the broker in time. */
-export async function awaitFleetSettings(connection: NatsConnection, options: { readonly clock: Clock; readonly patienceUs: number }): Promise<FleetNames> {
+export async function awaitFleetSettings(
+  connection: NatsConnection,
+  options: { readonly clock: Clock; readonly patienceUs: number },
+): Promise<FleetNames> {
   const untilUs = options.clock.monotonicUs() + options.patienceUs;
   for (;;) {
     const settings = await readFleetSettings(connection);
     if (settings !== undefined) return settings;
     if (options.clock.monotonicUs() >= untilUs) {
-      throw new DroverError('ERR_NOT_RUNNING', 'this broker holds no drover fleet yet: start one with "drover up", or a manager with "drover manager"');
+      throw new DroverError(
+        'ERR_NOT_RUNNING',
+        'this broker holds no drover fleet yet: start one with "drover up", or a manager with "drover manager"',
+      );
     }
     await pause(options.clock, LOOK_AGAIN_US);
   }

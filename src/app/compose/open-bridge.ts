@@ -3,6 +3,7 @@
  * time, because after a death every millisecond here is one in which the ECU's tasks stand still.
  */
 import { Bridge } from '../../../actors/bridge.ts';
+import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createArtefactCache, followArtefacts } from '../../../infra/nats/artefact-cache.ts';
@@ -35,14 +36,23 @@ const HISTORY_MAX = 1_000;
 /** Starts a bridge and resolves when it serves. Fails with ERR_MAC_TAKEN and everything a broker or a disk can fail with. */
 export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
-  const localStore = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: false });
+  const localStore = openLmdbCheckpointStore({
+    path: `${config.dataFolder}/checkpoints`,
+    hasher: systemHasher,
+    durable: false,
+  });
   const closing: (() => Promise<unknown>)[] = [() => localStore.close(), () => records.close()];
   const closeAll = async (): Promise<void> => {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
     const incarnation = await nextIncarnation(records, `bridge/${config.mac}`);
-    const { host, link, close } = await openHost({ id: `bridge.${config.mac}`, incarnation, broker: config.broker, log: config.log });
+    const { host, link, close } = await openHost({
+      id: `bridge.${config.mac}`,
+      incarnation,
+      broker: config.broker,
+      log: config.log,
+    });
     closing.push(close);
     const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });
     closing.push(() => wasm.close());
@@ -67,12 +77,21 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       void prepare(digest).catch((cause: unknown) => host.log.debug('an artefact could not be prepared ahead', { digest, cause }));
     const forget = await followArtefacts(host.bus, { bytesMax: ARTEFACT_AHEAD_BYTES_MAX, onArtefact });
     closing.push(async () => forget());
-    host.log.info('the bridge serves', { mac: config.mac, incarnation });
+    const mirror = new JournalMirror({ host, journal: records });
+    mirror.start();
+    // The monotonic clock of a process begins with it: how long a restart takes is in every log.
+    host.log.info('the bridge serves', {
+      mac: config.mac,
+      incarnation,
+      startUs: host.clock.monotonicUs(),
+      cpuUs: process.cpuUsage().user + process.cpuUsage().system,
+    });
     return {
       bridge,
       incarnation,
       stop: async (reason) => {
         await bridge.stop(reason);
+        await mirror.stop();
         await closeAll();
       },
     };
@@ -83,7 +102,8 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
 }
 
 function describe(config: BridgeConfig, incarnation: number, runtimes: readonly RuntimeKind[]): EcuDescription {
-  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } = config;
+  const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } =
+    config;
   return {
     mac,
     incarnation,

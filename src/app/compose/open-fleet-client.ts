@@ -1,13 +1,13 @@
 /** A connection to a fleet for commands of people: asks managers, stores artefacts, reads streams; runs nothing itself. */
 import { randomInt } from 'node:crypto';
-import { createRng } from '../../domain/kernel/rng.ts';
-import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import type { Host } from '../../../actors/host.ts';
 import { createCounters } from '../../../infra/log/counters.ts';
 import { createLog } from '../../../infra/log/pino.ts';
-import { type BusLink, connectBus } from '../../../infra/nats/connect.ts';
 import { createNatsBus } from '../../../infra/nats/bus.ts';
+import { type BusLink, connectBus } from '../../../infra/nats/connect.ts';
 import { createSystemClock } from '../../../infra/system/clock.ts';
+import { createRng } from '../../domain/kernel/rng.ts';
+import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import { NO_FAULT_POINTS } from '../../ports/fault-points.ts';
 import { brokerTarget } from './broker-target.ts';
 import { awaitFleetSettings, type NewFleet, prepareFleet } from './fleet-settings.ts';
@@ -33,14 +33,32 @@ export async function openFleetClient(broker: BrokerChoice, options: FleetClient
   // What goes wrong here is said by the command that asked; the log of a client is for whoever looks for a bug.
   const log = createLog({ level: (process.env['DROVER_DEBUG'] ?? '') === '' ? 'silent' : 'debug', host: id });
   const patienceUs = options.patienceUs ?? 0;
-  const link = await connectBus({ target: await brokerTarget(broker), name: `${id}#1`, withSys: options.withSys ?? false, patienceUs });
-  const bus = createNatsBus({ connection: link.connection, systemConnection: link.sys, account: link.account, clock, log, counters });
+  const link = await connectBus({
+    target: await brokerTarget(broker),
+    name: `${id}#1`,
+    withSys: options.withSys ?? false,
+    patienceUs,
+  });
+  const bus = createNatsBus({
+    connection: link.connection,
+    systemConnection: link.sys,
+    account: link.account,
+    clock,
+    log,
+    counters,
+  });
   try {
     const { prepare = false } = options;
     const names: FleetNames =
-      prepare === false ? await awaitFleetSettings(link.connection, { clock, patienceUs }) : await prepareFleet(link.connection, prepare === true ? {} : prepare);
+      prepare === false
+        ? await awaitFleetSettings(link.connection, { clock, patienceUs })
+        : await prepareFleet(link.connection, prepare === true ? {} : prepare);
     const rng = createRng(randomInt(2 ** 32), id);
-    return { host: { id, incarnation: 1, names, bus, clock, rng, log, counters, faults: NO_FAULT_POINTS }, link, close: () => bus.close() };
+    return {
+      host: { id, incarnation: 1, names, bus, clock, rng, log, counters, faults: NO_FAULT_POINTS },
+      link,
+      close: () => bus.close(),
+    };
   } catch (error) {
     await bus.close();
     throw error;

@@ -3,18 +3,18 @@
  * `<host id>#<incarnation>`, so that the server's disconnect event says which start of which host has gone.
  */
 import { randomInt } from 'node:crypto';
-import { decodeRecord } from '../../domain/protocol/codec-record.ts';
-import { DroverError } from '../../domain/kernel/error-codes.ts';
-import { createRng } from '../../domain/kernel/rng.ts';
-import type { ActorKey, HostId } from '../../domain/model/ids.ts';
-import type { RecordStore } from '../../ports/record-store.ts';
 import type { Host } from '../../../actors/host.ts';
 import { createCounters } from '../../../infra/log/counters.ts';
 import { createLog } from '../../../infra/log/pino.ts';
-import { type BusLink, connectBus } from '../../../infra/nats/connect.ts';
 import { createNatsBus } from '../../../infra/nats/bus.ts';
+import { type BusLink, connectBus } from '../../../infra/nats/connect.ts';
 import { createSystemClock } from '../../../infra/system/clock.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { createRng } from '../../domain/kernel/rng.ts';
+import type { ActorKey, HostId } from '../../domain/model/ids.ts';
+import { decodeRecord } from '../../domain/protocol/codec-record.ts';
+import type { RecordStore } from '../../ports/record-store.ts';
 import { brokerTarget } from './broker-target.ts';
 import { awaitFleetSettings, prepareFleet } from './fleet-settings.ts';
 import type { BrokerChoice, LogChoice } from './process-config.ts';
@@ -45,14 +45,28 @@ export async function openHost(options: HostOptions): Promise<OpenHost> {
   const { id, incarnation } = options;
   const clock = createSystemClock();
   const counters = createCounters();
-  const log = createLog({ level: options.log.level, host: id, ...(options.log.file === undefined ? {} : { destination: options.log.file }) });
+  const log = createLog({
+    level: options.log.level,
+    host: id,
+    ...(options.log.file === undefined ? {} : { destination: options.log.file }),
+  });
   const faults = plannedFaults(process.env[FAULT_VARIABLE]);
   const patienceUs = options.patienceUs ?? PATIENCE_US;
   const target = await brokerTarget(options.broker);
   const link = await connectBus({ target, name: `${id}#${incarnation}`, withSys: options.withSys ?? false, patienceUs });
-  const bus = createNatsBus({ connection: link.connection, systemConnection: link.sys, account: link.account, clock, log, counters });
+  const bus = createNatsBus({
+    connection: link.connection,
+    systemConnection: link.sys,
+    account: link.account,
+    clock,
+    log,
+    counters,
+  });
   try {
-    const names = options.prepares === true ? await prepareFleet(link.connection) : await awaitFleetSettings(link.connection, { clock, patienceUs });
+    const names =
+      options.prepares === true
+        ? await prepareFleet(link.connection)
+        : await awaitFleetSettings(link.connection, { clock, patienceUs });
     const rng = createRng(randomInt(2 ** 32), id);
     return { host: { id, incarnation, names, bus, clock, rng, log, counters, faults }, link, close: () => bus.close() };
   } catch (error) {
@@ -67,7 +81,10 @@ export async function nextIncarnation(records: RecordStore, actor: ActorKey): Pr
   if (last === undefined) return 1;
   const record = decodeRecord(last.bytes);
   if (!record.ok) {
-    throw new DroverError('ERR_RECORD_CORRUPT', `the record of ${actor} cannot be read (${record.error.sentence}): its incarnation is unknown`);
+    throw new DroverError(
+      'ERR_RECORD_CORRUPT',
+      `the record of ${actor} cannot be read (${record.error.sentence}): its incarnation is unknown`,
+    );
   }
   const snapshot: { readonly context?: { readonly incarnation?: number } } = JSON.parse(record.value.snapshot);
   return (snapshot.context?.incarnation ?? 0) + 1;

@@ -1,4 +1,5 @@
 /** A manager process, put together: the actor, its stores, and a second connection that hears the server's disconnect events. */
+import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
@@ -19,7 +20,11 @@ const HISTORY_MAX = 1_000;
 
 export async function openManager(config: ManagerConfig): Promise<OpenManager> {
   // What a manager sees for itself it can see again after a power cut; the fleet's decisions are in the shared records.
-  const localRecords = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
+  const localRecords = openLmdbRecordStore({
+    path: `${config.dataFolder}/records`,
+    durability: 'process',
+    historyMax: HISTORY_MAX,
+  });
   const store = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: true });
   const closing: (() => Promise<unknown>)[] = [() => store.close(), () => localRecords.close()];
   const closeAll = async (): Promise<void> => {
@@ -42,16 +47,25 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       sharedRecords: createStreamRecordStore({ bus: host.bus, names: host.names }),
       localRecords,
       store,
-      inventory: createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters }),
+      inventory: createBusInventory({
+        bus: host.bus,
+        sender: host.id,
+        clock: host.clock,
+        log: host.log,
+        counters: host.counters,
+      }),
       processTable: createProcessTable(),
     });
     await manager.start();
+    const mirror = new JournalMirror({ host, journal: localRecords });
+    mirror.start();
     host.log.info('the manager watches', { manager: config.id, incarnation });
     return {
       manager,
       incarnation,
       stop: async (reason) => {
         await manager.stop(reason);
+        await mirror.stop();
         await closeAll();
       },
     };

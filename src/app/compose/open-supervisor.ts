@@ -1,6 +1,6 @@
 /** A supervisor process, put together. Its imports stay few: no runtime, no checkpoint store, no command line. */
 import { fileURLToPath } from 'node:url';
-import { Supervisor, type BridgeFact } from '../../../actors/supervisor.ts';
+import { type BridgeFact, Supervisor } from '../../../actors/supervisor.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createBridgeProcesses } from '../../../infra/system/bridge-process.ts';
 import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
@@ -8,7 +8,7 @@ import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
 import { tellParent } from './parent-link.ts';
 import { type BridgeConfig, CONFIG_VARIABLE, type EcuConfig } from './process-config.ts';
-import { BRIDGE_FLAGS, entryFile, EXIT_FOR_GOOD } from './process-entries.ts';
+import { BRIDGE_FLAGS, EXIT_FOR_GOOD, entryFile } from './process-entries.ts';
 
 export interface OpenSupervisor {
   readonly incarnation: number;
@@ -42,10 +42,20 @@ export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor>
     });
     // A planned death is the bridge's, not ours.
     delete process.env[FAULT_VARIABLE];
-    const { host, close } = await openHost({ id: `supervisor.${config.mac}`, incarnation, broker: config.broker, log: config.log });
+    const { host, close } = await openHost({
+      id: `supervisor.${config.mac}`,
+      incarnation,
+      broker: config.broker,
+      log: config.log,
+    });
     const { mac, heartbeatIntervalUs } = config;
     const supervisor = new Supervisor({ host, mac, heartbeatIntervalUs, records, processes, processTable, onBridge: passOn });
-    await supervisor.start();
+    try {
+      await supervisor.start();
+    } catch (error) {
+      await close();
+      throw error;
+    }
     return {
       incarnation,
       stop: async () => {

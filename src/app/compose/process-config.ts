@@ -11,7 +11,13 @@ import type { ResourceKind } from '../../domain/model/task.ts';
 export type BrokerChoice =
   /** The server that serves a data folder on this machine. */
   | { readonly kind: 'folder'; readonly folder: string }
-  | { readonly kind: 'url'; readonly url: string; readonly credsFile?: string; readonly sysUrl?: string; readonly sysCredsFile?: string };
+  | {
+      readonly kind: 'url';
+      readonly url: string;
+      readonly credsFile?: string;
+      readonly sysUrl?: string;
+      readonly sysCredsFile?: string;
+    };
 
 export interface LogChoice {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';

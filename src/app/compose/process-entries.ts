@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 export type ProcessKind = 'supervisor' | 'bridge' | 'manager';
 
 /**
- * A child process needs JavaScript, from the source tree (vitest) as from `dist`: the bundle (`bundle-processes.ts`) where
+ * A child process needs JavaScript, from the source tree (vitest) as from `dist`: the bundle (`tools/bundle-processes.mjs`) where
  * it is not older than what the compiler wrote, else the compiled file itself.
  */
 export function entryFile(kind: ProcessKind): URL {

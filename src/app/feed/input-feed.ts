@@ -3,10 +3,11 @@
  * whatever happens to an answer, numbers stay without gap and nothing is written twice. (A foreign publisher's messages would
  * have no number; instances pass them over.)
  */
+
+import { type Host, pause } from '../../../actors/host.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { shardOf, type TaskName } from '../../domain/model/ids.ts';
 import { header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
-import { pause, type Host } from '../../../actors/host.ts';
 
 const APPEND_TIMEOUT_US = 2_000_000;
 const RETRY_US = 20_000;
@@ -30,7 +31,8 @@ export class InputFeed {
     for (;;) {
       const last = this.last ?? (await this.readLast());
       // Ours if it stands where we put it, with what we put there: the answer alone was lost.
-      if (attempted !== undefined && last.number >= attempted.number && (await this.isOurs(attempted.afterSequence, payload))) return attempted.number;
+      if (attempted !== undefined && last.number >= attempted.number && (await this.isOurs(attempted.afterSequence, payload)))
+        return attempted.number;
       const number = last.number + 1;
       attempted = { number, afterSequence: last.sequence };
       const written = await this.tryAppend(payload, number, last.sequence);
@@ -47,7 +49,10 @@ export class InputFeed {
         this.last = { sequence: answer.sequence, number };
         return true;
       case 'full':
-        throw new DroverError('ERR_BUS_STREAM_FULL', 'the stream of inputs is at its bound: the task lags behind, or no checkpoint lets old inputs go; "drover status" shows which');
+        throw new DroverError(
+          'ERR_BUS_STREAM_FULL',
+          'the stream of inputs is at its bound: the task lags behind, or no checkpoint lets old inputs go; "drover status" shows which',
+        );
       case 'busy':
         await pause(clock, RETRY_US);
         return false;
@@ -63,7 +68,10 @@ export class InputFeed {
     for (;;) {
       try {
         const message = await this.host.bus.readLast(this.subject);
-        this.last = message === undefined ? { sequence: 0, number: 0 } : { sequence: message.sequence, number: Number(message.headers[header.number] ?? 0) };
+        this.last =
+          message === undefined
+            ? { sequence: 0, number: 0 }
+            : { sequence: message.sequence, number: Number(message.headers[header.number] ?? 0) };
         return this.last;
       } catch (error) {
         if (!(error instanceof DroverError) || !error.retryable) throw error;

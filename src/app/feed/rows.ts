@@ -29,8 +29,8 @@ async function* jsonLines(file: string): AsyncGenerator<Uint8Array> {
     if (line.trim() === '') continue;
     try {
       JSON.parse(line);
-    } catch (cause) {
-      throw new DroverError('ERR_USAGE', `${file}, line ${number} is no JSON: ${(cause as Error).message}`, { cause });
+    } catch (error) {
+      throw unreadable(`${file}, line ${number} is no JSON`, error);
     }
     yield encoder.encode(line);
   }
@@ -48,17 +48,21 @@ async function* csvRows(file: string, columns: readonly string[]): AsyncGenerato
       }
       yield encoder.encode(chosen.map((column) => row[column] ?? '').join(','));
     }
-  } catch (cause) {
-    if (cause instanceof DroverError) throw cause;
-    throw new DroverError('ERR_USAGE', `${file} is no CSV: ${(cause as Error).message}`, { cause });
+  } catch (error) {
+    if (error instanceof DroverError) throw error;
+    throw unreadable(`${file} is no CSV`, error);
   }
 }
+
+const unreadable = (what: string, cause: unknown): DroverError =>
+  new DroverError('ERR_USAGE', `${what}: ${(cause as Error).message}`, { cause });
 
 function choose(head: readonly string[], columns: readonly string[], file: string): number[] {
   if (columns.length === 0) return head.map((_, column) => column);
   return columns.map((column) => {
     const position = /^\d+$/.test(column) ? Number(column) - 1 : head.indexOf(column);
-    if (position < 0 || position >= head.length) throw new DroverError('ERR_USAGE', `${file} has no column ${column}; it has ${head.join(', ')}`);
+    if (position < 0 || position >= head.length)
+      throw new DroverError('ERR_USAGE', `${file} has no column ${column}; it has ${head.join(', ')}`);
     return position;
   });
 }

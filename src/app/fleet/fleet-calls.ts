@@ -1,12 +1,13 @@
 /** What people and scripts ask of a fleet. Any manager answers; every refusal comes as a `DroverError` with the way out. */
+
+import { envelope } from '../../../actors/host.ts';
+import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
+import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
 import { managerSubject } from '../../domain/protocol/subjects.ts';
-import { envelope } from '../../../actors/host.ts';
-import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
-import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
@@ -18,7 +19,8 @@ export async function deployTask(client: FleetClient, { spec, artefact }: Prepar
   await accepted(client, { kind: 'declare-task', spec });
 }
 
-export const removeTask = (client: FleetClient, task: TaskName): Promise<void> => accepted(client, { kind: 'remove-task', task });
+export const removeTask = (client: FleetClient, task: TaskName): Promise<void> =>
+  accepted(client, { kind: 'remove-task', task });
 
 export async function queryFleet(client: FleetClient): Promise<FleetView> {
   const answer = await call(client, { kind: 'query-fleet' });
@@ -34,23 +36,40 @@ async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {
 const refusalOf = (answer: ManagerAnswer): DroverError =>
   answer.kind === 'refused'
     ? new DroverError(answer.code, answer.sentence)
-    : new DroverError('ERR_WIRE_MALFORMED', `a manager answered "${answer.kind}" to another question: all of the fleet should run one version of drover`);
+    : new DroverError(
+        'ERR_WIRE_MALFORMED',
+        `a manager answered "${answer.kind}" to another question: all of the fleet should run one version of drover`,
+      );
 
 async function call({ host }: FleetClient, body: ManagerCall): Promise<ManagerAnswer> {
   let bytes: Uint8Array;
   try {
-    bytes = await host.bus.request(managerSubject.call, encodeManagerCall(envelope(host, body)), { timeoutUs: CALL_TIMEOUT_US });
+    bytes = await host.bus.request(managerSubject.call, encodeManagerCall(envelope(host, body)), {
+      timeoutUs: CALL_TIMEOUT_US,
+    });
   } catch (cause) {
-    if (!(cause instanceof DroverError)) throw cause;
-    if (cause.code === 'ERR_BUS_NO_RESPONDER') {
-      throw new DroverError('ERR_NO_MANAGER', 'no manager answers on this broker: start one with "drover manager", or the whole fleet with "drover up"', { cause });
-    }
-    if (cause.code === 'ERR_BUS_TIMEOUT') {
-      throw new DroverError('ERR_NO_MANAGER', 'a manager took the call and did not answer in 10 s; "drover status" shows whether it was done', { cause });
-    }
-    throw cause;
+    throw cause instanceof DroverError ? unanswered(cause) : cause;
   }
   const answer = decodeManagerAnswer(bytes);
   if (!answer.ok) throw new DroverError(answer.error.code, `the manager's answer cannot be read: ${answer.error.sentence}`);
   return answer.value.body;
+}
+
+function unanswered(cause: DroverError): DroverError {
+  switch (cause.code) {
+    case 'ERR_BUS_NO_RESPONDER':
+      return new DroverError(
+        'ERR_NO_MANAGER',
+        'no manager answers on this broker: start one with "drover manager", or the whole fleet with "drover up"',
+        { cause },
+      );
+    case 'ERR_BUS_TIMEOUT':
+      return new DroverError(
+        'ERR_NO_MANAGER',
+        'a manager took the call and did not answer in 10 s; "drover status" shows whether it was done',
+        { cause },
+      );
+    default:
+      return cause;
+  }
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { type ChildWord, isChildWord } from '../compose/parent-link.ts';
 import { CONFIG_VARIABLE, type EcuConfig, type ManagerConfig } from '../compose/process-config.ts';
-import { entryFile, EXIT_FOR_GOOD, MANAGER_FLAGS, SUPERVISOR_FLAGS } from '../compose/process-entries.ts';
+import { EXIT_FOR_GOOD, entryFile, MANAGER_FLAGS, SUPERVISOR_FLAGS } from '../compose/process-entries.ts';
 
 export interface ChildOptions {
   readonly kind: 'supervisor' | 'manager';
@@ -42,7 +42,9 @@ export class FleetChild {
     const { pid } = this.child;
     if (pid === undefined) {
       this.child.on('error', () => {});
-      throw new DroverError('ERR_NOT_RUNNING', `the operating system starts no process for a ${options.kind}`, { retryable: true });
+      throw new DroverError('ERR_NOT_RUNNING', `the operating system starts no process for a ${options.kind}`, {
+        retryable: true,
+      });
     }
     this.pid = pid;
     let lastWords = '';

@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { isProcessAlive } from '../../../infra/system/process-identity.ts';
 import { writePrivateFile } from '../../../infra/nats/server-file.ts';
+import { isProcessAlive } from '../../../infra/system/process-identity.ts';
 
 export const FLEET_STATE_VERSION = 1;
 

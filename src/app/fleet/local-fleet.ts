@@ -9,18 +9,25 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { findServer } from '../../../infra/nats/find-server.ts';
+import type { SyncPolicy } from '../../../infra/nats/server-config.ts';
+import { type RunningServer, startServer } from '../../../infra/nats/start-server.ts';
+import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
-import { findServer } from '../../../infra/nats/find-server.ts';
-import { type RunningServer, startServer } from '../../../infra/nats/start-server.ts';
-import type { SyncPolicy } from '../../../infra/nats/server-config.ts';
-import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import { type FleetClient, openFleetClient } from '../compose/open-fleet-client.ts';
-import { type BrokerChoice, type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US, type LogChoice, type ManagerConfig } from '../compose/process-config.ts';
 import type { ChildWord } from '../compose/parent-link.ts';
+import {
+  type BrokerChoice,
+  type EcuConfig,
+  fleetFolders,
+  HEARTBEAT_INTERVAL_US,
+  type LogChoice,
+  type ManagerConfig,
+} from '../compose/process-config.ts';
 import type { PreparedTask } from '../prepare-task.ts';
-import { FleetChild, type ChildExit } from './fleet-child.ts';
 import { deployTask } from './fleet-calls.ts';
+import { type ChildExit, FleetChild } from './fleet-child.ts';
 import { FLEET_STATE_VERSION, writeFleetState } from './fleet-state.ts';
 
 /** What one ECU offers; everything but the MAC has a default. */
@@ -46,7 +53,13 @@ export type FleetEvent =
   | { readonly kind: 'progress'; readonly sentence: string }
   | { readonly kind: 'ready'; readonly host: string; readonly pid: number; readonly incarnation: number }
   /** By itself; it is started again unless `forGood`. */
-  | { readonly kind: 'died'; readonly host: string; readonly reason: string; readonly forGood: boolean; readonly againInMs: number };
+  | {
+      readonly kind: 'died';
+      readonly host: string;
+      readonly reason: string;
+      readonly forGood: boolean;
+      readonly againInMs: number;
+    };
 
 export interface FleetProcess {
   /** `server`, `manager.m1`, `supervisor.02aa00000001`, `bridge.02aa00000001`. */
@@ -72,6 +85,7 @@ interface Member {
 }
 
 const READY_MS_MAX = 60_000;
+const PATIENCE_US = 10_000_000;
 const AGAIN_MS_MIN = 200;
 const AGAIN_MS_MAX = 10_000;
 /** A child that lived this long starts its count of deaths anew. */
@@ -90,6 +104,7 @@ export class LocalFleet {
   private readonly waiting = new Set<() => void>();
   private server: RunningServer | undefined;
   private connected: FleetClient | undefined;
+  private starting: Promise<void> | undefined;
   private stopping = false;
   private writing: Promise<void> = Promise.resolve();
   private isWriteDue = false;
@@ -101,25 +116,41 @@ export class LocalFleet {
     for (const plan of options.ecus) this.addMember(`supervisor.${plan.mac}`, () => this.startEcu(plan));
   }
 
-  /** Resolves when every manager and every ECU serves. */
-  async start(): Promise<void> {
+  /** Resolves when every manager and every ECU serves. What fails leaves nothing behind. */
+  start(): Promise<void> {
+    this.starting = this.startAll();
+    return this.starting;
+  }
+
+  /** Also while it starts. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.changed();
+    await this.starting?.catch(() => {}); // told to whoever called `start`
+    await this.stopAll();
+  }
+
+  private async startAll(): Promise<void> {
     try {
       await mkdir(dirname(this.folders.log('any')), { recursive: true });
       if (this.options.broker === undefined) await this.startServer();
       const { shardCount } = this.options;
-      this.connected = await openFleetClient(this.broker, { prepare: shardCount === undefined ? true : { shardCount }, patienceUs: 10_000_000 });
-      // Managers first, so that no ECU announces itself to nobody; both start at the same time, because starting is work.
+      this.connected = await openFleetClient(this.broker, {
+        prepare: shardCount === undefined ? true : { shardCount },
+        patienceUs: PATIENCE_US,
+      });
+      // All at the same time, because starting is work; managers first, so that no ECU announces itself to nobody.
       for (const member of this.members.values()) this.launch(member);
       await this.ready();
       this.changed();
     } catch (error) {
-      await this.stop();
+      this.stopping = true;
+      await this.stopAll();
       throw error;
     }
   }
 
-  async stop(): Promise<void> {
-    this.stopping = true;
+  private async stopAll(): Promise<void> {
     const ecus = [...this.members.values()].filter(({ host }) => host.startsWith('supervisor.'));
     const managers = [...this.members.values()].filter(({ host }) => host.startsWith('manager.'));
     for (const group of [ecus, managers]) await Promise.all(group.map((member) => this.leave(member)));
@@ -157,6 +188,7 @@ export class LocalFleet {
   async ready(): Promise<void> {
     const deadline = performance.now() + READY_MS_MAX;
     for (;;) {
+      if (this.stopping) throw new DroverError('ERR_NOT_RUNNING', 'the fleet is being stopped');
       const members = [...this.members.values()];
       const failed = members.find(({ failure }) => failure !== undefined);
       if (failed !== undefined) throw new DroverError('ERR_NOT_RUNNING', `${failed.host} does not start: ${failed.failure}`);
@@ -164,7 +196,10 @@ export class LocalFleet {
       if (late.length === 0) return;
       if (performance.now() > deadline) {
         const names = late.map(({ host }) => host).join(', ');
-        throw new DroverError('ERR_NOT_RUNNING', `not ready within ${READY_MS_MAX / 1000} s: ${names}; their logs are in ${dirname(this.folders.log('any'))}`);
+        throw new DroverError(
+          'ERR_NOT_RUNNING',
+          `not ready within ${READY_MS_MAX / 1000} s: ${names}; their logs are in ${dirname(this.folders.log('any'))}`,
+        );
       }
       await this.change(deadline - performance.now());
     }
@@ -199,7 +234,9 @@ export class LocalFleet {
     if (member.child !== undefined) throw new DroverError('ERR_USAGE', `${member.host} is not dead`);
     this.launch(member);
     while (!isServing(member)) {
-      if (member.failure !== undefined) throw new DroverError('ERR_NOT_RUNNING', `${member.host} does not start: ${member.failure}`);
+      if (this.stopping) throw new DroverError('ERR_NOT_RUNNING', 'the fleet is being stopped');
+      if (member.failure !== undefined)
+        throw new DroverError('ERR_NOT_RUNNING', `${member.host} does not start: ${member.failure}`);
       await this.change(READY_MS_MAX);
     }
   }
@@ -218,7 +255,8 @@ export class LocalFleet {
       if (child === undefined) continue;
       const state = (isReady: boolean): FleetProcess['state'] => (child.frozen ? 'frozen' : isReady ? 'ready' : 'starting');
       found.push({ host, pid: child.pid, state: state(ready) });
-      if (bridge !== undefined) found.push({ host: host.replace('supervisor.', 'bridge.'), pid: bridge.pid, state: state(bridge.ready) });
+      if (bridge !== undefined)
+        found.push({ host: host.replace('supervisor.', 'bridge.'), pid: bridge.pid, state: state(bridge.ready) });
     }
     return found;
   }
@@ -226,24 +264,52 @@ export class LocalFleet {
   // ——— members ———
 
   private addMember(host: string, start: () => FleetChild): void {
-    const member: Member = { host, start, starts: 0, child: undefined, ready: false, bridge: undefined, deathsInARow: 0, meant: false, failure: undefined, again: undefined };
+    const member: Member = {
+      host,
+      start,
+      starts: 0,
+      child: undefined,
+      ready: false,
+      bridge: undefined,
+      deathsInARow: 0,
+      meant: false,
+      failure: undefined,
+      again: undefined,
+    };
     this.members.set(host, member);
   }
 
   private async startServer(): Promise<void> {
     const { path } = await findServer({ onProgress: (sentence) => this.tell({ kind: 'progress', sentence }) });
     const { sync } = this.options;
-    this.server = await startServer({ program: path, dataFolder: this.folders.server, tied: true, ...(sync === undefined ? {} : { sync }) });
+    this.server = await startServer({
+      program: path,
+      dataFolder: this.folders.server,
+      tied: true,
+      ...(sync === undefined ? {} : { sync }),
+    });
     this.tell({ kind: 'progress', sentence: `nats-server ${this.server.version} at ${this.server.url}` });
   }
 
   private startManager(id: string): FleetChild {
-    const config: ManagerConfig = { id, broker: this.broker, dataFolder: this.folders.manager(id), log: this.logOf(`manager.${id}`) };
+    const config: ManagerConfig = {
+      id,
+      broker: this.broker,
+      dataFolder: this.folders.manager(id),
+      log: this.logOf(`manager.${id}`),
+    };
     return this.spawn('manager', `manager.${id}`, config);
   }
 
   private startEcu(plan: EcuPlan): FleetChild {
-    const config: EcuConfig = { ...ECU_DEFAULTS, name: plan.mac, ...plan, broker: this.broker, dataFolder: this.folders.ecu(plan.mac), log: this.logOf(`ecu.${plan.mac}`) };
+    const config: EcuConfig = {
+      ...ECU_DEFAULTS,
+      name: plan.mac,
+      ...plan,
+      broker: this.broker,
+      dataFolder: this.folders.ecu(plan.mac),
+      log: this.logOf(`ecu.${plan.mac}`),
+    };
     return this.spawn('supervisor', `supervisor.${plan.mac}`, config);
   }
 
@@ -255,7 +321,13 @@ export class LocalFleet {
     const member = this.member(host);
     const fault = member.starts++ === 0 ? this.options.faults?.[host] : undefined;
     const environment = fault === undefined ? {} : { [FAULT_VARIABLE]: fault };
-    return new FleetChild({ kind, config, environment, onWord: (word) => this.heard(member, word), onExit: (exit) => this.exited(member, exit) });
+    return new FleetChild({
+      kind,
+      config,
+      environment,
+      onWord: (word) => this.heard(member, word),
+      onExit: (exit) => this.exited(member, exit),
+    });
   }
 
   private launch(member: Member): void {
@@ -273,7 +345,8 @@ export class LocalFleet {
     switch (word.kind) {
       case 'ready':
         member.ready = true;
-        if (member.host.startsWith('manager.')) this.tell({ kind: 'ready', host: member.host, pid: word.pid, incarnation: word.incarnation });
+        if (member.host.startsWith('manager.'))
+          this.tell({ kind: 'ready', host: member.host, pid: word.pid, incarnation: word.incarnation });
         break;
       case 'bridge-spawned':
         member.bridge = { pid: word.pid, ready: false };
@@ -284,7 +357,8 @@ export class LocalFleet {
         break;
       case 'bridge-ended':
         member.bridge = undefined;
-        if (!member.meant && !this.stopping) this.tell({ kind: 'died', host: bridgeOf(member), reason: word.reason, forGood: false, againInMs: 0 });
+        if (!member.meant && !this.stopping)
+          this.tell({ kind: 'died', host: bridgeOf(member), reason: word.reason, forGood: false, againInMs: 0 });
         break;
       case 'bridge-given-up':
         member.failure = word.reason;
@@ -366,7 +440,12 @@ export class LocalFleet {
     this.isWriteDue = false;
     if (this.stopping) return;
     try {
-      const state = { version: FLEET_STATE_VERSION, pid: process.pid, broker: this.broker, processes: this.processes() } as const;
+      const state = {
+        version: FLEET_STATE_VERSION,
+        pid: process.pid,
+        broker: this.broker,
+        processes: this.processes(),
+      } as const;
       await writeFleetState(this.folders.state, state);
     } catch (error) {
       // A full disk must not end a fleet: the file is for other terminals.
@@ -375,7 +454,8 @@ export class LocalFleet {
   }
 }
 
-const isServing = ({ host, ready, bridge }: Member): boolean => ready && (host.startsWith('manager.') || bridge?.ready === true);
+const isServing = ({ host, ready, bridge }: Member): boolean =>
+  ready && (host.startsWith('manager.') || bridge?.ready === true);
 const bridgeOf = ({ host }: Member): string => host.replace('supervisor.', 'bridge.');
 
 export const ECU_DEFAULTS: Omit<EcuConfig, 'mac' | 'name' | 'broker' | 'dataFolder' | 'log'> = {

@@ -2,9 +2,10 @@
  * The life of a process of the fleet: start, say so, wait for a signal or for its starter to go, leave cleanly. A second
  * signal ends it at once; so does a clean leave that takes too long.
  */
+
+import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { onParentGone, tellParent } from '../compose/parent-link.ts';
 import { EXIT_FOR_GOOD } from '../compose/process-entries.ts';
-import { DroverError } from '../../domain/kernel/error-codes.ts';
 
 export interface RunningPart {
   readonly incarnation: number;

@@ -242,6 +242,7 @@ export class FleetWorld {
     const arbiters = this.truth.openArbiters().map((actor) => `${actor} ${this.truth.arbiters.get(actor)?.state} ${JSON.stringify(this.truth.arbiters.get(actor)?.context.tasks)}`);
     const hosts = [...this.world.hosts.values()].map((host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`);
     const milestones = this.truth.milestones.slice(-lines).map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
-    return [said, ...tasks, ...instances, ...arbiters, hosts.join(', '), ...milestones, this.world.story(lines)].join('\n');
+    const bridges = [...this.ecus.values()].map(({ mac, bridge }) => `${mac}: ${JSON.stringify(bridge?.load())}`);
+    return [said, ...tasks, ...bridges, ...instances, ...arbiters, hosts.join(', '), ...milestones, this.world.story(lines)].join('\n');
   }
 }

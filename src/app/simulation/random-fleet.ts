@@ -44,7 +44,7 @@ export async function playRandomFleet(seed: number): Promise<RandomOutcome> {
 }
 
 function drawFleet(seed: number, draw: Rng): FleetWorld {
-  const ecus: EcuPlan[] = Array.from({ length: 2 + draw.below(4) }, (_, at) => ({ mac: macOf(at + 1), memoryBytes: (2 + draw.below(6)) * 16 * MIB }));
+  const ecus: EcuPlan[] = Array.from({ length: 2 + draw.below(4) }, (_, at) => ({ mac: macOf(at + 1), memoryBytes: (3 + draw.below(5)) * 16 * MIB }));
   const shared = draw.below(3) === 0;
   const managers: ManagerPlan[] = Array.from({ length: 2 + draw.below(2) }, (_, at) => {
     const ecu = shared ? ecus[at] : undefined;

@@ -314,8 +314,10 @@ export class InstanceCore {
 
   // ——— pause, silence, end ———
 
+  /** Every call leads to one `paused`, also when it is paused already. */
   pause(nowUs: number): void {
     this.pauseWanted = true;
+    this.paused = false;
     this.pump(nowUs);
   }
 

@@ -1,10 +1,10 @@
-/** Hundreds of small fleets, each with its own weather drawn from its seed. A failing seed is printed, and runs alone by LOOP_SEED. */
+/** Hundreds of small fleets, each with its own weather drawn from its seed. A failing seed is printed, and runs alone by LOOP_SEED; LOOP_SEEDS asks for more. */
 import { describe, test } from 'vitest';
 import { drawLinkOptions } from '../../../infra/sim/network.ts';
 import { createRng, type Rng } from '../../../src/domain/kernel/rng.ts';
 import { ACTORS, LoopWorld, type LoopWorldOptions } from '../../support/loop-world.ts';
 
-const SEEDS = 160;
+const SEEDS = Number(process.env['LOOP_SEEDS'] ?? 100);
 const ONE = process.env['LOOP_SEED'];
 
 /** What is wrong in this world: each kind of fault present or not. */
@@ -64,14 +64,14 @@ async function weather(world: LoopWorld, rng: Rng): Promise<void> {
   }
 }
 
-export async function runSeed(seed: number): Promise<LoopWorld> {
+async function runSeed(seed: number): Promise<LoopWorld> {
   const rng = createRng(seed, 'loop run');
   const world = new LoopWorld(drawOptions(seed, rng.stream('options')));
   try {
     await weather(world, rng.stream('weather'));
     await world.heal();
   } catch (error) {
-    throw new Error(`LOOP_SEED=${seed} ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`LOOP_SEED=${seed} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   return world;
 }

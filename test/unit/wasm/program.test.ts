@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareModule } from '../../../infra/runtime/wasm/prepare.ts';
 import { WasmProgram } from '../../../infra/runtime/wasm/program.ts';
 import { compileArtefact, openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
-import { exampleModule } from '../../../src/app/build-tasks.ts';
+import { loadTaskFile } from '../../../src/app/task-file.ts';
+import { exampleFolder, modulePathOf } from '../../../src/app/task-module.ts';
 import { PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
-import { data, EXAMPLES, loadExample, prepareText, taskText, tick, wat } from '../../support/wasm.ts';
 import type { JobResult } from '../../../src/ports/task-runtime.ts';
+import { data, EXAMPLES, loadExample, prepareText, taskText, tick, wat } from '../../support/wasm.ts';
 
 const open = (job: string, more = '', { memoryBytesMax = 1 << 20, fuelPerJob = 1_000_000 } = {}): Promise<WasmProgram> =>
   openProgram({ artefact: prepareText(job, more, memoryBytesMax), fuelPerJob });
@@ -41,7 +42,11 @@ describe('a job ends', () => {
     const loop = '(loop $again (memory.copy (i32.const 0) (i32.const 1) (i32.const 65000)) (br $again))';
     const program = await open(`(local $i i32) ${loop}`, '', { fuelPerJob: 6400 });
     expect(failureOf(program.runJob(tick(1))).code).toBe('ERR_JOB_FUEL');
-    const few = await open('(local $i i32) (loop $again (memory.fill (i32.const 0) (i32.const 1) (i32.const 65000)) (br_if $again (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 90))))', '', { fuelPerJob: 6400 });
+    const few = await open(
+      '(local $i i32) (loop $again (memory.fill (i32.const 0) (i32.const 1) (i32.const 65000)) (br_if $again (i32.lt_s (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 90))))',
+      '',
+      { fuelPerJob: 6400 },
+    );
     expect(few.runJob(tick(1))).toMatchObject({ kind: 'done', fuelUsed: 1 + 90 * (1 + 63) });
   });
 
@@ -56,9 +61,19 @@ describe('a job ends', () => {
     const module = await compileArtefact(prepareModule(wat(text), { memoryBytesMax: 1 << 20 }));
     const depthAfter = (jobs: number): number => {
       let depth = 0;
-      const program = new WasmProgram({ module, fuelPerJob: 100_000_000, image: undefined, log: (level) => void (depth = level) });
+      const program = new WasmProgram({
+        module,
+        fuelPerJob: 100_000_000,
+        image: undefined,
+        log: (level) => {
+          depth = level;
+        },
+      });
       for (let number = 1; number <= jobs; number++) expect(program.runJob(tick(number)).kind).toBe('done');
-      expect(failureOf(program.runJob(tick(1e6)))).toMatchObject({ code: 'ERR_JOB_TRAP', sentence: expect.stringContaining('nest too deeply') });
+      expect(failureOf(program.runJob(tick(1e6)))).toMatchObject({
+        code: 'ERR_JOB_TRAP',
+        sentence: expect.stringContaining('nest too deeply'),
+      });
       return depth;
     };
     const cold = depthAfter(0);
@@ -66,12 +81,29 @@ describe('a job ends', () => {
     expect(depthAfter(3000)).toBe(cold);
   });
 
-  const times = (count: number, text: (at: number) => string): string => Array.from({ length: count }, (_, at) => text(at)).join(' ');
+  const times = (count: number, text: (at: number) => string): string =>
+    Array.from({ length: count }, (_, at) => text(at)).join(' ');
   it.each([
-    ['many parameters', `(func $f (param ${times(100, () => 'i64')}) (result i64) (i64.add (local.get 3) (call $f ${times(100, (at) => `(local.get ${at})`)})))`, `(drop (call $f ${times(100, () => '(i64.const 1)')}))`],
-    ['many operands', `(func $f (result i64) ${times(300, (at) => `(i64.load (i32.const ${at * 8}))`)} (call $f) ${times(300, () => 'i64.add')})`, '(drop (call $f))'],
-    ['many vectors', `(func $f (result v128) ${times(60, (at) => `(v128.load (i32.const ${at * 8}))`)} (call $f) ${times(60, () => 'i64x2.add')})`, '(drop (call $f))'],
-    ['many locals', `(func $f (local ${times(200, () => 'i64')}) ${times(200, (at) => `(local.set ${at} (i64.load (i32.const ${at * 8})))`)} (call $f) ${times(200, (at) => `(i64.store (i32.const 0) (local.get ${at}))`)})`, '(call $f)'],
+    [
+      'many parameters',
+      `(func $f (param ${times(100, () => 'i64')}) (result i64) (i64.add (local.get 3) (call $f ${times(100, (at) => `(local.get ${at})`)})))`,
+      `(drop (call $f ${times(100, () => '(i64.const 1)')}))`,
+    ],
+    [
+      'many operands',
+      `(func $f (result i64) ${times(300, (at) => `(i64.load (i32.const ${at * 8}))`)} (call $f) ${times(300, () => 'i64.add')})`,
+      '(drop (call $f))',
+    ],
+    [
+      'many vectors',
+      `(func $f (result v128) ${times(60, (at) => `(v128.load (i32.const ${at * 8}))`)} (call $f) ${times(60, () => 'i64x2.add')})`,
+      '(drop (call $f))',
+    ],
+    [
+      'many locals',
+      `(func $f (local ${times(200, () => 'i64')}) ${times(200, (at) => `(local.set ${at} (i64.load (i32.const ${at * 8})))`)} (call $f) ${times(200, (at) => `(i64.store (i32.const 0) (local.get ${at}))`)})`,
+      '(call $f)',
+    ],
   ])('by that count before the engine runs out of stack, with %s', async (_, more, job) => {
     const program = await open(job, more, { fuelPerJob: 100_000_000 });
     expect(failureOf(program.runJob(tick(1))).sentence).toContain('nest too deeply');
@@ -79,12 +111,18 @@ describe('a job ends', () => {
 
   it('when it traps, with the reason', async () => {
     const program = await open('(drop (i32.div_s (i32.const 1) (i32.const 0)))');
-    expect(failureOf(program.runJob(tick(1)))).toMatchObject({ code: 'ERR_JOB_TRAP', sentence: expect.stringContaining('divide by zero') });
+    expect(failureOf(program.runJob(tick(1)))).toMatchObject({
+      code: 'ERR_JOB_TRAP',
+      sentence: expect.stringContaining('divide by zero'),
+    });
   });
 
   it('when it wants more memory than its bound and traps for want of it', async () => {
     const program = await open('(if (i32.eq (memory.grow (i32.const 100)) (i32.const -1)) (then (unreachable)))');
-    expect(failureOf(program.runJob(tick(1)))).toMatchObject({ code: 'ERR_JOB_MEMORY', sentence: expect.stringContaining('1024 KiB') });
+    expect(failureOf(program.runJob(tick(1)))).toMatchObject({
+      code: 'ERR_JOB_MEMORY',
+      sentence: expect.stringContaining('1024 KiB'),
+    });
   });
 
   it('as done when it takes the refusal of memory well', async () => {
@@ -94,27 +132,50 @@ describe('a job ends', () => {
 
   it.each([
     ['an output that is too large', '(call $output (i32.const 0) (i32.const 0) (i32.const 262145))', 'larger than 262144'],
-    ['too many outputs', '(loop $again (call $output (i32.const 0) (i32.const 0) (i32.const 1)) (br $again))', 'more than 512 times'],
-    ['outputs that are too large together', '(loop $again (call $output (i32.const 0) (i32.const 0) (i32.const 60000)) (br $again))', 'together are larger'],
+    [
+      'too many outputs',
+      '(loop $again (call $output (i32.const 0) (i32.const 0) (i32.const 1)) (br $again))',
+      'more than 512 times',
+    ],
+    [
+      'outputs that are too large together',
+      '(loop $again (call $output (i32.const 0) (i32.const 0) (i32.const 60000)) (br $again))',
+      'together are larger',
+    ],
     ['a channel that is none', '(call $output (i32.const -1) (i32.const 0) (i32.const 1))', 'channel -1'],
   ])('with ERR_JOB_OUTPUT at %s', async (_, job, words) => {
     const program = await open(job);
-    expect(failureOf(program.runJob(tick(1)))).toMatchObject({ code: 'ERR_JOB_OUTPUT', sentence: expect.stringContaining(words) });
+    expect(failureOf(program.runJob(tick(1)))).toMatchObject({
+      code: 'ERR_JOB_OUTPUT',
+      sentence: expect.stringContaining(words),
+    });
   });
 
   it('when it puts out bytes that are not its own', async () => {
     const program = await open('(call $output (i32.const 0) (i32.const 65535) (i32.const 2))');
-    expect(failureOf(program.runJob(tick(1)))).toMatchObject({ code: 'ERR_JOB_TRAP', sentence: expect.stringContaining('outside of its memory') });
+    expect(failureOf(program.runJob(tick(1)))).toMatchObject({
+      code: 'ERR_JOB_TRAP',
+      sentence: expect.stringContaining('outside of its memory'),
+    });
   });
 
   it('when drover_input answers with no room for the input', async () => {
     const program = await open('');
-    expect(failureOf(program.runJob(data(1, new Uint8Array(65_000))))).toMatchObject({ code: 'ERR_JOB_TRAP', sentence: expect.stringContaining('drover_input') });
+    expect(failureOf(program.runJob(data(1, new Uint8Array(65_000))))).toMatchObject({
+      code: 'ERR_JOB_TRAP',
+      sentence: expect.stringContaining('drover_input'),
+    });
   });
 
   it('with the text of an abort', async () => {
-    const text = taskText('(call $abort (i32.const 16) (i32.const 48) (i32.const 12) (i32.const 7))', '(data (i32.const 12) "\\08\\00\\00\\00o\\00h\\00 \\00n\\00") (data (i32.const 44) "\\08\\00\\00\\00a\\00.\\00t\\00s\\00")');
-    const artefact = prepareModule(wat(text.replace('(module', '(module (import "env" "abort" (func $abort (param i32 i32 i32 i32)))')), { memoryBytesMax: 1 << 20 });
+    const text = taskText(
+      '(call $abort (i32.const 16) (i32.const 48) (i32.const 12) (i32.const 7))',
+      '(data (i32.const 12) "\\08\\00\\00\\00o\\00h\\00 \\00n\\00") (data (i32.const 44) "\\08\\00\\00\\00a\\00.\\00t\\00s\\00")',
+    );
+    const artefact = prepareModule(
+      wat(text.replace('(module', '(module (import "env" "abort" (func $abort (param i32 i32 i32 i32)))')),
+      { memoryBytesMax: 1 << 20 },
+    );
     const program = await openProgram({ artefact, fuelPerJob: 1000 });
     expect(failureOf(program.runJob(tick(1)))).toEqual({ code: 'ERR_JOB_TRAP', sentence: 'it aborted: oh n at a.ts:12:7' });
   });
@@ -136,22 +197,35 @@ describe('the deploy pass changes no result', () => {
     const prepared: string[] = [];
     for (const input of INPUTS) {
       const result = program.runJob(input);
-      prepared.push(...(result.kind === 'done' ? result.outputs.map(({ channel, payload }) => `${channel}:${Buffer.from(payload).toString('hex')}`) : [result.failure.sentence]));
+      prepared.push(
+        ...(result.kind === 'done'
+          ? result.outputs.map(({ channel, payload }) => `${channel}:${Buffer.from(payload).toString('hex')}`)
+          : [result.failure.sentence]),
+      );
     }
     expect(prepared).toEqual(raw);
     expect(raw.length).toBeGreaterThan(20);
   });
 
   const words = ['5', '37.5,61.2', 'can0.12:hello', '!route can0.12 9', 'can0.12:again', '-3', '1e300,2', 'eth0:frame'];
-  const INPUTS = Array.from({ length: 80 }, (_, at) => (at % 3 === 0 ? tick(at + 1, at % 5) : data(at + 1, words[at % words.length] ?? '')));
+  const INPUTS = Array.from({ length: 80 }, (_, at) =>
+    at % 3 === 0 ? tick(at + 1, at % 5) : data(at + 1, words[at % words.length] ?? ''),
+  );
 
   /** The module as the compiler made it, in the engine as it is. */
   async function rawOutputs(name: (typeof EXAMPLES)[number]): Promise<string[]> {
     const outputs: string[] = [];
     const output = (channel: number, pointer: number, byteLength: number): void =>
-      void outputs.push(`${channel}:${Buffer.from((exports['memory'] as WebAssembly.Memory).buffer, pointer, byteLength).toString('hex')}`);
-    const module = new WebAssembly.Module(new Uint8Array(await readFile(exampleModule(name))));
-    const { exports } = new WebAssembly.Instance(module, { drover: { output, log: () => undefined }, env: { abort: () => undefined } });
+      void outputs.push(
+        `${channel}:${Buffer.from((exports['memory'] as WebAssembly.Memory).buffer, pointer, byteLength).toString('hex')}`,
+      );
+    const module = new WebAssembly.Module(
+      new Uint8Array(await readFile(modulePathOf(await loadTaskFile(exampleFolder(name))))),
+    );
+    const { exports } = new WebAssembly.Instance(module, {
+      drover: { output, log: () => undefined },
+      env: { abort: () => undefined },
+    });
     const call = exports as Record<'drover_init' | 'drover_input' | 'drover_job', (...parameters: number[]) => number>;
     call.drover_init?.();
     for (const { kind, number, skipped, payload } of INPUTS) {
@@ -165,7 +239,9 @@ describe('the deploy pass changes no result', () => {
 
 describe('NaNs are canonical', () => {
   const stored = async (job: string): Promise<string> => {
-    const program = await open(`(local $x f64) (local $y f32) (local $v v128) ${job} (call $output (i32.const 0) (i32.const 0) (i32.const 16))`);
+    const program = await open(
+      `(local $x f64) (local $y f32) (local $v v128) ${job} (call $output (i32.const 0) (i32.const 0) (i32.const 16))`,
+    );
     return Buffer.from(outputOf(program.runJob(tick(1)))).toString('hex');
   };
   const zeros = '0000000000000000';
@@ -174,11 +250,23 @@ describe('NaNs are canonical', () => {
     ['0/0', '(f64.store (i32.const 0) (f64.div (f64.const 0) (f64.const -0)))'],
     ['infinity minus infinity', '(f64.store (i32.const 0) (f64.sub (f64.const inf) (f64.const inf)))'],
     ['the root of a negative number', '(f64.store (i32.const 0) (f64.sqrt (f64.const -1)))'],
-    ['arithmetic on a NaN with a payload', '(f64.store (i32.const 0) (f64.add (f64.const -nan:0x8000000000123) (f64.const 1)))'],
+    [
+      'arithmetic on a NaN with a payload',
+      '(f64.store (i32.const 0) (f64.add (f64.const -nan:0x8000000000123) (f64.const 1)))',
+    ],
     ['a promoted NaN', '(f64.store (i32.const 0) (f64.promote_f32 (f32.const -nan:0x400001)))'],
-    ['a NaN that went through a local', '(local.set $x (f64.min (f64.const -nan:0x8000000000123) (f64.const 1))) (f64.store (i32.const 0) (local.get $x))'],
-    ['a NaN that goes through another operation', '(f64.store (i32.const 0) (f64.mul (f64.div (f64.const 0) (f64.const 0)) (f64.const 2)))'],
-    ['a NaN whose bits are looked at', '(i64.store (i32.const 0) (i64.reinterpret_f64 (f64.nearest (f64.const -nan:0x8000000000123))))'],
+    [
+      'a NaN that went through a local',
+      '(local.set $x (f64.min (f64.const -nan:0x8000000000123) (f64.const 1))) (f64.store (i32.const 0) (local.get $x))',
+    ],
+    [
+      'a NaN that goes through another operation',
+      '(f64.store (i32.const 0) (f64.mul (f64.div (f64.const 0) (f64.const 0)) (f64.const 2)))',
+    ],
+    [
+      'a NaN whose bits are looked at',
+      '(i64.store (i32.const 0) (i64.reinterpret_f64 (f64.nearest (f64.const -nan:0x8000000000123))))',
+    ],
   ])('%s (f64)', async (_, job) => {
     expect(await stored(job)).toBe(`000000000000f87f${zeros}`);
   });
@@ -191,7 +279,9 @@ describe('NaNs are canonical', () => {
   });
 
   it('in the sign that copysign reads', async () => {
-    expect(await stored('(f64.store (i32.const 0) (f64.copysign (f64.const 1) (f64.div (f64.const 0) (f64.const 0))))')).toBe(`000000000000f03f${zeros}`);
+    expect(await stored('(f64.store (i32.const 0) (f64.copysign (f64.const 1) (f64.div (f64.const 0) (f64.const 0))))')).toBe(
+      `000000000000f03f${zeros}`,
+    );
   });
 
   it('in each lane of a vector, and in no other lane', async () => {
@@ -211,7 +301,9 @@ describe('NaNs are canonical', () => {
   });
 
   it('but loads, constants and sign changes keep their bits, as the standard has it', async () => {
-    expect(await stored('(f64.store (i32.const 0) (f64.neg (f64.const nan:0x8000000000123)))')).toBe(`230100000000f8ff${zeros}`);
+    expect(await stored('(f64.store (i32.const 0) (f64.neg (f64.const nan:0x8000000000123)))')).toBe(
+      `230100000000f8ff${zeros}`,
+    );
   });
 });
 
@@ -225,7 +317,12 @@ describe('state', () => {
     const alone = await openProgram({ artefact, fuelPerJob: 1000 });
     alone.runJob(tick(1));
     const { pages, globals: encoded } = alone.capture('full');
-    expect(Buffer.from(encoded).toString('hex')).toBe('0104007fddffffff7efa35e39df6ffffff7d0000807f7c000000000000f87f'.replace('fa35e39df6ffffff', Buffer.from(new BigInt64Array([-6n * 7000000001n]).buffer).toString('hex')));
+    expect(Buffer.from(encoded).toString('hex')).toBe(
+      '0104007fddffffff7efa35e39df6ffffff7d0000807f7c000000000000f87f'.replace(
+        'fa35e39df6ffffff',
+        Buffer.from(new BigInt64Array([-6n * 7000000001n]).buffer).toString('hex'),
+      ),
+    );
     const moved = await openProgram({ artefact, fuelPerJob: 1000, image: { memory: pages, globals: encoded } });
     expect(moved.runJob(tick(2))).toMatchObject({ outputs: alone.runJob(tick(2)).kind === 'done' ? [{ channel: 1 }] : [] });
     expect(moved.capture('full').pages).toEqual(alone.capture('full').pages);
@@ -243,7 +340,9 @@ describe('state', () => {
 
   it('that fails to initialise is a failure of the start', async () => {
     await expect(open('', '(func (export "drover_init") (unreachable))')).rejects.toMatchObject({ code: 'ERR_JOB_TRAP' });
-    await expect(open('', '(func (export "drover_init") (loop $again (br $again)))')).rejects.toMatchObject({ code: 'ERR_JOB_FUEL' });
+    await expect(open('', '(func (export "drover_init") (loop $again (br $again)))')).rejects.toMatchObject({
+      code: 'ERR_JOB_FUEL',
+    });
   }, 60_000);
 
   describe('of another program is refused with ERR_STORE_CORRUPT', () => {
@@ -262,7 +361,9 @@ describe('state', () => {
       ['a global of another type', () => ({ ...image, globals: image.globals.map((byte, at) => (at === 3 ? 0x7d : byte)) })],
       ['another version', () => ({ ...image, globals: image.globals.map((byte, at) => (at === 0 ? 9 : byte)) })],
     ])('%s', async (_, foreign) => {
-      await expect(openProgram({ artefact, fuelPerJob: 1000, image: foreign() })).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
+      await expect(openProgram({ artefact, fuelPerJob: 1000, image: foreign() })).rejects.toMatchObject({
+        code: 'ERR_STORE_CORRUPT',
+      });
     });
   });
 

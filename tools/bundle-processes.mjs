@@ -10,10 +10,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'rolldown';
-import { packageRoot } from './build-tasks.ts';
 
-const root = packageRoot();
-const compiled = join(root, 'dist');
+const compiled = join(import.meta.dirname, '..', 'dist');
 const folder = join(compiled, 'processes');
 
 await rm(folder, { recursive: true, force: true });

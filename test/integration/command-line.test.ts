@@ -1,0 +1,127 @@
+/** The commands of a person, as processes: up, task, feed, status, down; and what is left when `up` is killed. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { projectRoot } from '../../src/app/project-root.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
+import { isAlive, until } from '../support/fleet-run.ts';
+
+const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
+
+let folder: string;
+let up: ChildProcess | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-cli-'));
+});
+afterEach(async () => {
+  if (up !== undefined && up.exitCode === null && up.signalCode === null) {
+    up.kill('SIGTERM');
+    await once(up, 'exit');
+  }
+  up = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Resolves when the fleet is up. */
+async function startUp(...args: string[]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [MAIN, 'up', '--data', folder, '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  up = child;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if ((JSON.parse(line) as { readonly kind: string }).kind === 'up') return child;
+  }
+  throw new Error('it ended before the fleet was up');
+}
+
+interface Run {
+  readonly exitCode: number | null;
+  readonly out: string;
+  readonly error: string;
+}
+
+function drover(...args: string[]): Run {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', folder], { encoding: 'utf8' });
+  return { exitCode: status, out: stdout, error: stderr };
+}
+
+const pidsOf = (): number[] =>
+  (
+    JSON.parse(readFileSync(join(folder, 'fleet.json'), 'utf8')) as { readonly processes: readonly { readonly pid: number }[] }
+  ).processes.map(({ pid }) => pid);
+
+test('a fleet is started, used and stopped from the command line', async () => {
+  const child = await startUp('--ecus', '2', '--managers', '2');
+  const deployed = drover('task', 'deploy', exampleFolder('counter'), '--json');
+  expect(JSON.parse(deployed.out)).toMatchObject({ task: 'counter', state: 'owned', epoch: 1 });
+  expect(drover('task', 'deploy', exampleFolder('counter'))).toMatchObject({
+    exitCode: 1,
+    error: expect.stringContaining('(ERR_TASK_EXISTS)'),
+  });
+  const file = join(folder, 'numbers.csv');
+  writeFileSync(file, 'value\n10\n20\n30\n');
+  expect(JSON.parse(drover('feed', 'counter', file, '--rate', '100/s', '--json').out)).toEqual({
+    task: 'counter',
+    inputs: 3,
+    lastNumber: 3,
+  });
+  expect(JSON.parse(drover('feed', 'counter', file, '--rate', '100/s', '--json').out)).toEqual({
+    task: 'counter',
+    inputs: 3,
+    lastNumber: 6,
+  });
+  const status: {
+    readonly ecus: readonly { readonly state: string }[];
+    readonly streams: readonly { readonly stream: string; readonly messages: number }[];
+  } = JSON.parse(drover('status', '--json').out);
+  expect(status.ecus.map(({ state }) => state)).toEqual(['alive', 'alive']);
+  expect(status.streams.find(({ stream }) => stream === 'OUTPUTS_0')?.messages).toBeGreaterThan(0);
+  expect(drover('status')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/counter +owned[\s\S]*INPUTS_0/) });
+  expect(drover('up')).toMatchObject({ exitCode: 2, error: expect.stringContaining('drover down') });
+  const pids = pidsOf();
+  expect(drover('down', '--json').exitCode).toBe(0);
+  if (child.exitCode === null) await once(child, 'exit');
+  expect(child.exitCode).toBe(0);
+  expect(pids.filter(isAlive)).toEqual([]);
+  expect(existsSync(join(folder, 'fleet.json'))).toBe(false);
+  expect(drover('down')).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_NOT_RUNNING)') });
+});
+
+test('without a fleet every command says how to get one', () => {
+  expect(drover('status')).toMatchObject({
+    exitCode: 1,
+    error: expect.stringMatching(/^drover: no server serves .*drover up.*\(ERR_NOT_RUNNING\)\n$/),
+  });
+  expect(drover('task', 'list')).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_NOT_RUNNING)') });
+  expect(drover('feed', 'counter')).toMatchObject({ exitCode: 2, error: expect.stringContaining('(ERR_USAGE)') });
+  expect(drover('ecu', '--mac', 'nonsense')).toMatchObject({
+    exitCode: 2,
+    error: expect.stringContaining('02:aa:00:00:00:01'),
+  });
+});
+
+test('when `up` is killed with SIGKILL, its children leave by themselves', async () => {
+  const child = await startUp('--ecus', '1', '--managers', '1');
+  const pids = pidsOf();
+  expect(pids).toHaveLength(4);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await until('every child is gone', () => pids.every((pid) => !isAlive(pid)));
+});
+
+test('SIGTERM while the fleet still starts stops what has started', async () => {
+  const child = spawn(process.execPath, [MAIN, 'up', '--data', folder, '--ecus', '2'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  up = child;
+  for await (const line of createInterface({ input: child.stderr })) if (line.startsWith('nats-server')) break;
+  const server = Number(readFileSync(join(folder, 'server', 'nats-server.pid'), 'utf8'));
+  child.stderr.resume();
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  expect(child.exitCode).toBe(0);
+  expect(isAlive(server)).toBe(false);
+});

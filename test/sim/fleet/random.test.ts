@@ -1,0 +1,37 @@
+/**
+ * Random fleets: size, tasks, links, weather and crash points from one seed each. More are played by
+ * `node dist/src/app/simulation/run-seeds.js --seeds A..B`; those that found something stay in `seeds.json`, with what it was.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { playRandomFleet } from '../../../src/app/simulation/random-fleet.ts';
+
+const SEEDS = 60;
+const FOUND = JSON.parse(readFileSync(join(import.meta.dirname, '../seeds.json'), 'utf8')) as readonly { readonly seed: number; readonly found: string }[];
+
+describe('random fleets', () => {
+  test(`keep every promise in ${SEEDS} random lives`, { timeout: 120_000 }, async () => {
+    let faults = 0;
+    let restores = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const outcome = await playRandomFleet(seed);
+      faults += outcome.faults;
+      restores += outcome.restores;
+    }
+    // They were no idyll.
+    expect(faults).toBeGreaterThan(SEEDS * 10);
+    expect(restores).toBeGreaterThan(SEEDS * 3);
+  });
+
+  test('the same seed is the same life', async () => {
+    const once = await playRandomFleet(7);
+    expect(await playRandomFleet(7)).toEqual(once);
+  });
+
+  for (const { seed, found } of FOUND) {
+    test(`seed ${seed}: ${found}`, async () => {
+      expect((await playRandomFleet(seed)).seed).toBe(seed);
+    });
+  }
+});

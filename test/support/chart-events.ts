@@ -1,0 +1,103 @@
+/** Events of every chart with small, colliding values, so that random walks meet guards both ways. */
+import { createRng, type Rng } from '../../src/domain/kernel/rng.ts';
+import type { ActorEvent } from '../../src/domain/model/events.ts';
+
+type Draw = (rng: Rng) => Record<string, unknown>;
+
+const small = (rng: Rng): number => rng.below(4);
+const task = (rng: Rng): string => (rng.below(3) === 0 ? 'b' : 'a');
+const incarnation = (rng: Rng): object => ({ mac: `02aa0000000${1 + rng.below(2)}`, incarnation: 1 + rng.below(2) });
+const order = (rng: Rng): object => ({ task: 'a', epoch: small(rng), sequence: small(rng), source: incarnation(rng), programId: 1 });
+const perTask: Draw = (rng) => ({ task: task(rng), epoch: small(rng) });
+
+const plan: Draw = (rng) => {
+  const assignments = ['a', 'b'].filter(() => rng.below(2) === 0).map((name) => ({ task: name, expectedEpoch: small(rng), target: incarnation(rng), checkpoint: undefined }));
+  const unplaced = rng.below(3) === 0 ? [{ task: 'c', expectedEpoch: small(rng), reason: 'no room' }] : [];
+  const skipped = rng.below(3) === 0 ? [{ task: 'd', reason: 'moved' }] : [];
+  return { plan: { assignments, unplaced, skipped, evidence: [{ score: rng.below(10) }] } };
+};
+
+export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>>>> = {
+  arbiter: {
+    'RESTORE.NEEDED': (rng) => ({ cause: rng.below(2) === 0 ? { kind: 'failure', owner: incarnation(rng), preferSameMachine: false, reason: 'silent' } : { kind: 'request', task: 'a', epoch: 1, reason: 'asked' } }),
+    'PLAN.MADE': plan,
+    'EPOCH.GRANTED': perTask,
+    'EPOCH.REFUSED': (rng) => ({ ...perTask(rng), by: 'arbiter/other' }),
+    'INSTANCE.RAN': (rng) => ({ ...perTask(rng), nonce: 'n', owner: incarnation(rng) }),
+    'DEPLOY.REFUSED': (rng) => ({ ...perTask(rng), reason: 'full' }),
+    'PLACEMENT.CONFIRMED': perTask,
+    'SHED.RECORDED': (rng) => ({ task: task(rng) }),
+    'INSTANCE.CAUGHT_UP': perTask,
+    'CAPACITY.RETURNED': () => ({}),
+  },
+  bridge: {
+    'BRIDGE.STARTED': (rng) => ({ incarnation: small(rng) }),
+    'CONNECTION.LOST': () => ({}),
+    'CONNECTION.RESTORED': () => ({}),
+    'BRIDGE.LEFT': () => ({ reason: 'asked' }),
+  },
+  checkpoint: {
+    'CHECKPOINT.ANNOUNCED': (rng) => ({ checkpoint: order(rng) }),
+    'CHECKPOINT.PULLED': (rng) => ({ checkpoint: order(rng) }),
+    'PULL.FAILED': (rng) => ({ checkpoint: order(rng), reason: 'gone', damaged: rng.below(2) === 0 }),
+    'CHECKPOINT.DURABLE': (rng) => ({ checkpoint: order(rng) }),
+  },
+  ecu: {
+    'ECU.APPEARED': (rng) => ({ incarnation: small(rng), graceMs: 100 }),
+    'ECU.SUSPECTED': (rng) => ({ incarnation: small(rng), reason: 'silent' }),
+    'ECU.SHOWED_LIFE': (rng) => ({ incarnation: small(rng) }),
+    'ECU.SAID_GOODBYE': (rng) => ({ incarnation: small(rng), reason: 'shutdown' }),
+    'DEATH.CONFIRMED': (rng) => ({ incarnation: small(rng), reason: 'no process' }),
+    'DEATH.DENIED': (rng) => ({ incarnation: small(rng) }),
+    'BRIDGE.DIED': (rng) => ({ incarnation: small(rng), reason: 'exit 1' }),
+    'FAILURE.RAISED': (rng) => ({ incarnation: small(rng) }),
+  },
+  manager: {
+    'MANAGER.STARTED': (rng) => ({ incarnation: small(rng) }),
+    'CONNECTION.LOST': () => ({}),
+    'CONNECTION.RESTORED': () => ({}),
+    'BROKER.SUSPECTED': () => ({ reason: 'everyone at once' }),
+    'BROKER.TRUSTED': () => ({}),
+    'MANAGER.LEFT': () => ({ reason: 'asked' }),
+  },
+  placement: {
+    'TASK.DECLARED': () => ({ spec: { name: 'a' } }),
+    'EPOCH.REQUESTED': (rng) => ({ expectedEpoch: small(rng), by: 'arbiter/x', takeId: `take.${small(rng)}`, target: incarnation(rng) }),
+    'INSTANCE.RAN': (rng) => ({ epoch: small(rng), owner: incarnation(rng), nonce: 'n' }),
+    'INSTANCE.ENDED': (rng) => ({ epoch: small(rng), reason: 'trap' }),
+    'TASK.SHED': (rng) => ({ epoch: small(rng), reason: 'no room' }),
+    'INPUTS.TRIMMABLE': (rng) => ({ epoch: small(rng), cursor: { sequence: small(rng), data: 0, tick: 0 } }),
+    'TASK.REMOVED': () => ({}),
+    'INSTANCE.STOPPED': (rng) => ({ epoch: small(rng) }),
+  },
+  supervisor: {
+    'SUPERVISOR.STARTED': () => ({}),
+    'BRIDGE.SPAWNED': () => ({ pid: 7 }),
+    'BRIDGE.EXITED': (rng) => ({ reason: 'signal', clean: rng.below(12) === 0 }),
+    'SUPERVISOR.LEFT': () => ({}),
+  },
+  task: {
+    'DEPLOY.COMMANDED': (rng) => ({ epoch: small(rng), effectId: 'e', incarnation: small(rng), nonce: 'n', programId: 1, spec: { name: 'a' }, checkpoint: undefined }),
+    'INSTANCE.STARTED': (rng) => ({ epoch: small(rng) }),
+    'INSTANCE.ENDED': (rng) => ({ epoch: small(rng), code: rng.below(2) === 0 ? 'ERR_FENCED' : 'ERR_COMMAND_DIED', sentence: 'so it was' }),
+    'INSTANCE.CAUGHT_UP': (rng) => ({ epoch: small(rng) }),
+    'STOP.COMMANDED': (rng) => ({ epoch: small(rng) }),
+    'PAUSE.COMMANDED': (rng) => ({ epoch: small(rng) }),
+    'RESUME.COMMANDED': (rng) => ({ epoch: small(rng) }),
+    'BRIDGE.STARTED': (rng) => ({ incarnation: small(rng) }),
+  },
+};
+
+/** Draws events for a chart: its own, and now and then a timer of those given. */
+export function eventDrawer(kind: string, seed: number): (timers: readonly string[]) => ActorEvent {
+  const draws = Object.entries(CHART_EVENTS[kind] ?? {});
+  const rng = createRng(seed, kind);
+  let count = 0;
+  return (timers) => {
+    const id = `e${++count}`;
+    const timer = timers[rng.below(3 * Math.max(1, timers.length))];
+    if (timer !== undefined) return { type: timer, id };
+    const [type, draw] = draws[rng.below(draws.length)] as [string, Draw];
+    return { type, id, ...draw(rng) };
+  };
+}

@@ -1,0 +1,48 @@
+/** Fleet files: what a line stands for, and what is said of a wrong one. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseFleetFile, parseSize } from '../../../src/app/fleet-file.ts';
+import { projectRoot } from '../../../src/app/project-root.ts';
+
+test('the smallest file: ECUs with MACs and names in a row, two managers', () => {
+  const plan = parseFleetFile('ecus: [{ count: 3 }]', 'fleet.yaml');
+  expect(plan.ecus).toEqual([
+    { mac: '02aa00000001', name: 'ecu1' },
+    { mac: '02aa00000002', name: 'ecu2' },
+    { mac: '02aa00000003', name: 'ecu3' },
+  ]);
+  expect(plan).toMatchObject({ managers: ['m1', 'm2'], shardCount: undefined });
+});
+
+test('the example of the documentation', () => {
+  const path = join(projectRoot(), 'examples', 'fleets', 'small.yaml');
+  const { ecus } = parseFleetFile(readFileSync(path, 'utf8'), path);
+  expect(ecus.map(({ name }) => name)).toEqual(['body-1', 'body-2', 'body-3', 'gateway']);
+  expect(ecus[3]).toMatchObject({
+    mac: '02aa00000004',
+    ecuClass: 'safety',
+    memoryBytes: 1024 ** 3,
+    capabilities: ['can0', 'fpu'],
+  });
+});
+
+test.each([
+  ['ecus: []', /ecus/],
+  ['ecus: [{ count: 2, colour: red }]', /colour/],
+  ['ecus: [{ memory: lots }]', /"lots" is no size; write e.g. 512 MiB/],
+  ['ecus: [{ mac: "02:aa:00:00:00:09" }, { mac: "02-aa-00-00-00-09" }]', /two MACs are 02aa00000009/],
+  ['ecus: [{}]\nmanagers: [a, a]', /two managers are a/],
+  ['ecus: [', /it is no YAML/],
+])('%s is refused with what is wrong and the file named', (yaml, sentence) => {
+  expect(() => parseFleetFile(yaml, 'my-fleet.yaml')).toThrow(
+    expect.objectContaining({ code: 'ERR_FLEET_FILE', message: expect.stringMatching(sentence) }),
+  );
+  expect(() => parseFleetFile(yaml, 'my-fleet.yaml')).toThrow(/^my-fleet\.yaml:/);
+});
+
+test('sizes are whole bytes', () => {
+  expect(parseSize('512 MiB')).toBe(512 * 1024 ** 2);
+  expect(parseSize('0.5 KiB')).toBe(512);
+  for (const text of ['', '1', '0 B', '1.0000001 B', '-1 MiB', '1 MB']) expect(parseSize(text), text).toBeUndefined();
+});
