@@ -34,6 +34,12 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(checkpointBench);
   withExamples(checkpoint, [{ does: 'The ratio alone', line: 'drover bench checkpoint --json | jq .ratio' }]);
+  const loop = bench
+    .command('loop')
+    .description('what one step of the one loop costs, on LMDB and on JetStream records')
+    .option('--json', 'print one JSON object')
+    .action(loopBench);
+  withExamples(loop, [{ does: 'Steps a second, by store and durability', line: 'drover bench loop' }]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
     { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },
@@ -96,6 +102,18 @@ async function checkpointBench(flags: BenchFlags): Promise<void> {
         '',
       ].join('\n'),
     );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function loopBench(flags: BenchFlags): Promise<void> {
+  const { benchLoop } = await import('../bench/loop.ts');
+  const result = await benchLoop();
+  if (flags.json !== true) {
+    const { cpu, cores, node } = result.machine;
+    const lines = result.results.map(({ store, durability, stepsPerSecond: { median, least, most }, cpuUsPerStep }) =>
+      `${`${store}, ${durability}`.padEnd(44)}${String(median).padStart(8)}  (${least} … ${most})  ${cpuUsPerStep} µs of CPU a step`);
+    process.stdout.write(`${[`${cpu}, ${cores} cores, Node ${node}`, 'steps a second: median (least … most)', ...lines, ''].join('\n')}\n`);
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
