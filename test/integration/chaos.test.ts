@@ -36,7 +36,14 @@ describe('a small chaos run', () => {
   it('loses, doubles and changes nothing', () => {
     const { verdict } = run;
     expect(verdict.violations, said.join('\n')).toEqual([]);
-    expect(verdict).toMatchObject({ ok: true, lostOutputs: 0, duplicateOutputs: 0, mismatchedTasks: 0, doubleRestores: 0, shed: 0 });
+    expect(verdict).toMatchObject({
+      ok: true,
+      lostOutputs: 0,
+      duplicateOutputs: 0,
+      mismatchedTasks: 0,
+      doubleRestores: 0,
+      shed: 0,
+    });
   });
 
   it('had something to lose: every task gave outputs, and somebody died', () => {

@@ -55,7 +55,14 @@ async function failoverBench(flags: FailoverFlags): Promise<void> {
   ]);
   const dataFolder = flags.data === undefined ? await mkdtemp(join(tmpdir(), 'drover-bench-')) : resolve(flags.data);
   const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
-  const result = await benchFailover({ dataFolder, kills: flags.kills, killsWithManager: flags.managerKills, tasks: flags.tasks, checkpointIntervalUs: flags.checkpointMs * 1000, say });
+  const result = await benchFailover({
+    dataFolder,
+    kills: flags.kills,
+    killsWithManager: flags.managerKills,
+    tasks: flags.tasks,
+    checkpointIntervalUs: flags.checkpointMs * 1000,
+    say,
+  });
   if (flags.data === undefined) await rm(dataFolder, { recursive: true, force: true });
   if (flags.json !== true) {
     const row = (name: string, { n, p50, p99, max }: typeof result.failoverMs): string =>
@@ -111,9 +118,13 @@ async function loopBench(flags: BenchFlags): Promise<void> {
   const result = await benchLoop();
   if (flags.json !== true) {
     const { cpu, cores, node } = result.machine;
-    const lines = result.results.map(({ store, durability, stepsPerSecond: { median, least, most }, cpuUsPerStep }) =>
-      `${`${store}, ${durability}`.padEnd(44)}${String(median).padStart(8)}  (${least} … ${most})  ${cpuUsPerStep} µs of CPU a step`);
-    process.stdout.write(`${[`${cpu}, ${cores} cores, Node ${node}`, 'steps a second: median (least … most)', ...lines, ''].join('\n')}\n`);
+    const lines = result.results.map(
+      ({ store, durability, stepsPerSecond: { median, least, most }, cpuUsPerStep }) =>
+        `${`${store}, ${durability}`.padEnd(44)}${String(median).padStart(8)}  (${least} … ${most})  ${cpuUsPerStep} µs of CPU a step`,
+    );
+    process.stdout.write(
+      `${[`${cpu}, ${cores} cores, Node ${node}`, 'steps a second: median (least … most)', ...lines, ''].join('\n')}\n`,
+    );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
