@@ -58,12 +58,16 @@ export function createArtefactCache({ source, bytesMax }: ArtefactCacheOptions):
  * Tells of every artefact of at most `bytesMax` that is in the fleet's object store or comes into it. (An object's metadata is a message
  * of its own on `$O.<bucket>.M.<name>`, as JSON.)
  */
-export function followArtefacts(bus: Bus, options: { readonly bytesMax: number; readonly onArtefact: (digest: Digest) => void }): Promise<Cancel> {
+export function followArtefacts(
+  bus: Bus,
+  options: { readonly bytesMax: number; readonly onArtefact: (digest: Digest) => void },
+): Promise<Cancel> {
   const filter = `$O.${buckets.artefacts}.M.>`;
   return bus.consume(`OBJ_${buckets.artefacts}`, { filter, from: 'last-per-subject' }, ({ payload }) => {
     const info = asObject(new TextDecoder().decode(payload));
     const { name, size, deleted } = info;
-    if (typeof name === 'string' && typeof size === 'number' && size <= options.bytesMax && deleted !== true) options.onArtefact(name);
+    if (typeof name === 'string' && typeof size === 'number' && size <= options.bytesMax && deleted !== true)
+      options.onArtefact(name);
   });
 }
 

@@ -7,11 +7,10 @@
  * Not measured here: more than one ECU to choose from, a broker elsewhere, tasks that need long to replay.
  */
 import { readFileSync } from 'node:fs';
-import { pause } from '../../../actors/host.ts';
 import { failureArbiter } from '../../../actors/ecu.ts';
+import { pause } from '../../../actors/host.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
-import { ecuPlans, LocalFleet, managerIds } from '../fleet/local-fleet.ts';
 import { ChaosJournal } from '../chaos/chaos-journal.ts';
 import { type FailoverSummary, failoversOf, type Kill, summariseFailovers } from '../chaos/failover-times.ts';
 import { appendLastTick } from '../chaos/last-tick.ts';
@@ -19,6 +18,7 @@ import { Recorder } from '../chaos/recorder.ts';
 import { RunsAlone } from '../chaos/runs-alone.ts';
 import { judge } from '../chaos/verdict.ts';
 import { prepareWorkload } from '../chaos/workload.ts';
+import { ecuPlans, LocalFleet, managerIds } from '../fleet/local-fleet.ts';
 import { type Machine, machine } from './machine.ts';
 
 export interface FailoverBenchOptions {
@@ -27,12 +27,14 @@ export interface FailoverBenchOptions {
   /** Kills of an ECU together with the manager that claims it. */
   readonly killsWithManager: number;
   readonly tasks: number;
+  readonly checkpointIntervalUs: number;
   readonly say: (sentence: string) => void;
 }
 
 export interface FailoverBench extends FailoverSummary {
   readonly machine: Machine;
   readonly tasks: number;
+  readonly checkpointIntervalMs: number;
   readonly kills: number;
   /** With the claiming manager killed at the same time. */
   readonly withManager: FailoverSummary;
@@ -55,7 +57,11 @@ export async function benchFailover(options: FailoverBenchOptions): Promise<Fail
   const { say, tasks } = options;
   const [first] = ecuPlans(2);
   const names = Array.from({ length: tasks }, (_, at) => ({ name: `${EXAMPLE}-${at + 1}`, example: EXAMPLE }));
-  const change = (spec: TaskSpec): TaskSpec => ({ ...spec, affinity: { ...spec.affinity, preferredEcus: first === undefined ? [] : [first.mac] } });
+  const change = (spec: TaskSpec): TaskSpec => ({
+    ...spec,
+    checkpoint: { ...spec.checkpoint, intervalUs: options.checkpointIntervalUs },
+    affinity: { ...spec.affinity, preferredEcus: first === undefined ? [] : [first.mac] },
+  });
   const prepared = await prepareWorkload(names, { onProgress: say, change });
   const bench = machine();
   const fleet = new LocalFleet({
@@ -86,6 +92,7 @@ export async function benchFailover(options: FailoverBenchOptions): Promise<Fail
     return {
       machine: bench,
       tasks,
+      checkpointIntervalMs: options.checkpointIntervalUs / 1000,
       kills: kills.length,
       ...summariseFailovers(failoversOf(run.recorder, kills)),
       withManager: summariseFailovers(failoversOf(run.recorder, withManager)),
@@ -137,7 +144,9 @@ class Run {
       if (manager !== undefined) await fleet.restart(manager);
       const { failoverMs, detectMs, decideMs, restoreMs, outputMs } = summariseFailovers(failoversOf(recorder, [kill]));
       const part = ({ p50, max }: typeof failoverMs): string => `${p50.toFixed(1)} (${max.toFixed(1)})`;
-      say(`${kind} ${round + 1}/${count}: ${failoverMs.n} tasks, p50 (max) in ms: ${part(failoverMs)} = detect ${part(detectMs)} + decide ${part(decideMs)} + restore ${part(restoreMs)} + output ${part(outputMs)}`);
+      say(
+        `${kind} ${round + 1}/${count}: ${failoverMs.n} tasks, p50 (max) in ms: ${part(failoverMs)} = detect ${part(detectMs)} + decide ${part(decideMs)} + restore ${part(restoreMs)} + output ${part(outputMs)}`,
+      );
     }
     return kills;
   }

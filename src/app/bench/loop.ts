@@ -83,7 +83,13 @@ const counterMachine = setup({
 
 const counterChart: Chart = { kind: 'counter', version: 1, machine: counterMachine };
 
-export async function benchLoop(options: LoopBenchOptions = {}): Promise<object> {
+export interface LoopBench {
+  readonly bench: 'loop';
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly results: readonly LoopBenchResult[];
+}
+
+export async function benchLoop(options: LoopBenchOptions = {}): Promise<LoopBench> {
   const { stores = ['memory', 'lmdb', 'jetstream'] } = options;
   const results: LoopBenchResult[] = [];
   if (stores.includes('memory')) results.push(await measure('memory', 'none', async (run) => run(memoryStore()), options));

@@ -2,10 +2,11 @@
  * Chaos keeps a journal of its own in the JOURNAL stream: one record per kill. Its server timestamp, taken together with this
  * process's monotonic clock, also tells what a moment here is by the server's clock.
  */
+
+import type { Host } from '../../../actors/host.ts';
 import type { Json } from '../../domain/kernel/json.ts';
 import { encodeRecord } from '../../domain/protocol/codec-record.ts';
 import { journalSubject } from '../../domain/protocol/subjects.ts';
-import type { Host } from '../../../actors/host.ts';
 
 const ACTOR = 'chaos/kills';
 const APPEND_TIMEOUT_US = 1_000_000;

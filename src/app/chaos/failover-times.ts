@@ -6,9 +6,10 @@
  * A failover is one task that its killed owner ran: from the kill to the first output accepted from a later instance. The
  * parts are those of the instance that gave this output, so that a second kill meanwhile shows in `detect`.
  */
-import { type QuantileSummary, summarise } from '../../domain/statistics/quantiles.ts';
+
 import type { Incarnation } from '../../domain/model/ecu.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
+import { type QuantileSummary, summarise } from '../../domain/statistics/quantiles.ts';
 import type { KillKind } from './kill-plan.ts';
 import type { PlacementStepSeen, Recording, TaskRecording } from './recording.ts';
 
@@ -58,7 +59,13 @@ export function failoversOf(recording: Recording, kills: readonly Kill[]): Failo
 export function summariseFailovers(failovers: readonly Failover[]): FailoverSummary {
   const of = (part: 'totalUs' | 'detectUs' | 'decideUs' | 'restoreUs' | 'outputUs'): QuantileSummary =>
     summarise(failovers.map((failover) => Math.round(failover[part] / 10) / 100));
-  return { failoverMs: of('totalUs'), detectMs: of('detectUs'), decideMs: of('decideUs'), restoreMs: of('restoreUs'), outputMs: of('outputUs') };
+  return {
+    failoverMs: of('totalUs'),
+    detectMs: of('detectUs'),
+    decideMs: of('decideUs'),
+    restoreMs: of('restoreUs'),
+    outputMs: of('outputUs'),
+  };
 }
 
 /** The last record appended before a moment. */

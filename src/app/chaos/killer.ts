@@ -19,7 +19,7 @@ export interface KillerParts {
 }
 
 /** The claim comes within milliseconds; a manager that is slower than this was not worth waiting for. */
-const CLAIM_US_MAX = 2_000_000;
+const CLAIM_US_MAX = 10_000_000;
 const POLL_US = 200;
 const WAIT_US = 20_000;
 
@@ -94,7 +94,9 @@ export class Killer {
     if (kind === 'freeze') fleet.freeze(mac);
     else void fleet.kill(mac, kind === 'bridge' ? 'bridge' : 'ecu');
     this.kills.push(kill);
-    say(`${kind === 'freeze' ? 'SIGSTOP to' : 'SIGKILL to'} ${kind === 'bridge' ? 'the bridge of ' : ''}ECU ${mac} (${this.tasksOf(mac)} tasks)`);
+    say(
+      `${kind === 'freeze' ? 'SIGSTOP to' : 'SIGKILL to'} ${kind === 'bridge' ? 'the bridge of ' : ''}ECU ${mac} (${this.tasksOf(mac)} tasks)`,
+    );
     if (kind === 'both') await this.killClaimer(owner, { kind, downUs });
     if (kind !== 'bridge') this.returning.push(this.bringBack(mac, kind, downUs));
   }

@@ -3,9 +3,10 @@
  * ticker is refused, reads it, and stops at the higher epoch; so does every later one. The task itself runs on, consumes what
  * is there, and comes to rest.
  */
+
+import { type Host, pause } from '../../../actors/host.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import { header, taskSubject } from '../../domain/protocol/subjects.ts';
-import { type Host, pause } from '../../../actors/host.ts';
 
 const LAST_EPOCH = Number.MAX_SAFE_INTEGER;
 const APPEND_TIMEOUT_US = 1_000_000;
@@ -21,7 +22,11 @@ export async function appendLastTick(host: Host, task: TaskName): Promise<number
       if (Number(last?.headers[header.epoch] ?? 0) === LAST_EPOCH) return Number(last?.headers[header.number]);
       const number = Number(last?.headers[header.number] ?? 0) + 1;
       const headers = { [header.epoch]: String(LAST_EPOCH), [header.number]: String(number), [header.skipped]: '0' };
-      await host.bus.append(subject, NO_PAYLOAD, { expectedSequence: last?.sequence ?? 0, headers, timeoutUs: APPEND_TIMEOUT_US });
+      await host.bus.append(subject, NO_PAYLOAD, {
+        expectedSequence: last?.sequence ?? 0,
+        headers,
+        timeoutUs: APPEND_TIMEOUT_US,
+      });
     } catch {
       // The broker may be away for a moment.
     }

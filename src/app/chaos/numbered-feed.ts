@@ -1,5 +1,5 @@
 /** Feeds one task its numbered inputs at a rate. Whatever happens to an answer, `InputFeed` keeps the numbers without gap. */
-import { pause, type Host } from '../../../actors/host.ts';
+import { type Host, pause } from '../../../actors/host.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import { InputFeed } from '../feed/input-feed.ts';
 import type { Payload } from './workload.ts';

@@ -3,14 +3,15 @@
  * The janitor trims the streams meanwhile, so what is not recorded as it comes is gone; a message that was trimmed first shows
  * as a gap in the numbers, and the verdict fails by it.
  */
+
+import { stateName } from '../../../actors/chart.ts';
+import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
 import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { actorOfSubject, actorsOfShard, type FleetNames, header, streams } from '../../domain/protocol/subjects.ts';
 import type { Bus, StreamMessage } from '../../ports/bus.ts';
 import type { Cancel } from '../../ports/clock.ts';
-import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
-import { stateName } from '../../../actors/chart.ts';
 import type { PlacementStepSeen, RecordedInput, RecordedOutput, Recording, TaskRecording } from './recording.ts';
 
 export interface RecorderOptions {
@@ -65,7 +66,15 @@ export class Recorder implements Recording {
     const number = numberIn(message, header.number);
     if (!Number.isSafeInteger(number)) return; // as instances pass it over
     const { sequence, payload, atUs } = message;
-    const input: RecordedInput = { sequence, kind, number, skipped: numberIn(message, header.skipped) || 0, epoch: numberIn(message, header.epoch) || 0, payload, atUs };
+    const input: RecordedInput = {
+      sequence,
+      kind,
+      number,
+      skipped: numberIn(message, header.skipped) || 0,
+      epoch: numberIn(message, header.epoch) || 0,
+      payload,
+      atUs,
+    };
     this.task(taskOf(message)).inputs.push(input);
   }
 
@@ -109,7 +118,11 @@ export class Recorder implements Recording {
 
 function placementStep({ revision, snapshot, event }: ActorRecord, atUs: number): PlacementStepSeen {
   const { value, context } = JSON.parse(snapshot) as { value: unknown; context: PlacementContext };
-  const { expectedEpoch, epoch, reason } = JSON.parse(event.json) as { expectedEpoch?: number; epoch?: number; reason?: string };
+  const { expectedEpoch, epoch, reason } = JSON.parse(event.json) as {
+    expectedEpoch?: number;
+    epoch?: number;
+    reason?: string;
+  };
   return {
     revision,
     atUs,

@@ -24,8 +24,21 @@ export interface ChaosResult extends FailoverSummary {
   readonly failoverMsByKind: Readonly<Record<string, FailoverSummary['failoverMs']>>;
 }
 
-export function chaosResult({ kills, failovers, verdict, inputs }: ChaosRun, asked: { readonly seed: number; readonly kind: KillChoice }): ChaosResult {
-  const { ok, outputs, lostOutputs, duplicateOutputs, mismatchedTasks, doubleRestores, fencedAppends, fencedBeforeAppend, shed } = verdict;
+export function chaosResult(
+  { kills, failovers, verdict, inputs }: ChaosRun,
+  asked: { readonly seed: number; readonly kind: KillChoice },
+): ChaosResult {
+  const {
+    ok,
+    outputs,
+    lostOutputs,
+    duplicateOutputs,
+    mismatchedTasks,
+    doubleRestores,
+    fencedAppends,
+    fencedBeforeAppend,
+    shed,
+  } = verdict;
   // A kill of `both` is one kill with two victims.
   const struck = kills.filter(({ kind, owner }) => kind !== 'both' || owner !== undefined);
   return {
@@ -81,9 +94,17 @@ export function chaosTable({ verdict, failovers, kills }: ChaosRun): string {
   }
   for (const { task, shedReason } of verdict.tasks) if (shedReason !== undefined) lines.push(`${task} is shed: ${shedReason}`);
   const { failoverMs, detectMs, decideMs, restoreMs, outputMs } = summariseFailovers(failovers);
-  const part = (name: string, { p50, p99, max }: typeof failoverMs): string => `  ${name.padEnd(14)}${p50.toFixed(1).padStart(9)}${p99.toFixed(1).padStart(9)}${max.toFixed(1).padStart(9)}`;
+  const part = (name: string, { p50, p99, max }: typeof failoverMs): string =>
+    `  ${name.padEnd(14)}${p50.toFixed(1).padStart(9)}${p99.toFixed(1).padStart(9)}${max.toFixed(1).padStart(9)}`;
   lines.push('', `${failoverMs.n} failovers after ${kills.length} kills, in ms:        p50      p99      max`);
-  lines.push(part('whole', failoverMs), part('· detected', detectMs), part('· decided', decideMs), part('· restored', restoreMs), part('· first output', outputMs), '');
+  lines.push(
+    part('whole', failoverMs),
+    part('· detected', detectMs),
+    part('· decided', decideMs),
+    part('· restored', restoreMs),
+    part('· first output', outputMs),
+    '',
+  );
   return `${lines.join('\n')}\n`;
 }
 
@@ -92,13 +113,16 @@ export function explainFailure(verdict: Verdict, dataFolder: string): string {
   for (const { task, lost, duplicates, changed, epochs, firstDifference } of verdict.tasks) {
     if (firstDifference === undefined) continue;
     const { kind, number, epoch, expected, accepted } = firstDifference;
-    lines.push(`  ${task}: ${lost} lost, ${duplicates} doubled, ${changed} changed; its outputs come from epochs ${epochs.join(', ')}`);
+    lines.push(
+      `  ${task}: ${lost} lost, ${duplicates} doubled, ${changed} changed; its outputs come from epochs ${epochs.join(', ')}`,
+    );
     lines.push(`    first: output ${number} is ${kind}${epoch === undefined ? '' : ` (epoch ${epoch})`}`);
     if (expected !== undefined) lines.push(`      run alone: ${expected}`);
     if (accepted !== undefined) lines.push(`      accepted:  ${accepted}`);
   }
   for (const violation of verdict.violations.slice(0, VIOLATIONS_SHOWN_MAX)) lines.push(`  ${violation}`);
-  if (verdict.violations.length > VIOLATIONS_SHOWN_MAX) lines.push(`  … and ${verdict.violations.length - VIOLATIONS_SHOWN_MAX} more`);
+  if (verdict.violations.length > VIOLATIONS_SHOWN_MAX)
+    lines.push(`  … and ${verdict.violations.length - VIOLATIONS_SHOWN_MAX} more`);
   lines.push(`  the fleet's data and logs are kept in ${dataFolder}`, '');
   return lines.join('\n');
 }

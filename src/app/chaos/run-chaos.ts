@@ -9,8 +9,8 @@
 import { pause } from '../../../actors/host.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import type { Mac } from '../../domain/model/ids.ts';
-import { ecuPlans, type FleetEvent, LocalFleet, managerIds } from '../fleet/local-fleet.ts';
 import type { LogChoice } from '../compose/process-config.ts';
+import { ecuPlans, type FleetEvent, LocalFleet, managerIds } from '../fleet/local-fleet.ts';
 import { type Failover, failoversOf, type Kill } from './failover-times.ts';
 import { type KillChoice, planKills } from './kill-plan.ts';
 import { Killer } from './killer.ts';
@@ -77,10 +77,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     for (const task of prepared.values()) await fleet.deploy(task);
     await until(() => everyTaskRuns(recorder, options.tasks), PLACED_US_MAX, host, options.interrupted);
     options.say(`${options.tasks} tasks run on ${options.ecus} ECUs, watched by ${options.managers} managers`);
-    const feeds = workload.flatMap(({ name, feed }) => (feed === undefined ? [] : [startNumberedFeed(host, { task: name, ...feed })]));
+    const feeds = workload.flatMap(({ name, feed }) =>
+      feed === undefined ? [] : [startNumberedFeed(host, { task: name, ...feed })],
+    );
     const beganUs = host.clock.monotonicUs();
     await until(() => false, WARM_UP_US, host, options.interrupted);
-    const killer = new Killer({ fleet, recorder, incarnationOf: (mac) => incarnations.get(mac), say: options.say, stopped: options.interrupted });
+    const killer = new Killer({
+      fleet,
+      recorder,
+      incarnationOf: (mac) => incarnations.get(mac),
+      say: options.say,
+      stopped: options.interrupted,
+    });
     await killer.carryOut(plan);
     await until(() => host.clock.monotonicUs() - beganUs >= options.durationUs, options.durationUs, host, options.interrupted);
     await until(() => false, COOL_DOWN_US, host, options.interrupted);
@@ -97,7 +105,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
       return alone.behind().length === 0 && everyTaskRuns(recorder, options.tasks);
     };
     if (!(await until(isAtRest, REST_US_MAX, host, () => false))) {
-      options.say(`not at rest after ${REST_US_MAX / 1e6} s: ${alone.behind().join(', ') || 'all outputs are there, but not every task has a place'}`);
+      options.say(
+        `not at rest after ${REST_US_MAX / 1e6} s: ${alone.behind().join(', ') || 'all outputs are there, but not every task has a place'}`,
+      );
     }
     // What arrives after the last expected output would be one too many.
     await pause(host.clock, POLL_US * 3);
@@ -133,7 +143,12 @@ function everyTaskRuns(recorder: Recorder, count: number): boolean {
 }
 
 /** Polls until `reached`; false when the time is over or the run is interrupted first. */
-async function until(reached: () => boolean, withinUs: number, host: Parameters<typeof startNumberedFeed>[0], interrupted: () => boolean): Promise<boolean> {
+async function until(
+  reached: () => boolean,
+  withinUs: number,
+  host: Parameters<typeof startNumberedFeed>[0],
+  interrupted: () => boolean,
+): Promise<boolean> {
   const { clock } = host;
   const untilUs = clock.monotonicUs() + withinUs;
   for (;;) {

@@ -2,10 +2,11 @@
  * Every task of a recording run alone, once, over its recorded inputs, as far as they are there: what the fleet's accepted
  * outputs are compared with. Goes along with the recording, so that it also knows when the fleet has come to rest.
  */
-import type { TaskName } from '../../domain/model/ids.ts';
-import { type InputCursor, START_OF_INPUTS } from '../../domain/model/checkpoint.ts';
-import { advance, contiguityOf } from '../../domain/task/contiguity.ts';
+
 import { openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
+import { type InputCursor, START_OF_INPUTS } from '../../domain/model/checkpoint.ts';
+import type { TaskName } from '../../domain/model/ids.ts';
+import { advance, contiguityOf } from '../../domain/task/contiguity.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 import type { Recording } from './recording.ts';
 import type { AloneOutput } from './verdict.ts';

@@ -214,6 +214,8 @@ const SHOWN_BYTES_MAX = 48;
 function shown({ channel, payload }: AloneOutput): string {
   const head = payload.subarray(0, SHOWN_BYTES_MAX);
   const isText = head.every((byte) => byte >= 32 && byte < 127);
-  const text = isText ? JSON.stringify(String.fromCharCode(...head)) : Array.from(head, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const text = isText
+    ? JSON.stringify(String.fromCharCode(...head))
+    : Array.from(head, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
   return `channel ${channel}: ${text}${payload.length > head.length ? ` … (${payload.length} bytes)` : ''}`;
 }

@@ -5,8 +5,8 @@
 import type { Rng } from '../../domain/kernel/rng.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
-import { exampleFolder } from '../task-module.ts';
 import { type PreparedTask, prepareTask } from '../prepare-task.ts';
+import { exampleFolder } from '../task-module.ts';
 
 /** The payload of the data input with this number, from 1. */
 export type Payload = (number: number) => Uint8Array;
@@ -28,9 +28,21 @@ const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
 const KINDS: readonly Kind[] = [
   { example: 'counter', feedPeriodUs: 130_000, payload: () => (number) => utf8(String(number % 17)) },
-  { example: 'gateway', feedPeriodUs: 20_000, payload: (rng) => (number) => utf8(gatewayMessage(rng.stream(String(number)), number)) },
-  { example: 'kalman', feedPeriodUs: 50_000, payload: (rng) => (number) => utf8(kalmanSample(rng.stream(String(number)), number)) },
-  { example: 'pid', feedPeriodUs: 500_000, payload: (rng) => (number) => utf8((20 + rng.stream(String(number)).below(1200) / 10).toFixed(1)) },
+  {
+    example: 'gateway',
+    feedPeriodUs: 20_000,
+    payload: (rng) => (number) => utf8(gatewayMessage(rng.stream(String(number)), number)),
+  },
+  {
+    example: 'kalman',
+    feedPeriodUs: 50_000,
+    payload: (rng) => (number) => utf8(kalmanSample(rng.stream(String(number)), number)),
+  },
+  {
+    example: 'pid',
+    feedPeriodUs: 500_000,
+    payload: (rng) => (number) => utf8((20 + rng.stream(String(number)).below(1200) / 10).toFixed(1)),
+  },
   { example: 'grid', feedPeriodUs: undefined, payload: () => () => new Uint8Array(0) },
   { example: 'counter-1m', feedPeriodUs: undefined, payload: () => () => new Uint8Array(0) },
 ];

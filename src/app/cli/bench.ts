@@ -11,6 +11,7 @@ interface FailoverFlags extends BenchFlags {
   readonly kills: number;
   readonly managerKills: number;
   readonly tasks: number;
+  readonly checkpointMs: number;
   readonly data?: string;
 }
 
@@ -22,6 +23,7 @@ export function registerBench(program: Command): void {
     .option('--kills <n>', 'ECUs killed while the managers live', wholeNumber(1, 1000), 10)
     .option('--manager-kills <n>', 'ECUs killed together with the manager that claims', wholeNumber(0, 1000), 4)
     .option('--tasks <n>', 'tasks on the killed ECU', wholeNumber(1, 100), 12)
+    .option('--checkpoint-ms <n>', 'least time between two checkpoints of a task', wholeNumber(1, 60_000), 250)
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--json', 'print one JSON object')
     .action(failoverBench);
@@ -32,6 +34,12 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(checkpointBench);
   withExamples(checkpoint, [{ does: 'The ratio alone', line: 'drover bench checkpoint --json | jq .ratio' }]);
+  const loop = bench
+    .command('loop')
+    .description('what one step of the one loop costs, on LMDB and on JetStream records')
+    .option('--json', 'print one JSON object')
+    .action(loopBench);
+  withExamples(loop, [{ does: 'Steps a second, by store and durability', line: 'drover bench loop' }]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
     { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },
@@ -47,7 +55,14 @@ async function failoverBench(flags: FailoverFlags): Promise<void> {
   ]);
   const dataFolder = flags.data === undefined ? await mkdtemp(join(tmpdir(), 'drover-bench-')) : resolve(flags.data);
   const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
-  const result = await benchFailover({ dataFolder, kills: flags.kills, killsWithManager: flags.managerKills, tasks: flags.tasks, say });
+  const result = await benchFailover({
+    dataFolder,
+    kills: flags.kills,
+    killsWithManager: flags.managerKills,
+    tasks: flags.tasks,
+    checkpointIntervalUs: flags.checkpointMs * 1000,
+    say,
+  });
   if (flags.data === undefined) await rm(dataFolder, { recursive: true, force: true });
   if (flags.json !== true) {
     const row = (name: string, { n, p50, p99, max }: typeof result.failoverMs): string =>
@@ -93,6 +108,22 @@ async function checkpointBench(flags: BenchFlags): Promise<void> {
         `ratio ${result.ratio.toFixed(2)}, of the best ${result.ratioOfBest.toFixed(2)} (aim: 1.3)   hash ${result.hash}`,
         '',
       ].join('\n'),
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function loopBench(flags: BenchFlags): Promise<void> {
+  const { benchLoop } = await import('../bench/loop.ts');
+  const result = await benchLoop();
+  if (flags.json !== true) {
+    const { cpu, cores, node } = result.machine;
+    const lines = result.results.map(
+      ({ store, durability, stepsPerSecond: { median, least, most }, cpuUsPerStep }) =>
+        `${`${store}, ${durability}`.padEnd(44)}${String(median).padStart(8)}  (${least} … ${most})  ${cpuUsPerStep} µs of CPU a step`,
+    );
+    process.stdout.write(
+      `${[`${cpu}, ${cores} cores, Node ${node}`, 'steps a second: median (least … most)', ...lines, ''].join('\n')}\n`,
     );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -29,7 +29,10 @@ export function registerChaos(program: Command): void {
     .option('--kills <n>', 'how often to kill', wholeNumber(0, 1000), 6)
     .option('--seed <n>', 'decides who dies when, and what is fed', wholeNumber(0, 2 ** 32 - 1), Date.now() % 100_000)
     .addOption(
-      new Option('--kill <kind>', 'what is killed: an ECU whole, its bridge alone, a manager, an ECU and the manager that claims it, or an ECU stopped and let go')
+      new Option(
+        '--kill <kind>',
+        'what is killed: an ECU whole, its bridge alone, a manager, an ECU and the manager that claims it, or an ECU stopped and let go',
+      )
         .choices(['ecu', 'bridge', 'manager', 'both', 'freeze', 'mixed'])
         .default('mixed'),
     )
@@ -38,23 +41,34 @@ export function registerChaos(program: Command): void {
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--keep', 'keep the data folder, also when all is well')
     .option('--json', 'print the result only; no table')
-    .addOption(new Option('--log <level>', 'what the processes write to their logs').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .addOption(
+      new Option('--log <level>', 'what the processes write to their logs')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
     .action(chaos);
   withExamples(command, [
-    { does: 'The run of the README: six kills of all kinds in a fleet of four ECUs', line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7' },
+    {
+      does: 'The run of the README: six kills of all kinds in a fleet of four ECUs',
+      line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7',
+    },
     { does: 'Only zombies: ECUs that are stopped, replaced, and wake up later', line: 'drover chaos --kill freeze --kills 4' },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
-  ]).addHelpText('after', '\nExit code: 0 when nothing was lost, doubled or changed, 1 otherwise (the data folder is then kept).');
+  ]).addHelpText(
+    'after',
+    '\nExit code: 0 when nothing was lost, doubled or changed, 1 otherwise (the data folder is then kept).',
+  );
 }
 
 async function chaos(flags: ChaosFlags): Promise<void> {
-  const [{ runChaos }, { chaosResult, chaosTable, explainFailure }, { mkdtemp, rm }, { tmpdir }, { join, resolve }] = await Promise.all([
-    import('../chaos/run-chaos.ts'),
-    import('../chaos/report.ts'),
-    import('node:fs/promises'),
-    import('node:os'),
-    import('node:path'),
-  ]);
+  const [{ runChaos }, { chaosResult, chaosTable, explainFailure }, { mkdtemp, rm }, { tmpdir }, { join, resolve }] =
+    await Promise.all([
+      import('../chaos/run-chaos.ts'),
+      import('../chaos/report.ts'),
+      import('node:fs/promises'),
+      import('node:os'),
+      import('node:path'),
+    ]);
   const { seed, ecus, managers, tasks, kills, kill: kind } = flags;
   const dataFolder = flags.data === undefined ? await mkdtemp(join(tmpdir(), 'drover-chaos-')) : resolve(flags.data);
   const beganMs = performance.now();

@@ -53,7 +53,17 @@ async function demo(flags: DemoFlags): Promise<void> {
   if (ok) await rm(dataFolder, { recursive: true, force: true });
   if (flags.json === true) {
     const tasks = run.failovers.map(({ task, totalUs }) => ({ task, gapMs: Math.round(totalUs / 10) / 100 }));
-    const result = { ok, inputs: run.inputs, outputs, lostOutputs, duplicateOutputs, mismatchedTasks, violations: violations.length, ...summariseFailovers(run.failovers), tasks };
+    const result = {
+      ok,
+      inputs: run.inputs,
+      outputs,
+      lostOutputs,
+      duplicateOutputs,
+      mismatchedTasks,
+      violations: violations.length,
+      ...summariseFailovers(run.failovers),
+      tasks,
+    };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   }
   if (!ok) throw new QuietExit(EXIT_FAILED);

@@ -49,7 +49,10 @@ function createProgram(terminal: Terminal, commands: readonly RegisterCommand[])
     // Failures come back as exceptions; subcommands inherit this because it is set before they are made.
     .exitOverride();
   for (const register of commands) register(program);
-  return withExamples(program, [{ does: 'Check that everything works on this machine', line: 'drover test --fast' }]);
+  return withExamples(program, [
+    { does: 'See what drover does, in twenty seconds', line: 'drover demo' },
+    { does: 'Check that everything works on this machine', line: 'drover test --fast' },
+  ]);
 }
 
 /** Says what happened, where that was not said already, and gives the exit code. */

@@ -1,8 +1,9 @@
 /** The tasks of the demo: what feeds each, and how its newest output reads to a person. */
-import { liveMetrics } from '../feed/live-metrics.ts';
+
+import { createRng } from '../../domain/kernel/rng.ts';
 import type { RecordedOutput } from '../chaos/recording.ts';
 import { workloadOf } from '../chaos/workload.ts';
-import { createRng } from '../../domain/kernel/rng.ts';
+import { liveMetrics } from '../feed/live-metrics.ts';
 
 export interface DemoTask {
   /** Its name is that of its example. */
@@ -18,9 +19,19 @@ const MESSAGES_PERIOD_US = 20_000;
 
 export function demoTasks(): DemoTask[] {
   return [
-    { name: 'kalman', does: "filters this machine's own load", feed: { periodUs: METRICS_PERIOD_US, next: nextMetrics() }, reads: readKalman },
+    {
+      name: 'kalman',
+      does: "filters this machine's own load",
+      feed: { periodUs: METRICS_PERIOD_US, next: nextMetrics() },
+      reads: readKalman,
+    },
     { name: 'pid', does: 'controls a heater at 100 Hz', feed: undefined, reads: readPid },
-    { name: 'gateway', does: 'routes 50 messages a second', feed: { periodUs: MESSAGES_PERIOD_US, next: nextMessage() }, reads: readGateway },
+    {
+      name: 'gateway',
+      does: 'routes 50 messages a second',
+      feed: { periodUs: MESSAGES_PERIOD_US, next: nextMessage() },
+      reads: readGateway,
+    },
     { name: 'grid', does: 'maps a hall in 8 MiB of state', feed: undefined, reads: readGrid },
   ];
 }
@@ -44,7 +55,9 @@ function readKalman(output: RecordedOutput): string | undefined {
   const numbers = text(output).split(',').slice(1).map(Number);
   const levels = numbers.filter((_, at) => at % 3 === 0);
   const load = levels[0];
-  return load === undefined ? undefined : `core 0 at ${Math.max(0, load).toFixed(0)} %, filtered (sample ${Number(text(output).split(',')[0])})`;
+  return load === undefined
+    ? undefined
+    : `core 0 at ${Math.max(0, load).toFixed(0)} %, filtered (sample ${Number(text(output).split(',')[0])})`;
 }
 
 function readPid({ payload }: RecordedOutput): string | undefined {

@@ -2,7 +2,7 @@
  * The demo: a small fleet under real load, one ECU of it killed, and the proof that its tasks went on elsewhere with not one
  * output lost, doubled or changed. What it shows is `view.ts`; the proof is the one of chaos.
  */
-import { pause, type Host } from '../../../actors/host.ts';
+import { type Host, pause } from '../../../actors/host.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import { ChaosJournal } from '../chaos/chaos-journal.ts';
 import { type Failover, failoversOf, type Kill } from '../chaos/failover-times.ts';
@@ -65,11 +65,15 @@ const BEFORE_KILL = 0.4;
 export async function runDemo(options: DemoOptions): Promise<DemoRun> {
   const { watcher, seconds, interrupted } = options;
   const tasks = demoTasks();
-  const prepared = await prepareWorkload(tasks.map(({ name }) => ({ name, example: name })), { onProgress: (sentence) => watcher.progress(sentence) });
+  const prepared = await prepareWorkload(
+    tasks.map(({ name }) => ({ name, example: name })),
+    { onProgress: (sentence) => watcher.progress(sentence) },
+  );
   const incarnations = new Map<Mac, number>();
   let url = '';
   const onEvent = (event: FleetEvent): void => {
-    if (event.kind === 'ready' && event.host.startsWith('bridge.')) incarnations.set(event.host.slice('bridge.'.length), event.incarnation);
+    if (event.kind === 'ready' && event.host.startsWith('bridge.'))
+      incarnations.set(event.host.slice('bridge.'.length), event.incarnation);
     if (event.kind !== 'progress') return;
     watcher.progress(event.sentence);
     url = /nats:\/\/\S+/.exec(event.sentence)?.[0] ?? url;
@@ -94,7 +98,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
     for (const task of prepared.values()) await fleet.deploy(task);
     const isOwned = (task: TaskName): boolean => recorder.tasks.get(task)?.placements.at(-1)?.state === 'owned';
     const owner = (task: TaskName): Mac | undefined => recorder.tasks.get(task)?.placements.at(-1)?.owner?.mac;
-    const look = async (reached: () => boolean, withinUs: number): Promise<boolean> => watch({ host, reached, withinUs, interrupted, tick: () => watcher.tick() });
+    const look = async (reached: () => boolean, withinUs: number): Promise<boolean> =>
+      watch({ host, reached, withinUs, interrupted, tick: () => watcher.tick() });
     await look(() => tasks.every(({ name }) => isOwned(name)), PLACED_US_MAX);
     const down = new Set<Mac>();
     watcher.began({

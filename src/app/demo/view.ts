@@ -40,7 +40,9 @@ export class DemoView implements DemoWatcher {
 
   began(fleet: DemoFleet): void {
     this.fleet = fleet;
-    this.say(`  ${dim('·')} ${dim(`${fleet.tasks.length} tasks run; every state is checkpointed at both managers while they do`)}`);
+    this.say(
+      `  ${dim('·')} ${dim(`${fleet.tasks.length} tasks run; every state is checkpointed at both managers while they do`)}`,
+    );
     this.say('');
     this.draw();
   }
@@ -50,14 +52,18 @@ export class DemoView implements DemoWatcher {
   }
 
   killed(mac: Mac, tasks: readonly TaskName[]): void {
-    this.aside(`  ${red(bold('SIGKILL'))} to ${bold(this.nameOf(mac))}: supervisor, bridge and workers are gone at once, and with them ${listOf(tasks)}`);
+    this.aside(
+      `  ${red(bold('SIGKILL'))} to ${bold(this.nameOf(mac))}: supervisor, bridge and workers are gone at once, and with them ${listOf(tasks)}`,
+    );
   }
 
   wentOn(failovers: readonly Failover[]): void {
     for (const { task, totalUs, detectUs, decideUs, restoreUs, outputUs } of failovers) {
       const to = this.fleet?.ownerOf(task);
       const parts = `noticed ${ms(detectUs)}, decided ${ms(decideUs)}, restored ${ms(restoreUs)}, first output ${ms(outputUs)} ms`;
-      this.aside(`  ${green('→')} ${bold(task.padEnd(8))} goes on at ${bold(to === undefined ? '?' : this.nameOf(to))} after ${bold(`${ms(totalUs)} ms`)}  ${dim(`(${parts})`)}`);
+      this.aside(
+        `  ${green('→')} ${bold(task.padEnd(8))} goes on at ${bold(to === undefined ? '?' : this.nameOf(to))} after ${bold(`${ms(totalUs)} ms`)}  ${dim(`(${parts})`)}`,
+      );
     }
     this.aside('');
   }
@@ -65,7 +71,9 @@ export class DemoView implements DemoWatcher {
   proving(inputs: number): void {
     this.draw();
     this.fleet = undefined;
-    this.say(`  ${dim('·')} ${dim(`the proof: every task is run again, alone, over the ${inputs} inputs that were recorded, and its outputs are compared`)}`);
+    this.say(
+      `  ${dim('·')} ${dim(`the proof: every task is run again, alone, over the ${inputs} inputs that were recorded, and its outputs are compared`)}`,
+    );
   }
 
   ended({ verdict, failovers }: DemoRun, dataFolder: string): void {
@@ -74,14 +82,20 @@ export class DemoView implements DemoWatcher {
       const isFine = lost + duplicates + changed === 0;
       const result = isFine ? green('byte for byte') : red(`${lost} lost, ${duplicates} doubled, ${changed} changed`);
       const instances = epochs.length === 1 ? 'one instance' : `${epochs.length} instances`;
-      this.say(`  ${isFine ? green('✓') : red('✗')} ${task.padEnd(8)} ${String(outputs).padStart(6)} outputs of ${instances.padEnd(12)}  ${result}`);
+      this.say(
+        `  ${isFine ? green('✓') : red('✗')} ${task.padEnd(8)} ${String(outputs).padStart(6)} outputs of ${instances.padEnd(12)}  ${result}`,
+      );
     }
     for (const violation of verdict.violations.slice(0, 5)) this.say(`  ${red('✗')} ${violation}`);
     this.say('');
     if (verdict.ok && failovers.length > 0) {
       const longestUs = Math.max(...failovers.map(({ totalUs }) => totalUs));
-      this.say(`  ${green(bold('Nothing was lost, doubled or changed.'))} The longest gap of a task was ${bold(`${ms(longestUs)} ms`)}.`);
-      this.say(`  ${dim('Next: ./drover chaos --seed 7 (kill everything, prove it again), ./drover up (a fleet of your own), ./drover task new')}`);
+      this.say(
+        `  ${green(bold('Nothing was lost, doubled or changed.'))} The longest gap of a task was ${bold(`${ms(longestUs)} ms`)}.`,
+      );
+      this.say(
+        `  ${dim('Next: ./drover chaos --seed 7 (kill everything, prove it again), ./drover up (a fleet of your own), ./drover task new')}`,
+      );
     } else if (verdict.ok) {
       this.say(`  ${yellow('Nothing was lost, but no ECU was killed either.')}`);
     } else {
@@ -96,17 +110,24 @@ export class DemoView implements DemoWatcher {
     const { fleet } = this;
     if (fleet === undefined) return;
     const seconds = ((this.screen.nowMs() - this.beganMs) / 1000).toFixed(0);
-    const lines = [`  ${dim(`${DEMO_ECUS} ECUs, ${DEMO_MANAGERS} managers, JetStream at ${fleet.url}`)}  ${dim(`${seconds} s`)}`, ''];
+    const lines = [
+      `  ${dim(`${DEMO_ECUS} ECUs, ${DEMO_MANAGERS} managers, JetStream at ${fleet.url}`)}  ${dim(`${seconds} s`)}`,
+      '',
+    ];
     for (const { mac, name } of fleet.ecus) {
       const tasks = fleet.tasks.map((task) => task.name).filter((task) => fleet.ownerOf(task) === mac);
       const isDown = fleet.isDown(mac);
-      lines.push(`  ${isDown ? red('✖') : green('●')} ${bold(name)}  ${isDown ? red('killed') : tasks.length === 0 ? dim('idle') : cyan(tasks.join('  '))}`);
+      lines.push(
+        `  ${isDown ? red('✖') : green('●')} ${bold(name)}  ${isDown ? red('killed') : tasks.length === 0 ? dim('idle') : cyan(tasks.join('  '))}`,
+      );
     }
     lines.push('');
     for (const { name, does } of fleet.tasks) {
       const owner = fleet.ownerOf(name);
       const place = owner === undefined || fleet.isDown(owner) ? yellow('moving') : this.nameOf(owner).padEnd(6);
-      lines.push(`  ${bold(name.padEnd(8))} ${place} ${String(fleet.outputsOf(name)).padStart(6)} outputs  ${fleet.latestOf(name).padEnd(44)} ${dim(does)}`);
+      lines.push(
+        `  ${bold(name.padEnd(8))} ${place} ${String(fleet.outputsOf(name)).padStart(6)} outputs  ${fleet.latestOf(name).padEnd(44)} ${dim(does)}`,
+      );
     }
     lines.push('');
     this.erase();
@@ -137,7 +158,8 @@ export class DemoView implements DemoWatcher {
 
 const ms = (us: number): string => (us < 10_000 ? (us / 1000).toFixed(1) : String(Math.round(us / 1000)));
 
-const listOf = (names: readonly string[]): string => (names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`);
+const listOf = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what has no width.
 const ESCAPES = /\x1b\[[0-9;]*m/g;

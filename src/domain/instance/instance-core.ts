@@ -48,6 +48,8 @@ const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
 /** I8, in leases. */
 const UNPROVEN_LEASES_MAX = 2;
+/** Checkpoint intervals from the end of a replay to the first checkpoint of the new epoch, which carries everything. */
+const INTERVALS_AFTER_RESTORE = 3;
 /** A replay longer than this many checkpoint intervals takes checkpoints. */
 const REPLAY_INTERVALS = 20;
 const MARKER_PAYLOAD = new Uint8Array(0);
@@ -236,7 +238,9 @@ export class InstanceCore {
     if (this.job !== undefined || this.capturing !== undefined) return;
     if (this.phase === 'replaying' && this.startInputsThrough !== undefined && this.cursor.sequence >= this.startInputsThrough) {
       this.phase = 'running';
-      this.checkpointDueUs = nowUs + this.options.checkpoint.intervalUs;
+      // A restored state is durable already, and others may still be on their way to this ECU: its next checkpoint can wait.
+      const intervals = this.options.restored === undefined ? 1 : INTERVALS_AFTER_RESTORE;
+      this.checkpointDueUs = nowUs + intervals * this.options.checkpoint.intervalUs;
       this.requests.push({ kind: 'caught-up' });
     }
     if (this.pauseWanted) {

@@ -28,8 +28,8 @@ import type {
   InputCursorSchema,
 } from './generated/drover/v1/checkpoint_pb.ts';
 import { PageRequestSchema } from './generated/drover/v1/checkpoint_pb.ts';
-import { GLOBALS_BYTES_MAX, HOLDERS_MAX, PAGES_MAX, PAGES_PER_REQUEST_MAX } from './limits.ts';
-import type { CheckpointNotice, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from './messages.ts';
+import { GLOBALS_BYTES_MAX, HOLDERS_MAX, PAGES_MAX, PAGES_PER_REQUEST_MAX, WIRE_BYTES_MAX } from './limits.ts';
+import type { CheckpointNotice, Envelope, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from './messages.ts';
 
 export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } = envelopeCodec<'checkpointNotice', CheckpointNotice>(
   'checkpointNotice',
@@ -89,7 +89,7 @@ export const { encode: encodePageRequest, decode: decodePageRequest } = envelope
   },
 );
 
-export const { encode: encodePageAnswer, decode: decodePageAnswer } = envelopeCodec<'pageAnswer', PageAnswer>(
+const pageAnswerCodec = envelopeCodec<'pageAnswer', PageAnswer>(
   'pageAnswer',
   (answer) => {
     switch (answer.kind) {
@@ -131,6 +131,44 @@ function packedFixed32(no: number, values: Uint32Array): { no: number; wireType:
   const words = new DataView(new ArrayBuffer(values.length * 4));
   values.forEach((value, at) => words.setUint32(at * 4, value, true));
   return { no, wireType: WireType.LengthDelimited, data: new BinaryWriter().bytes(new Uint8Array(words.buffer)).finish() };
+}
+
+export const decodePageAnswer = pageAnswerCodec.decode;
+
+/** The bytes that the generated code gives, with the pages copied once: through its nested writers each is copied at every level. */
+export function encodePageAnswer(envelope: Envelope<PageAnswer>): Uint8Array {
+  const { body } = envelope;
+  if (body.kind !== 'pages' || body.pages.length === 0) return pageAnswerCodec.encode(envelope);
+  const { pages } = body;
+  // Without pages the answer is: the envelope's fields, then its body's tag, and three empty lengths to be replaced.
+  const empty = pageAnswerCodec.encode({ ...envelope, body: { kind: 'pages', pages: NO_PAGES } });
+  const head = empty.subarray(0, empty.length - EMPTY_PAGES_BYTES);
+  const inner = lengthAfter(PAGES_TAG, pages.length);
+  const middle = lengthAfter(PAGES_TAG, inner.length + pages.length);
+  const outer = lengthAfter(undefined, middle.length + inner.length + pages.length);
+  const length = head.length + outer.length + middle.length + inner.length + pages.length;
+  if (length > WIRE_BYTES_MAX) return pageAnswerCodec.encode(envelope);
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of [head, outer, middle, inner, pages]) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+const NO_PAGES = new Uint8Array(0);
+/** Field 1, length-delimited: `PageAnswer.pages` and `Pages.pages`. */
+const PAGES_TAG = 0x0a;
+/** Length 2 of the answer, then the tag and the length 0 of `Pages`: its empty bytes are left out. */
+const EMPTY_PAGES_BYTES = 3;
+
+function lengthAfter(tag: number | undefined, length: number): Uint8Array {
+  const bytes = tag === undefined ? [] : [tag];
+  let left = length;
+  for (; left > 0x7f; left >>>= 7) bytes.push((left & 0x7f) | 0x80);
+  bytes.push(left);
+  return Uint8Array.from(bytes);
 }
 
 function wholePages(pages: Uint8Array): Uint8Array {

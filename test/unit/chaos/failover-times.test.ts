@@ -56,8 +56,21 @@ describe('failover times', () => {
   it('split the time from the kill to the first output by the server’s timestamps', () => {
     const [failover, ...more] = failoversOf(recordingOf(outputs, [step({ atUs: 2_000 }), granted]), [kill]);
     expect(more).toEqual([]);
-    expect(failover).toMatchObject({ task: 'a', epoch: 2, totalUs: 21_500, detectUs: 5_000, decideUs: 3_000, restoreUs: 9_000, outputUs: 4_500 });
-    expect(summariseFailovers([failover as NonNullable<typeof failover>]).failoverMs).toEqual({ n: 1, p50: 21.5, p99: 21.5, max: 21.5 });
+    expect(failover).toMatchObject({
+      task: 'a',
+      epoch: 2,
+      totalUs: 21_500,
+      detectUs: 5_000,
+      decideUs: 3_000,
+      restoreUs: 9_000,
+      outputUs: 4_500,
+    });
+    expect(summariseFailovers([failover as NonNullable<typeof failover>]).failoverMs).toEqual({
+      n: 1,
+      p50: 21.5,
+      p99: 21.5,
+      max: 21.5,
+    });
   });
 
   it('count only tasks that the killed incarnation owned at that moment', () => {
@@ -69,10 +82,20 @@ describe('failover times', () => {
   it('are those of the instance that gave the first output when a second kill came between', () => {
     const third = `arbiter/failure.${second.mac}.4`;
     const recording = recordingOf(
-      [outputs[0] as RecordedOutput, output({ epoch: 2, atUs: 117_000, marker: true }), output({ epoch: 3, atUs: 150_000, marker: true }), output({ epoch: 3, number: 10, atUs: 151_000 })],
+      [
+        outputs[0] as RecordedOutput,
+        output({ epoch: 2, atUs: 117_000, marker: true }),
+        output({ epoch: 3, atUs: 150_000, marker: true }),
+        output({ epoch: 3, number: 10, atUs: 151_000 }),
+      ],
       [step({ atUs: 2_000 }), granted, step({ atUs: 140_000, epoch: 3, takenBy: third })],
     );
     const claims = new Map([...recording.claims, [third, { atUs: 135_000, writer: 'manager.m1' }]]);
-    expect(failoversOf({ ...recording, claims }, [kill])[0]).toMatchObject({ epoch: 3, totalUs: 51_000, detectUs: 35_000, restoreUs: 10_000 });
+    expect(failoversOf({ ...recording, claims }, [kill])[0]).toMatchObject({
+      epoch: 3,
+      totalUs: 51_000,
+      detectUs: 35_000,
+      restoreUs: 10_000,
+    });
   });
 });

@@ -4,7 +4,8 @@ import { createRng } from '../../../src/domain/kernel/rng.ts';
 
 const options = { kills: 10, kind: 'mixed', ecus: 4, managers: 2, spacingUs: 1_000_000 } as const;
 
-const planOf = (seed: number, change: Partial<Parameters<typeof planKills>[0]> = {}): PlannedKill[] => planKills({ ...options, ...change }, createRng(seed, 'chaos'));
+const planOf = (seed: number, change: Partial<Parameters<typeof planKills>[0]> = {}): PlannedKill[] =>
+  planKills({ ...options, ...change }, createRng(seed, 'chaos'));
 
 describe('kill plan', () => {
   it('is a function of its seed', () => {
@@ -18,7 +19,12 @@ describe('kill plan', () => {
 
   it('K1: leaves one manager and one ECU up at every moment, whatever the seed', () => {
     for (let seed = 0; seed < 200; seed++) {
-      for (const [ecus, managers] of [[2, 2], [3, 2], [4, 3], [8, 2]] as const) {
+      for (const [ecus, managers] of [
+        [2, 2],
+        [3, 2],
+        [4, 3],
+        [8, 2],
+      ] as const) {
         const plan = planOf(seed, { ecus, managers, kills: 20, spacingUs: 300_000 });
         for (const { atUs } of plan) {
           const down = plan.filter((kill) => kill.atUs <= atUs && kill.atUs + kill.downUs > atUs);

@@ -1,6 +1,12 @@
 /** Every finding of the verdict can be found: each test plants one fault in a run that is otherwise clean. */
 import { describe, expect, it } from 'vitest';
-import type { PlacementStepSeen, RecordedInput, RecordedOutput, Recording, TaskRecording } from '../../../src/app/chaos/recording.ts';
+import type {
+  PlacementStepSeen,
+  RecordedInput,
+  RecordedOutput,
+  Recording,
+  TaskRecording,
+} from '../../../src/app/chaos/recording.ts';
 import { type AloneOutput, judge, type Verdict } from '../../../src/app/chaos/verdict.ts';
 
 const TASK = 'counter-1';
@@ -21,12 +27,24 @@ function cleanRun(): { -readonly [Field in keyof TaskRecording]: TaskRecording[F
   return { inputs, outputs, placements };
 }
 
-function output(parts: { epoch: number; number: number; marker?: boolean; text?: string; channel?: number; nonce?: string }): RecordedOutput {
+function output(parts: {
+  epoch: number;
+  number: number;
+  marker?: boolean;
+  text?: string;
+  channel?: number;
+  nonce?: string;
+}): RecordedOutput {
   const { epoch, number, marker = false, text = marker ? '' : String(number), channel = 0, nonce = `n${epoch}` } = parts;
   return { sequence: number, epoch, nonce, marker, number, channel, payload: bytes(text), atUs: number * 10_000 + 500 };
 }
 
-function step(revision: number, epoch: number, expectedEpoch: number | undefined, event = 'EPOCH.REQUESTED'): PlacementStepSeen {
+function step(
+  revision: number,
+  epoch: number,
+  expectedEpoch: number | undefined,
+  event = 'EPOCH.REQUESTED',
+): PlacementStepSeen {
   return {
     revision,
     atUs: revision * 1_000,
@@ -53,7 +71,15 @@ function verdictOf(change: (run: ReturnType<typeof cleanRun>) => void, expected 
 describe('verdict', () => {
   it('finds nothing in a clean run', () => {
     const verdict = verdictOf(() => {});
-    expect(verdict).toMatchObject({ ok: true, outputs: 10, lostOutputs: 0, duplicateOutputs: 0, mismatchedTasks: 0, doubleRestores: 0, violations: [] });
+    expect(verdict).toMatchObject({
+      ok: true,
+      outputs: 10,
+      lostOutputs: 0,
+      duplicateOutputs: 0,
+      mismatchedTasks: 0,
+      doubleRestores: 0,
+      violations: [],
+    });
     expect(verdict.tasks[0]?.epochs).toEqual([1, 2]);
   });
 
@@ -78,8 +104,17 @@ describe('verdict', () => {
   it('V1: finds one changed byte, another channel, and an output that no input explains', () => {
     const changed = verdictOf(({ outputs }) => void outputs.splice(4, 1, output({ epoch: 1, number: 4, text: '5' })));
     expect(changed).toMatchObject({ ok: false, mismatchedTasks: 1, lostOutputs: 0 });
-    expect(changed.tasks[0]?.firstDifference).toMatchObject({ kind: 'changed', number: 4, expected: 'channel 0: "4"', accepted: 'channel 0: "5"', epoch: 1 });
-    expect(verdictOf(({ outputs }) => void outputs.splice(4, 1, output({ epoch: 1, number: 4, channel: 1 })))).toMatchObject({ ok: false, mismatchedTasks: 1 });
+    expect(changed.tasks[0]?.firstDifference).toMatchObject({
+      kind: 'changed',
+      number: 4,
+      expected: 'channel 0: "4"',
+      accepted: 'channel 0: "5"',
+      epoch: 1,
+    });
+    expect(verdictOf(({ outputs }) => void outputs.splice(4, 1, output({ epoch: 1, number: 4, channel: 1 })))).toMatchObject({
+      ok: false,
+      mismatchedTasks: 1,
+    });
     const extra = verdictOf(() => {}, 9);
     expect(extra).toMatchObject({ ok: false, mismatchedTasks: 1 });
     expect(extra.tasks[0]?.firstDifference).toMatchObject({ kind: 'unexplained', number: 10 });
@@ -117,12 +152,19 @@ describe('verdict', () => {
   });
 
   it('fails when something could not be read', () => {
-    const recording: Recording = { tasks: new Map([[TASK, cleanRun()]]), claims: new Map(), unreadable: ['the recording ended: gone'] };
+    const recording: Recording = {
+      tasks: new Map([[TASK, cleanRun()]]),
+      claims: new Map(),
+      unreadable: ['the recording ended: gone'],
+    };
     expect(judge(recording, alone(10)).ok).toBe(false);
   });
 
   it('counts fenced instances by whether they had tried to append, and tasks that are shed', () => {
-    const ended = (reason: string): PlacementStepSeen => ({ ...step(9, 2, undefined), event: { type: 'INSTANCE.ENDED', epoch: 1, reason } });
+    const ended = (reason: string): PlacementStepSeen => ({
+      ...step(9, 2, undefined),
+      event: { type: 'INSTANCE.ENDED', epoch: 1, reason },
+    });
     const verdict = verdictOf(({ placements }) => {
       placements.push(ended('ERR_FENCED: epoch 2 owns the outputs; this instance is of epoch 1'));
       placements.push(ended('ERR_FENCED: the placement is at epoch 2; this instance is of epoch 1'));

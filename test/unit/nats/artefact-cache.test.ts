@@ -30,7 +30,8 @@ describe('artefact cache', () => {
   it('keeps what was used last within its bound, and serves what is larger without keeping it', async () => {
     const source = storeOf();
     const cache = createArtefactCache({ source, bytesMax: 100 });
-    for (const digest of ['40', '50', '40', '60', '40', '50', '500', '500']) expect((await cache.get(digest)).length).toBe(Number(digest));
+    for (const digest of ['40', '50', '40', '60', '40', '50', '500', '500'])
+      expect((await cache.get(digest)).length).toBe(Number(digest));
     expect(source.asked).toEqual(['40', '50', '60', '50', '500', '500']);
   });
 
