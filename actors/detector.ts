@@ -5,6 +5,9 @@
  * W1. A disconnect and a high phi are suspicions; a heartbeat of the same incarnation ends one.
  * W2. While this manager's own connection is down it is blind: the detector is frozen, and learns anew after.
  * W3. Above a number of simultaneous suspicions the broker is suspected first.
+ * W4. A manager that starts into silence is probably part of a fleet that starts as a whole: an ECU that it has never heard is
+ *     given time to come, unless some ECU beats on in the incarnation it had before, which tells that the fleet ran all the
+ *     time.
  */
 import { judgeSuspicions } from '../src/domain/detection/broker-suspicion.ts';
 import { PhiAccrualDetector } from '../src/domain/detection/phi-accrual.ts';
@@ -28,6 +31,8 @@ export interface DetectorParts {
 interface Watched {
   readonly mac: Mac;
   readonly index: number;
+  /** It is known from the inventory alone, as long as it was not heard. */
+  readonly expected: boolean;
   incarnation: number;
   sequence: number;
   suspectedAtUs: number | undefined;
@@ -35,6 +40,8 @@ interface Watched {
 
 const SCAN_US = 20_000;
 const DEFAULT_HEARTBEAT_US = 100_000;
+/** W4. Longer than a whole fleet takes to start on a busy machine. */
+const START_GRACE_US = 5_000_000;
 /** Grace after a suspicion that nobody can confirm: this many announced intervals, at least GRACE_MS_MIN. */
 const GRACE_INTERVALS = 3;
 const GRACE_MS_MIN = 200;
@@ -49,6 +56,9 @@ export class Detector {
   private readonly cancels: Cancel[] = [];
   private suspicions = 0;
   private brokerAnsweredAtUs: number | undefined;
+  private startedAtUs = 0;
+  /** W4: an ECU of the inventory beats in the incarnation that stands there. */
+  private fleetRan = false;
   private scanning: Cancel | undefined;
 
   constructor(parts: DetectorParts) {
@@ -56,7 +66,8 @@ export class Detector {
   }
 
   start(): void {
-    const { bus } = this.parts.host;
+    const { bus, clock } = this.parts.host;
+    this.startedAtUs = clock.monotonicUs();
     this.cancels.push(
       bus.subscribe(ecuSubject.allHeartbeats, (message) => this.heartbeat(message)),
       bus.subscribe(ecuSubject.allGoodbyes, (message) => this.goodbye(message)),
@@ -75,7 +86,7 @@ export class Detector {
 
   /** An ECU of the inventory that this manager has not heard of since it started: watched as if it had just beaten. */
   expect(mac: Mac, incarnation: number): void {
-    if (!this.watched.has(mac)) this.appeared(mac, incarnation, undefined);
+    if (!this.watched.has(mac)) this.appeared(mac, incarnation, undefined, true);
   }
 
   private heartbeat(message: BusMessage): void {
@@ -93,15 +104,16 @@ export class Detector {
       this.parts.host.counters.add('detector.staleHeartbeat');
       return;
     }
+    if (watched.expected) this.fleetRan = true;
     const missed = watched.sequence === 0 ? 0 : Math.max(0, sequence - watched.sequence - 1);
     watched.sequence = Math.max(watched.sequence, sequence);
     this.phi.heartbeat(watched.index, nowUs, missed);
     if (watched.suspectedAtUs !== undefined || this.parts.knowledge.ecu(mac)?.state === 'failed') this.showedLife(watched, sequence);
   }
 
-  private appeared(mac: Mac, incarnation: number, known: Watched | undefined): Watched {
+  private appeared(mac: Mac, incarnation: number, known: Watched | undefined, expected = false): Watched {
     if (known !== undefined) this.unwatch(known);
-    const watched = this.watch(mac, incarnation);
+    const watched = this.watch(mac, incarnation, expected);
     const graceMs = Math.max(GRACE_MS_MIN, Math.round((GRACE_INTERVALS * this.announcedUs(mac)) / 1000));
     this.parts.tell(mac, { type: 'ECU.APPEARED', id: `appeared:${incarnation}`, incarnation, graceMs });
     return watched;
@@ -145,8 +157,13 @@ export class Detector {
     const count = this.phi.suspects(nowUs, this.suspects);
     for (let at = 0; at < count; at++) {
       const watched = this.byIndex.get(this.suspects[at] as number);
-      if (watched !== undefined) this.suspect(watched, 'its heartbeats stopped');
+      if (watched !== undefined && !this.mayStillCome(watched, nowUs)) this.suspect(watched, 'its heartbeats stopped');
     }
+  }
+
+  /** W4. */
+  private mayStillCome({ expected, sequence }: Watched, nowUs: number): boolean {
+    return expected && sequence === 0 && !this.fleetRan && nowUs - this.startedAtUs < START_GRACE_US;
   }
 
   private suspect(watched: Watched, reason: string): void {
@@ -169,11 +186,11 @@ export class Detector {
     else this.phi.freeze();
   }
 
-  private watch(mac: Mac, incarnation: number): Watched {
+  private watch(mac: Mac, incarnation: number, expected: boolean): Watched {
     const ecuClass = this.parts.knowledge.descriptions.get(mac)?.ecuClass ?? 'default';
     const nowUs = this.parts.host.clock.monotonicUs();
     const index = this.phi.add({ announcedUs: this.announcedUs(mac), thresholds: thresholdsOf(ecuClass), nowUs });
-    const watched: Watched = { mac, index, incarnation, sequence: 0, suspectedAtUs: undefined };
+    const watched: Watched = { mac, index, expected, incarnation, sequence: 0, suspectedAtUs: undefined };
     this.watched.set(mac, watched);
     this.byIndex.set(index, watched);
     return watched;

@@ -5,7 +5,7 @@
  * The newest announcement wins: a MAC has one live bridge, and its incarnations rise.
  */
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
-import type { HostId } from '../../src/domain/model/ids.ts';
+import type { HostId, Mac } from '../../src/domain/model/ids.ts';
 import { decodeEcuDescription, encodeEcuDescription } from '../../src/domain/protocol/codec-ecu.ts';
 import { bucket, buckets } from '../../src/domain/protocol/subjects.ts';
 import type { Bus, Headers } from '../../src/ports/bus.ts';
@@ -21,6 +21,14 @@ export interface BusInventoryParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: Counters;
+}
+
+/** 0: the inventory does not know this MAC, or what it has there cannot be read. */
+export async function incarnationInInventory(bus: Bus, mac: Mac): Promise<number> {
+  const last = await bus.readLast(bucket.entry(buckets.inventory, mac));
+  if (last === undefined || last.headers[bucket.operation] !== undefined) return 0;
+  const decoded = decodeEcuDescription(last.payload);
+  return decoded.ok ? decoded.value.body.incarnation : 0;
 }
 
 const APPEND_TIMEOUT_US = 2_000_000;

@@ -1,10 +1,6 @@
 /** The host's memcmp behind the domain's page comparison. */
 import type { SameBytes } from '../../src/domain/checkpoint/pages.ts';
-import { findDifferingPages } from '../../src/domain/checkpoint/pages.ts';
 
 export const sameMemory: SameBytes = (a, b, start, end) => bufferOf(a).compare(bufferOf(b), start, end, start, end) === 0;
-
-/** `findDifferingPages` with memcmp: the views are made once, not once a page. */
-export const findDirtyPages = (memory: Uint8Array, shadow: Uint8Array): Uint32Array => findDifferingPages(bufferOf(memory), bufferOf(shadow), sameMemory);
 
 const bufferOf = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));

@@ -10,7 +10,7 @@ import * as heartbeat from '../../src/domain/protocol/codec-heartbeat.ts';
 import * as job from '../../src/domain/protocol/codec-job.ts';
 import * as manager from '../../src/domain/protocol/codec-manager.ts';
 import type { Envelope } from '../../src/domain/protocol/messages.ts';
-import * as any from './arbitraries.ts';
+import * as arbitrary from './arbitraries.ts';
 
 export interface WireCodec<Body = unknown> {
   readonly name: string;
@@ -25,24 +25,24 @@ const codec = <Body>(
   encode: (envelope: Envelope<Body>) => Uint8Array,
   decode: (bytes: Uint8Array) => Result<Envelope<Body>, WireError>,
   body: fc.Arbitrary<Body>,
-): WireCodec => ({ name, encode, decode, envelopes: any.envelope(body) }) as WireCodec<Body> as unknown as WireCodec;
+): WireCodec => ({ name, encode, decode, envelopes: arbitrary.envelope(body) }) as WireCodec<Body> as unknown as WireCodec;
 
 export const WIRE_CODECS: readonly WireCodec[] = [
-  codec('heartbeat', heartbeat.encodeHeartbeat, heartbeat.decodeHeartbeat, any.heartbeat()),
-  codec('goodbye', ecu.encodeGoodbye, ecu.decodeGoodbye, any.goodbye()),
-  codec('manager-heartbeat', manager.encodeManagerHeartbeat, manager.decodeManagerHeartbeat, any.managerHeartbeat()),
-  codec('command', command.encodeCommand, command.decodeCommand, any.command()),
-  codec('answer', command.encodeAnswer, command.decodeAnswer, any.answer()),
-  codec('supervisor-command', command.encodeSupervisorCommand, command.decodeSupervisorCommand, any.supervisorCommand()),
-  codec('supervisor-answer', command.encodeSupervisorAnswer, command.decodeSupervisorAnswer, any.supervisorAnswer()),
-  codec('checkpoint-notice', checkpoint.encodeCheckpointNotice, checkpoint.decodeCheckpointNotice, any.checkpointNotice()),
-  codec('page-request', checkpoint.encodePageRequest, checkpoint.decodePageRequest, any.pageRequest()),
-  codec('page-answer', checkpoint.encodePageAnswer, checkpoint.decodePageAnswer, any.pageAnswer()),
-  codec('manifest-request', checkpoint.encodeManifestRequest, checkpoint.decodeManifestRequest, any.manifestRequest()),
-  codec('manifest-answer', checkpoint.encodeManifestAnswer, checkpoint.decodeManifestAnswer, any.manifestAnswer()),
-  codec('manager-call', manager.encodeManagerCall, manager.decodeManagerCall, any.managerCall()),
-  codec('manager-answer', manager.encodeManagerAnswer, manager.decodeManagerAnswer, any.managerAnswer()),
-  codec('ecu-description', ecu.encodeEcuDescription, ecu.decodeEcuDescription, any.ecuDescription()),
-  codec('job-journal', job.encodeJobJournal, job.decodeJobJournal, any.jobJournal()),
-  codec('decision-evidence', evidence.encodeDecisionEvidence, evidence.decodeDecisionEvidence, any.decisionEvidence()),
+  codec('heartbeat', heartbeat.encodeHeartbeat, heartbeat.decodeHeartbeat, arbitrary.heartbeat()),
+  codec('goodbye', ecu.encodeGoodbye, ecu.decodeGoodbye, arbitrary.goodbye()),
+  codec('manager-heartbeat', manager.encodeManagerHeartbeat, manager.decodeManagerHeartbeat, arbitrary.managerHeartbeat()),
+  codec('command', command.encodeCommand, command.decodeCommand, arbitrary.command()),
+  codec('answer', command.encodeAnswer, command.decodeAnswer, arbitrary.answer()),
+  codec('supervisor-command', command.encodeSupervisorCommand, command.decodeSupervisorCommand, arbitrary.supervisorCommand()),
+  codec('supervisor-answer', command.encodeSupervisorAnswer, command.decodeSupervisorAnswer, arbitrary.supervisorAnswer()),
+  codec('checkpoint-notice', checkpoint.encodeCheckpointNotice, checkpoint.decodeCheckpointNotice, arbitrary.checkpointNotice()),
+  codec('page-request', checkpoint.encodePageRequest, checkpoint.decodePageRequest, arbitrary.pageRequest()),
+  codec('page-answer', checkpoint.encodePageAnswer, checkpoint.decodePageAnswer, arbitrary.pageAnswer()),
+  codec('manifest-request', checkpoint.encodeManifestRequest, checkpoint.decodeManifestRequest, arbitrary.manifestRequest()),
+  codec('manifest-answer', checkpoint.encodeManifestAnswer, checkpoint.decodeManifestAnswer, arbitrary.manifestAnswer()),
+  codec('manager-call', manager.encodeManagerCall, manager.decodeManagerCall, arbitrary.managerCall()),
+  codec('manager-answer', manager.encodeManagerAnswer, manager.decodeManagerAnswer, arbitrary.managerAnswer()),
+  codec('ecu-description', ecu.encodeEcuDescription, ecu.decodeEcuDescription, arbitrary.ecuDescription()),
+  codec('job-journal', job.encodeJobJournal, job.decodeJobJournal, arbitrary.jobJournal()),
+  codec('decision-evidence', evidence.encodeDecisionEvidence, evidence.decodeDecisionEvidence, arbitrary.decisionEvidence()),
 ];

@@ -46,7 +46,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    const incarnation = await nextIncarnation(records, `bridge/${config.mac}`);
+    const incarnation = await nextIncarnation(records, `bridge/${config.mac}`, config.incarnationKnown);
     const { host, link, close } = await openHost({
       id: `bridge.${config.mac}`,
       incarnation,

@@ -75,10 +75,13 @@ export async function openHost(options: HostOptions): Promise<OpenHost> {
   }
 }
 
-/** One more than the last start on record: a host's own actor (`bridge/<mac>`, `manager/<id>`) writes it when it starts. */
-export async function nextIncarnation(records: RecordStore, actor: ActorKey): Promise<number> {
+/**
+ * One more than the last start on record: a host's own actor (`bridge/<mac>`, `manager/<id>`) writes it when it starts. `known` is
+ * what others remember of it, because a disk may be new, wiped or put back from an older copy.
+ */
+export async function nextIncarnation(records: RecordStore, actor: ActorKey, known = 0): Promise<number> {
   const last = await records.load(actor);
-  if (last === undefined) return 1;
+  if (last === undefined) return known + 1;
   const record = decodeRecord(last.bytes);
   if (!record.ok) {
     throw new DroverError(
@@ -87,5 +90,5 @@ export async function nextIncarnation(records: RecordStore, actor: ActorKey): Pr
     );
   }
   const snapshot: { readonly context?: { readonly incarnation?: number } } = JSON.parse(record.value.snapshot);
-  return (snapshot.context?.incarnation ?? 0) + 1;
+  return Math.max(snapshot.context?.incarnation ?? 0, known) + 1;
 }

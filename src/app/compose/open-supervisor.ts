@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { type BridgeFact, Supervisor } from '../../../actors/supervisor.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
+import { incarnationInInventory } from '../../../infra/nats/inventory.ts';
 import { createBridgeProcesses } from '../../../infra/system/bridge-process.ts';
 import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
@@ -28,7 +29,7 @@ export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor>
   try {
     const incarnation = await nextIncarnation(records, `supervisor/${config.mac}`);
     const processTable = createProcessTable();
-    const bridgeConfig: BridgeConfig = { ...config, supervisor: processTable.self() };
+    let bridgeConfig: BridgeConfig = { ...config, supervisor: processTable.self() };
     const { [FAULT_VARIABLE]: fault, ...environment } = process.env;
     const processes = createBridgeProcesses({
       entry: fileURLToPath(entryFile('bridge')),
@@ -51,6 +52,7 @@ export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor>
     const { mac, heartbeatIntervalUs } = config;
     const supervisor = new Supervisor({ host, mac, heartbeatIntervalUs, records, processes, processTable, onBridge: passOn });
     try {
+      bridgeConfig = { ...bridgeConfig, incarnationKnown: await incarnationInInventory(host.bus, mac) };
       await supervisor.start();
     } catch (error) {
       await close();

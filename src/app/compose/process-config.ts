@@ -45,6 +45,8 @@ export interface EcuConfig {
 
 export interface BridgeConfig extends EcuConfig {
   readonly supervisor: ProcessIdentity | undefined;
+  /** The incarnation that the inventory knew when the supervisor started: a disk that was wiped or put back knows less. */
+  readonly incarnationKnown?: number;
 }
 
 export interface ManagerConfig {

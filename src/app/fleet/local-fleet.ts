@@ -153,7 +153,8 @@ export class LocalFleet {
   private async stopAll(): Promise<void> {
     const ecus = [...this.members.values()].filter(({ host }) => host.startsWith('supervisor.'));
     const managers = [...this.members.values()].filter(({ host }) => host.startsWith('manager.'));
-    for (const group of [ecus, managers]) await Promise.all(group.map((member) => this.leave(member)));
+    // Managers first: whoever still watches would read the ECUs' goodbyes as the failures they otherwise are.
+    for (const group of [managers, ecus]) await Promise.all(group.map((member) => this.leave(member)));
     await this.connected?.close();
     this.connected = undefined;
     await this.server?.stop();

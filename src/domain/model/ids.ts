@@ -30,8 +30,6 @@ export interface ActorAddress {
 /** `kind/id`: the form used as key, in logs and in effect ids. */
 export type ActorKey = string;
 
-export const actorKey = (address: ActorAddress): ActorKey => `${address.kind}/${address.id}`;
-
 export function parseActorKey(key: ActorKey): ActorAddress {
   const slash = key.indexOf('/');
   return { kind: key.slice(0, slash), id: key.slice(slash + 1) };

@@ -1,3 +1,7 @@
+/**
+ * What a task is before and after it is deployed: its spec, in the units the analysis and the wire use. Plain data, checked once
+ * where it enters (`task-file.ts`, the codec); everything behind that takes it as consistent.
+ */
 import type { Digest, Mac, TaskName } from './ids.ts';
 
 export type RuntimeKind = 'wasm' | 'worker' | 'process' | 'container';

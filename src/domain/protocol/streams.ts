@@ -7,7 +7,7 @@
  * S2. INPUTS are work not yet done: at the bound the publisher is refused. The janitor trims below the oldest checkpoint.
  * S3. CHECKPOINTS, PROPOSALS and JOURNAL are announcements and copies: at the bound the oldest go.
  */
-import { bucket, streams } from './subjects.ts';
+import { streams } from './subjects.ts';
 
 export interface StreamSpec {
   readonly name: string;
@@ -107,13 +107,3 @@ export function fleetStreams(fleet: {
   );
   return specs;
 }
-
-/** A key-value bucket as the stream it is: for a broker that knows no buckets of its own. */
-export const bucketSpec = (name: string): StreamSpec => ({
-  name: bucket.stream(name),
-  subjects: [bucket.all(name)],
-  discard: 'new',
-  messagesPerSubjectMax: 1,
-  duplicateWindowUs: DUPLICATE_WINDOW_US,
-  atomicBatches: false,
-});
