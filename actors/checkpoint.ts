@@ -29,6 +29,7 @@ import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
+import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 
 export interface CheckpointReceiverParts {
@@ -49,6 +50,8 @@ const PULL_ATTEMPTS_MAX = 3;
 const KEEP_BEFORE = 2;
 /** Rebuilt states kept for the page requests that follow a manifest request. */
 const REBUILT_MAX = 16;
+/** Newest states kept whole in memory: a hundred tasks of 1 MiB. */
+const IMAGES_BYTES_MAX = 128 * 1024 * 1024;
 
 export class CheckpointReceiver {
   private readonly parts: CheckpointReceiverParts;
@@ -56,6 +59,7 @@ export class CheckpointReceiver {
   private readonly announced = new Map<TaskName, CheckpointManifest>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
+  private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: CheckpointReceiverParts) {
@@ -153,7 +157,8 @@ export class CheckpointReceiver {
     for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
       manifest ??= await this.wholeManifest(task, checkpoint);
       if (manifest === undefined) return undefined;
-      const pages = await this.pullPages(manifest);
+      const missing = this.parts.store.missing(manifest);
+      const pages = await this.pullPages(manifest, missing);
       if (pages === 'superseded') {
         manifest = undefined;
         continue;
@@ -164,6 +169,7 @@ export class CheckpointReceiver {
       await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
         this.stored.set(task, [...(this.stored.get(task) ?? []), orderOf(manifest)]);
+        this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
         return manifest;
       }
       manifest = undefined; // its chain is not whole here
@@ -197,8 +203,7 @@ export class CheckpointReceiver {
     return body.manifest;
   }
 
-  private async pullPages(manifest: CheckpointManifest): Promise<Uint8Array | 'superseded'> {
-    const missing = this.parts.store.missing(manifest);
+  private async pullPages(manifest: CheckpointManifest, missing: Uint32Array): Promise<Uint8Array | 'superseded'> {
     const pages = new Uint8Array(missing.length * PAGE_BYTES);
     for (let first = 0; first < missing.length; first += PAGES_PER_REQUEST) {
       const some = missing.subarray(first, first + PAGES_PER_REQUEST);
@@ -263,11 +268,25 @@ export class CheckpointReceiver {
     }
   }
 
+  /** Follows with the image where the pages are at hand, else rebuilds it once: the next increments need no store. */
+  private keepImage(manifest: CheckpointManifest, pages: Uint8Array | undefined): void {
+    if (this.images.stored(manifest, pages)) return;
+    const { task, epoch, sequence } = manifest;
+    this.parts.store.rebuild(task, epoch, sequence).then(
+      (state) => {
+        const newest = this.stored.get(task)?.at(-1);
+        if (newest !== undefined && sameOrder(newest, manifest)) this.images.seed(state);
+      },
+      (cause: unknown) => this.parts.host.log.debug('the newest state could not be kept at hand', { task, epoch, cause }),
+    );
+  }
+
   private rebuild(task: TaskName, epoch: number, sequence: number): Promise<RebuiltState> {
     const key = `${task} ${epoch}.${sequence}`;
     const held = this.rebuilt.get(key);
     if (held !== undefined) return held;
-    const state = this.parts.store.rebuild(task, epoch, sequence);
+    const image = this.images.find(task, { epoch, sequence });
+    const state = image === undefined ? this.parts.store.rebuild(task, epoch, sequence) : Promise.resolve(image);
     this.rebuilt.set(key, state);
     state.catch(() => this.rebuilt.delete(key));
     for (const oldest of this.rebuilt.keys()) {

@@ -1,0 +1,98 @@
+/**
+ * The newest state of each task, whole and in memory, so that a restore need not rebuild it from the store while twelve tasks
+ * stand still. Kept up to date by the increments as they are stored; a task whose image is not at hand is rebuilt as before.
+ *
+ * G1. An image is exactly what the store would rebuild: it starts from a rebuilt state or a full checkpoint, and every increment
+ *     applied to it was checked page by page by the store first.
+ * G2. What is handed out is a copy: the next increment changes the image, never what somebody is still reading.
+ * G3. Bound: `bytesMax` in all; the task longest without a new checkpoint goes first.
+ */
+import { type CheckpointManifest, type CheckpointOrder, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { TaskName } from '../src/domain/model/ids.ts';
+import type { RebuiltState } from '../src/ports/checkpoint-store.ts';
+
+interface Image {
+  manifest: CheckpointManifest;
+  memory: Uint8Array;
+  pageDigests: Uint8Array;
+}
+
+export class NewestImages {
+  private readonly bytesMax: number;
+  private readonly images = new Map<TaskName, Image>();
+  private bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
+
+  /**
+   * A checkpoint was stored; `pages` are those at all positions of its manifest, or undefined when some of them were in the
+   * store already. Answers whether the image follows; if not, `seed` it from a rebuilt state when there is time.
+   */
+  stored(manifest: CheckpointManifest, pages: Uint8Array | undefined): boolean {
+    const image = this.images.get(manifest.task);
+    const full = manifest.baseSequence === undefined;
+    const follows = image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.baseSequence;
+    if (pages === undefined || !(full || follows)) {
+      this.drop(manifest.task);
+      return false;
+    }
+    const base = full || image === undefined ? emptyImage(manifest) : resized(image, manifest);
+    apply(base, manifest, pages);
+    this.keep(manifest.task, base);
+    return true;
+  }
+
+  seed(state: RebuiltState): void {
+    const { manifest, memory, pageDigests } = state;
+    this.keep(manifest.task, { manifest, memory: memory.slice(), pageDigests: pageDigests.slice() });
+  }
+
+  find(task: TaskName, { epoch, sequence }: CheckpointOrder): RebuiltState | undefined {
+    const image = this.images.get(task);
+    if (image === undefined || image.manifest.epoch !== epoch || image.manifest.sequence !== sequence) return undefined;
+    const { manifest, memory, pageDigests } = image;
+    return { manifest, memory: memory.slice(), pageDigests: pageDigests.slice(), globals: manifest.globals };
+  }
+
+  private keep(task: TaskName, image: Image): void {
+    this.drop(task);
+    if (image.memory.length > this.bytesMax) return;
+    this.images.set(task, image);
+    this.bytes += image.memory.length;
+    for (const oldest of this.images.keys()) {
+      if (this.bytes <= this.bytesMax) break;
+      this.drop(oldest);
+    }
+  }
+
+  private drop(task: TaskName): void {
+    const image = this.images.get(task);
+    if (image === undefined) return;
+    this.images.delete(task);
+    this.bytes -= image.memory.length;
+  }
+}
+
+const emptyImage = (manifest: CheckpointManifest): Image => ({
+  manifest,
+  memory: new Uint8Array(manifest.pageCount * PAGE_BYTES),
+  pageDigests: new Uint8Array(manifest.pageCount * DIGEST_BYTES),
+});
+
+function resized(image: Image, manifest: CheckpointManifest): Image {
+  if (image.manifest.pageCount === manifest.pageCount) return { ...image, manifest };
+  const next = emptyImage(manifest);
+  next.memory.set(image.memory.subarray(0, next.memory.length));
+  next.pageDigests.set(image.pageDigests.subarray(0, next.pageDigests.length));
+  return next;
+}
+
+function apply(image: Image, { pageIndexes, pageDigests }: CheckpointManifest, pages: Uint8Array): void {
+  for (let position = 0; position < pageIndexes.length; position++) {
+    const index = pageIndexes[position] as number;
+    image.memory.set(pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES), index * PAGE_BYTES);
+    image.pageDigests.set(pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES), index * DIGEST_BYTES);
+  }
+}
