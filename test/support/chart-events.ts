@@ -12,7 +12,7 @@ const perTask: Draw = (rng) => ({ task: task(rng), epoch: small(rng) });
 
 const plan: Draw = (rng) => {
   const assignments = ['a', 'b'].filter(() => rng.below(2) === 0).map((name) => ({ task: name, expectedEpoch: small(rng), target: incarnation(rng), checkpoint: undefined }));
-  const unplaced = rng.below(3) === 0 ? [{ task: 'c', expectedEpoch: small(rng), reason: 'no room' }] : [];
+  const unplaced = rng.below(3) === 0 ? [{ task: 'c', expectedEpoch: small(rng), reason: 'no room', evict: [] }] : [];
   const skipped = rng.below(3) === 0 ? [{ task: 'd', reason: 'moved' }] : [];
   return { plan: { assignments, unplaced, skipped, evidence: [{ score: rng.below(10) }] } };
 };

@@ -33,7 +33,7 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'PLAN.MADE', plan: { assignments: [assign('a', e2)], unplaced: [], skipped: [], evidence: [] } },
       { type: 'EPOCH.GRANTED', task: 'a', epoch: 2 },
       { type: 'xstate.after.4000.arbiter.claimed.deploying' },
-      { type: 'PLAN.MADE', plan: { assignments: [], unplaced: [{ task: 'a', expectedEpoch: 2, reason: 'no room' }], skipped: [], evidence: [] } },
+      { type: 'PLAN.MADE', plan: { assignments: [], unplaced: [{ task: 'a', expectedEpoch: 2, reason: 'no room', evict: [] }], skipped: [], evidence: [] } },
       { type: 'SHED.RECORDED', task: 'a' },
       { type: 'CAPACITY.RETURNED' },
     ],

@@ -1,13 +1,16 @@
 /** Managers die, join late, lose their stores or their link: the fleet goes on, and one of them does the work. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FAULT_POINT_NAMES, type FaultPointName } from '../../../src/ports/fault-points.ts';
 import { build, counted, ECU1, ECU2, epochOf, someOwner, stage, tasksOn } from './stage.ts';
 
 const SHELL_POINTS = FAULT_POINT_NAMES.slice(0, FAULT_POINT_NAMES.indexOf('beforeTimer'));
 
+// Virtual time is free, the machine's is not: a loaded one takes its time.
+vi.setConfig({ testTimeout: 120_000 });
+
 describe('the manager that claims a restore', () => {
   for (const point of SHELL_POINTS) {
-    test(`killed ${point}, once at each step of the restore: the other one finishes it`, { timeout: 120_000 }, async () => {
+    test(`killed ${point}, once at each step of the restore: the other one finishes it`, async () => {
       for (const after of await passings(point)) {
         const { claimer, nth } = after;
         const fleet = await stage({ world: { scripted: [{ host: claimer, point, nth, action: 'kill', forUs: 3_000_000 }] } });
@@ -126,7 +129,7 @@ describe('the broker', () => {
     await fleet.settle();
   });
 
-  test('loses the leader of a stream in the middle of a restore, whichever stream it is', { timeout: 120_000 }, async () => {
+  test('loses the leader of a stream in the middle of a restore, whichever stream it is', async () => {
     for (const stream of ['ACTORS_0', 'OUTPUTS_0', 'INPUTS_0', 'CHECKPOINTS']) {
       const fleet = await stage({ replicas: 3 });
       fleet.killEcu(someOwner(fleet));

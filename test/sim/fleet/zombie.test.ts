@@ -1,6 +1,9 @@
 /** Whoever was taken for dead and lives: fenced, stopped, and of use again. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { counted, ECU1, ECU2, someOwner, stage, task, tasksOn } from './stage.ts';
+
+// Virtual time is free, the machine's is not: a loaded one takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('an ECU that was wrongly taken for dead', () => {
   test('frozen for long: its instances find themselves fenced when it wakes, and stop', async () => {
