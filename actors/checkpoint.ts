@@ -89,7 +89,7 @@ export class CheckpointReceiver {
     }
     const { body } = decoded.value;
     if (body.kind === 'announced') this.heardAnnounced(body.manifest);
-    else if (body.kind === 'stored') this.heardStored(body.reference, body.manager);
+    else if (body.kind === 'stored') this.heardStored(body.reference, body.manager, decoded.value.sentAtUs);
   }
 
   private heardAnnounced(manifest: CheckpointManifest): void {
@@ -106,9 +106,9 @@ export class CheckpointReceiver {
     tell(task, { type: 'CHECKPOINT.ANNOUNCED', id: `announced:${epoch}.${sequence}`, checkpoint });
   }
 
-  private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string): void {
+  private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string, storedAtUs: number): void {
     const { knowledge, tell } = this.parts;
-    const merged = knowledge.noteHolder(reference, manager);
+    const merged = knowledge.noteHolder(reference, manager, storedAtUs);
     const quorum = knowledge.placement(reference.task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
     if (merged.holders.length < quorum) return;
     const { epoch, sequence, task } = reference;

@@ -257,17 +257,15 @@ export class Manager {
   }
 
   private fleetTask({ context, state }: PlacementView): FleetTask {
-    const reference = this.knowledge.newestReference(context);
-    const quorum = context.spec?.checkpoint.quorum ?? 0;
-    const holders = reference?.holders ?? [];
+    const { checkpoint, ageUs, durability } = this.knowledge.safety(context, this.host.clock.wallUs());
     return {
       task: context.task,
       state,
       epoch: context.epoch,
       owner: context.owner?.mac,
       reason: context.reason,
-      checkpoint: reference === undefined ? undefined : { epoch: reference.epoch, sequence: reference.sequence, holders },
-      durability: reference === undefined ? 'none' : holders.length >= quorum ? 'durable' : 'degraded',
+      checkpoint: checkpoint === undefined ? undefined : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
+      durability,
     };
   }
 }
