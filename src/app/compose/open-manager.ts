@@ -19,11 +19,13 @@ export interface OpenManager {
 const HISTORY_MAX = 1_000;
 
 export async function openManager(config: ManagerConfig): Promise<OpenManager> {
+  const damaged: string[] = [];
   // What a manager sees for itself it can see again after a power cut; the fleet's decisions are in the shared records.
   const localRecords = openLmdbRecordStore({
     path: `${config.dataFolder}/records`,
     durability: 'process',
     historyMax: HISTORY_MAX,
+    onDamage: (_actor, { message }) => damaged.push(message),
   });
   const store = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: true });
   const closing: (() => Promise<unknown>)[] = [() => store.close(), () => localRecords.close()];
@@ -57,6 +59,10 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
     });
     await manager.start();
+    for (const sentence of damaged) {
+      host.counters.add('records.corrupt');
+      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', sentence });
+    }
     const mirror = new JournalMirror({ host, journal: localRecords });
     mirror.start();
     host.log.info('the manager watches', { manager: config.id, incarnation });
