@@ -4,6 +4,7 @@ import { Manager } from '../../../actors/manager.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
+import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
@@ -57,6 +58,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
         counters: host.counters,
       }),
       processTable: createProcessTable(),
+      board: createBusPlacementBoard(host.bus),
     });
     await manager.start();
     for (const sentence of damaged) {
