@@ -99,9 +99,10 @@ test('poison in a stream is passed over, also by a manager that starts and finds
 
 test('pages that do not match their digest are not stored, and the next checkpoint is', async () => {
   const ecu = '02ff00000001';
-  const task = new ChangingTask('ghost', 4);
+  const task = new ChangingTask('ghost', 16);
   let damaged = true;
-  let taken = { ...task.take('full') };
+  let servedPages = 0;
+  let taken = task.take('full');
   const manifest = () => ({ ...taken.manifest, mac: ecu, incarnation: 1, programId: 1 });
   const stop = await bus().serve({ service: 'drover-bridge', subject: ecuSubject.pages(ecu) }, async ({ payload }) => {
     const asked = decodePageRequest(payload);
@@ -111,16 +112,18 @@ test('pages that do not match their digest are not stored, and the next checkpoi
     }
     const pages = new Uint8Array(asked.value.body.positions.length * PAGE_BYTES);
     for (const [at, index] of asked.value.body.positions.entries()) pages.set(taken.memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), at * PAGE_BYTES);
+    servedPages += pages.length / PAGE_BYTES;
     if (damaged && pages.length > 0) pages[0] = (pages[0] ?? 0) ^ 1;
     return encodePageAnswer(envelopeOf({ kind: 'pages', pages } as const));
   });
   const announce = () => append(checkpointSubject.announced(ecu, 1), encodeCheckpointNotice(envelopeOf({ kind: 'announced', manifest: manifest() } as const)));
   await announce();
   await until('the damage is counted', async () => (await counterOf('checkpoint.pullFailed.ERR_STORE_CORRUPT')) >= 1);
+  expect(servedPages).toBeGreaterThan(0);
   expect(await bus().readLast(checkpointSubject.stored(ecu, 1, 'm1'))).toBeUndefined();
   damaged = false;
   task.memory[1] = 7;
-  taken = { ...task.take('full') };
+  taken = task.take('full');
   await announce();
   await until('the sound one is stored', async () => (await bus().readLast(checkpointSubject.stored(ecu, 1, 'm1'))) !== undefined);
   stop();
