@@ -141,7 +141,7 @@ export class CheckpointReceiver {
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       this.parts.host.counters.add(`checkpoint.pullFailed.${cause.code}`);
-      this.parts.host.log.warn('a checkpoint could not be pulled', { task, epoch: checkpoint.epoch, code: cause.code, sentence: cause.message });
+      this.parts.host.log.warn('a checkpoint could not be pulled', { task, epoch: checkpoint.epoch, code: cause.code, why: cause.message });
       return failed(cause.message, cause.code === 'ERR_STORE_CORRUPT');
     }
   };

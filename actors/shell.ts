@@ -339,7 +339,7 @@ export class Shell {
 
   private damaged(actor: ActorKey, sentence: string): string {
     this.parts.counters.add('loop.corrupt');
-    this.parts.log.error('a record cannot be read; its actor stands still until somebody mends it', { actor, code: 'ERR_RECORD_CORRUPT', sentence });
+    this.parts.log.error('a record cannot be read; its actor stands still until somebody mends it', { actor, code: 'ERR_RECORD_CORRUPT', why: sentence });
     return sentence;
   }
 

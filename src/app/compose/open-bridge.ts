@@ -74,7 +74,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     await bridge.start();
     for (const sentence of damaged) {
       host.counters.add('records.corrupt');
-      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', sentence });
+      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', why: sentence });
     }
     // What a restore will need is fetched and compiled before one is asked for.
     const prepare = async (digest: Digest): Promise<void> => wasm.compile(digest, await artefacts.get(digest));

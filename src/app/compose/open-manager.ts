@@ -63,7 +63,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
     await manager.start();
     for (const sentence of damaged) {
       host.counters.add('records.corrupt');
-      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', sentence });
+      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', why: sentence });
     }
     const mirror = new JournalMirror({ host, journal: localRecords });
     mirror.start();
