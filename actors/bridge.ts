@@ -350,7 +350,7 @@ export class Bridge {
 
   private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
     this.host.counters.add(`instance.ended.${code}`);
-    this.host.log.warn('an instance ended', { task, epoch, code, sentence });
+    this.host.log.warn('an instance ended', { task, epoch, code, why: sentence });
     await this.tellTask(task, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
   }
 

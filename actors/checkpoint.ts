@@ -93,7 +93,7 @@ export class CheckpointReceiver {
     }
     const { body } = decoded.value;
     if (body.kind === 'announced') this.heardAnnounced(body.manifest);
-    else if (body.kind === 'stored') this.heardStored(body.reference, body.manager);
+    else if (body.kind === 'stored') this.heardStored(body.reference, body.manager, decoded.value.sentAtUs);
   }
 
   private heardAnnounced(manifest: CheckpointManifest): void {
@@ -110,9 +110,9 @@ export class CheckpointReceiver {
     tell(task, { type: 'CHECKPOINT.ANNOUNCED', id: `announced:${epoch}.${sequence}`, checkpoint });
   }
 
-  private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string): void {
+  private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string, storedAtUs: number): void {
     const { knowledge, tell } = this.parts;
-    const merged = knowledge.noteHolder(reference, manager);
+    const merged = knowledge.noteHolder(reference, manager, storedAtUs);
     const quorum = knowledge.placement(reference.task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
     if (merged.holders.length < quorum) return;
     const { epoch, sequence, task } = reference;
@@ -145,7 +145,7 @@ export class CheckpointReceiver {
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       this.parts.host.counters.add(`checkpoint.pullFailed.${cause.code}`);
-      this.parts.host.log.warn('a checkpoint could not be pulled', { task, epoch: checkpoint.epoch, code: cause.code, sentence: cause.message });
+      this.parts.host.log.warn('a checkpoint could not be pulled', { task, epoch: checkpoint.epoch, code: cause.code, why: cause.message });
       return failed(cause.message, cause.code === 'ERR_STORE_CORRUPT');
     }
   };

@@ -3,7 +3,8 @@
  * own Ecu charts, tasks from the placement records, and who can rebuild which checkpoint. Nothing here decides; everything
  * can be lost and learned again.
  */
-import { type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import { type CheckpointOrder, type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import type { AcceptedTask, EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
@@ -17,6 +18,14 @@ export interface PlacementView {
   readonly context: PlacementContext;
   readonly state: string;
   readonly view: ActorView;
+}
+
+/** How safe a task's state is now: what would be restored if its ECU died this instant. */
+export interface Safety {
+  /** The newest checkpoint that enough living managers hold; where too few hold any, the newest that one of them holds. */
+  readonly checkpoint: CheckpointReference | undefined;
+  readonly ageUs: number | undefined;
+  readonly durability: 'durable' | 'degraded' | 'none';
 }
 
 export interface EcuView {
@@ -33,6 +42,10 @@ export class FleetKnowledge {
   private readonly replicated: Shell;
   private readonly local: Shell;
   private readonly references = new Map<TaskName, CheckpointReference[]>();
+  /** What each manager said last, also where it lags so far behind that `references` has dropped it. */
+  private readonly newestOfManagers = new Map<TaskName, Map<string, CheckpointReference>>();
+  /** When a checkpoint was first stored, by the clock of the manager that did; for people. */
+  private readonly storedAtUs = new Map<TaskName, Map<string, number>>();
 
   constructor(parts: { readonly replicated: Shell; readonly local: Shell }) {
     this.replicated = parts.replicated;
@@ -47,8 +60,14 @@ export class FleetKnowledge {
   }
 
   async freshPlacement(task: TaskName): Promise<PlacementView | undefined> {
-    const view = await this.replicated.refresh(`placement/${task}`);
-    return view === undefined ? undefined : asPlacement(view);
+    try {
+      await this.replicated.refresh(`placement/${task}`);
+    } catch (cause) {
+      // One that cannot be read must not keep the others of its ECU from being planned: the last good one is used, and the
+      // compare-and-set on the record refuses whatever is made of it.
+      if (!(cause instanceof DroverError && cause.code === 'ERR_RECORD_CORRUPT')) throw cause;
+    }
+    return this.placement(task);
   }
 
   *placements(): IterableIterator<PlacementView> {
@@ -101,7 +120,7 @@ export class FleetKnowledge {
   // ——— checkpoints ———
 
   /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
-  noteHolder(reference: CheckpointReference, manager: string): CheckpointReference {
+  noteHolder(reference: CheckpointReference, manager: string, storedAtUs?: number): CheckpointReference {
     const known = this.references.get(reference.task) ?? [];
     const same = known.find((other) => other.epoch === reference.epoch && other.sequence === reference.sequence);
     const holders = [...new Set([...(same?.holders ?? []), manager])].sort();
@@ -109,17 +128,58 @@ export class FleetKnowledge {
     const others = known.filter((other) => other !== same);
     const list = [merged, ...others].sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1)).slice(0, REFERENCES_PER_TASK_MAX);
     this.references.set(reference.task, list);
+    this.noteNewest(reference, manager);
+    if (storedAtUs !== undefined) this.noteTime(reference, storedAtUs, list);
     return merged;
+  }
+
+  private noteNewest(reference: CheckpointReference, manager: string): void {
+    const newest = this.newestOfManagers.get(reference.task) ?? new Map<string, CheckpointReference>();
+    this.newestOfManagers.set(reference.task, newest);
+    const before = newest.get(manager);
+    if (before === undefined || laterCheckpoint(reference, before)) newest.set(manager, reference);
+  }
+
+  private noteTime(reference: CheckpointReference, storedAtUs: number, kept: readonly CheckpointReference[]): void {
+    const before = this.storedAtUs.get(reference.task);
+    const times = new Map<string, number>();
+    for (const key of kept.map(orderKey)) {
+      const known = before?.get(key);
+      if (known !== undefined) times.set(key, known);
+    }
+    const key = orderKey(reference);
+    times.set(key, Math.min(times.get(key) ?? storedAtUs, storedAtUs));
+    this.storedAtUs.set(reference.task, times);
   }
 
   /** The newest checkpoint that a living manager can rebuild and whose next inputs are still there. */
   newestReference(placement: PlacementContext): CheckpointReference | undefined {
-    for (const reference of this.references.get(placement.task) ?? []) {
-      if (reference.epoch > placement.epoch || reference.input.sequence < (placement.trim?.sequence ?? 0)) continue;
-      const holders = reference.holders.filter((manager) => !this.deadManagers.has(manager));
-      if (holders.length > 0) return { ...reference, holders };
-    }
+    for (const reference of this.heldBy(placement, 1)) return reference;
     return undefined;
+  }
+
+  /** Managers store at their own pace, so the newest checkpoint mostly has fewer holders than the one before it: that is no loss. */
+  safety(placement: PlacementContext, nowUs: number): Safety {
+    const quorum = placement.spec?.checkpoint.quorum ?? 0;
+    const [wellHeld] = this.heldBy(placement, Math.max(1, quorum));
+    const checkpoint = wellHeld ?? this.newestReference(placement);
+    if (checkpoint === undefined) return { checkpoint, ageUs: undefined, durability: 'none' };
+    const holders = new Set(checkpoint.holders);
+    for (const [manager, newest] of this.newestOfManagers.get(placement.task) ?? []) {
+      if (!this.deadManagers.has(manager) && isRestorable(newest, placement)) holders.add(manager);
+    }
+    const storedAtUs = this.storedAtUs.get(placement.task)?.get(orderKey(checkpoint));
+    const ageUs = storedAtUs === undefined ? undefined : Math.max(0, nowUs - storedAtUs);
+    return { checkpoint, ageUs, durability: holders.size >= quorum ? 'durable' : 'degraded' };
+  }
+
+  /** Newest first: checkpoints that can be restored, with their living holders, of which there are at least so many. */
+  private *heldBy(placement: PlacementContext, count: number): IterableIterator<CheckpointReference> {
+    for (const reference of this.references.get(placement.task) ?? []) {
+      if (!isRestorable(reference, placement)) continue;
+      const holders = reference.holders.filter((manager) => !this.deadManagers.has(manager));
+      if (holders.length >= count) yield { ...reference, holders };
+    }
   }
 
   /** The newest checkpoint that `quorum` managers hold, dead ones included: what must be kept. */
@@ -132,6 +192,11 @@ export class FleetKnowledge {
     return (this.references.get(task) ?? []).filter((reference) => reference.epoch === epoch).at(-1);
   }
 }
+
+const isRestorable = ({ epoch, input }: CheckpointReference, placement: PlacementContext): boolean =>
+  epoch <= placement.epoch && input.sequence >= (placement.trim?.sequence ?? 0);
+
+const orderKey = ({ epoch, sequence }: CheckpointOrder): string => `${epoch}.${sequence}`;
 
 export const isPlaced = ({ state }: PlacementView): boolean => state === 'assigned' || state === 'owned';
 

@@ -14,6 +14,7 @@ import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
+import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import { arbiterMachine } from '../statecharts/arbiter.machine.ts';
@@ -22,6 +23,7 @@ import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BoardKeeper } from './board.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { Detector } from './detector.ts';
@@ -53,6 +55,8 @@ export interface ManagerParts {
   readonly inventory: Inventory;
   readonly processTable: ProcessTable;
   readonly janitor?: JanitorPolicy;
+  /** KV `placement`, for people and tools. */
+  readonly board?: PlacementBoard;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -78,20 +82,24 @@ export class Manager {
   private readonly peers: Peers;
   private readonly duty: Duty;
   private readonly janitor: Janitor;
+  private readonly board: BoardKeeper | undefined;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
     const { host, manager, store, processTable } = parts;
     this.host = host;
+    this.board = parts.board === undefined ? undefined : new BoardKeeper({ host, board: parts.board });
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
       charts: [placementChart, arbiterChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
-      onRecord: ({ record }) => {
-        if (record.writer.startsWith('manager.')) this.peers.expect(record.writer.slice('manager.'.length));
+      onRecord: (view) => {
+        const { writer } = view.record;
+        if (writer.startsWith('manager.')) this.peers.expect(writer.slice('manager.'.length));
+        this.board?.changed(view);
       },
     });
     this.local = new Shell({
@@ -152,6 +160,7 @@ export class Manager {
 
   async stop(reason: string): Promise<void> {
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.board?.stop();
     for (const part of [this.janitor, this.duty, this.detector, this.peers, this.receiver]) part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, { type: 'MANAGER.LEFT', id: `left:${this.host.incarnation}`, reason });
     this.replicated.stop();
@@ -257,17 +266,15 @@ export class Manager {
   }
 
   private fleetTask({ context, state }: PlacementView): FleetTask {
-    const reference = this.knowledge.newestReference(context);
-    const quorum = context.spec?.checkpoint.quorum ?? 0;
-    const holders = reference?.holders ?? [];
+    const { checkpoint, ageUs, durability } = this.knowledge.safety(context, this.host.clock.wallUs());
     return {
       task: context.task,
       state,
       epoch: context.epoch,
       owner: context.owner?.mac,
       reason: context.reason,
-      checkpoint: reference === undefined ? undefined : { epoch: reference.epoch, sequence: reference.sequence, holders },
-      durability: reference === undefined ? 'none' : holders.length >= quorum ? 'durable' : 'degraded',
+      checkpoint: checkpoint === undefined ? undefined : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
+      durability,
     };
   }
 }

@@ -146,10 +146,13 @@ export class Shell {
     return this.known.values();
   }
 
-  /** Reads the last record from the store. */
+  /** Reads the last record from the store. Fails with ERR_RECORD_CORRUPT where that one cannot be read: nobody may step over it. */
   async refresh(actor: ActorKey): Promise<ActorView | undefined> {
     const stored = await this.parts.store.load(actor);
-    if (stored !== undefined) this.absorb(actor, stored);
+    if (stored !== undefined) {
+      const damage = this.absorb(actor, stored);
+      if (damage !== undefined) throw new DroverError('ERR_RECORD_CORRUPT', `the last record of ${actor} cannot be read: ${damage}`);
+    }
     return this.known.get(actor);
   }
 
@@ -315,20 +318,29 @@ export class Shell {
     this.absorb(actor, stored);
   }
 
-  private absorb(actor: ActorKey, stored: StoredRecord): void {
+  /** One record that cannot be read stops its own actor and no other. Answers what is wrong with it. */
+  private absorb(actor: ActorKey, stored: StoredRecord): string | undefined {
     const before = this.known.get(actor);
-    if (this.stopped || (before !== undefined && before.position >= stored.position)) return;
+    if (this.stopped || (before !== undefined && before.position >= stored.position)) return undefined;
     const chart = this.charts.get(parseActorKey(actor).kind);
-    if (chart === undefined) return;
+    if (chart === undefined) return undefined;
     const decoded = decodeRecord(stored.bytes);
-    if (!decoded.ok) {
-      this.parts.counters.add('loop.corrupt');
-      this.parts.log.error('a record does not decode', { actor, code: decoded.error.code, sentence: decoded.error.sentence });
-      return;
-    }
+    if (!decoded.ok) return this.damaged(actor, decoded.error.sentence);
     const record = decoded.value;
-    const snapshot = restoreSnapshot(chart, record.snapshot);
+    let snapshot: AnyMachineSnapshot;
+    try {
+      snapshot = restoreSnapshot(chart, record.snapshot);
+    } catch (cause) {
+      return this.damaged(actor, `its snapshot is none of the chart's (${cause instanceof Error ? cause.message : String(cause)})`);
+    }
     this.adopt({ actor, chart, record, position: stored.position, snapshot, heard: true });
+    return undefined;
+  }
+
+  private damaged(actor: ActorKey, sentence: string): string {
+    this.parts.counters.add('loop.corrupt');
+    this.parts.log.error('a record cannot be read; its actor stands still until somebody mends it', { actor, code: 'ERR_RECORD_CORRUPT', why: sentence });
+    return sentence;
   }
 
   /** Only forwards: the answer to an append may come after the news of another host's next one. */

@@ -33,7 +33,11 @@ export interface LmdbRecordStoreOptions {
   /** Entries kept per actor, at least 1; undefined keeps all. Trimmed lazily: up to twice as many may be there. */
   readonly historyMax?: number;
   readonly recordBytesMax?: number;
+  /** An actor whose last record cannot be read: `follow` passes over it, `load` fails. */
+  readonly onDamage?: OnDamage;
 }
+
+export type OnDamage = (actor: ActorKey, damage: DroverError) => void;
 
 export function openLmdbRecordStore(options: LmdbRecordStoreOptions): LmdbRecordStore {
   const environment = openEnvironment({
@@ -57,6 +61,7 @@ export class LmdbRecordStore implements RecordStore, RecordJournal {
   readonly #journal: Journal;
   readonly #historyMax: number;
   readonly #recordBytesMax: number;
+  readonly #onDamage: OnDamage | undefined;
   #closed = false;
 
   constructor(environment: Environment, options: LmdbRecordStoreOptions) {
@@ -64,6 +69,7 @@ export class LmdbRecordStore implements RecordStore, RecordJournal {
     this.#journal = environment.attachment('records', () => new Journal(environment));
     this.#historyMax = Math.max(1, options.historyMax ?? Number.POSITIVE_INFINITY);
     this.#recordBytesMax = options.recordBytesMax ?? RECORD_BYTES_MAX;
+    this.#onDamage = options.onDamage;
   }
 
   async load(actor: ActorKey): Promise<StoredRecord | undefined> {
@@ -86,7 +92,7 @@ export class LmdbRecordStore implements RecordStore, RecordJournal {
 
   async follow(handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {
     this.#assertOpen();
-    return this.#journal.follow(handler);
+    return this.#journal.follow(handler, this.#onDamage);
   }
 
   async *history(actor: ActorKey): AsyncIterable<StoredRecord> {
@@ -283,14 +289,20 @@ class Journal {
     }
   }
 
-  follow(handler: (actor: ActorKey, record: StoredRecord) => void): Cancel {
+  follow(handler: (actor: ActorKey, record: StoredRecord) => void, onDamage?: OnDamage): Cancel {
     // One synchronous run reads one snapshot. What is committed but not yet answered is in it, and is not given again.
     const lasts: { actor: ActorKey; record: StoredRecord }[] = [];
-    for (const { value } of this.#heads.getRange()) {
+    for (const { key, value } of this.#heads.getRange()) {
       const position = headPosition(value);
-      const entry = this.at(position);
-      if (entry === undefined) throw corrupt(position, 'is named by a head and is not there');
-      lasts.push({ actor: entry.actor, record: { position, bytes: entry.record } });
+      try {
+        const entry = this.at(position);
+        if (entry === undefined) throw corrupt(position, 'is named by a head and is not there');
+        lasts.push({ actor: entry.actor, record: { position, bytes: entry.record } });
+      } catch (error) {
+        // One damaged record stops its own actor (`load` fails), not everybody's start.
+        if (!(error instanceof DroverError && error.code === 'ERR_RECORD_CORRUPT')) throw error;
+        onDamage?.(exact(key).toString('utf8'), error);
+      }
     }
     lasts.sort((a, b) => a.record.position - b.record.position);
     const follower: Follower = { handler, position: 0, cancelled: false };

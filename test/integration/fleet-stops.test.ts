@@ -8,7 +8,7 @@ import { ecuPlans, type FleetEvent, LocalFleet, managerIds } from '../../src/app
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { decodeRecord } from '../../src/domain/protocol/codec-record.ts';
-import { actorSubject, header, streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
+import { actorSubject, bucket, buckets, header, streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
 import { text, until } from '../support/fleet-run.ts';
 
 const TASKS = ['counter-a', 'counter-b', 'counter-c'];
@@ -97,6 +97,12 @@ test('the tasks of an ECU that says goodbye alone run elsewhere', async () => {
   const then = outputs.length;
   await until('50 more outputs', () => outputs.length > then + 50);
   expect(outputs).toEqual(outputs.map((_, index) => String(index + 1)));
+  // The view of placements follows, whichever manager wrote the record.
+  const [now] = await placements();
+  const shown = async () => (await fleet.client.host.bus.readLast(bucket.entry(buckets.placement, 'counter')))?.payload;
+  const expected = { version: 1, state: 'owned', epoch: now?.epoch, mac: now?.owner };
+  await until('the view shows the new owner', async () => JSON.parse(new TextDecoder().decode(await shown())).mac === now?.owner);
+  expect(JSON.parse(new TextDecoder().decode(await shown()))).toMatchObject(expected);
 });
 
 test('an ECU whose disk was wiped goes on counting its incarnations where the fleet remembers them', async () => {

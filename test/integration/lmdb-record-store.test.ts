@@ -107,7 +107,7 @@ describe('LMDB record store, beside its contract', () => {
     expect(textOf((await store.load('task/c'))?.bytes)).toBe('c');
   });
 
-  test('damage in a record is ERR_RECORD_CORRUPT wherever it is read, and other actors are not touched by it', async () => {
+  test('damage in a record is ERR_RECORD_CORRUPT where it is read, is reported and passed over where all are followed', async () => {
     let store = open();
     await appendMany(store, 'task/a', 3);
     await appendMany(store, 'task/b', 2);
@@ -122,10 +122,14 @@ describe('LMDB record store, beside its contract', () => {
     }
     expect(hits).toBeGreaterThan(0);
     writeFileSync(file, bytes);
-    store = open();
+    const damaged: string[] = [];
+    store = open({ onDamage: (actor, { code }) => damaged.push(`${actor} ${code}`) });
     await expect(store.load('task/a')).rejects.toMatchObject({ code: 'ERR_RECORD_CORRUPT' });
     await expect(textsOf(store, 'task/a')).rejects.toMatchObject({ code: 'ERR_RECORD_CORRUPT' });
-    await expect(store.follow(() => {})).rejects.toMatchObject({ code: 'ERR_RECORD_CORRUPT' });
+    const followed: string[] = [];
+    await store.follow((actor, { bytes }) => followed.push(`${actor}: ${textOf(bytes)}`));
+    expect(followed).toEqual(['task/b: task/b 2']);
+    expect(damaged).toEqual(['task/a ERR_RECORD_CORRUPT']);
     expect(await textsOf(store, 'task/b')).toEqual(['task/b 1', 'task/b 2']);
   });
 

@@ -122,7 +122,9 @@ describe('assign', () => {
     });
     expect(plan.assignments).toEqual([]);
     expect(plan.unplaced[0]?.sentence).toBe(
-      'none of 8 ECUs can take it: 1 capability, 1 draining, 2 excluded, 1 memory, 1 not-alive, 1 required-label, 1 resource-kind',
+      'none of 8 ECUs can take it: 1 capability (lacks can0), 1 draining, 2 excluded, ' +
+        '1 memory (has 103809024 of 103809024 bytes free, needed are 104857600), 1 not-alive, ' +
+        '1 required-label (has label zone=right, required is left), 1 resource-kind (is of kind gpu, wanted is cpu)',
     );
     expect(plan.decisions[0]?.candidates.map((one) => one.verdict === 'refused' && one.refusal)).toEqual([
       { kind: 'excluded' },

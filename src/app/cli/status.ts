@@ -148,7 +148,7 @@ function streamTable(streams: readonly StreamRow[]): string {
 /** What was refused, dropped or retried; a quiet fleet shows none. */
 function countersText(counters: Readonly<Record<string, number>>): string[] {
   const shown = Object.entries(counters).filter(([name]) =>
-    /refused|malformed|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name),
+    /^wire\.|refused|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name),
   );
   return shown.length === 0
     ? []

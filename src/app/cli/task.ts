@@ -136,18 +136,28 @@ export function taskTable({ tasks, ecus }: FleetView): string {
   const nameOf = (mac: string | undefined): string =>
     mac === undefined ? '' : (ecus.find((ecu) => ecu.mac === mac)?.name ?? mac);
   return table(
-    ['TASK', 'STATE', 'ECU', 'EPOCH', 'CHECKPOINT', 'HELD BY', 'DURABILITY', 'REASON'],
+    ['TASK', 'STATE', 'ECU', 'EPOCH', 'CHECKPOINT', 'AGE', 'HELD BY', 'DURABILITY', 'REASON'],
     tasks.map(({ task, state, owner, epoch, checkpoint, durability, reason }) => [
       task,
       coloured(state),
       nameOf(owner),
       String(epoch),
       checkpoint === undefined ? '-' : `${checkpoint.epoch}.${checkpoint.sequence}`,
+      ageText(checkpoint?.ageUs),
       checkpoint?.holders.join(',') ?? '-',
       durability === 'durable' ? durability : picocolors.yellow(durability),
       state === 'owned' ? '' : (reason ?? ''),
     ]),
   );
+}
+
+/** Down to 0.1 s: below that it only flickers. */
+function ageText(ageUs: number | undefined): string {
+  if (ageUs === undefined) return '-';
+  const seconds = ageUs / 1_000_000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }
 
 function coloured(state: string): string {
@@ -172,7 +182,7 @@ function registerShow(task: Command): void {
     const held =
       checkpoint === undefined
         ? 'none yet'
-        : `${checkpoint.epoch}.${checkpoint.sequence}, held by ${checkpoint.holders.join(' and ')} (${durability})`;
+        : `${checkpoint.epoch}.${checkpoint.sequence}, ${ageText(checkpoint.ageUs)} old, held by ${checkpoint.holders.join(' and ')} (${durability})`;
     process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\n`);
   });
 }

@@ -35,7 +35,8 @@ const HISTORY_MAX = 1_000;
 
 /** Starts a bridge and resolves when it serves. Fails with ERR_MAC_TAKEN and everything a broker or a disk can fail with. */
 export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
-  const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX });
+  const damaged: string[] = [];
+  const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX, onDamage: (_actor, { message }) => damaged.push(message) });
   const localStore = openLmdbCheckpointStore({
     path: `${config.dataFolder}/checkpoints`,
     hasher: systemHasher,
@@ -71,6 +72,10 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       coLocatedManagers: new Set(config.coLocatedManagers),
     });
     await bridge.start();
+    for (const sentence of damaged) {
+      host.counters.add('records.corrupt');
+      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', why: sentence });
+    }
     // What a restore will need is fetched and compiled before one is asked for.
     const prepare = async (digest: Digest): Promise<void> => wasm.compile(digest, await artefacts.get(digest));
     const onArtefact = (digest: Digest): void =>

@@ -4,6 +4,7 @@ import { Manager } from '../../../actors/manager.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
+import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
@@ -19,11 +20,13 @@ export interface OpenManager {
 const HISTORY_MAX = 1_000;
 
 export async function openManager(config: ManagerConfig): Promise<OpenManager> {
+  const damaged: string[] = [];
   // What a manager sees for itself it can see again after a power cut; the fleet's decisions are in the shared records.
   const localRecords = openLmdbRecordStore({
     path: `${config.dataFolder}/records`,
     durability: 'process',
     historyMax: HISTORY_MAX,
+    onDamage: (_actor, { message }) => damaged.push(message),
   });
   const store = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: true });
   const closing: (() => Promise<unknown>)[] = [() => store.close(), () => localRecords.close()];
@@ -55,8 +58,13 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
         counters: host.counters,
       }),
       processTable: createProcessTable(),
+      board: createBusPlacementBoard(host.bus),
     });
     await manager.start();
+    for (const sentence of damaged) {
+      host.counters.add('records.corrupt');
+      host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', why: sentence });
+    }
     const mirror = new JournalMirror({ host, journal: localRecords });
     mirror.start();
     host.log.info('the manager watches', { manager: config.id, incarnation });

@@ -32,6 +32,7 @@ import type {
   Score,
   Unplaced,
 } from './evidence.ts';
+import { sentenceOf } from './evidence.ts';
 import { lacksCpu, lacksMemory, loadRefusal, staticKeyOf, staticRefusal } from './feasible.ts';
 import { FleetRoom } from './fleet-room.ts';
 import { roomByShedding } from './make-room.ts';
@@ -70,12 +71,12 @@ export function assign(request: AssignRequest): Plan {
   }
   // Asked at the end, when it is known what the rest of the plan took.
   const unplaced = left.map(({ newcomer, decision }): Unplaced => {
-    const { task, criticality, refusedByKind, candidateCount } = decision;
+    const { task, criticality, refusedByKind } = decision;
     const roomBy = roomByShedding(newcomer, fleet, {
       mayTake: (index) => planner.refusalBeforeTest(newcomer, index, false, true) === undefined,
       criticalityOf: planner.criticalityOf,
     });
-    return { task, criticality, sentence: sentenceOfUnplaced(candidateCount, refusedByKind), refusedByKind, roomBy };
+    return { task, criticality, sentence: sentenceOfUnplaced(decision), refusedByKind, roomBy };
   });
   return { assignments, unplaced, decisions };
 }
@@ -466,8 +467,14 @@ function inOrder(counts: ReadonlyMap<RefusalKind, number>): Partial<Record<Refus
   return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function sentenceOfUnplaced(candidateCount: number, refusedByKind: Decision['refusedByKind']): string {
+/** Kinds whose name says everything; the others get the words of one ECU that refused so, as an example. */
+const TELLING: ReadonlySet<string> = new Set<RefusalKind>(['excluded', 'not-alive', 'draining']);
+
+function sentenceOfUnplaced({ candidateCount, refusedByKind, candidates }: Decision): string {
   if (candidateCount === 0) return 'no ECU is known';
-  const reasons = Object.entries(refusedByKind).map(([kind, count]) => `${count} ${kind}`);
+  const reasons = Object.entries(refusedByKind).map(([kind, count]) => {
+    const example = candidates.find((one) => one.verdict === 'refused' && one.refusal.kind === kind);
+    return TELLING.has(kind) || example?.verdict !== 'refused' ? `${count} ${kind}` : `${count} ${kind} (${sentenceOf(example.refusal)})`;
+  });
   return `none of ${candidateCount} ECUs can take it: ${reasons.join(', ')}`;
 }

@@ -206,6 +206,16 @@ export interface FleetTask {
   readonly epoch: number;
   readonly owner: Mac | undefined;
   readonly reason: string | undefined;
-  readonly checkpoint: { readonly epoch: number; readonly sequence: number; readonly holders: readonly string[] } | undefined;
+  /** The newest checkpoint that as many living managers hold as the task asks for; failing that, the newest that one holds. */
+  readonly checkpoint:
+    | {
+        readonly epoch: number;
+        readonly sequence: number;
+        readonly holders: readonly string[];
+        /** Since it was first stored, by the managers' clocks. */
+        readonly ageUs?: number | undefined;
+      }
+    | undefined;
+  /** `degraded`: fewer living managers than the task asks for hold any checkpoint that can be restored. */
   readonly durability: 'durable' | 'degraded' | 'none';
 }
