@@ -155,7 +155,20 @@ export class FleetKnowledge {
   /** The newest checkpoint that a living manager can rebuild and whose next inputs are still there. */
   newestReference(placement: PlacementContext): CheckpointReference | undefined {
     for (const reference of this.heldBy(placement, 1)) return reference;
-    return undefined;
+    return this.newestOfALaggard(placement);
+  }
+
+  /**
+   * All that is remembered by order is held by the dead alone: a living manager that lagged far behind them still has its own
+   * newest, and INPUTS is trimmed only below what a quorum has.
+   */
+  private newestOfALaggard(placement: PlacementContext): CheckpointReference | undefined {
+    let best: CheckpointReference | undefined;
+    for (const [manager, newest] of this.newestOfManagers.get(placement.task) ?? []) {
+      if (this.deadManagers.has(manager) || !isRestorable(newest, placement)) continue;
+      if (best === undefined || laterCheckpoint(newest, best)) best = { ...newest, holders: [manager] };
+    }
+    return best;
   }
 
   /** Managers store at their own pace, so the newest checkpoint mostly has fewer holders than the one before it: that is no loss. */
