@@ -74,7 +74,7 @@ async function timerDies(point: FaultPointName): Promise<number> {
   const world = new LoopWorld({ ecus: 2, scripted: [{ host: 'manager.m1', point, nth: 1, action: 'kill', forUs: 300_000 }, { host: 'manager.m2', point, nth: 1, action: 'kill', forUs: 300_000 }] });
   await world.runUntil(() => world.placement('a')?.value === 'assigned', 1_000_000, 'it is assigned');
   world.host(world.ownerOf('a')).freeze();
-  await world.run(8_000_000);
+  await world.run(15_000_000);
   expect(world.plan.done.length).toBeGreaterThan(0);
   await world.heal();
   return 1;

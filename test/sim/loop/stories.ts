@@ -72,7 +72,7 @@ export const STORIES = {
     const fleet = world(plants, { ecus: 2, scripted: MANAGERS.map((host) => ({ host, point: 'beforeTimer', nth: 1, action: 'freeze', forUs: 3_000_000 })) });
     await assigned(fleet);
     deafen(fleet, ...E);
-    await fleet.run(9_000_000);
+    await fleet.run(16_000_000);
     await fleet.heal();
   },
 
@@ -161,7 +161,7 @@ export const STORIES = {
     const fleet = world(plants, { ecus: 2 });
     await assigned(fleet);
     deafen(fleet, fleet.ownerOf('a'));
-    await fleet.runUntil(() => fleet.placement('a')?.value === 'owned', 20_000_000, 'another target is chosen');
+    await fleet.runUntil(() => fleet.placement('a')?.value === 'owned', 40_000_000, 'another target is chosen');
     await fleet.heal();
   },
 
@@ -171,7 +171,7 @@ export const STORIES = {
     deafen(fleet, fleet.ownerOf('a'));
     await fleet.run(1_000_000);
     fleet.host(M1).restart();
-    await fleet.runUntil(() => fleet.placement('a')?.value === 'owned', 20_000_000, 'another target is chosen');
+    await fleet.runUntil(() => fleet.placement('a')?.value === 'owned', 40_000_000, 'another target is chosen');
     await fleet.heal();
   },
 
@@ -182,7 +182,7 @@ export const STORIES = {
     deafen(fleet, fleet.ownerOf('a'));
     await fleet.run(500_000);
     fleet.host(M1).kill();
-    await fleet.run(9_000_000);
+    await fleet.run(16_000_000);
     await fleet.heal();
   },
 
