@@ -4,10 +4,10 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Json } from '../src/domain/kernel/json.ts';
-import { assign } from '../src/domain/placement/assign.ts';
-import type { Newcomer } from '../src/domain/placement/evidence.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
+import { assign } from '../src/domain/placement/assign.ts';
+import type { Newcomer } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
@@ -60,7 +60,11 @@ export class ArbiterEffects {
     const { cause, tasks } = effect;
     const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
     const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
-    const allStillShed = tasks !== undefined && mine.length > 0 && plan.assignments.length === 0 && plan.skipped.length === 0 &&
+    const allStillShed =
+      tasks !== undefined &&
+      mine.length > 0 &&
+      plan.assignments.length === 0 &&
+      plan.skipped.length === 0 &&
       plan.unplaced.every(({ task, evict }) => tasks[task]?.shed === true && evict.length === 0);
     if (allStillShed) return { kind: 'again', afterUs: STILL_SHED_RETRY_US };
     return { kind: 'event', event: { type: 'PLAN.MADE', plan } };
@@ -74,10 +78,14 @@ export class ArbiterEffects {
   ): Promise<{ mine: PlacementView[]; skipped: RestorePlan['skipped'][number][] }> {
     const { knowledge } = this.parts;
     const names = pending === undefined ? undefined : Object.keys(pending);
-    const wanted = names ?? (cause.kind === 'request' ? [cause.task] : knowledge.tasksOwnedBy(cause.owner).map(({ context }) => context.task));
+    const wanted =
+      names ??
+      (cause.kind === 'request' ? [cause.task] : knowledge.tasksOwnedBy(cause.owner).map(({ context }) => context.task));
     // The first plan after a failure uses what this manager already knows: taking the epoch is checked against the record anyway.
     const fresh = names !== undefined || cause.kind === 'request';
-    const views = await Promise.all(wanted.map(async (task) => ({ task, view: fresh ? await knowledge.freshPlacement(task) : knowledge.placement(task) })));
+    const views = await Promise.all(
+      wanted.map(async (task) => ({ task, view: fresh ? await knowledge.freshPlacement(task) : knowledge.placement(task) })),
+    );
     const mine: PlacementView[] = [];
     const skipped: RestorePlan['skipped'][number][] = [];
     for (const { task, view } of views) {
@@ -89,17 +97,25 @@ export class ArbiterEffects {
   }
 
   /** `known`: the latest epoch that this actor knows of from its earlier plans. */
-  private notMine(open: OpenEffect, cause: RestoreCause, { context, state }: PlacementView, known: number | undefined): string | undefined {
+  private notMine(
+    open: OpenEffect,
+    cause: RestoreCause,
+    { context, state }: PlacementView,
+    known: number | undefined,
+  ): string | undefined {
     if (state === 'removing' || state === 'removed' || state === 'crashed' || state === 'undeclared') return `it is ${state}`;
     const takenHere = context.takenBy === open.actor && state !== 'owned';
     if (takenHere) return undefined;
     // Another took it meanwhile, perhaps for the very same incarnation, which lives after all.
     if (known !== undefined && context.epoch > known) return `epoch ${context.epoch} was taken by ${context.takenBy}`;
     if (known !== undefined && state === 'owned' && context.takenBy === open.actor) return 'it is owned';
-    if (cause.kind === 'request') return context.epoch === cause.epoch ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
+    if (cause.kind === 'request')
+      return context.epoch === cause.epoch ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
     const { mac, incarnation } = cause.owner;
     const stillThere = context.owner?.mac === mac && context.owner.incarnation <= incarnation;
-    return stillThere || state === 'shed' || state === 'lost' ? undefined : `epoch ${context.epoch} was taken by ${context.takenBy}`;
+    return stillThere || state === 'shed' || state === 'lost'
+      ? undefined
+      : `epoch ${context.epoch} was taken by ${context.takenBy}`;
   }
 
   private plan(
@@ -116,7 +132,12 @@ export class ArbiterEffects {
       const reference = knowledge.newestReference(context);
       if (spec === undefined) continue;
       if (reference === undefined && trim !== undefined) {
-        unplaced.push({ task, expectedEpoch: epoch, reason: 'no reachable manager can rebuild a checkpoint of it, and its first inputs were trimmed', evict: [] });
+        unplaced.push({
+          task,
+          expectedEpoch: epoch,
+          reason: 'no reachable manager can rebuild a checkpoint of it, and its first inputs were trimmed',
+          evict: [],
+        });
         continue;
       }
       newcomers.push({ spec, excluded: excludedFor(task) });
@@ -140,7 +161,9 @@ export class ArbiterEffects {
     const assignments: PlannedTask[] = planned.assignments.flatMap(({ task, mac, incarnation }) => {
       const context = byTask.get(task);
       if (context === undefined) return [];
-      return [{ task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) }];
+      return [
+        { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) },
+      ];
     });
     for (const { task, sentence, roomBy } of planned.unplaced) {
       const evict = roomBy === undefined ? [] : this.evictable(roomBy.mac, roomBy.tasks);
@@ -182,7 +205,10 @@ export class ArbiterEffects {
   private async deployInstance(open: OpenEffect, effect: Effect<'deployInstance'>): Promise<EffectOutcome> {
     const { task, epoch, target, checkpoint } = effect;
     const { host, knowledge } = this.parts;
-    const refused = (reason: string): EffectOutcome => ({ kind: 'event', event: { type: 'DEPLOY.REFUSED', task, epoch, reason } });
+    const refused = (reason: string): EffectOutcome => ({
+      kind: 'event',
+      event: { type: 'DEPLOY.REFUSED', task, epoch, reason },
+    });
     const spec = knowledge.placement(task)?.context.spec;
     if (spec === undefined) return refused('it has no specification any more');
     const { incarnation, mac } = target;
@@ -200,18 +226,26 @@ export class ArbiterEffects {
     const { body } = answer.value;
     if (body.kind === 'refused') return refused(`${body.code}: ${body.sentence}`);
     if (body.kind !== 'running') return refused(`the target answered ${body.kind}`);
-    return { kind: 'event', event: { type: 'INSTANCE.RAN', task, epoch, nonce: body.nonce, owner: { mac, incarnation: body.incarnation } } };
+    return {
+      kind: 'event',
+      event: { type: 'INSTANCE.RAN', task, epoch, nonce: body.nonce, owner: { mac, incarnation: body.incarnation } },
+    };
   }
 
-  private async confirmPlacement(open: OpenEffect, { task, epoch, owner, nonce }: Effect<'confirmPlacement'>): Promise<EffectOutcome> {
+  private async confirmPlacement(
+    open: OpenEffect,
+    { task, epoch, owner, nonce }: Effect<'confirmPlacement'>,
+  ): Promise<EffectOutcome> {
     const event = { type: 'INSTANCE.RAN', id: open.entry.id, epoch, owner, nonce };
-    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred')
+      return { kind: 'again', afterUs: RETRY_US };
     return { kind: 'event', event: { type: 'PLACEMENT.CONFIRMED', task, epoch } };
   }
 
   private async recordShed(open: OpenEffect, { task, epoch, reason }: Effect<'recordShed'>): Promise<EffectOutcome> {
     const event = { type: 'TASK.SHED', id: open.entry.id, epoch, reason };
-    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred')
+      return { kind: 'again', afterUs: RETRY_US };
     this.parts.host.log.warn('a task is shed', { task, epoch, reason });
     return { kind: 'event', event: { type: 'SHED.RECORDED', task } };
   }
@@ -220,7 +254,8 @@ export class ArbiterEffects {
   private async evictTask(open: OpenEffect, { task, epoch, owner, reason }: Effect<'evictTask'>): Promise<EffectOutcome> {
     const { host, knowledge } = this.parts;
     const event = { type: 'TASK.SHED', id: open.entry.id, epoch, reason };
-    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    if ((await this.parts.replicated().deliver(`placement/${task}`, event)) === 'deferred')
+      return { kind: 'again', afterUs: RETRY_US };
     const evicted: EffectOutcome = { kind: 'event', event: { type: 'TASK.EVICTED', task } };
     if (knowledge.placement(task)?.context.epoch !== epoch || knowledge.isGone(owner)) return evicted;
     const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
@@ -244,7 +279,10 @@ const preferring = (newcomer: Newcomer, mac: string): Newcomer => ({
 });
 
 /** A task that is planned anew no longer counts where it was. */
-function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(candidate: C, mine: readonly PlacementView[]): C {
+function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(
+  candidate: C,
+  mine: readonly PlacementView[],
+): C {
   const names = new Set(mine.map(({ context }) => context.task));
   return { ...candidate, accepted: candidate.accepted.filter(({ task }) => !names.has(task)) };
 }

@@ -15,9 +15,16 @@ import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
-import { decodeCheckpointNotice, decodeManifestRequest, decodePageRequest, encodeManifestAnswer, encodePageAnswer } from '../src/domain/protocol/codec-checkpoint.ts';
+import {
+  decodeCheckpointNotice,
+  decodeManifestRequest,
+  decodePageRequest,
+  encodeManifestAnswer,
+  encodePageAnswer,
+} from '../src/domain/protocol/codec-checkpoint.ts';
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
-import { encodeGoodbye, encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
+import { encodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
+import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
 import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
@@ -134,7 +141,9 @@ export class Bridge {
     const query = encodeCommand(envelope(this.host, { kind: 'query-load' } as const));
     let answer: ReturnType<typeof decodeAnswer>;
     try {
-      answer = decodeAnswer(await this.host.bus.request(ecuSubject.command(this.mac), query, { timeoutUs: MAC_PROBE_TIMEOUT_US }));
+      answer = decodeAnswer(
+        await this.host.bus.request(ecuSubject.command(this.mac), query, { timeoutUs: MAC_PROBE_TIMEOUT_US }),
+      );
     } catch {
       return; // nobody answers to this MAC
     }
@@ -150,7 +159,9 @@ export class Bridge {
       this.nextProgramId = Math.max(this.nextProgramId, 1 + ((snapshot.context as TaskContext).programId ?? 0));
     }
     await Promise.all(
-      tasks.map(({ actor }) => this.shell.deliver(actor, { type: 'BRIDGE.STARTED', id: `started:${incarnation}`, incarnation })),
+      tasks.map(({ actor }) =>
+        this.shell.deliver(actor, { type: 'BRIDGE.STARTED', id: `started:${incarnation}`, incarnation }),
+      ),
     );
   }
 
@@ -161,7 +172,11 @@ export class Bridge {
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
       await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, (message) => this.servePages(message)),
       // From the stream, not as core messages: a word missed while disconnected would leave its pages held.
-      await host.bus.consume(streams.checkpoints, { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' }, (message) => this.checkpointStored(message)),
+      await host.bus.consume(
+        streams.checkpoints,
+        { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
+        (message) => this.checkpointStored(message),
+      ),
     );
   }
 
@@ -172,7 +187,13 @@ export class Bridge {
   private beat(): void {
     const { host, mac } = this;
     const uptimeUs = host.clock.monotonicUs() - this.startedUs;
-    const heartbeat = { kind: 'heartbeat', mac, incarnation: host.incarnation, sequence: ++this.heartbeatSequence, uptimeUs } as const;
+    const heartbeat = {
+      kind: 'heartbeat',
+      mac,
+      incarnation: host.incarnation,
+      sequence: ++this.heartbeatSequence,
+      uptimeUs,
+    } as const;
     host.bus.publish(ecuSubject.heartbeat(mac), encodeHeartbeat(envelope(host, heartbeat)));
     this.beating = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
   }
@@ -184,7 +205,8 @@ export class Bridge {
     } catch (cause) {
       this.host.log.warn('the local record could not be written', { event: type, cause });
     }
-    if (connected) await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
+    if (connected)
+      await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
   // ——— commands ———
@@ -227,7 +249,8 @@ export class Bridge {
         return this.pauseOrResume(command, 'RESUME.COMMANDED');
       case 'checkpoint': {
         const running = this.tasks.get(task);
-        if (running === undefined || running.instance.epoch !== epoch) return refuse(command, 'ERR_NO_TASK', 'it does not run here');
+        if (running === undefined || running.instance.epoch !== epoch)
+          return refuse(command, 'ERR_NO_TASK', 'it does not run here');
         running.instance.checkpoint(command.mode);
         return { kind: 'checkpointed', task, epoch, sequence: running.source.state.newestSequence + 1 };
       }
@@ -239,7 +262,8 @@ export class Bridge {
     const { actor, actorRevision, task } = command;
     const subject = `${actor} ${task}`;
     const handled = this.handledRevisions.get(subject) ?? 0;
-    if (actorRevision < handled) return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
+    if (actorRevision < handled)
+      return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
     this.handledRevisions.delete(subject);
     this.handledRevisions.set(subject, actorRevision);
     if (this.handledRevisions.size > HANDLED_ACTORS_MAX) {
@@ -255,7 +279,11 @@ export class Bridge {
     const { task, epoch, spec, checkpoint, effectId } = command;
     const { incarnation } = this.host;
     if (command.incarnation !== incarnation) {
-      return refuse(command, 'ERR_COMMAND_DIED', `this bridge is at incarnation ${incarnation}, the command is for ${command.incarnation}`);
+      return refuse(
+        command,
+        'ERR_COMMAND_DIED',
+        `this bridge is at incarnation ${incarnation}, the command is for ${command.incarnation}`,
+      );
     }
     const before = this.taskContext(task);
     if (before === undefined || before.context.epoch < epoch) {
@@ -265,7 +293,17 @@ export class Bridge {
       const programId = before?.context.programId ?? this.nextProgramId++;
       const nonce = `${this.host.rng.u32().toString(36)}${this.host.rng.u32().toString(36)}`;
       try {
-        const event = { type: 'DEPLOY.COMMANDED', id: `deploy:${effectId}`, epoch, effectId, incarnation, nonce, programId, spec, checkpoint };
+        const event = {
+          type: 'DEPLOY.COMMANDED',
+          id: `deploy:${effectId}`,
+          epoch,
+          effectId,
+          incarnation,
+          nonce,
+          programId,
+          spec,
+          checkpoint,
+        };
         await this.shell.deliver(`task/${task}`, event);
       } finally {
         this.admitting.delete(task);
@@ -297,7 +335,8 @@ export class Bridge {
     const { task, epoch } = command;
     return new Promise((resolve) => {
       const look = (context: TaskContext, state: string): boolean => {
-        if (context.epoch > epoch) resolve(refuse(command, 'ERR_COMMAND_EPOCH', `epoch ${context.epoch} was accepted meanwhile`));
+        if (context.epoch > epoch)
+          resolve(refuse(command, 'ERR_COMMAND_EPOCH', `epoch ${context.epoch} was accepted meanwhile`));
         else if (context.epoch < epoch || state === 'deploying') return false;
         else resolve(this.remembered(command, context, state));
         return true;
@@ -316,7 +355,8 @@ export class Bridge {
   private remembered(command: CommandHeader & Command, context: TaskContext, state: string): Answer {
     const { task, epoch } = command;
     const { incarnation, nonce = '', programId = 0, ended } = context;
-    if (incarnation !== this.host.incarnation) return refuse(command, 'ERR_COMMAND_DIED', 'it ran in an earlier incarnation of this bridge');
+    if (incarnation !== this.host.incarnation)
+      return refuse(command, 'ERR_COMMAND_DIED', 'it ran in an earlier incarnation of this bridge');
     if (state === 'running' || state === 'paused') return { kind: 'running', task, epoch, incarnation, nonce, programId };
     if (state === 'stopped') return { kind: 'stopped', task, epoch };
     return refuse(command, ended?.code ?? 'ERR_COMMAND_DIED', ended?.sentence ?? 'it has ended');
@@ -325,7 +365,8 @@ export class Bridge {
   private async pauseOrResume(command: CommandHeader & Command, type: 'PAUSE.COMMANDED' | 'RESUME.COMMANDED'): Promise<Answer> {
     const { task, epoch, effectId } = command;
     const running = this.tasks.get(task);
-    if (running === undefined || running.instance.epoch !== epoch) return refuse(command, 'ERR_NO_TASK', 'it does not run here');
+    if (running === undefined || running.instance.epoch !== epoch)
+      return refuse(command, 'ERR_NO_TASK', 'it does not run here');
     if (type === 'PAUSE.COMMANDED') await running.instance.pause();
     await this.shell.deliver(`task/${task}`, { type, id: `${type}:${effectId}`, epoch });
     if (type === 'RESUME.COMMANDED') running.instance.resume();
@@ -336,7 +377,9 @@ export class Bridge {
 
   private taskContext(task: TaskName): { readonly context: TaskContext; readonly state: string } | undefined {
     const view = this.shell.view(`task/${task}`);
-    return view === undefined ? undefined : { context: view.snapshot.context as TaskContext, state: stateName(view.snapshot.value) };
+    return view === undefined
+      ? undefined
+      : { context: view.snapshot.context as TaskContext, state: stateName(view.snapshot.value) };
   }
 
   private recordChanged({ actor, snapshot }: ActorView): void {
@@ -392,7 +435,8 @@ export class Bridge {
     }
     const manifest = decodeManifestRequest(message.payload);
     if (manifest.ok) {
-      const answer: ManifestAnswer = this.tasks.get(manifest.value.body.task)?.source.wholeManifest(manifest.value.body) ?? NOT_HERE;
+      const answer: ManifestAnswer =
+        this.tasks.get(manifest.value.body.task)?.source.wholeManifest(manifest.value.body) ?? NOT_HERE;
       return encodeManifestAnswer(envelope(this.host, answer));
     }
     this.host.counters.add(`wire.${pages.error.kind}`);
@@ -400,6 +444,16 @@ export class Bridge {
   }
 }
 
-const NOT_HERE = { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: 'no instance of that task and epoch runs here' } as const;
+const NOT_HERE = {
+  kind: 'refused',
+  code: 'ERR_STORE_MISSING',
+  sentence: 'no instance of that task and epoch runs here',
+} as const;
 
-const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: string): Answer => ({ kind: 'refused', task, epoch, code, sentence });
+const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: string): Answer => ({
+  kind: 'refused',
+  task,
+  epoch,
+  code,
+  sentence,
+});

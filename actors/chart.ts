@@ -6,8 +6,8 @@
  * that both give the same snapshots and the same actions. Nothing here is executed, nothing is scheduled.
  */
 import { type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, createActor, createMachine } from 'xstate';
-import type { ActorEvent } from '../src/domain/model/events.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
 import { CLOSE, type CloseParameters, OPEN, type OpenParameters } from '../statecharts/effects.ts';
 
 /** What one step of a chart asks for, in order. */
@@ -119,7 +119,9 @@ function withoutUndefined(value: unknown): unknown {
 export const stateName = (value: unknown): string => {
   if (typeof value === 'string') return value;
   return Object.entries(value as Record<string, unknown>)
-    .map(([name, inner]) => (inner !== undefined && Object.keys(inner as object).length === 0 ? name : `${name}.${stateName(inner)}`))
+    .map(([name, inner]) =>
+      inner !== undefined && Object.keys(inner as object).length === 0 ? name : `${name}.${stateName(inner)}`,
+    )
     .join('|');
 };
 

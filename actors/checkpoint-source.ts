@@ -9,13 +9,19 @@
  *     be full, so a slow or absent manager costs bytes, never the newest state, and never a job.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
+import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
-import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { type CheckpointManifest, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
-import type { CheckpointNotice, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from '../src/domain/protocol/messages.ts';
+import type {
+  CheckpointNotice,
+  ManifestAnswer,
+  ManifestRequest,
+  PageAnswer,
+  PageRequest,
+} from '../src/domain/protocol/messages.ts';
 import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
@@ -69,7 +75,12 @@ export class CheckpointSource {
   }
 
   /** For `status`: the newest durable sequence of this instance (0: none), how many captures wait, and the newest one's age. */
-  get state(): { readonly durableSequence: number; readonly heldCaptures: number; readonly newestSequence: number; readonly programId: number } {
+  get state(): {
+    readonly durableSequence: number;
+    readonly heldCaptures: number;
+    readonly newestSequence: number;
+    readonly programId: number;
+  } {
     return {
       durableSequence: this.durable,
       heldCaptures: this.held.size,
@@ -138,11 +149,23 @@ export class CheckpointSource {
   /** The newest capture as a full manifest: every page of the memory, no base. One that is yet to be announced is not given. */
   wholeManifest(request: ManifestRequest): ManifestAnswer {
     const { newest } = this;
-    if (newest === undefined || request.epoch !== this.parts.epoch || newest.sequence < request.sequence || newest.sequence > this.acceptedSequence) {
-      return { kind: 'refused', code: 'ERR_STORE_MISSING', sentence: `this instance has no checkpoint ${request.epoch}.${request.sequence}` };
+    if (
+      newest === undefined ||
+      request.epoch !== this.parts.epoch ||
+      newest.sequence < request.sequence ||
+      newest.sequence > this.acceptedSequence
+    ) {
+      return {
+        kind: 'refused',
+        code: 'ERR_STORE_MISSING',
+        sentence: `this instance has no checkpoint ${request.epoch}.${request.sequence}`,
+      };
     }
     const pageIndexes = Uint32Array.from({ length: newest.pageCount }, (_, index) => index);
-    return { kind: 'manifest', manifest: { ...newest, baseSequence: undefined, pageIndexes, pageDigests: this.pageTable.slice() } };
+    return {
+      kind: 'manifest',
+      manifest: { ...newest, baseSequence: undefined, pageIndexes, pageDigests: this.pageTable.slice() },
+    };
   }
 
   /** Pages of a capture by their index in memory. */
@@ -160,7 +183,11 @@ export class CheckpointSource {
     if (newest === undefined || newest.sequence !== request.sequence) return this.superseded();
     const indexes = Uint32Array.from(fromShadow, (at) => request.positions[at] as number);
     if (indexes.some((index) => index >= newest.pageCount)) {
-      return { kind: 'refused', code: 'ERR_WIRE_MALFORMED', sentence: `a page index is beyond the memory of ${newest.pageCount} pages` };
+      return {
+        kind: 'refused',
+        code: 'ERR_WIRE_MALFORMED',
+        sentence: `a page index is beyond the memory of ${newest.pageCount} pages`,
+      };
     }
     const shadow = await this.parts.program.readShadow(indexes);
     // The shadow moved on while it was read: what was read belongs to a later capture.
@@ -187,7 +214,10 @@ export class CheckpointSource {
     for (let position = 0; position < capture.pageIndexes.length; position++) {
       const index = capture.pageIndexes[position] as number;
       assert(index < capture.pageCount, 'a captured page lies within the memory');
-      this.pageTable.set(capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES), index * DIGEST_BYTES);
+      this.pageTable.set(
+        capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES),
+        index * DIGEST_BYTES,
+      );
     }
   }
 
@@ -212,7 +242,11 @@ export class CheckpointSource {
         if (manifest.sequence % LOCAL_TIDY_EVERY === 0) await store.retain(manifest.task, { epoch: manifest.epoch, sequence });
       } catch (cause) {
         this.parts.host.counters.add('checkpoint.localFailed');
-        this.parts.host.log.warn('a checkpoint could not be kept on this ECU', { task: manifest.task, epoch: manifest.epoch, cause });
+        this.parts.host.log.warn('a checkpoint could not be kept on this ECU', {
+          task: manifest.task,
+          epoch: manifest.epoch,
+          cause,
+        });
       }
     });
   }

@@ -124,8 +124,13 @@ export class CheckpointReceiver {
     const known = this.stored.get(task) ?? [];
     const oldest = oldestToKeep(known, durable, { keepBefore: KEEP_BEFORE });
     if (oldest === undefined) return;
-    this.stored.set(task, known.filter((order) => !laterCheckpoint(oldest, order)));
-    await this.parts.store.retain(task, oldest).catch((cause: unknown) => this.parts.host.log.warn('old checkpoints could not be dropped', { task, cause }));
+    this.stored.set(
+      task,
+      known.filter((order) => !laterCheckpoint(oldest, order)),
+    );
+    await this.parts.store
+      .retain(task, oldest)
+      .catch((cause: unknown) => this.parts.host.log.warn('old checkpoints could not be dropped', { task, cause }));
   }
 
   // ——— pulling ———
@@ -145,15 +150,25 @@ export class CheckpointReceiver {
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       this.parts.host.counters.add(`checkpoint.pullFailed.${cause.code}`);
-      this.parts.host.log.warn('a checkpoint could not be pulled', { task, epoch: checkpoint.epoch, code: cause.code, why: cause.message });
+      this.parts.host.log.warn('a checkpoint could not be pulled', {
+        task,
+        epoch: checkpoint.epoch,
+        code: cause.code,
+        why: cause.message,
+      });
       return failed(cause.message, cause.code === 'ERR_STORE_CORRUPT');
     }
   };
 
   /** The announced increment when its base is here; else, or when the ECU has moved on, the whole newest state. */
-  private async pull(task: TaskName, checkpoint: AnnouncedCheckpoint, open: OpenEffect): Promise<CheckpointManifest | undefined> {
+  private async pull(
+    task: TaskName,
+    checkpoint: AnnouncedCheckpoint,
+    open: OpenEffect,
+  ): Promise<CheckpointManifest | undefined> {
     const announced = this.announced.get(task);
-    let manifest = announced !== undefined && sameOrder(announced, checkpoint) && this.hasBase(announced) ? announced : undefined;
+    let manifest =
+      announced !== undefined && sameOrder(announced, checkpoint) && this.hasBase(announced) ? announced : undefined;
     for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
       manifest ??= await this.wholeManifest(task, checkpoint);
       if (manifest === undefined) return undefined;
@@ -191,9 +206,14 @@ export class CheckpointReceiver {
     return baseSequence === undefined || this.parts.store.find(task, epoch, baseSequence) !== undefined;
   }
 
-  private async wholeManifest(task: TaskName, { epoch, sequence, source }: AnnouncedCheckpoint): Promise<CheckpointManifest | undefined> {
+  private async wholeManifest(
+    task: TaskName,
+    { epoch, sequence, source }: AnnouncedCheckpoint,
+  ): Promise<CheckpointManifest | undefined> {
     const request = encodeManifestRequest(envelope(this.parts.host, { kind: 'manifest', task, epoch, sequence }));
-    const answer = decodeManifestAnswer(await this.parts.host.bus.request(ecuSubject.pages(source.mac), request, { timeoutUs: PULL_TIMEOUT_US }));
+    const answer = decodeManifestAnswer(
+      await this.parts.host.bus.request(ecuSubject.pages(source.mac), request, { timeoutUs: PULL_TIMEOUT_US }),
+    );
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
     const { body } = answer.value;
     if (body.kind === 'refused') {
@@ -210,7 +230,8 @@ export class CheckpointReceiver {
       const answer = await this.somePages(manifest, some);
       if (answer.kind === 'superseded') return 'superseded';
       if (answer.kind === 'refused') throw new DroverError(answer.code, answer.sentence);
-      if (answer.pages.length !== some.length * PAGE_BYTES) throw new DroverError('ERR_WIRE_MALFORMED', 'the ECU gave another number of pages than was asked for');
+      if (answer.pages.length !== some.length * PAGE_BYTES)
+        throw new DroverError('ERR_WIRE_MALFORMED', 'the ECU gave another number of pages than was asked for');
       pages.set(answer.pages, first * PAGE_BYTES);
     }
     return pages;
@@ -221,7 +242,9 @@ export class CheckpointReceiver {
     const { task, epoch, sequence, mac, pageIndexes } = manifest;
     const positions = some.map((position) => pageIndexes[position] as number);
     const request = encodePageRequest(envelope(this.parts.host, { kind: 'pages', task, epoch, sequence, positions }));
-    const answer = decodePageAnswer(await this.parts.host.bus.request(ecuSubject.pages(mac), request, { timeoutUs: PULL_TIMEOUT_US }));
+    const answer = decodePageAnswer(
+      await this.parts.host.bus.request(ecuSubject.pages(mac), request, { timeoutUs: PULL_TIMEOUT_US }),
+    );
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
     return answer.value.body;
   }
@@ -232,8 +255,11 @@ export class CheckpointReceiver {
     const reference = { ...referenceTo(manifest), holders: [manager] };
     const notice = { kind: 'stored', manager, task, mac, programId, epoch, sequence, reference } as const;
     const bytes = encodeCheckpointNotice(envelope(host, notice));
-    const answer = await host.bus.append(checkpointSubject.stored(mac, programId, manager), bytes, { timeoutUs: APPEND_TIMEOUT_US });
-    if (answer.kind !== 'appended' && answer.kind !== 'duplicate') throw new DroverError('ERR_BUS_TIMEOUT', 'the other managers could not be told', { retryable: true });
+    const answer = await host.bus.append(checkpointSubject.stored(mac, programId, manager), bytes, {
+      timeoutUs: APPEND_TIMEOUT_US,
+    });
+    if (answer.kind !== 'appended' && answer.kind !== 'duplicate')
+      throw new DroverError('ERR_BUS_TIMEOUT', 'the other managers could not be told', { retryable: true });
   }
 
   // ——— serving restore targets ———
@@ -255,11 +281,16 @@ export class CheckpointReceiver {
       return encodePageAnswer(envelope(host, { kind: 'refused', code: pages.error.code, sentence: pages.error.sentence }));
     }
     const { task, epoch, sequence, positions } = pages.value.body;
-    const answer = await this.answering<PageAnswer>(async () => ({ kind: 'pages', pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions) }));
+    const answer = await this.answering<PageAnswer>(async () => ({
+      kind: 'pages',
+      pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions),
+    }));
     return encodePageAnswer(envelope(host, answer));
   }
 
-  private async answering<A>(run: () => Promise<A>): Promise<A | { kind: 'refused'; code: DroverError['code']; sentence: string }> {
+  private async answering<A>(
+    run: () => Promise<A>,
+  ): Promise<A | { kind: 'refused'; code: DroverError['code']; sentence: string }> {
     try {
       return await run();
     } catch (cause) {
@@ -314,9 +345,11 @@ function slicePages(memory: Uint8Array, indexes: Uint32Array): Uint8Array {
   const [first] = indexes;
   const last = indexes[indexes.length - 1];
   if (first === undefined || last === undefined) return new Uint8Array(0);
-  if (indexes.some((index) => (index + 1) * PAGE_BYTES > memory.length)) throw new DroverError('ERR_WIRE_MALFORMED', 'a page index is beyond the memory');
+  if (indexes.some((index) => (index + 1) * PAGE_BYTES > memory.length))
+    throw new DroverError('ERR_WIRE_MALFORMED', 'a page index is beyond the memory');
   if (last - first === indexes.length - 1) return memory.subarray(first * PAGE_BYTES, (last + 1) * PAGE_BYTES);
   const pages = new Uint8Array(indexes.length * PAGE_BYTES);
-  for (const [order, index] of indexes.entries()) pages.set(memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), order * PAGE_BYTES);
+  for (const [order, index] of indexes.entries())
+    pages.set(memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), order * PAGE_BYTES);
   return pages;
 }

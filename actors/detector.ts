@@ -14,7 +14,8 @@ import { PhiAccrualDetector } from '../src/domain/detection/phi-accrual.ts';
 import { thresholdsOf } from '../src/domain/detection/thresholds.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
-import { decodeGoodbye, decodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
+import { decodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
+import { decodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -108,7 +109,8 @@ export class Detector {
     const missed = watched.sequence === 0 ? 0 : Math.max(0, sequence - watched.sequence - 1);
     watched.sequence = Math.max(watched.sequence, sequence);
     this.phi.heartbeat(watched.index, nowUs, missed);
-    if (watched.suspectedAtUs !== undefined || this.parts.knowledge.ecu(mac)?.state === 'failed') this.showedLife(watched, sequence);
+    if (watched.suspectedAtUs !== undefined || this.parts.knowledge.ecu(mac)?.state === 'failed')
+      this.showedLife(watched, sequence);
   }
 
   private appeared(mac: Mac, incarnation: number, known: Watched | undefined, expected = false): Watched {
@@ -170,7 +172,9 @@ export class Detector {
     const { mac, incarnation } = watched;
     const nowUs = this.parts.host.clock.monotonicUs();
     watched.suspectedAtUs ??= nowUs;
-    const suspectedAtUs = [...this.watched.values()].flatMap((one) => (one.suspectedAtUs === undefined ? [] : [one.suspectedAtUs]));
+    const suspectedAtUs = [...this.watched.values()].flatMap((one) =>
+      one.suspectedAtUs === undefined ? [] : [one.suspectedAtUs],
+    );
     const picture = { nowUs, suspectedAtUs, watchedCount: this.watched.size, brokerAnsweredAtUs: this.brokerAnsweredAtUs };
     const verdict = judgeSuspicions(picture);
     if (verdict.kind === 'broker' && !this.parts.host.bus.connected()) {
@@ -178,7 +182,12 @@ export class Detector {
       return;
     }
     this.parts.host.counters.add('detector.suspicions');
-    this.parts.tell(mac, { type: 'ECU.SUSPECTED', id: `suspected:${incarnation}:${this.parts.host.incarnation}.${++this.suspicions}`, incarnation, reason });
+    this.parts.tell(mac, {
+      type: 'ECU.SUSPECTED',
+      id: `suspected:${incarnation}:${this.parts.host.incarnation}.${++this.suspicions}`,
+      incarnation,
+      reason,
+    });
   }
 
   private connectionChanged(connected: boolean): void {

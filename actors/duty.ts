@@ -55,14 +55,17 @@ export class Duty {
     try {
       await Promise.all(orphans.map((actor) => this.replicated.takeOver(actor)));
     } catch (cause) {
-      this.host.log.info('not every record of a manager that is gone could be taken over; the next sweep tries again', { cause });
+      this.host.log.info('not every record of a manager that is gone could be taken over; the next sweep tries again', {
+        cause,
+      });
     }
   }
 
   async capacityReturned(cause: string): Promise<void> {
     const waiting: ActorKey[] = [];
     for (const { actor, snapshot } of this.replicated.views()) {
-      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && waitsForCapacity(snapshot.context as ArbiterContext)) waiting.push(actor);
+      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && waitsForCapacity(snapshot.context as ArbiterContext))
+        waiting.push(actor);
     }
     const event = { type: 'CAPACITY.RETURNED', id: `capacity:${cause}` };
     try {
@@ -97,7 +100,12 @@ export class Duty {
     this.unanswered.delete(task);
     const arbiter = this.freeRequestArbiter(task, epoch);
     this.host.counters.add('duty.requests');
-    this.host.log.info('nobody answers for a placement; requesting a restore', { task, epoch, actor: arbiter, revision: view.record.revision });
+    this.host.log.info('nobody answers for a placement; requesting a restore', {
+      task,
+      epoch,
+      actor: arbiter,
+      revision: view.record.revision,
+    });
     const reason = ownerGone ? `its owner ${owner.mac}#${owner.incarnation} is gone` : `it is ${state}`;
     await this.replicated.deliver(arbiter, {
       type: 'RESTORE.NEEDED',
@@ -115,7 +123,8 @@ export class Duty {
         if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
         const placement = this.knowledge.placement(task);
         const left = phase === 'replaying' && confirmed && placement?.state !== 'owned';
-        if (left || (placement?.context.epoch ?? 0) > epoch) told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
+        if (left || (placement?.context.epoch ?? 0) > epoch)
+          told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
       }
     }
     await Promise.all(told);

@@ -45,9 +45,12 @@ export class EcuEffects {
     const supervisor = known?.supervisor === undefined ? 'elsewhere' : this.parts.processTable.look(known.supervisor);
     if (bridge === 'dead' && supervisor !== 'elsewhere') {
       if (supervisor === 'dead') return confirmed(incarnation, 'bridge and supervisor are gone from the process table');
-      return bridgeDown ? { kind: 'again', afterUs: LOOK_AGAIN_US } : bridgeDied(incarnation, 'the bridge is gone from the process table');
+      return bridgeDown
+        ? { kind: 'again', afterUs: LOOK_AGAIN_US }
+        : bridgeDied(incarnation, 'the bridge is gone from the process table');
     }
-    if (bridge === 'dead' && known?.supervisor === undefined) return confirmed(incarnation, 'the bridge is gone from the process table and has no supervisor');
+    if (bridge === 'dead' && known?.supervisor === undefined)
+      return confirmed(incarnation, 'the bridge is gone from the process table and has no supervisor');
     // A process that is there but silent (stopped, or overloaded) is judged by the grace of its class.
     if (bridge === 'alive') return { kind: 'again', afterUs: LOOK_AGAIN_US };
     return this.askSupervisor(owner, bridgeDown);
@@ -63,7 +66,9 @@ export class EcuEffects {
       const { alive, restarting } = answer.value.body;
       if (alive) return { kind: 'again', afterUs: ASK_AGAIN_US };
       if (!restarting) return confirmed(incarnation, 'the supervisor has given the bridge up');
-      return bridgeDown ? { kind: 'again', afterUs: ASK_AGAIN_US } : bridgeDied(incarnation, 'the supervisor saw the bridge die');
+      return bridgeDown
+        ? { kind: 'again', afterUs: ASK_AGAIN_US }
+        : bridgeDied(incarnation, 'the supervisor saw the bridge die');
     } catch (cause) {
       if (cause instanceof DroverError && cause.code === 'ERR_BUS_NO_RESPONDER') {
         return confirmed(incarnation, 'bridge and supervisor are both gone from the broker');
@@ -72,15 +77,26 @@ export class EcuEffects {
     }
   }
 
-  private async raiseFailure({ owner, preferSameMachine, reason }: Extract<EcuEffect, { kind: 'raiseFailure' }>): Promise<EffectOutcome> {
+  private async raiseFailure({
+    owner,
+    preferSameMachine,
+    reason,
+  }: Extract<EcuEffect, { kind: 'raiseFailure' }>): Promise<EffectOutcome> {
     const { mac, incarnation } = owner;
     const cause = { kind: 'failure', owner, preferSameMachine, reason } as const;
     const event = { type: 'RESTORE.NEEDED', id: `failure:${mac}.${incarnation}`, cause };
-    if ((await this.parts.replicated().deliver(failureArbiter(owner), event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
+    if ((await this.parts.replicated().deliver(failureArbiter(owner), event)) === 'deferred')
+      return { kind: 'again', afterUs: RETRY_US };
     return { kind: 'event', event: { type: 'FAILURE.RAISED', incarnation } };
   }
 }
 
-const confirmed = (incarnation: number, reason: string): EffectOutcome => ({ kind: 'event', event: { type: 'DEATH.CONFIRMED', incarnation, reason } });
+const confirmed = (incarnation: number, reason: string): EffectOutcome => ({
+  kind: 'event',
+  event: { type: 'DEATH.CONFIRMED', incarnation, reason },
+});
 
-const bridgeDied = (incarnation: number, reason: string): EffectOutcome => ({ kind: 'event', event: { type: 'BRIDGE.DIED', incarnation, reason } });
+const bridgeDied = (incarnation: number, reason: string): EffectOutcome => ({
+  kind: 'event',
+  event: { type: 'BRIDGE.DIED', incarnation, reason },
+});

@@ -87,7 +87,9 @@ export class FleetKnowledge {
 
   ecu(mac: Mac): EcuView | undefined {
     const view = this.local.view(`ecu/${mac}`);
-    return view === undefined ? undefined : { context: view.snapshot.context as EcuContext, state: stateName(view.snapshot.value) };
+    return view === undefined
+      ? undefined
+      : { context: view.snapshot.context as EcuContext, state: stateName(view.snapshot.value) };
   }
 
   /** Whether this incarnation is gone for good, as far as this manager knows. */

@@ -2,9 +2,16 @@
  * Carries out what an instance core asks for: reads and appends outputs, consumes inputs, runs jobs, captures and announces
  * checkpoints. No decision is made here (`src/domain/instance` makes them all); one driver per instance.
  */
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+
 import { InstanceCore, type OutputsAnswer } from '../src/domain/instance/instance-core.ts';
-import type { BoundaryState, InstanceInput, InstanceRequest, LastOutput, OutputEntry } from '../src/domain/instance/requests.ts';
+import type {
+  BoundaryState,
+  InstanceInput,
+  InstanceRequest,
+  LastOutput,
+  OutputEntry,
+} from '../src/domain/instance/requests.ts';
+import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
@@ -180,7 +187,11 @@ export class Instance {
         this.tell((nowUs) => this.core.lastOutputRead(last === undefined ? undefined : parseLastOutput(last), nowUs));
         return;
       } catch (cause) {
-        this.parts.host.log.debug('the last output could not be read; trying again', { task: this.spec.name, epoch: this.epoch, cause });
+        this.parts.host.log.debug('the last output could not be read; trying again', {
+          task: this.spec.name,
+          epoch: this.epoch,
+          cause,
+        });
         await pause(this.parts.host.clock, RETRY_US);
       }
     }

@@ -30,7 +30,12 @@ export class Janitor {
   private waiting: Cancel | undefined;
   private stopped = false;
 
-  constructor(parts: { readonly host: Host; readonly replicated: Shell; readonly knowledge: FleetKnowledge; readonly policy: JanitorPolicy }) {
+  constructor(parts: {
+    readonly host: Host;
+    readonly replicated: Shell;
+    readonly knowledge: FleetKnowledge;
+    readonly policy: JanitorPolicy;
+  }) {
     this.host = parts.host;
     this.replicated = parts.replicated;
     this.knowledge = parts.knowledge;

@@ -86,7 +86,11 @@ export class JournalMirror {
   private async append(actor: ActorKey, position: number, bytes: Uint8Array): Promise<boolean> {
     const messageId = `${this.host.id}:${actor === MARK ? 'mark' : actor === GAP ? 'gap' : 'entry'}:${position}`;
     const headers = { [header.position]: String(position) };
-    const answer = await this.host.bus.append(journalSubject(this.host.id, actor), bytes, { messageId, headers, timeoutUs: APPEND_TIMEOUT_US });
+    const answer = await this.host.bus.append(journalSubject(this.host.id, actor), bytes, {
+      messageId,
+      headers,
+      timeoutUs: APPEND_TIMEOUT_US,
+    });
     return answer.kind === 'appended' || answer.kind === 'duplicate';
   }
 }

@@ -6,9 +6,10 @@
  * `statecharts/arbiter.machine.ts` claims and plans (`arbiter.ts`) → `statecharts/placement.machine.ts` gives the epoch →
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
-import type { FleetTask, FleetView, InstanceReport, ManagerAnswer, ManagerCall } from '../src/domain/protocol/messages.ts';
+
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
+import type { FleetTask, FleetView, InstanceReport, ManagerAnswer, ManagerCall } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
@@ -31,7 +32,7 @@ import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
-import { Janitor, JANITOR_DEFAULTS, type JanitorPolicy } from './janitor.ts';
+import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
@@ -114,8 +115,15 @@ export class Manager {
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
-    const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) => this.tellLocal(`${kind}/${id}`, event);
-    this.receiver = new CheckpointReceiver({ host, manager, store, knowledge: this.knowledge, tell: (task, event) => void tell('checkpoint')(task, event) });
+    const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) =>
+      this.tellLocal(`${kind}/${id}`, event);
+    this.receiver = new CheckpointReceiver({
+      host,
+      manager,
+      store,
+      knowledge: this.knowledge,
+      tell: (task, event) => void tell('checkpoint')(task, event),
+    });
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
@@ -123,7 +131,12 @@ export class Manager {
     });
     this.peers = new Peers({ host, manager, knowledge: this.knowledge, onGone: () => void this.duty.takeOverFromTheDead() });
     this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
-    this.janitor = new Janitor({ host, replicated: this.replicated, knowledge: this.knowledge, policy: parts.janitor ?? JANITOR_DEFAULTS });
+    this.janitor = new Janitor({
+      host,
+      replicated: this.replicated,
+      knowledge: this.knowledge,
+      policy: parts.janitor ?? JANITOR_DEFAULTS,
+    });
   }
 
   private readonly arbiterEffects: ArbiterEffects;
@@ -134,7 +147,11 @@ export class Manager {
     const { host, parts } = this;
     const { incarnation } = host;
     await this.local.start();
-    await this.local.deliver(`manager/${parts.manager}`, { type: 'MANAGER.STARTED', id: `started:${incarnation}`, incarnation });
+    await this.local.deliver(`manager/${parts.manager}`, {
+      type: 'MANAGER.STARTED',
+      id: `started:${incarnation}`,
+      incarnation,
+    });
     this.cancels.push(
       await parts.inventory.follow((mac, description) => {
         if (description === undefined) {
@@ -150,8 +167,12 @@ export class Manager {
     await this.receiver.start();
     this.detector.start();
     this.cancels.push(
-      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) => this.call(message)),
-      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) => this.receiver.serve(message)),
+      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) =>
+        this.call(message),
+      ),
+      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
+        this.receiver.serve(message),
+      ),
       host.bus.onConnection((connected) => void this.connectionChanged(connected)),
     );
     this.duty.start();
@@ -162,7 +183,11 @@ export class Manager {
     for (const cancel of this.cancels.splice(0)) cancel();
     this.board?.stop();
     for (const part of [this.janitor, this.duty, this.detector, this.peers, this.receiver]) part.stop();
-    await this.local.deliver(`manager/${this.parts.manager}`, { type: 'MANAGER.LEFT', id: `left:${this.host.incarnation}`, reason });
+    await this.local.deliver(`manager/${this.parts.manager}`, {
+      type: 'MANAGER.LEFT',
+      id: `left:${this.host.incarnation}`,
+      reason,
+    });
     this.replicated.stop();
     this.local.stop();
   }
@@ -193,12 +218,16 @@ export class Manager {
   private async tellEcu(mac: string, event: Parameters<Shell['deliver']>[1]): Promise<void> {
     await this.tellLocal(`ecu/${mac}`, event);
     // Only now a plan sees the ECU as it is.
-    if (event.type === 'ECU.APPEARED' || event.type === 'ECU.SHOWED_LIFE') await this.duty.capacityReturned(`${mac}:${event.id}`);
+    if (event.type === 'ECU.APPEARED' || event.type === 'ECU.SHOWED_LIFE')
+      await this.duty.capacityReturned(`${mac}:${event.id}`);
   }
 
   private async connectionChanged(connected: boolean): Promise<void> {
     const type = connected ? 'CONNECTION.RESTORED' : 'CONNECTION.LOST';
-    await this.tellLocal(`manager/${this.parts.manager}`, { type, id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}` });
+    await this.tellLocal(`manager/${this.parts.manager}`, {
+      type,
+      id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}`,
+    });
   }
 
   // ——— calls ———
@@ -220,14 +249,19 @@ export class Manager {
         const { name } = call.spec;
         const placement = await this.knowledge.freshPlacement(name);
         if (placement !== undefined && !['undeclared', 'removed', 'crashed'].includes(placement.state)) {
-          return { kind: 'refused', code: 'ERR_TASK_EXISTS', sentence: `task ${name} exists and is ${placement.state}; remove it first` };
+          return {
+            kind: 'refused',
+            code: 'ERR_TASK_EXISTS',
+            sentence: `task ${name} exists and is ${placement.state}; remove it first`,
+          };
         }
         await this.replicated.deliver(`placement/${name}`, { type: 'TASK.DECLARED', id: `declare:${id}`, spec: call.spec });
         return { kind: 'accepted' };
       }
       case 'remove-task': {
         const placement = await this.knowledge.freshPlacement(call.task);
-        if (placement === undefined || placement.state === 'removed') return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${call.task}` };
+        if (placement === undefined || placement.state === 'removed')
+          return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${call.task}` };
         await this.replicated.deliver(`placement/${call.task}`, { type: 'TASK.REMOVED', id: `remove:${id}` });
         return { kind: 'accepted' };
       }
@@ -243,7 +277,13 @@ export class Manager {
     if (what === 'ended') {
       const reason = `${code ?? 'ended'}: ${sentence}`;
       const byItself = code !== undefined && BY_ITSELF.has(code);
-      await this.replicated.deliver(`placement/${task}`, { type: 'INSTANCE.ENDED', id: `ended:${epoch}:${nonce}`, epoch, reason, byItself });
+      await this.replicated.deliver(`placement/${task}`, {
+        type: 'INSTANCE.ENDED',
+        id: `ended:${epoch}:${nonce}`,
+        epoch,
+        reason,
+        byItself,
+      });
       return { kind: 'accepted' };
     }
     const placement = await this.knowledge.freshPlacement(task);
@@ -256,11 +296,23 @@ export class Manager {
 
   fleet(): FleetView {
     const placements = [...this.knowledge.placements()];
-    const ecus = [...this.knowledge.descriptions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([mac, description]) => {
-      const ecu = this.knowledge.ecu(mac);
-      const tasks = placements.filter((placement) => isPlaced(placement) && placement.context.owner?.mac === mac).map(({ context }) => context.task).sort();
-      return { mac, name: description.name, incarnation: ecu?.context.incarnation ?? description.incarnation, state: ecu?.state ?? 'unknown', description, tasks };
-    });
+    const ecus = [...this.knowledge.descriptions]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([mac, description]) => {
+        const ecu = this.knowledge.ecu(mac);
+        const tasks = placements
+          .filter((placement) => isPlaced(placement) && placement.context.owner?.mac === mac)
+          .map(({ context }) => context.task)
+          .sort();
+        return {
+          mac,
+          name: description.name,
+          incarnation: ecu?.context.incarnation ?? description.incarnation,
+          state: ecu?.state ?? 'unknown',
+          description,
+          tasks,
+        };
+      });
     const tasks = placements.map((placement) => this.fleetTask(placement)).sort((a, b) => (a.task < b.task ? -1 : 1));
     return { manager: this.parts.manager, ecus, tasks, managers: this.peers.all(), counters: this.host.counters.read() };
   }
@@ -273,7 +325,10 @@ export class Manager {
       epoch: context.epoch,
       owner: context.owner?.mac,
       reason: context.reason,
-      checkpoint: checkpoint === undefined ? undefined : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
+      checkpoint:
+        checkpoint === undefined
+          ? undefined
+          : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
       durability,
     };
   }

@@ -33,7 +33,8 @@ export class NewestImages {
   stored(manifest: CheckpointManifest, pages: Uint8Array | undefined): boolean {
     const image = this.images.get(manifest.task);
     const full = manifest.baseSequence === undefined;
-    const follows = image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.baseSequence;
+    const follows =
+      image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.baseSequence;
     if (pages === undefined || !(full || follows)) {
       this.drop(manifest.task);
       return false;

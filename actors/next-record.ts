@@ -8,7 +8,7 @@
  */
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, HostId } from '../src/domain/model/ids.ts';
-import type { ActorRecord, RecordTimer, RecordEffect } from '../src/domain/model/record.ts';
+import type { ActorRecord, RecordEffect, RecordTimer } from '../src/domain/model/record.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { ChartRequest } from './chart.ts';
 
@@ -56,8 +56,7 @@ export function nextRecord(step: RecordStep, plants: Plants = NO_PLANTS): ActorR
   };
 }
 
-export const recordTime = (previous: ActorRecord | undefined, nowUs: number): number =>
-  Math.max(previous?.atUs ?? 0, nowUs);
+export const recordTime = (previous: ActorRecord | undefined, nowUs: number): number => Math.max(previous?.atUs ?? 0, nowUs);
 
 const remember = (seen: readonly string[], id: string): readonly string[] =>
   seen.length < SEEN_MAX ? [...seen, id] : [...seen.slice(seen.length - SEEN_MAX + 1), id];
@@ -67,7 +66,11 @@ export const isAnswer = (event: ActorEvent): boolean => event.closes !== undefin
 
 const isOwn = (event: ActorEvent): boolean => isAnswer(event) || event.type === DONE || event.type === TAKEN_OVER;
 
-function applyRequests(step: RecordStep, revision: number, plants: Plants): { timers: readonly RecordTimer[]; outbox: readonly RecordEffect[] } {
+function applyRequests(
+  step: RecordStep,
+  revision: number,
+  plants: Plants,
+): { timers: readonly RecordTimer[]; outbox: readonly RecordEffect[] } {
   let timers = step.previous?.timers ?? [];
   let outbox = plants.planted('overwrite-outbox') ? [] : (step.previous?.outbox ?? []);
   // A timer that is due has been, also where its transition stays within the state.

@@ -37,7 +37,9 @@ export class PlacementEffects {
   private async raiseRestore({ task, epoch }: Extract<PlacementEffect, { kind: 'raiseRestore' }>): Promise<EffectOutcome> {
     const arbiter = requestArbiter(task, epoch);
     const cause = { kind: 'request', task, epoch, reason: 'it is not placed' } as const;
-    const delivery = await this.parts.replicated().deliver(arbiter, { type: 'RESTORE.NEEDED', id: `request:${task}:${epoch}`, cause });
+    const delivery = await this.parts
+      .replicated()
+      .deliver(arbiter, { type: 'RESTORE.NEEDED', id: `request:${task}:${epoch}`, cause });
     return delivery === 'deferred' ? { kind: 'again', afterUs: RETRY_US } : { kind: 'done' };
   }
 
@@ -59,14 +61,31 @@ export class PlacementEffects {
     if (message === undefined) return true;
     const last = parseLastOutput(message);
     if (last.epoch >= epoch) return true;
-    const headers = { [header.epoch]: String(epoch), [header.nonce]: 'removed', [header.output]: String(last.number), [header.marker]: '1' };
-    const answer = await bus.append(subject, new Uint8Array(0), { expectedSequence: last.sequence, headers, timeoutUs: TIMEOUT_US });
+    const headers = {
+      [header.epoch]: String(epoch),
+      [header.nonce]: 'removed',
+      [header.output]: String(last.number),
+      [header.marker]: '1',
+    };
+    const answer = await bus.append(subject, new Uint8Array(0), {
+      expectedSequence: last.sequence,
+      headers,
+      timeoutUs: TIMEOUT_US,
+    });
     return answer.kind === 'appended';
   }
 
   private async tellToStop(open: OpenEffect, { task, epoch }: { task: TaskName; epoch: number }, mac: string): Promise<void> {
     const { host } = this.parts;
-    const command = { kind: 'stop', task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy, reason: 'removed' } as const;
+    const command = {
+      kind: 'stop',
+      task,
+      epoch,
+      effectId: open.entry.id,
+      actor: open.actor,
+      actorRevision: open.entry.openedBy,
+      reason: 'removed',
+    } as const;
     try {
       await host.bus.request(ecuSubject.command(mac), encodeCommand(envelope(host, command)), { timeoutUs: TIMEOUT_US });
     } catch (cause) {

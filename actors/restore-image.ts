@@ -3,10 +3,15 @@
  * not), else page by page from a manager that holds it. Every page and the whole state are checked by digest.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
-import { hash32 } from '../src/domain/kernel/rng.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import { hash32 } from '../src/domain/kernel/rng.ts';
 import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
-import { decodeManifestAnswer, decodePageAnswer, encodeManifestRequest, encodePageRequest } from '../src/domain/protocol/codec-checkpoint.ts';
+import {
+  decodeManifestAnswer,
+  decodePageAnswer,
+  encodeManifestRequest,
+  encodePageRequest,
+} from '../src/domain/protocol/codec-checkpoint.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
@@ -56,19 +61,33 @@ export class RestoreImage {
       try {
         return await this.fromManager(reference, manager);
       } catch (cause) {
-        this.host.log.warn('a manager could not give a checkpoint; trying the next', { task: reference.task, epoch: reference.epoch, manager, cause });
+        this.host.log.warn('a manager could not give a checkpoint; trying the next', {
+          task: reference.task,
+          epoch: reference.epoch,
+          manager,
+          cause,
+        });
         last = cause;
       }
     }
     // Damage that no holder makes good is another news than a copy that is gone.
     const code = last instanceof DroverError && last.code === 'ERR_STORE_CORRUPT' ? last.code : 'ERR_STORE_MISSING';
-    throw new DroverError(code, `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`, {
-      retryable: true,
-      cause: last,
-    });
+    throw new DroverError(
+      code,
+      `no manager of ${reference.holders.join(', ') || 'none'} gave checkpoint ${reference.epoch}.${reference.sequence}`,
+      {
+        retryable: true,
+        cause: last,
+      },
+    );
   }
 
-  private async fromLocalStore({ task, epoch, sequence, stateDigest: wanted }: CheckpointReference): Promise<TaskImage | undefined> {
+  private async fromLocalStore({
+    task,
+    epoch,
+    sequence,
+    stateDigest: wanted,
+  }: CheckpointReference): Promise<TaskImage | undefined> {
     const found = this.localStore?.find(task, epoch, sequence);
     if (this.localStore === undefined || found === undefined || found.stateDigest !== wanted) return undefined;
     try {
@@ -89,9 +108,17 @@ export class RestoreImage {
     const { body } = answer.value;
     if (body.kind === 'refused') throw new DroverError(body.code, body.sentence);
     const { manifest } = body;
-    const wanted = { table: manifest.pageDigests, globals: manifest.globals, input: reference.input, outputNumber: reference.outputNumber };
+    const wanted = {
+      table: manifest.pageDigests,
+      globals: manifest.globals,
+      input: reference.input,
+      outputNumber: reference.outputNumber,
+    };
     if (stateDigest(wanted, (bytes) => this.hasher.hex(bytes)) !== reference.stateDigest) {
-      throw new DroverError('ERR_STORE_CORRUPT', `the manifest of checkpoint ${epoch}.${sequence} is not that of the announced state`);
+      throw new DroverError(
+        'ERR_STORE_CORRUPT',
+        `the manifest of checkpoint ${epoch}.${sequence} is not that of the announced state`,
+      );
     }
     const memory = await this.pages(manifest, subject);
     this.host.counters.add('restore.fromManager');
@@ -118,14 +145,21 @@ export class RestoreImage {
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
     const { body } = answer.value;
     if (body.kind !== 'pages' || body.pages.length !== count * PAGE_BYTES) {
-      throw new DroverError('ERR_STORE_MISSING', `pages ${first}–${first + count - 1} of checkpoint ${epoch}.${sequence} were not given`);
+      throw new DroverError(
+        'ERR_STORE_MISSING',
+        `pages ${first}–${first + count - 1} of checkpoint ${epoch}.${sequence} were not given`,
+      );
     }
     const digest = new Uint8Array(DIGEST_BYTES);
     for (let order = 0; order < count; order++) {
       const page = body.pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES);
       this.hasher.digestInto(page, digest, 0);
       const expected = pageDigests.subarray((first + order) * DIGEST_BYTES, (first + order + 1) * DIGEST_BYTES);
-      if (!equal(digest, expected)) throw new DroverError('ERR_STORE_CORRUPT', `page ${first + order} of checkpoint ${epoch}.${sequence} has another digest`);
+      if (!equal(digest, expected))
+        throw new DroverError(
+          'ERR_STORE_CORRUPT',
+          `page ${first + order} of checkpoint ${epoch}.${sequence} has another digest`,
+        );
     }
     memory.set(body.pages, first * PAGE_BYTES);
   }

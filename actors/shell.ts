@@ -20,9 +20,10 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { Rng } from '../src/domain/kernel/rng.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import { type ActorKey, type HostId, parseActorKey } from '../src/domain/model/ids.ts';
-import type { ActorRecord, RecordTimer, RecordEffect } from '../src/domain/model/record.ts';
+import type { ActorRecord, RecordEffect, RecordTimer } from '../src/domain/model/record.ts';
 import { decodeRecord, encodeRecord } from '../src/domain/protocol/codec-record.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Counters } from '../src/ports/counters.ts';
@@ -30,7 +31,6 @@ import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../src/ports/faul
 import type { Log } from '../src/ports/log.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { RecordStore, StoredRecord } from '../src/ports/record-store.ts';
-import type { Rng } from '../src/domain/kernel/rng.ts';
 import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
 import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER } from './next-record.ts';
 import { Outbox, type Perform } from './outbox.ts';
@@ -151,7 +151,8 @@ export class Shell {
     const stored = await this.parts.store.load(actor);
     if (stored !== undefined) {
       const damage = this.absorb(actor, stored);
-      if (damage !== undefined) throw new DroverError('ERR_RECORD_CORRUPT', `the last record of ${actor} cannot be read: ${damage}`);
+      if (damage !== undefined)
+        throw new DroverError('ERR_RECORD_CORRUPT', `the last record of ${actor} cannot be read: ${damage}`);
     }
     return this.known.get(actor);
   }
@@ -331,7 +332,10 @@ export class Shell {
     try {
       snapshot = restoreSnapshot(chart, record.snapshot);
     } catch (cause) {
-      return this.damaged(actor, `its snapshot is none of the chart's (${cause instanceof Error ? cause.message : String(cause)})`);
+      return this.damaged(
+        actor,
+        `its snapshot is none of the chart's (${cause instanceof Error ? cause.message : String(cause)})`,
+      );
     }
     this.adopt({ actor, chart, record, position: stored.position, snapshot, heard: true });
     return undefined;
@@ -339,7 +343,11 @@ export class Shell {
 
   private damaged(actor: ActorKey, sentence: string): string {
     this.parts.counters.add('loop.corrupt');
-    this.parts.log.error('a record cannot be read; its actor stands still until somebody mends it', { actor, code: 'ERR_RECORD_CORRUPT', why: sentence });
+    this.parts.log.error('a record cannot be read; its actor stands still until somebody mends it', {
+      actor,
+      code: 'ERR_RECORD_CORRUPT',
+      why: sentence,
+    });
     return sentence;
   }
 
@@ -418,7 +426,8 @@ export class Shell {
     } catch (cause) {
       this.parts.log.warn('a finished effect could not be recorded and will be tried again', { actor, cause });
     }
-    if (!this.stopped && (this.done.get(actor)?.size ?? 0) > 0) this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(actor));
+    if (!this.stopped && (this.done.get(actor)?.size ?? 0) > 0)
+      this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(actor));
     else this.done.delete(actor);
   }
 
@@ -437,7 +446,10 @@ export class Shell {
 
   private lacksVersion(actor: ActorKey, record: ActorRecord): Stepped {
     this.parts.counters.add('loop.chartVersion');
-    this.parts.log.warn('a record is of a chart version this build does not have', { actor, chartVersion: record.chartVersion });
+    this.parts.log.warn('a record is of a chart version this build does not have', {
+      actor,
+      chartVersion: record.chartVersion,
+    });
     return DEFERRED;
   }
 

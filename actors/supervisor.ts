@@ -13,7 +13,7 @@ import {
   encodeSupervisorAnswer,
   encodeSupervisorCommand,
 } from '../src/domain/protocol/codec-command.ts';
-import { encodeHeartbeat } from '../src/domain/protocol/codec-ecu.ts';
+import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
 import type { SupervisorAnswer } from '../src/domain/protocol/messages.ts';
 import { supervisorSubject } from '../src/domain/protocol/subjects.ts';
 import type { BridgeExit, BridgeProcess, BridgeProcesses } from '../src/ports/bridge-process.ts';

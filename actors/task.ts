@@ -2,19 +2,20 @@
  * What the Task chart's effects mean on an ECU: start an instance from a checkpoint, report how it went.
  * One `Instance` per task runs here at most; an older one is stopped before a newer one starts.
  */
-import { DroverError } from '../src/domain/kernel/error-codes.ts';
+
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind } from '../src/domain/model/task.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import { decodeRecord } from '../src/domain/protocol/codec-record.ts';
 import { actorSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
-import type { TaskEffect } from '../statecharts/task.machine.ts';
-import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
+import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { TaskEffect } from '../statecharts/task.machine.ts';
 import { CheckpointSource } from './checkpoint-source.ts';
 import { envelope, type Host, pause } from './host.ts';
 import { Instance } from './instance.ts';
@@ -97,7 +98,9 @@ export class TaskEffects {
     await Promise.all([...this.running.keys()].map((task) => this.stop(task, Number.POSITIVE_INFINITY)));
   }
 
-  private async startInstance(effect: StartInstance): Promise<{ type: string; epoch: number; code?: ErrorCode; sentence?: string }> {
+  private async startInstance(
+    effect: StartInstance,
+  ): Promise<{ type: string; epoch: number; code?: ErrorCode; sentence?: string }> {
     const { task, epoch } = effect;
     this.bar(task, epoch - 1);
     await this.stopRunning(task, epoch);
@@ -136,7 +139,18 @@ export class TaskEffects {
       await program.stop();
       return { code: 'ERR_COMMAND_EPOCH', sentence: 'it was stopped, or replaced by a later epoch, before it had started' };
     }
-    const source = new CheckpointSource({ host, spec, mac, epoch, nonce, programId, program, hasher, localStore, coLocatedManagers });
+    const source = new CheckpointSource({
+      host,
+      spec,
+      mac,
+      epoch,
+      nonce,
+      programId,
+      program,
+      hasher,
+      localStore,
+      coLocatedManagers,
+    });
     return new Promise((resolve) => {
       let started = false;
       instance = new Instance({

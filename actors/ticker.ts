@@ -94,7 +94,11 @@ export class Ticker {
       [header.skipped]: String(tick.skipped),
     };
     try {
-      const answer = await this.host.bus.append(this.subject, NO_PAYLOAD, { expectedSequence, headers, timeoutUs: APPEND_TIMEOUT_US });
+      const answer = await this.host.bus.append(this.subject, NO_PAYLOAD, {
+        expectedSequence,
+        headers,
+        timeoutUs: APPEND_TIMEOUT_US,
+      });
       if (answer.kind === 'appended') {
         this.tell((nowUs) => this.core.answered(answer, nowUs));
         return;

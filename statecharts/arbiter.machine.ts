@@ -14,11 +14,11 @@
  *     when capacity returns; before that, running tasks of lower criticality make room for it (`evictTask`).
  */
 import { assign, enqueueActions, setup } from 'xstate';
+import type { Json } from '../src/domain/kernel/json.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
-import type { Json } from '../src/domain/kernel/json.ts';
 import { CLOSE, effectActions, OPEN } from './effects.ts';
 
 export type RestoreCause =
@@ -90,7 +90,13 @@ export type ArbiterEvent = ActorEvent &
     | { readonly type: 'PLAN.MADE'; readonly plan: RestorePlan }
     | { readonly type: 'EPOCH.GRANTED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'EPOCH.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly by: ActorKey | undefined }
-    | { readonly type: 'INSTANCE.RAN'; readonly task: TaskName; readonly epoch: number; readonly nonce: string; readonly owner: Incarnation }
+    | {
+        readonly type: 'INSTANCE.RAN';
+        readonly task: TaskName;
+        readonly epoch: number;
+        readonly nonce: string;
+        readonly owner: Incarnation;
+      }
     | { readonly type: 'DEPLOY.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly reason: string }
     | { readonly type: 'PLACEMENT.CONFIRMED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'SHED.RECORDED'; readonly task: TaskName }
@@ -110,12 +116,34 @@ export interface PendingTask {
 }
 
 export type ArbiterEffect =
-  | { readonly kind: 'planRestore'; readonly cause: RestoreCause; readonly tasks: Readonly<Record<TaskName, PendingTask>> | undefined }
+  | {
+      readonly kind: 'planRestore';
+      readonly cause: RestoreCause;
+      readonly tasks: Readonly<Record<TaskName, PendingTask>> | undefined;
+    }
   | { readonly kind: 'takeEpoch'; readonly task: TaskName; readonly expectedEpoch: number; readonly target: Incarnation }
-  | { readonly kind: 'deployInstance'; readonly task: TaskName; readonly epoch: number; readonly target: Incarnation; readonly checkpoint: CheckpointReference | undefined }
-  | { readonly kind: 'confirmPlacement'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation; readonly nonce: string }
+  | {
+      readonly kind: 'deployInstance';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly target: Incarnation;
+      readonly checkpoint: CheckpointReference | undefined;
+    }
+  | {
+      readonly kind: 'confirmPlacement';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly owner: Incarnation;
+      readonly nonce: string;
+    }
   | { readonly kind: 'recordShed'; readonly task: TaskName; readonly epoch: number; readonly reason: string }
-  | { readonly kind: 'evictTask'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation; readonly reason: string };
+  | {
+      readonly kind: 'evictTask';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly owner: Incarnation;
+      readonly reason: string;
+    };
 
 /**
  * Milliseconds, as XState's delays are. A target that refuses, dies or is cut off is known long before; this bounds one that
@@ -128,7 +156,8 @@ const SHED_RETRY_MS = 1_000;
 type Tasks = ArbiterContext['tasks'];
 
 /** Whether a task of this restore has found no place yet. */
-export const waitsForCapacity = ({ tasks }: ArbiterContext): boolean => Object.values(tasks).some(({ phase, shed }) => phase === 'shed' || (phase === 'planning' && shed));
+export const waitsForCapacity = ({ tasks }: ArbiterContext): boolean =>
+  Object.values(tasks).some(({ phase, shed }) => phase === 'shed' || (phase === 'planning' && shed));
 
 const patch = (tasks: Tasks, task: TaskName, change: Partial<TaskProgress>): Tasks => {
   const before = tasks[task];
@@ -199,7 +228,10 @@ export const arbiterMachine = setup({
     openConfirm: enqueueActions(({ event, enqueue }) => {
       if (event.type !== 'INSTANCE.RAN') return;
       const { task, epoch, owner, nonce } = event;
-      enqueue({ type: OPEN, params: { key: `confirm/${task}`, effect: { kind: 'confirmPlacement', task, epoch, owner, nonce } } });
+      enqueue({
+        type: OPEN,
+        params: { key: `confirm/${task}`, effect: { kind: 'confirmPlacement', task, epoch, owner, nonce } },
+      });
     }),
     noteDeployRefused: assign(({ context, event }) => {
       if (event.type !== 'DEPLOY.REFUSED') return {};
@@ -235,9 +267,15 @@ export const arbiterMachine = setup({
         ),
       });
     }),
-    planShedAgain: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'shed', (task) => ({ ...task, phase: 'planning', excluded: [] })) })),
-    forgetExclusions: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'planning', (task) => (task.shed ? { ...task, excluded: [] } : task)) })),
-    takeReplayedForDone: assign(({ context }) => ({ tasks: mapPhase(context.tasks, 'replaying', (task) => ({ ...task, phase: 'done' })) })),
+    planShedAgain: assign(({ context }) => ({
+      tasks: mapPhase(context.tasks, 'shed', (task) => ({ ...task, phase: 'planning', excluded: [] })),
+    })),
+    forgetExclusions: assign(({ context }) => ({
+      tasks: mapPhase(context.tasks, 'planning', (task) => (task.shed ? { ...task, excluded: [] } : task)),
+    })),
+    takeReplayedForDone: assign(({ context }) => ({
+      tasks: mapPhase(context.tasks, 'replaying', (task) => ({ ...task, phase: 'done' })),
+    })),
   },
   guards: {
     isMyEpoch: ({ context, event }) => isEpochOf(context, event),
@@ -280,11 +318,17 @@ export const arbiterMachine = setup({
           on: {
             'PLAN.MADE': { target: 'deploying', actions: ['notePlan', 'openPlanned'] },
             // The plan that found no place is looking again at its leisure: now is the time.
-            'CAPACITY.RETURNED': [{ guard: 'waitsForCapacity', target: 'planning', reenter: true, actions: 'forgetExclusions' }, {}],
+            'CAPACITY.RETURNED': [
+              { guard: 'waitsForCapacity', target: 'planning', reenter: true, actions: 'forgetExclusions' },
+              {},
+            ],
           },
         },
         deploying: {
-          always: [{ guard: 'mustPlan', target: 'planning' }, { guard: 'allDeployed', target: 'replaying' }],
+          always: [
+            { guard: 'mustPlan', target: 'planning' },
+            { guard: 'allDeployed', target: 'replaying' },
+          ],
           after: { [DEPLOY_ANSWER_MS]: { target: 'deploying', reenter: true, actions: 'giveUpUnanswered' } },
         },
         replaying: {
@@ -323,7 +367,8 @@ function progressOf(context: ArbiterContext, event: ArbiterEvent): TaskProgress 
   return typeof task === 'string' ? context.tasks[task] : undefined;
 }
 
-const isEpochOf = (context: ArbiterContext, event: ArbiterEvent): boolean => progressOf(context, event)?.epoch === event['epoch'];
+const isEpochOf = (context: ArbiterContext, event: ArbiterEvent): boolean =>
+  progressOf(context, event)?.epoch === event['epoch'];
 
 function planEffect(context: ArbiterContext): ArbiterEffect {
   const pending = Object.entries(context.tasks).filter(([, progress]) => progress.phase === 'planning');
@@ -333,7 +378,16 @@ function planEffect(context: ArbiterContext): ArbiterEffect {
     tasks:
       context.rounds === 0
         ? undefined
-        : Object.fromEntries(pending.map(([task, progress]) => [task, { epoch: Math.max(progress.expectedEpoch, progress.epoch ?? 0), excluded: progress.excluded, shed: progress.shed }])),
+        : Object.fromEntries(
+            pending.map(([task, progress]) => [
+              task,
+              {
+                epoch: Math.max(progress.expectedEpoch, progress.epoch ?? 0),
+                excluded: progress.excluded,
+                shed: progress.shed,
+              },
+            ]),
+          ),
   };
 }
 
@@ -342,7 +396,10 @@ function planned(context: ArbiterContext, plan: RestorePlan): Partial<ArbiterCon
   const before = (task: TaskName) => tasks[task];
   for (const { task, expectedEpoch, target, checkpoint } of plan.assignments) {
     const excluded = before(task)?.excluded ?? [];
-    tasks = { ...tasks, [task]: { phase: 'taking', expectedEpoch, target, checkpoint, excluded, confirmed: false, shed: false } };
+    tasks = {
+      ...tasks,
+      [task]: { phase: 'taking', expectedEpoch, target, checkpoint, excluded, confirmed: false, shed: false },
+    };
   }
   for (const { task, expectedEpoch, reason, evict } of plan.unplaced) {
     const epoch = before(task)?.epoch;

@@ -23,7 +23,9 @@ export type BridgeEvent = ActorEvent &
 export const bridgeMachine = setup({
   types: { context: {} as BridgeContext, events: {} as BridgeEvent, input: {} as { id: string } },
   actions: {
-    begin: assign(({ event }) => (event.type === 'BRIDGE.STARTED' ? { incarnation: event.incarnation, reason: undefined } : {})),
+    begin: assign(({ event }) =>
+      event.type === 'BRIDGE.STARTED' ? { incarnation: event.incarnation, reason: undefined } : {},
+    ),
     noteReason: assign(({ event }) => (event.type === 'BRIDGE.LEFT' ? { reason: event.reason } : {})),
   },
 }).createMachine({

@@ -50,13 +50,17 @@ export const checkpointMachine = setup({
   actions: {
     ...effectActions<CheckpointEffect>(),
     noteAnnounced: assign(({ event }) => (event.type === 'CHECKPOINT.ANNOUNCED' ? { announced: event.checkpoint } : {})),
-    noteStored: assign(({ event }) => (event.type === 'CHECKPOINT.PULLED' ? { stored: event.checkpoint, reason: undefined } : {})),
+    noteStored: assign(({ event }) =>
+      event.type === 'CHECKPOINT.PULLED' ? { stored: event.checkpoint, reason: undefined } : {},
+    ),
     noteDurable: assign(({ event }) => (event.type === 'CHECKPOINT.DURABLE' ? { durable: event.checkpoint } : {})),
     noteFailure: assign(({ event }) => (event.type === 'PULL.FAILED' ? { reason: event.reason } : {})),
   },
   guards: {
     isNews: ({ context, event }) =>
-      event.type === 'CHECKPOINT.ANNOUNCED' && later(event.checkpoint, context.announced) && later(event.checkpoint, context.stored),
+      event.type === 'CHECKPOINT.ANNOUNCED' &&
+      later(event.checkpoint, context.announced) &&
+      later(event.checkpoint, context.stored),
     isLaterDurable: ({ context, event }) => event.type === 'CHECKPOINT.DURABLE' && later(event.checkpoint, context.durable),
     isDamaged: ({ event }) => event.type === 'PULL.FAILED' && event.damaged,
   },

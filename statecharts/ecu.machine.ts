@@ -42,7 +42,12 @@ export type EcuEvent = ActorEvent &
 export type EcuEffect =
   /** Also asked while `bridgeDown`: whether the supervisor is gone, too. */
   | { readonly kind: 'confirmDeath'; readonly owner: Incarnation; readonly bridgeDown: boolean }
-  | { readonly kind: 'raiseFailure'; readonly owner: Incarnation; readonly preferSameMachine: boolean; readonly reason: string };
+  | {
+      readonly kind: 'raiseFailure';
+      readonly owner: Incarnation;
+      readonly preferSameMachine: boolean;
+      readonly reason: string;
+    };
 
 /** How long a bridge may take to come back on its own machine before its tasks go elsewhere. */
 const SAME_MACHINE_MS = 2_500;
@@ -51,7 +56,11 @@ const confirm =
   (bridgeDown: boolean) =>
   ({ context }: { context: EcuContext }) => ({
     key: 'confirm',
-    effect: { kind: 'confirmDeath', owner: { mac: context.mac, incarnation: context.incarnation }, bridgeDown } satisfies EcuEffect,
+    effect: {
+      kind: 'confirmDeath',
+      owner: { mac: context.mac, incarnation: context.incarnation },
+      bridgeDown,
+    } satisfies EcuEffect,
   });
 
 const raiseKey = ({ context }: { context: EcuContext }) => ({ key: `raise/${context.gone ?? context.incarnation}` });

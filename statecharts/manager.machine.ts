@@ -26,7 +26,9 @@ export type ManagerEvent = ActorEvent &
 export const managerMachine = setup({
   types: { context: {} as ManagerContext, events: {} as ManagerEvent, input: {} as { id: string } },
   actions: {
-    begin: assign(({ event }) => (event.type === 'MANAGER.STARTED' ? { incarnation: event.incarnation, reason: undefined } : {})),
+    begin: assign(({ event }) =>
+      event.type === 'MANAGER.STARTED' ? { incarnation: event.incarnation, reason: undefined } : {},
+    ),
     noteReason: assign(({ event }) => ('reason' in event ? { reason: String(event.reason) } : {})),
   },
 }).createMachine({

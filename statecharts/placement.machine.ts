@@ -12,9 +12,9 @@
  * P5. The trim mark only rises, only on a checkpoint of the present epoch, and only while `owned`.
  */
 import { assign, setup } from 'xstate';
-import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { CLOSE, effectActions, OPEN } from './effects.ts';
@@ -97,7 +97,9 @@ export const placementMachine = setup({
     isThisEpoch: ({ context, event }) => 'epoch' in event && event.epoch === context.epoch,
     failedByItself: ({ context, event }) => event.type === 'INSTANCE.ENDED' && event.epoch === context.epoch && event.byItself,
     raisesTrim: ({ context, event }) =>
-      event.type === 'INPUTS.TRIMMABLE' && event.epoch === context.epoch && event.cursor.sequence > (context.trim?.sequence ?? 0),
+      event.type === 'INPUTS.TRIMMABLE' &&
+      event.epoch === context.epoch &&
+      event.cursor.sequence > (context.trim?.sequence ?? 0),
   },
 }).createMachine({
   id: 'placement',

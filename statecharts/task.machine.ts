@@ -118,7 +118,9 @@ export const taskMachine = setup({
           }
         : {},
     ),
-    noteEnd: assign(({ event }) => (event.type === 'INSTANCE.ENDED' ? { ended: { code: event.code, sentence: event.sentence } } : {})),
+    noteEnd: assign(({ event }) =>
+      event.type === 'INSTANCE.ENDED' ? { ended: { code: event.code, sentence: event.sentence } } : {},
+    ),
     noteStop: assign(({ event }) => (event.type === 'STOP.COMMANDED' ? { epoch: event.epoch } : {})),
     noteDied: assign({ ended: { code: 'ERR_COMMAND_DIED', sentence: 'the bridge that ran it was restarted' } as const }),
   },
@@ -150,7 +152,10 @@ export const taskMachine = setup({
       on: {
         'INSTANCE.STARTED': [{ guard: 'isThisEpoch', target: 'running' }, {}],
         // Nothing to replay: its word overtakes the start's answer, and says as much.
-        'INSTANCE.CAUGHT_UP': [{ guard: 'isThisEpoch', target: 'running', actions: { type: OPEN, params: report('caught-up') } }, {}],
+        'INSTANCE.CAUGHT_UP': [
+          { guard: 'isThisEpoch', target: 'running', actions: { type: OPEN, params: report('caught-up') } },
+          {},
+        ],
         'INSTANCE.ENDED': [
           { guard: 'isFenced', target: 'fenced', actions: 'noteEnd' },
           { guard: 'isThisEpoch', target: 'crashed', actions: 'noteEnd' },

@@ -14,7 +14,13 @@
 import { chainOf, planFold } from '../../src/domain/checkpoint/chain.ts';
 import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
 import { applyManifest } from '../../src/domain/checkpoint/delta.ts';
-import { checkManifest, describeManifestError, foldManifest, stateDigest, stateOf } from '../../src/domain/checkpoint/manifest.ts';
+import {
+  checkManifest,
+  describeManifestError,
+  foldManifest,
+  stateDigest,
+  stateOf,
+} from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointOrder } from '../../src/domain/model/checkpoint.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
@@ -24,7 +30,7 @@ import type { Hasher } from '../../src/ports/digest.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
 import { decodeManifest, encodeManifest } from './manifest-format.ts';
-import { POOLED_PAGE_BYTES, PagePool } from './page-pool.ts';
+import { PagePool, POOLED_PAGE_BYTES } from './page-pool.ts';
 
 export interface LmdbCheckpointStoreOptions {
   readonly path: string;
@@ -107,7 +113,8 @@ export class LmdbCheckpointStore implements CheckpointStore {
     const encoded = encodeManifest(manifest, this.#hasher);
     const key = keyOf(manifest);
     const table = await this.#transact(() => {
-      if (!this.#environment.reserve(encoded.length + MANIFEST_OVERHEAD_BYTES + brought.size * POOLED_PAGE_BYTES)) throw this.#environment.storeFull();
+      if (!this.#environment.reserve(encoded.length + MANIFEST_OVERHEAD_BYTES + brought.size * POOLED_PAGE_BYTES))
+        throw this.#environment.storeFull();
       const known = this.#read(manifest);
       if (known !== undefined && known.stateDigest !== manifest.stateDigest) {
         throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} is here with another state`);
@@ -124,7 +131,10 @@ export class LmdbCheckpointStore implements CheckpointStore {
         const digest = Buffer.from(text, 'latin1');
         const here = this.#pool.has(digest);
         const page = here ? undefined : brought.get(text);
-        if (!here && page === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} came without a page that is not here`, { retryable: true });
+        if (!here && page === undefined)
+          throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} came without a page that is not here`, {
+            retryable: true,
+          });
         if (change >= 0) this.#pool.add(digest, page, change);
         else this.#pool.drop(digest, -change);
       }
@@ -140,7 +150,11 @@ export class LmdbCheckpointStore implements CheckpointStore {
 
   newest(task: TaskName): CheckpointManifest | undefined {
     this.#assertOpen();
-    for (const key of this.#manifests.getKeys({ start: keyOf({ task, epoch: ORDER_MAX, sequence: ORDER_MAX }), end: Buffer.from(`${task}\u0000`, 'latin1'), reverse: true })) {
+    for (const key of this.#manifests.getKeys({
+      start: keyOf({ task, epoch: ORDER_MAX, sequence: ORDER_MAX }),
+      end: Buffer.from(`${task}\u0000`, 'latin1'),
+      reverse: true,
+    })) {
       const manifest = this.#find({ task, ...orderOfKey(key) });
       if (manifest !== undefined && this.#canRebuild(manifest)) return manifest;
     }
@@ -157,18 +171,24 @@ export class LmdbCheckpointStore implements CheckpointStore {
     const manifest = this.#find({ task, epoch, sequence });
     if (manifest === undefined) {
       const damaged = this.#manifests.getBinaryFast(keyOf({ task, epoch, sequence })) !== undefined;
-      throw new DroverError(damaged ? 'ERR_STORE_CORRUPT' : 'ERR_STORE_MISSING', `${nameOf({ task, epoch, sequence })} is ${damaged ? 'damaged' : 'not'} here`);
+      throw new DroverError(
+        damaged ? 'ERR_STORE_CORRUPT' : 'ERR_STORE_MISSING',
+        `${nameOf({ task, epoch, sequence })} is ${damaged ? 'damaged' : 'not'} here`,
+      );
     }
     const table = this.#tableOf(manifest);
     if (table !== undefined) this.#tables.set(manifest, table);
-    if (table === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} stands on a checkpoint that is not here`);
+    if (table === undefined)
+      throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} stands on a checkpoint that is not here`);
     const memory = await this.#readMemory(manifest, table);
     return { manifest, memory, globals: manifest.globals, pageDigests: table };
   }
 
   async retain(task: TaskName, oldest: CheckpointOrder): Promise<number> {
     this.#assertOpen();
-    return this.#transact(() => this.#apply(planFold(this.#manifestsOf(task), oldest, (manifest) => this.#canRebuild(manifest))));
+    return this.#transact(() =>
+      this.#apply(planFold(this.#manifestsOf(task), oldest, (manifest) => this.#canRebuild(manifest))),
+    );
   }
 
   /** Removes a task altogether, the newest state too. */
@@ -207,7 +227,11 @@ export class LmdbCheckpointStore implements CheckpointStore {
   /** Bytes in use, their bound, and how many pages wait to be repaired. */
   size(): { readonly bytes: number; readonly bytesMax: number; readonly quarantinedPages: number } {
     this.#assertOpen();
-    return { bytes: this.#environment.usedBytes(), bytesMax: this.#environment.sizeBytesMax, quarantinedPages: this.#pool.quarantinedCount() };
+    return {
+      bytes: this.#environment.usedBytes(),
+      bytesMax: this.#environment.sizeBytesMax,
+      quarantinedPages: this.#pool.quarantinedCount(),
+    };
   }
 
   async close(): Promise<void> {
@@ -231,13 +255,24 @@ export class LmdbCheckpointStore implements CheckpointStore {
     const bytes = peek(this.#manifests, keyOf(name));
     const manifest = bytes === undefined ? undefined : decodeManifest(bytes, this.#hasher);
     // Whole, but under another's key: as good as damaged.
-    if (manifest === undefined || manifest.task !== name.task || manifest.epoch !== name.epoch || manifest.sequence !== name.sequence) return undefined;
+    if (
+      manifest === undefined ||
+      manifest.task !== name.task ||
+      manifest.epoch !== name.epoch ||
+      manifest.sequence !== name.sequence
+    )
+      return undefined;
     return manifest;
   }
 
   #manifestsOf(task: TaskName): CheckpointManifest[] {
     const manifests: CheckpointManifest[] = [];
-    for (const key of [...this.#manifests.getKeys({ start: keyOf({ task, epoch: 0, sequence: 0 }), end: Buffer.from(`${task}\u0001`, 'latin1') })]) {
+    for (const key of [
+      ...this.#manifests.getKeys({
+        start: keyOf({ task, epoch: 0, sequence: 0 }),
+        end: Buffer.from(`${task}\u0001`, 'latin1'),
+      }),
+    ]) {
       const manifest = this.#find({ task, ...orderOfKey(key) });
       if (manifest !== undefined) manifests.push(manifest);
     }
@@ -273,7 +308,10 @@ export class LmdbCheckpointStore implements CheckpointStore {
     if (!chain.ok) return undefined;
     let table = start;
     for (const link of chain.value) {
-      const next = link.pageIndexes.length === 0 && link.pageCount * DIGEST_BYTES === table.length ? { ok: true as const, value: table } : applyManifest(table, link);
+      const next =
+        link.pageIndexes.length === 0 && link.pageCount * DIGEST_BYTES === table.length
+          ? { ok: true as const, value: table }
+          : applyManifest(table, link);
       if (!next.ok) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(link)} does not fit on its base: ${next.error.kind}`);
       table = next.value;
     }
@@ -311,7 +349,10 @@ export class LmdbCheckpointStore implements CheckpointStore {
     }
     if (damaged.size > 0) {
       await this.#quarantine(manifest, damaged);
-      throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)}: ${damaged.size} pages do not have their digests and are quarantined`);
+      throw new DroverError(
+        'ERR_STORE_CORRUPT',
+        `${nameOf(manifest)}: ${damaged.size} pages do not have their digests and are quarantined`,
+      );
     }
     if (missing > 0) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)}: ${missing} pages are not here`);
     return memory;
@@ -321,7 +362,13 @@ export class LmdbCheckpointStore implements CheckpointStore {
     await this.#transact(() => {
       for (const [text, bytes] of damaged) this.#pool.quarantine(Buffer.from(text, 'latin1'), bytes);
     });
-    this.#onDamage({ task: manifest.task, epoch: manifest.epoch, sequence: manifest.sequence, what: 'pages', pages: damaged.size });
+    this.#onDamage({
+      task: manifest.task,
+      epoch: manifest.epoch,
+      sequence: manifest.sequence,
+      what: 'pages',
+      pages: damaged.size,
+    });
   }
 
   // ——— writing ———
@@ -344,8 +391,16 @@ export class LmdbCheckpointStore implements CheckpointStore {
   }
 
   /** Every page brought has a digest that the manifest names. Keyed by digest, one character a byte. */
-  #digestPages(manifest: CheckpointManifest, pages: Uint8Array, references: ReadonlyMap<string, number>): ReadonlyMap<string, Uint8Array> {
-    if (pages.length % PAGE_BYTES !== 0) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} came with ${pages.length} bytes, which are no whole pages`);
+  #digestPages(
+    manifest: CheckpointManifest,
+    pages: Uint8Array,
+    references: ReadonlyMap<string, number>,
+  ): ReadonlyMap<string, Uint8Array> {
+    if (pages.length % PAGE_BYTES !== 0)
+      throw new DroverError(
+        'ERR_STORE_CORRUPT',
+        `${nameOf(manifest)} came with ${pages.length} bytes, which are no whole pages`,
+      );
     const brought = new Map<string, Uint8Array>();
     const digest = Buffer.alloc(DIGEST_BYTES);
     // A copy: what is digested now is what is written later, whatever the caller does with its buffer meanwhile.
@@ -354,7 +409,11 @@ export class LmdbCheckpointStore implements CheckpointStore {
       const page = own.subarray(offset, offset + PAGE_BYTES);
       this.#hasher.digestInto(page, digest, 0);
       const text = digest.toString('latin1');
-      if (!references.has(text)) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} came with a page that has none of the digests it names`);
+      if (!references.has(text))
+        throw new DroverError(
+          'ERR_STORE_CORRUPT',
+          `${nameOf(manifest)} came with a page that has none of the digests it names`,
+        );
       brought.set(text, page);
     }
     return brought;
@@ -372,7 +431,8 @@ export class LmdbCheckpointStore implements CheckpointStore {
     let freed = 0;
     for (const manifest of plan.fold) {
       const table = this.#tableOf(manifest);
-      if (table === undefined) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} cannot be folded: its chain is not whole`);
+      if (table === undefined)
+        throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} cannot be folded: its chain is not whole`);
       const folded = foldManifest(manifest, table);
       const encoded = encodeManifest(folded, this.#hasher);
       // Not reserved: a fold replaces at least one full manifest of its size, and a full store must be able to get smaller.
@@ -447,12 +507,17 @@ interface CheckpointName extends CheckpointOrder {
 }
 
 /** With the state digest: a table was proved for that state and for no other. */
-const cacheKeyOf = (manifest: CheckpointManifest): string => `${manifest.task}/${manifest.epoch}/${manifest.sequence}/${manifest.stateDigest}`;
+const cacheKeyOf = (manifest: CheckpointManifest): string =>
+  `${manifest.task}/${manifest.epoch}/${manifest.sequence}/${manifest.stateDigest}`;
 const nameOf = (name: CheckpointName): string => `checkpoint ${name.epoch}.${name.sequence} of ${name.task}`;
 
 function assertSound(manifest: CheckpointManifest): void {
   const checked = checkManifest(manifest);
-  if (!checked.ok) throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(manifest)} is no sound manifest: ${describeManifestError(checked.error)}`);
+  if (!checked.ok)
+    throw new DroverError(
+      'ERR_STORE_CORRUPT',
+      `${nameOf(manifest)} is no sound manifest: ${describeManifestError(checked.error)}`,
+    );
 }
 
 function countDigests(manifest: CheckpointManifest): Map<string, number> {

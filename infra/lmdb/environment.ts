@@ -17,8 +17,8 @@
  */
 import { mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
+import { open } from 'lmdb';
 import { assert } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 
@@ -214,7 +214,10 @@ function translate(cause: unknown, path: string): Error {
   if (MDB_CORRUPT_CODES.includes(code) || /MDB_(CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH)/.test(message ?? '')) {
     return new DroverError('ERR_STORE_CORRUPT', `the store in ${path} is damaged: ${message ?? 'no reason given'}`, { cause });
   }
-  return new DroverError('ERR_STORE_IO', `the store in ${path} failed: ${message ?? 'no reason given'}`, { cause, retryable: true });
+  return new DroverError('ERR_STORE_IO', `the store in ${path} failed: ${message ?? 'no reason given'}`, {
+    cause,
+    retryable: true,
+  });
 }
 
 /** LMDB calls a short write an I/O error, whatever cut it short. Asking the disk for a little more tells which it was. */

@@ -16,8 +16,8 @@
  *                                            end  32 B SHA-256 of everything before
  */
 import { allPages } from '../../src/domain/checkpoint/pages.ts';
-import { DIGEST_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
+import { DIGEST_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { Hasher } from '../../src/ports/digest.ts';
 import { readU64, writeU64 } from './record-format.ts';
 
@@ -29,7 +29,13 @@ export function encodeManifest(manifest: CheckpointManifest, hasher: Hasher): Bu
   const full = manifest.baseSequence === undefined;
   const nonce = Buffer.from(manifest.nonce, 'utf8');
   const carried = manifest.pageIndexes.length;
-  const bodyBytes = FIXED_BYTES + manifest.task.length + nonce.length + manifest.globals.length + (full ? 0 : 4 * carried) + DIGEST_BYTES * carried;
+  const bodyBytes =
+    FIXED_BYTES +
+    manifest.task.length +
+    nonce.length +
+    manifest.globals.length +
+    (full ? 0 : 4 * carried) +
+    DIGEST_BYTES * carried;
   const bytes = Buffer.alloc(bodyBytes + DIGEST_BYTES);
   bytes[0] = MANIFEST_VERSION;
   bytes[1] = full ? FLAG_FULL : 0;
@@ -37,8 +43,17 @@ export function encodeManifest(manifest: CheckpointManifest, hasher: Hasher): Bu
   bytes.writeUInt16LE(nonce.length, 4);
   bytes.write(manifest.mac, 6, 'hex');
   bytes.writeUInt32LE(manifest.programId, 12);
-  const numbers = [manifest.epoch, manifest.sequence, manifest.baseSequence ?? 0, manifest.incarnation, manifest.input.sequence, manifest.input.dataNumber, manifest.input.tickNumber, manifest.outputNumber];
-  numbers.forEach((number, index) => writeU64(bytes, 16 + 8 * index, number));
+  const numbers = [
+    manifest.epoch,
+    manifest.sequence,
+    manifest.baseSequence ?? 0,
+    manifest.incarnation,
+    manifest.input.sequence,
+    manifest.input.dataNumber,
+    manifest.input.tickNumber,
+    manifest.outputNumber,
+  ];
+  for (const [index, number] of numbers.entries()) writeU64(bytes, 16 + 8 * index, number);
   bytes.writeUInt32LE(manifest.pageCount, 80);
   bytes.writeUInt32LE(carried, 84);
   bytes.writeUInt32LE(manifest.globals.length, 88);
@@ -95,7 +110,11 @@ export function decodeManifest(bytes: Buffer, hasher: Hasher): CheckpointManifes
   };
 }
 
-function decodeHeader(bytes: Buffer): { readonly epoch: number; readonly sequence: number; readonly baseSequence: number | undefined } {
+function decodeHeader(bytes: Buffer): {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly baseSequence: number | undefined;
+} {
   const full = ((bytes[1] ?? 0) & FLAG_FULL) !== 0;
   return { epoch: readU64(bytes, 16), sequence: readU64(bytes, 24), baseSequence: full ? undefined : readU64(bytes, 32) };
 }

@@ -16,7 +16,7 @@
  */
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { Environment, Table } from './environment.ts';
-import { LMDB_PAGE_BYTES, LMDB_PAGE_HEADER_BYTES, exact, peek } from './environment.ts';
+import { exact, LMDB_PAGE_BYTES, LMDB_PAGE_HEADER_BYTES, peek } from './environment.ts';
 
 const HEAD_BYTES = LMDB_PAGE_BYTES - LMDB_PAGE_HEADER_BYTES;
 const TAIL_BYTES = PAGE_BYTES - HEAD_BYTES;

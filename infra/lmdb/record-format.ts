@@ -63,7 +63,8 @@ export function previousOf(entry: Buffer, position: number): number {
   return readU64(entry, 16);
 }
 
-export const corrupt = (position: number, what: string): DroverError => new DroverError('ERR_RECORD_CORRUPT', `the record at position ${position} ${what}`);
+export const corrupt = (position: number, what: string): DroverError =>
+  new DroverError('ERR_RECORD_CORRUPT', `the record at position ${position} ${what}`);
 
 /** Positions stay below 2^53, so a u64 is two halves of a number. */
 export function writeU64(into: Buffer, at: number, value: number): void {

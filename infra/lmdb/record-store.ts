@@ -22,7 +22,16 @@ import type { RecordJournal } from '../../src/ports/record-journal.ts';
 import type { RecordAppend, RecordStore, StoredRecord } from '../../src/ports/record-store.ts';
 import type { Durability, Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
-import { ENTRY_HEADER_BYTES, corrupt, draftEntry, previousOf, readEntry, readU64, sealEntry, writeU64 } from './record-format.ts';
+import {
+  corrupt,
+  draftEntry,
+  ENTRY_HEADER_BYTES,
+  previousOf,
+  readEntry,
+  readU64,
+  sealEntry,
+  writeU64,
+} from './record-format.ts';
 
 export interface LmdbRecordStoreOptions {
   readonly path: string;
@@ -82,7 +91,10 @@ export class LmdbRecordStore implements RecordStore, RecordJournal {
     try {
       this.#assertOpen();
       if (record.length > this.#recordBytesMax) {
-        throw new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}; the store takes ${this.#recordBytesMax}`);
+        throw new DroverError(
+          'ERR_RECORD_TOO_LARGE',
+          `a record of ${record.length} bytes for ${actor}; the store takes ${this.#recordBytesMax}`,
+        );
       }
       return this.#journal.append(actor, expectedPosition, record, this.#historyMax);
     } catch (error) {
@@ -141,7 +153,10 @@ interface PendingAppend {
   readonly fail: (error: unknown) => void;
 }
 
-type Outcome = { readonly kind: 'appended'; readonly position: number } | { readonly kind: 'refused' } | { readonly kind: 'full' };
+type Outcome =
+  | { readonly kind: 'appended'; readonly position: number }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'full' };
 
 const REFUSED: Outcome = { kind: 'refused' };
 const FULL: Outcome = { kind: 'full' };
@@ -187,7 +202,7 @@ class Journal {
   async #commitAll(): Promise<void> {
     // Begins in a later microtask, so that whoever queued first has returned; the batch itself is taken inside the
     // transaction, when the writer has the lock: everything that arrived until then rides along.
-    await undefined;
+    await Promise.resolve();
     while (this.#queue.length > 0) {
       let batch: PendingAppend[] = [];
       let outcomes: readonly Outcome[] = [];
@@ -256,15 +271,18 @@ class Journal {
 
   #answer(batch: readonly PendingAppend[], outcomes: readonly Outcome[]): void {
     const appended: { actor: ActorKey; record: StoredRecord }[] = [];
-    batch.forEach(({ actor, key, entry, answer, fail }, index) => {
+    for (const [index, { actor, key, entry, answer, fail }] of batch.entries()) {
       const outcome = outcomes[index];
-      if (outcome === undefined || outcome.kind === 'full') return fail(this.#environment.storeFull());
+      if (outcome === undefined || outcome.kind === 'full') {
+        fail(this.#environment.storeFull());
+        continue;
+      }
       answer(outcome);
       if (outcome.kind === 'appended' && this.#followers.size > 0) {
         const bytes = new Uint8Array(entry.buffer, entry.byteOffset, entry.length).slice(ENTRY_HEADER_BYTES + key.length);
         appended.push({ actor, record: { position: outcome.position, bytes } });
       }
-    });
+    }
     const first = appended[0]?.record.position;
     if (first === undefined) return;
     for (const follower of [...this.#followers]) {
@@ -370,7 +388,10 @@ const headCount = (head: Uint8Array): number => readU64(head as Buffer, 8);
 function keyOfActor(actor: ActorKey): Buffer {
   const key = Buffer.from(actor, 'utf8');
   if (key.length === 0 || key.length > ACTOR_BYTES_MAX) {
-    throw new DroverError('ERR_RECORD_TOO_LARGE', `an actor key of ${key.length} bytes; the store takes 1 to ${ACTOR_BYTES_MAX}`);
+    throw new DroverError(
+      'ERR_RECORD_TOO_LARGE',
+      `an actor key of ${key.length} bytes; the store takes 1 to ${ACTOR_BYTES_MAX}`,
+    );
   }
   return key;
 }

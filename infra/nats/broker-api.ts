@@ -6,9 +6,10 @@
  * is over. A leader that died answers nothing at all, and its successor has not heard the question, so an attempt is given up
  * long before the call is. All calls made here may be repeated safely.
  */
-import type { Clock } from '../../src/ports/clock.ts';
+
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { StreamMessage, StreamState } from '../../src/ports/bus.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { decodeHeaderBlock, NO_HEADERS } from './headers.ts';
 import type { Link } from './link.ts';
 import { assertOpen } from './link.ts';

@@ -50,7 +50,10 @@ export async function givenTarget(given: GivenServer): Promise<BusTarget> {
 export async function targetOfFolder(dataFolder: string): Promise<BusTarget> {
   const [server, file] = [await runningServer(dataFolder), await readServerFile(dataFolder)];
   if (server === undefined || file === undefined) {
-    throw new DroverError('ERR_NOT_RUNNING', `no server serves ${dataFolder}: start the fleet with "drover up", or name a server with --nats URL`);
+    throw new DroverError(
+      'ERR_NOT_RUNNING',
+      `no server serves ${dataFolder}: start the fleet with "drover up", or name a server with --nats URL`,
+    );
   }
   return targetOfServer(server);
 }
@@ -70,11 +73,14 @@ export function describeAccess(access: BusAccess): string {
 async function accessOf(url: string, credsFile: string | undefined): Promise<BusAccess> {
   const parsed = parseBusUrl(url);
   if (credsFile === undefined) return parsed;
-  if (parsed.login.kind !== 'none') throw new DroverError('ERR_USAGE', 'credentials are given twice, in the URL and by a file: leave one out');
+  if (parsed.login.kind !== 'none')
+    throw new DroverError('ERR_USAGE', 'credentials are given twice, in the URL and by a file: leave one out');
   try {
     return { ...parsed, login: { kind: 'creds', creds: await readFile(credsFile) } };
   } catch (error) {
-    throw new DroverError('ERR_USAGE', `the credentials file ${credsFile} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new DroverError('ERR_USAGE', `the credentials file ${credsFile} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -89,14 +95,18 @@ export function parseBusUrl(text: string): BusAccess {
     if (url.protocol === 'tls:') tls = true;
     if (login.kind !== 'none' || url.username === '') continue;
     const user = decodeURIComponent(url.username);
-    login = url.password === '' ? { kind: 'token', token: user } : { kind: 'password', user, password: decodeURIComponent(url.password) };
+    login =
+      url.password === ''
+        ? { kind: 'token', token: user }
+        : { kind: 'password', user, password: decodeURIComponent(url.password) };
   }
   return { servers, tls, login };
 }
 
 function parsePart(part: string): URL {
   const hidden = part.replace(/\/\/[^@]*@/, '//…@');
-  const problem = (why: string): DroverError => new DroverError('ERR_USAGE', `"${hidden}" is no server address (${why}): write nats://[user:password@]host[:port]`);
+  const problem = (why: string): DroverError =>
+    new DroverError('ERR_USAGE', `"${hidden}" is no server address (${why}): write nats://[user:password@]host[:port]`);
   let url: URL;
   try {
     url = new URL(part.includes('://') ? part : `nats://${part}`);
@@ -104,7 +114,8 @@ function parsePart(part: string): URL {
     // The cause would show the password.
     throw problem('it is not a URL');
   }
-  if (url.protocol !== 'nats:' && url.protocol !== 'tls:') throw problem(`drover speaks nats and tls, not ${url.protocol.slice(0, -1)}`);
+  if (url.protocol !== 'nats:' && url.protocol !== 'tls:')
+    throw problem(`drover speaks nats and tls, not ${url.protocol.slice(0, -1)}`);
   if (url.hostname === '') throw problem('it names no host');
   if (url.pathname !== '' && url.pathname !== '/') throw problem('it has a path');
   return url;

@@ -8,7 +8,9 @@ const BATCH_VERSION: ServerVersion = { major: 2, minor: 12, patch: 0, text: '2.1
 
 export function checkServer(search: ServerSearch): Check {
   const name = 'nats-server';
-  const passedOver = search.tried.filter((tried) => tried.outcome === 'too-old' || tried.outcome === 'unusable').map((tried) => tried.note);
+  const passedOver = search.tried
+    .filter((tried) => tried.outcome === 'too-old' || tried.outcome === 'unusable')
+    .map((tried) => tried.note);
   const { server } = search;
   if (server === undefined) {
     const found = passedOver.length > 0 ? `none that can be used: ${passedOver.join('; ')}` : 'none';
@@ -19,5 +21,10 @@ export function checkServer(search: ServerSearch): Check {
   }
   const found = [`${server.version.text} at ${server.path} (${server.origin})`, ...passedOver].join('; ');
   if (isAtLeast(server.version, BATCH_VERSION)) return { name, state: 'ok', found, wayOut: undefined };
-  return { name, state: 'warn', found, wayOut: `${BATCH_VERSION.text} or newer writes a job's outputs in one step instead of one by one` };
+  return {
+    name,
+    state: 'warn',
+    found,
+    wayOut: `${BATCH_VERSION.text} or newer writes a job's outputs in one step instead of one by one`,
+  };
 }

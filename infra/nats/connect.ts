@@ -8,8 +8,14 @@
  * second costs nothing beside the heartbeats.
  */
 import { randomInt } from 'node:crypto';
-import { connect as dial, type ConnectionOptions, credsAuthenticator, errors, type NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type ConnectionOptions,
+  credsAuthenticator,
+  connect as dial,
+  errors,
+  type NatsConnection,
+} from '@nats-io/transport-node';
 import { z } from 'zod';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { createRng, type Rng } from '../../src/domain/kernel/rng.ts';
@@ -156,7 +162,11 @@ function loginOptions(login: BusLogin): Pick<ConnectionOptions, 'user' | 'pass' 
         // Tried once here: inside the library a file that is no credentials file ends in an unrelated error.
         authenticator('nonce');
       } catch (error) {
-        throw new DroverError('ERR_USAGE', 'the credentials file holds no user JWT with its seed: give the .creds file of a user', { cause: error });
+        throw new DroverError(
+          'ERR_USAGE',
+          'the credentials file holds no user JWT with its seed: give the .creds file of a user',
+          { cause: error },
+        );
       }
       return { authenticator };
     }
@@ -176,10 +186,14 @@ function translate(error: unknown, access: BusAccess): DroverError {
     );
   }
   const why = error instanceof Error ? error.message : String(error);
-  return new DroverError('ERR_BUS_DISCONNECTED', `no NATS server answers at ${where} (${why}): check the address and that it runs, or let drover start one`, {
-    retryable: true,
-    cause: error,
-  });
+  return new DroverError(
+    'ERR_BUS_DISCONNECTED',
+    `no NATS server answers at ${where} (${why}): check the address and that it runs, or let drover start one`,
+    {
+      retryable: true,
+      cause: error,
+    },
+  );
 }
 
 const userInfo = z.object({ data: z.object({ account: z.string().min(1) }) });
@@ -192,7 +206,12 @@ async function accountOf(connection: NatsConnection): Promise<string | undefined
     return parsed.success ? parsed.data.data.account : undefined;
   } catch (error) {
     // No permission, or no system account on that server: the link works without disconnect events.
-    if (error instanceof errors.RequestError || error instanceof errors.TimeoutError || error instanceof errors.PermissionViolationError) return undefined;
+    if (
+      error instanceof errors.RequestError ||
+      error instanceof errors.TimeoutError ||
+      error instanceof errors.PermissionViolationError
+    )
+      return undefined;
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }

@@ -20,16 +20,25 @@ export interface TriedServer {
 }
 
 /** Runs the candidate; a wrong architecture, a missing library or a shell script of that name all show here. */
-export async function examine(origin: ServerOrigin, path: string): Promise<{ readonly server: FoundServer | undefined; readonly tried: TriedServer }> {
+export async function examine(
+  origin: ServerOrigin,
+  path: string,
+): Promise<{ readonly server: FoundServer | undefined; readonly tried: TriedServer }> {
   const run = await runCommand(path, ['--version'], { timeoutUs: 10_000_000 });
   const version = run.kind === 'exited' && run.exitCode === 0 ? parseServerVersion(run.stdout) : undefined;
   if (version === undefined) {
-    const why = run.kind === 'late' ? 'it did not answer --version in 10 s' : lastLines(run.stderr + run.stdout, 1) || 'it names no version';
+    const why =
+      run.kind === 'late'
+        ? 'it did not answer --version in 10 s'
+        : lastLines(run.stderr + run.stdout, 1) || 'it names no version';
     return { server: undefined, tried: { origin, path, outcome: 'unusable', note: `${path}: cannot be used (${why})` } };
   }
   if (!isAtLeast(version, SERVER_VERSION_MIN)) {
     const note = `${path}: version ${version.text} is older than ${SERVER_VERSION_MIN.text}`;
     return { server: undefined, tried: { origin, path, outcome: 'too-old', note } };
   }
-  return { server: { path, version, origin }, tried: { origin, path, outcome: 'usable', note: `${path}: version ${version.text}` } };
+  return {
+    server: { path, version, origin },
+    tried: { origin, path, outcome: 'usable', note: `${path}: version ${version.text}` },
+  };
 }

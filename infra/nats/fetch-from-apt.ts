@@ -6,7 +6,7 @@
  */
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lastLines, runCommand, type CommandResult } from '../system/run-command.ts';
+import { type CommandResult, lastLines, runCommand } from '../system/run-command.ts';
 import type { FetchContext } from './server-source.ts';
 
 /** Where the machine's own apt gets its main packages from. */
@@ -22,7 +22,9 @@ const UPDATE_TIMEOUT_US = 300_000_000;
 const TOOL_TIMEOUT_US = 60_000_000;
 
 export async function fetchFromApt(context: FetchContext): Promise<readonly string[]> {
-  const listed = await runCommand('apt-get', ['indextargets', '--format', INDEX_FORMAT, 'Created-By: Packages'], { timeoutUs: TOOL_TIMEOUT_US });
+  const listed = await runCommand('apt-get', ['indextargets', '--format', INDEX_FORMAT, 'Created-By: Packages'], {
+    timeoutUs: TOOL_TIMEOUT_US,
+  });
   if (listed.kind === 'absent') return ['this system has no apt-get'];
   const mirror = chooseMirror(listed.stdout);
   if (mirror === undefined) return ['apt-get names no mirror of packages'];
@@ -53,11 +55,18 @@ async function fetchSuite(context: FetchContext, what: SuiteFetch): Promise<stri
   context.onProgress(`Reading the package list of ${what.suite} from this machine's mirror.`);
   const update = await runCommand('apt-get', ['update', '-q'], { timeoutUs: UPDATE_TIMEOUT_US, env, onLine });
   if (!succeeded(update)) return failure('apt-get update', update);
-  const download = await runCommand('apt-get', ['download', '-q', PACKAGE], { timeoutUs: UPDATE_TIMEOUT_US, cwd: join(root, 'package'), env, onLine });
+  const download = await runCommand('apt-get', ['download', '-q', PACKAGE], {
+    timeoutUs: UPDATE_TIMEOUT_US,
+    cwd: join(root, 'package'),
+    env,
+    onLine,
+  });
   if (!succeeded(download)) return failure(`apt-get download ${PACKAGE}`, download);
   const archive = (await readdir(join(root, 'package'))).find((entry) => entry.endsWith('.deb'));
   if (archive === undefined) return 'apt-get downloaded no package';
-  const unpack = await runCommand('dpkg', ['-x', join(root, 'package', archive), join(root, 'files')], { timeoutUs: TOOL_TIMEOUT_US });
+  const unpack = await runCommand('dpkg', ['-x', join(root, 'package', archive), join(root, 'files')], {
+    timeoutUs: TOOL_TIMEOUT_US,
+  });
   if (!succeeded(unpack)) return failure('dpkg -x', unpack);
   for (const folder of ['usr/sbin', 'usr/bin']) {
     const entries: readonly string[] = await readdir(join(root, 'files', folder)).catch(() => []);
@@ -98,11 +107,14 @@ export function suitesToTry(mirror: AptMirror): readonly string[] {
 
 /** How the administrator has apt reach the outside (proxy, certificates, timeouts, date checks), without its own index targets. */
 export function acquireSettings(dump: string): readonly string[] {
-  return dump.split('\n').filter((line) => line.startsWith('Acquire::') && !line.startsWith('Acquire::IndexTargets') && line.endsWith(';'));
+  return dump
+    .split('\n')
+    .filter((line) => line.startsWith('Acquire::') && !line.startsWith('Acquire::IndexTargets') && line.endsWith(';'));
 }
 
 async function writePrivateApt(root: string, what: SuiteFetch): Promise<void> {
-  for (const folder of ['state/lists/partial', 'cache/archives/partial', 'package', 'files']) await mkdir(join(root, folder), { recursive: true });
+  for (const folder of ['state/lists/partial', 'cache/archives/partial', 'package', 'files'])
+    await mkdir(join(root, folder), { recursive: true });
   await writeFile(join(root, 'status'), '');
   const key = what.mirror.signedBy === undefined ? '' : `[signed-by=${what.mirror.signedBy}] `;
   const components = what.mirror.origin === 'Ubuntu' ? 'main universe' : 'main';

@@ -28,7 +28,8 @@ export interface ReleaseOptions {
 export async function fetchFromRelease(context: FetchContext, options: ReleaseOptions = {}): Promise<readonly string[]> {
   const releases = options.releasesUrl ?? RELEASES_URL;
   const target = releaseTarget(options.platform ?? process.platform, options.arch ?? process.arch);
-  if (target === undefined) return [`there is no archive for ${options.platform ?? process.platform} on ${options.arch ?? process.arch}`];
+  if (target === undefined)
+    return [`there is no archive for ${options.platform ?? process.platform} on ${options.arch ?? process.arch}`];
   context.onProgress('Asking the release page of nats-server for the newest version.');
   const version = await newestVersion(releases);
   const name = `nats-server-v${version}-${target}.tar.gz`;
@@ -89,7 +90,9 @@ async function unpack(context: FetchContext, name: string, archive: Uint8Array):
   await writeFile(join(context.scratch, name), archive);
   const run = await runCommand('tar', ['-xzf', join(context.scratch, name), '-C', files], { timeoutUs: 60_000_000 });
   if (run.kind !== 'exited' || run.exitCode !== 0) return [`tar: ${lastLines(run.stderr, 1)}`];
-  const inside = (await readdir(files, { recursive: true })).find((entry) => entry === 'nats-server' || entry.endsWith('/nats-server'));
+  const inside = (await readdir(files, { recursive: true })).find(
+    (entry) => entry === 'nats-server' || entry.endsWith('/nats-server'),
+  );
   if (inside === undefined) return [`${name} holds no nats-server`];
   const { accepted, note } = await context.accept(join(files, inside));
   return accepted ? [] : [note];

@@ -11,9 +11,9 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { takeProcessLock } from '../system/process-lock.ts';
+import { examine } from './examine-server.ts';
 import { fetchFromApt } from './fetch-from-apt.ts';
 import { fetchFromRelease } from './fetch-from-release.ts';
-import { examine } from './examine-server.ts';
 import type { FetchContext, ServerSource } from './server-source.ts';
 
 export interface FetchServerOptions {
@@ -38,7 +38,10 @@ export async function fetchServer(options: FetchServerOptions): Promise<string> 
     onWait: (pid) => onProgress(`Process ${pid} is fetching nats-server; waiting for it.`),
   });
   if (lock === undefined) {
-    throw new DroverError('ERR_SERVER_NOT_FOUND', `another process has been fetching nats-server into ${folder} for 10 minutes; end it and try again`);
+    throw new DroverError(
+      'ERR_SERVER_NOT_FOUND',
+      `another process has been fetching nats-server into ${folder} for 10 minutes; end it and try again`,
+    );
   }
   try {
     return (await alreadyThere(folder)) ?? (await fetchInto(folder, options.sources ?? [aptSource, releaseSource], onProgress));
@@ -50,7 +53,11 @@ export async function fetchServer(options: FetchServerOptions): Promise<string> 
 const aptSource: ServerSource = { name: 'apt', fetch: fetchFromApt };
 const releaseSource: ServerSource = { name: 'release archive', fetch: (context) => fetchFromRelease(context) };
 
-async function fetchInto(folder: string, sources: readonly ServerSource[], onProgress: (sentence: string) => void): Promise<string> {
+async function fetchInto(
+  folder: string,
+  sources: readonly ServerSource[],
+  onProgress: (sentence: string) => void,
+): Promise<string> {
   await removeLeftovers(folder);
   const notes: string[] = [];
   for (const source of sources) {
@@ -74,7 +81,11 @@ async function fetchInto(folder: string, sources: readonly ServerSource[], onPro
 }
 
 /** A version folder that is in the way holds a server that does not run (else it had been found): it is replaced. */
-async function install(folder: string, scratch: string, accepted: { readonly path: string; readonly version: string }): Promise<string> {
+async function install(
+  folder: string,
+  scratch: string,
+  accepted: { readonly path: string; readonly version: string },
+): Promise<string> {
   const ready = join(scratch, 'ready');
   const target = join(folder, accepted.version);
   await mkdir(ready);

@@ -25,12 +25,17 @@ export interface FindServerOptions {
 }
 
 /** Looks everywhere, fetches when nothing is there. Fails with ERR_SERVER_NOT_FOUND, saying what was tried and the way out. */
-export async function findServer(options: FindServerOptions = {}): Promise<FoundServer & { readonly tried: readonly TriedServer[] }> {
+export async function findServer(
+  options: FindServerOptions = {},
+): Promise<FoundServer & { readonly tried: readonly TriedServer[] }> {
   const local = await lookForServer(options);
   if (local.server !== undefined) return { ...local.server, tried: local.tried };
   const cache = cacheFolder(options.env);
   try {
-    const path = await fetchServer({ cacheFolder: cache, ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }) });
+    const path = await fetchServer({
+      cacheFolder: cache,
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    });
     const examined = await examine('fetched', path);
     if (examined.server !== undefined) return { ...examined.server, tried: [...local.tried, examined.tried] };
     throw new DroverError('ERR_SERVER_NOT_FOUND', `the nats-server that was fetched cannot be used: ${examined.tried.note}`);
@@ -91,7 +96,9 @@ const inCache: Place = async (env) => {
   const entries = await readdir(folder).catch(() => []);
   const versions = entries.map((entry) => parseServerVersion(entry)).filter((version) => version !== undefined);
   const paths = versions.sort((a, b) => compareVersions(b, a)).map((version) => join(folder, version.text, 'nats-server'));
-  return paths.length > 0 ? paths : [{ origin: 'cache', path: undefined, outcome: 'absent', note: `the cache ${folder} holds none` }];
+  return paths.length > 0
+    ? paths
+    : [{ origin: 'cache', path: undefined, outcome: 'absent', note: `the cache ${folder} holds none` }];
 };
 
 const originOf = new Map<Place, ServerOrigin>([

@@ -9,7 +9,9 @@ const APPEND_TIMEOUT_US = 2_000_000;
 export function createBusPlacementBoard(bus: Bus): PlacementBoard {
   return {
     async put(entry) {
-      const answer = await bus.append(bucket.entry(buckets.placement, entry.task), encoded(entry), { timeoutUs: APPEND_TIMEOUT_US });
+      const answer = await bus.append(bucket.entry(buckets.placement, entry.task), encoded(entry), {
+        timeoutUs: APPEND_TIMEOUT_US,
+      });
       if (answer.kind === 'appended' || answer.kind === 'duplicate') return;
       if (answer.kind === 'full') throw new DroverError('ERR_BUS_STREAM_FULL', 'The bucket `placement` is at its bound.');
       throw new DroverError('ERR_BUS_TIMEOUT', `the placement entry of ${entry.task} was not answered`, { retryable: true });
@@ -18,4 +20,6 @@ export function createBusPlacementBoard(bus: Bus): PlacementBoard {
 }
 
 const encoded = ({ state, epoch, owner, reason }: BoardEntry): Uint8Array =>
-  new TextEncoder().encode(JSON.stringify({ version: 1, state, epoch, mac: owner?.mac, incarnation: owner?.incarnation, reason }));
+  new TextEncoder().encode(
+    JSON.stringify({ version: 1, state, epoch, mac: owner?.mac, incarnation: owner?.incarnation, reason }),
+  );

@@ -6,7 +6,12 @@ import { connect } from 'node:net';
 import { z } from 'zod';
 import type { Login } from './server-file.ts';
 
-const serverInfo = z.object({ server_name: z.string(), version: z.string(), jetstream: z.boolean().optional(), max_payload: z.number() });
+const serverInfo = z.object({
+  server_name: z.string(),
+  version: z.string(),
+  jetstream: z.boolean().optional(),
+  max_payload: z.number(),
+});
 
 export type ServerProbe =
   | { readonly kind: 'ready'; readonly serverName: string; readonly version: string }
@@ -47,7 +52,15 @@ export function probeServer(options: ProbeOptions): Promise<ServerProbe> {
         if (!parsed.success) return finish({ kind: 'silent', sentence: 'what answers there is no NATS server' });
         info = parsed.data;
         const { user, password } = options.login;
-        const hello = { verbose: false, pedantic: false, lang: 'drover', version: '1', name: 'drover-probe', user, pass: password };
+        const hello = {
+          verbose: false,
+          pedantic: false,
+          lang: 'drover',
+          version: '1',
+          name: 'drover-probe',
+          user,
+          pass: password,
+        };
         socket.write(`CONNECT ${JSON.stringify(hello)}\r\nPING\r\n`);
       } else if (line === 'PONG' && info !== undefined) {
         finish({ kind: 'ready', serverName: info.server_name, version: info.version });

@@ -38,12 +38,20 @@ export async function readServerFile(dataFolder: string): Promise<ServerFile | u
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new DroverError('ERR_SERVER_START', `${path} cannot be read (${code}): run drover as the user who started the fleet`, { cause: error });
+    throw new DroverError(
+      'ERR_SERVER_START',
+      `${path} cannot be read (${code}): run drover as the user who started the fleet`,
+      { cause: error },
+    );
   }
   try {
     return serverFile.parse(JSON.parse(text));
   } catch (error) {
-    throw new DroverError('ERR_SERVER_START', `${path} is damaged: stop the fleet, remove that file and start again (streams are kept)`, { cause: error });
+    throw new DroverError(
+      'ERR_SERVER_START',
+      `${path} is damaged: stop the fleet, remove that file and start again (streams are kept)`,
+      { cause: error },
+    );
   }
 }
 
@@ -54,7 +62,14 @@ export async function writeServerFile(dataFolder: string, content: ServerFile): 
 export function newServerFile(host: string): ServerFile {
   const word = (): string => randomBytes(24).toString('base64url');
   const name = `drover-${randomBytes(6).toString('hex')}`;
-  return { format: 1, serverName: name, host, port: 0, drover: { user: 'drover', password: word() }, sys: { user: 'sys', password: word() } };
+  return {
+    format: 1,
+    serverName: name,
+    host,
+    port: 0,
+    drover: { user: 'drover', password: word() },
+    sys: { user: 'sys', password: word() },
+  };
 }
 
 /** Mode 0600 from its first byte on, and either the old content or the new one after a power cut. */

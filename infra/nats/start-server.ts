@@ -8,7 +8,7 @@
  *     (If another program took the port meanwhile, it takes a new one and says so, unless the port was asked for.)
  * N4. A `tied` server does not outlive the process that started it, however that dies.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { open, readdir, readFile, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -21,7 +21,15 @@ import { takeProcessLock } from '../system/process-lock.ts';
 import { lastLines } from '../system/run-command.ts';
 import { probeServer, type ServerProbe } from './probe-server.ts';
 import { type SyncPolicy, serverConfig, serverPaths } from './server-config.ts';
-import { type Login, makePrivateFolder, newServerFile, readServerFile, type ServerFile, writePrivateFile, writeServerFile } from './server-file.ts';
+import {
+  type Login,
+  makePrivateFolder,
+  newServerFile,
+  readServerFile,
+  type ServerFile,
+  writePrivateFile,
+  writeServerFile,
+} from './server-file.ts';
 
 export interface StartServerOptions {
   /** The nats-server program, from `findServer`. */
@@ -74,14 +82,21 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   await makePrivateFolder(dataFolder);
   const timeoutUs = options.timeoutUs ?? START_TIMEOUT_US;
   const lock = await takeProcessLock({ folder: dataFolder, name: '.starting', timeoutUs });
-  if (lock === undefined) throw new DroverError('ERR_SERVER_START', `another process has been starting a server in ${dataFolder} for ${timeoutUs / 1e6} s`);
+  if (lock === undefined)
+    throw new DroverError(
+      'ERR_SERVER_START',
+      `another process has been starting a server in ${dataFolder} for ${timeoutUs / 1e6} s`,
+    );
   try {
     const file = (await readServerFile(dataFolder)) ?? newServerFile(options.host ?? '127.0.0.1');
     const pid = await livePid(dataFolder);
     if (pid !== undefined) {
       const joined = await joinLive(dataFolder, file, pid);
       if (options.port === undefined || options.port === joined.port) return joined;
-      throw new DroverError('ERR_SERVER_START', `the server of ${dataFolder} runs on port ${joined.port}, not ${options.port}: stop it first`);
+      throw new DroverError(
+        'ERR_SERVER_START',
+        `the server of ${dataFolder} runs on port ${joined.port}, not ${options.port}: stop it first`,
+      );
     }
     const wanted = { ...file, host: options.host ?? file.host, port: options.port ?? file.port };
     await writeServerFile(dataFolder, wanted);
@@ -113,9 +128,16 @@ async function joinLive(dataFolder: string, file: ServerFile, pid: number): Prom
   for (;;) {
     const ports = await readPorts(dataFolder, pid);
     const port = ports?.port ?? file.port;
-    if (port !== 0) probe = await probeServer({ host: dialHost(file.host), port, login: file.drover, timeoutUs: PROBE_TIMEOUT_US });
+    if (port !== 0)
+      probe = await probeServer({ host: dialHost(file.host), port, login: file.drover, timeoutUs: PROBE_TIMEOUT_US });
     if (probe.kind === 'ready') {
-      return describe({ dataFolder, file: { ...file, port }, pid, version: probe.version, monitoringUrl: ports?.monitoringUrl });
+      return describe({
+        dataFolder,
+        file: { ...file, port },
+        pid,
+        version: probe.version,
+        monitoringUrl: ports?.monitoringUrl,
+      });
     }
     if (probe.kind === 'denied' || performance.now() >= deadline) break;
     await sleep(POLL_MS);
@@ -186,7 +208,13 @@ async function launch(options: StartServerOptions, dataFolder: string, file: Ser
 
 type Readiness =
   | { readonly kind: 'failed'; readonly why: string }
-  | { readonly kind: 'ready'; readonly pid: number; readonly port: number; readonly version: string; readonly monitoringUrl: string | undefined };
+  | {
+      readonly kind: 'ready';
+      readonly pid: number;
+      readonly port: number;
+      readonly version: string;
+      readonly monitoringUrl: string | undefined;
+    };
 
 async function untilReady(
   child: ChildProcess,
@@ -206,7 +234,8 @@ async function untilReady(
     if (ports !== undefined) {
       const host = dialHost(options.file.host);
       const probe = await probeServer({ host, port: ports.port, login: options.file.drover, timeoutUs: PROBE_TIMEOUT_US });
-      if (probe.kind === 'ready') return { kind: 'ready', pid, port: ports.port, version: probe.version, monitoringUrl: ports.monitoringUrl };
+      if (probe.kind === 'ready')
+        return { kind: 'ready', pid, port: ports.port, version: probe.version, monitoringUrl: ports.monitoringUrl };
       last = probe.sentence;
     }
     await sleep(POLL_MS);
@@ -215,7 +244,9 @@ async function untilReady(
 }
 
 function startFailure(failure: LaunchFailure, dataFolder: string, isPortTaken: boolean): DroverError {
-  const wayOut = isPortTaken ? ' Choose another port, or none to get a free one.' : ` The whole log is ${serverPaths(dataFolder).log}.`;
+  const wayOut = isPortTaken
+    ? ' Choose another port, or none to get a free one.'
+    : ` The whole log is ${serverPaths(dataFolder).log}.`;
   return new DroverError('ERR_SERVER_START', `nats-server did not start: ${failure.why}.${wayOut}\n${failure.lastWords}`);
 }
 
@@ -258,7 +289,10 @@ async function livePid(dataFolder: string): Promise<number | undefined> {
 }
 
 /** What the server wrote when it began to listen: `{"nats":["nats://127.0.0.1:4222"],"monitoring":["http://…"]}`. */
-async function readPorts(dataFolder: string, pid: number): Promise<{ readonly port: number; readonly monitoringUrl: string | undefined } | undefined> {
+async function readPorts(
+  dataFolder: string,
+  pid: number,
+): Promise<{ readonly port: number; readonly monitoringUrl: string | undefined } | undefined> {
   const folder = serverPaths(dataFolder).ports;
   const entries: readonly string[] = await readdir(folder).catch(() => []);
   const name = entries.find((entry) => entry.endsWith(`_${pid}.ports`));
@@ -289,7 +323,10 @@ async function endProcess(pid: number): Promise<void> {
  */
 function tie(serverPid: number): ChildProcess {
   const script = 'while read -r _; do :; done; kill -TERM "$1" 2>/dev/null || exit 0; sleep 5; kill -KILL "$1" 2>/dev/null';
-  const watchdog = spawn('/bin/sh', ['-c', script, 'drover-watchdog', String(serverPid)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const watchdog = spawn('/bin/sh', ['-c', script, 'drover-watchdog', String(serverPid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   // It lives as long as we do, and must not keep us alive.
   watchdog.unref();
   (watchdog.stdin as Socket | null)?.unref();

@@ -13,9 +13,19 @@ export type ArtefactShelf = Map<Digest, Uint8Array>;
 export const artefactDigest = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex');
 
 export class SimArtefacts implements Artefacts {
-  private readonly options: { readonly shelf: ArtefactShelf; readonly bus: Bus; readonly process: SimProcess; readonly link: SimLink };
+  private readonly options: {
+    readonly shelf: ArtefactShelf;
+    readonly bus: Bus;
+    readonly process: SimProcess;
+    readonly link: SimLink;
+  };
 
-  constructor(options: { readonly shelf: ArtefactShelf; readonly bus: Bus; readonly process: SimProcess; readonly link: SimLink }) {
+  constructor(options: {
+    readonly shelf: ArtefactShelf;
+    readonly bus: Bus;
+    readonly process: SimProcess;
+    readonly link: SimLink;
+  }) {
     this.options = options;
   }
 

@@ -81,7 +81,13 @@ export class SimBroker {
   private up = true;
   private downs = 0;
 
-  constructor(options: { readonly scheduler: SimScheduler; readonly rng: Rng; readonly streams?: readonly SimStreamOptions[] } & Partial<BrokerOptions>) {
+  constructor(
+    options: {
+      readonly scheduler: SimScheduler;
+      readonly rng: Rng;
+      readonly streams?: readonly SimStreamOptions[];
+    } & Partial<BrokerOptions>,
+  ) {
     const { scheduler, rng, streams = [], ...rest } = options;
     this.scheduler = scheduler;
     this.rng = rng.stream('broker');
@@ -301,7 +307,7 @@ export class SimBroker {
     while (consumer.outstanding < WINDOW) {
       const initial = consumer.initial.shift();
       const message = initial === undefined ? stream.next(consumer.filter, consumer.cursor) : stream.at(initial);
-      if (!consumer.caughtUp && (initial === undefined && (message === undefined || message.sequence > consumer.target))) {
+      if (!consumer.caughtUp && initial === undefined && (message === undefined || message.sequence > consumer.target)) {
         consumer.caughtUp = true;
         consumer.session.pipe.reliable('down', consumer.lane, () => consumer.session.client.caughtUp(consumer.id));
       }
@@ -332,7 +338,8 @@ export class SimBroker {
     if (routes === undefined) {
       const found: Route[] = [];
       for (const session of this.sessions) {
-        for (const { id, filter, queue } of session.subscriptions.values()) if (matches(filter, subject)) found.push({ session, id, queue });
+        for (const { id, filter, queue } of session.subscriptions.values())
+          if (matches(filter, subject)) found.push({ session, id, queue });
       }
       routes = found;
       this.routes.set(subject, routes);
@@ -359,7 +366,8 @@ export class SimBroker {
     const downs = this.downs;
     this.scheduler.at(this.lastEventUs, () => {
       if (downs !== this.downs) return;
-      for (const { watching, pipe, client } of this.sessions) if (watching) pipe.core('down', '$SYS', () => client.clientEvent(event));
+      for (const { watching, pipe, client } of this.sessions)
+        if (watching) pipe.core('down', '$SYS', () => client.clientEvent(event));
     });
   }
 

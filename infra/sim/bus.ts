@@ -23,7 +23,15 @@ import type {
 import type { Cancel } from '../../src/ports/clock.ts';
 import type { Counters } from '../../src/ports/counters.ts';
 import type { Log } from '../../src/ports/log.ts';
-import { type Client, type ClientEvent, NO_HEADERS, type Reply, type RequestAnswer, type Session, type SimBroker } from './broker.ts';
+import {
+  type Client,
+  type ClientEvent,
+  NO_HEADERS,
+  type Reply,
+  type RequestAnswer,
+  type Session,
+  type SimBroker,
+} from './broker.ts';
 import type { DeathKind, Settle, SimProcess } from './host.ts';
 import { drawUs, Pipe, type RangeUs, type SimLink } from './network.ts';
 import type { Candidate, SimStream } from './stream.ts';
@@ -123,7 +131,11 @@ export class SimBus implements Bus, Client {
   }
 
   subscribe(subject: string, handler: (message: BusMessage) => void, options: { readonly queue?: string } = {}): Cancel {
-    return this.listen({ filter: subject, queue: options.queue, handle: (message) => this.guarded(subject, () => handler(message)) });
+    return this.listen({
+      filter: subject,
+      queue: options.queue,
+      handle: (message) => this.guarded(subject, () => handler(message)),
+    });
   }
 
   request(subject: string, payload: Uint8Array, options: { readonly timeoutUs: number }): Promise<Uint8Array> {
@@ -156,7 +168,10 @@ export class SimBus implements Bus, Client {
         (payload) => answer({ kind: 'answer', payload: payload.slice() }),
         (error: unknown) => {
           this.report(`the server of ${subject}`, error);
-          answer({ kind: 'error', error: error instanceof DroverError ? error : new DroverError('ERR_BUS_HANDLER', String(error)) });
+          answer({
+            kind: 'error',
+            error: error instanceof DroverError ? error : new DroverError('ERR_BUS_HANDLER', String(error)),
+          });
         },
       );
     };
@@ -171,7 +186,11 @@ export class SimBus implements Bus, Client {
     return this.appendAll([{ subject, payload: payload.slice(), headers, messageId, expectedSequence }], options.timeoutUs);
   }
 
-  async appendBatch(subject: string, batch: readonly BatchEntry[], options: { readonly expectedSequence: number; readonly timeoutUs: number }): Promise<AppendAnswer> {
+  async appendBatch(
+    subject: string,
+    batch: readonly BatchEntry[],
+    options: { readonly expectedSequence: number; readonly timeoutUs: number },
+  ): Promise<AppendAnswer> {
     assert(batch.length > 0, 'a batch has at least one entry');
     const atomic = this.broker.options.atomicBatches && this.broker.streamTaking(subject).options.atomicBatches;
     const size = atomic ? BATCH_MAX : 1;
@@ -193,11 +212,19 @@ export class SimBus implements Bus, Client {
   }
 
   readLast(subject: string): Promise<StreamMessage | undefined> {
-    return this.read(subject, () => this.broker.streamTaking(subject), (stream) => copy(stream.last(subject)));
+    return this.read(
+      subject,
+      () => this.broker.streamTaking(subject),
+      (stream) => copy(stream.last(subject)),
+    );
   }
 
   readNext(stream: string, filter: string, sequence: number): Promise<StreamMessage | undefined> {
-    return this.read(stream, () => this.broker.stream(stream), (found) => copy(found.next(filter, sequence)));
+    return this.read(
+      stream,
+      () => this.broker.stream(stream),
+      (found) => copy(found.next(filter, sequence)),
+    );
   }
 
   consume(stream: string, options: ConsumeOptions, handler: (message: StreamMessage) => void): Promise<Cancel> {
@@ -230,11 +257,19 @@ export class SimBus implements Bus, Client {
 
   purge(stream: string, options: PurgeOptions): Promise<void> {
     if ('keep' in options) assert(options.keep >= 1, 'a purge keeps at least one message');
-    return this.read(stream, () => this.broker.stream(stream), (found) => found.purge(options));
+    return this.read(
+      stream,
+      () => this.broker.stream(stream),
+      (found) => found.purge(options),
+    );
   }
 
   streamState(stream: string): Promise<StreamState> {
-    return this.read(stream, () => this.broker.stream(stream), (found) => found.state());
+    return this.read(
+      stream,
+      () => this.broker.stream(stream),
+      (found) => found.state(),
+    );
   }
 
   connected(): boolean {
@@ -264,7 +299,9 @@ export class SimBus implements Bus, Client {
   // ——— called by the broker, at the moment of arrival ———
 
   message(subscription: number, message: BusMessage, reply: Reply | undefined): void {
-    this.process.deliver(() => this.subscriptions.get(subscription)?.handle({ ...message, payload: message.payload.slice() }, reply));
+    this.process.deliver(() =>
+      this.subscriptions.get(subscription)?.handle({ ...message, payload: message.payload.slice() }, reply),
+    );
   }
 
   consumed(id: number, message: StreamMessage): void {
@@ -294,7 +331,8 @@ export class SimBus implements Bus, Client {
 
   clientEvent(event: ClientEvent): void {
     this.process.deliver(() => {
-      const handlers: Iterable<(client: ClientEvent) => void> = event.kind === 'connect' ? this.connectHandlers : this.disconnectHandlers;
+      const handlers: Iterable<(client: ClientEvent) => void> =
+        event.kind === 'connect' ? this.connectHandlers : this.disconnectHandlers;
       for (const handler of [...handlers]) this.guarded('$SYS', () => handler(event));
     });
   }
@@ -308,7 +346,9 @@ export class SimBus implements Bus, Client {
         // The broker hears of it at once where the link passes, and by its own patience where it does not.
         const { host, broker } = link.silenceUs;
         const laterUs = link.isBlocked('up') ? Math.max(0, broker - host) : 0;
-        link.scheduler.after(laterUs + link.delay(), () => this.broker.disconnect(accepted, laterUs > 0 ? 'Stale Connection' : 'Client Closed'));
+        link.scheduler.after(laterUs + link.delay(), () =>
+          this.broker.disconnect(accepted, laterUs > 0 ? 'Stale Connection' : 'Client Closed'),
+        );
       }
       const wasConnected = this.session !== undefined;
       this.pipe = undefined;
@@ -317,7 +357,9 @@ export class SimBus implements Bus, Client {
       if (this.closed) return;
       this.giveUp();
       if (wasConnected) for (const handler of [...this.connectionHandlers]) this.guarded('connection', () => handler(false));
-      this.process.after(drawUs(this.link.rng, this.options.reconnectUs ?? { min: 5_000, max: 50_000 }), () => this.connectNow());
+      this.process.after(drawUs(this.link.rng, this.options.reconnectUs ?? { min: 5_000, max: 50_000 }), () =>
+        this.connectNow(),
+      );
     });
   }
 
@@ -346,7 +388,8 @@ export class SimBus implements Bus, Client {
   private welcome(pipe: Pipe, session: Session): void {
     if (this.pipe !== pipe || this.closed) return;
     this.session = session;
-    for (const [id, { filter, queue }] of this.subscriptions) this.up(filter, () => this.broker.subscribe(session, { id, filter, queue }));
+    for (const [id, { filter, queue }] of this.subscriptions)
+      this.up(filter, () => this.broker.subscribe(session, { id, filter, queue }));
     for (const [id, consumer] of this.localConsumers) this.attach(id, consumer);
     if (this.disconnectHandlers.size + this.connectHandlers.size > 0) this.up('$SYS', () => (session.watching = true));
     this.ready();
@@ -358,7 +401,8 @@ export class SimBus implements Bus, Client {
     this.session = undefined;
     if (pipe === undefined) return;
     // Without power nobody says that the connection is over: the broker finds out by the silence.
-    const leave = (reason: string): void => (this.accepted === undefined ? pipe.cut() : this.broker.disconnect(this.accepted, reason));
+    const leave = (reason: string): void =>
+      this.accepted === undefined ? pipe.cut() : this.broker.disconnect(this.accepted, reason);
     if (kind === 'power') this.link.scheduler.after(this.link.silenceUs.broker, () => leave('Stale Connection'));
     else pipe.last('up', () => leave('Client Closed'));
   }
@@ -419,13 +463,16 @@ export class SimBus implements Bus, Client {
         return;
       }
       if (!this.connected()) {
-        this.process.after(REFUSAL_US, () => settle.reject(new DroverError('ERR_BUS_DISCONNECTED', `not connected: ${what}`, { retryable: true })));
+        this.process.after(REFUSAL_US, () =>
+          settle.reject(new DroverError('ERR_BUS_DISCONNECTED', `not connected: ${what}`, { retryable: true })),
+        );
         return;
       }
       const end = this.track(timeoutUs, (run: (() => void) | undefined, reason) => {
         if (run !== undefined) run();
         else if (this.closed) settle.reject(closedError());
-        else if (reason === 'timeout') settle.reject(new DroverError('ERR_BUS_TIMEOUT', `no answer in time: ${what}`, { retryable: true }));
+        else if (reason === 'timeout')
+          settle.reject(new DroverError('ERR_BUS_TIMEOUT', `no answer in time: ${what}`, { retryable: true }));
         else settle.reject(new DroverError('ERR_BUS_DISCONNECTED', `the connection was lost: ${what}`, { retryable: true }));
       });
       try {
@@ -440,7 +487,10 @@ export class SimBus implements Bus, Client {
   }
 
   /** Calls `ended` once: with an answer, or without one after the timeout or a lost connection. */
-  private track<T>(timeoutUs: number, ended: (answer: T | undefined, reason?: 'timeout' | 'lost') => void): (answer: T) => void {
+  private track<T>(
+    timeoutUs: number,
+    ended: (answer: T | undefined, reason?: 'timeout' | 'lost') => void,
+  ): (answer: T) => void {
     let open = true;
     const end = (answer: T | undefined, reason?: 'timeout' | 'lost'): void => {
       if (!open) return;
@@ -478,7 +528,16 @@ export class SimBus implements Bus, Client {
           consumer.attached();
         });
       });
-      this.broker.attach(session, { id, stream, filter, lane, initial: [...position.initial], cursor: position.cursor, target: position.target, caughtUp: consumer.caughtUp });
+      this.broker.attach(session, {
+        id,
+        stream,
+        filter,
+        lane,
+        initial: [...position.initial],
+        cursor: position.cursor,
+        target: position.target,
+        caughtUp: consumer.caughtUp,
+      });
     });
   }
 
@@ -523,9 +582,12 @@ export class SimBus implements Bus, Client {
 
   private report(what: string, error: unknown): void {
     this.options.counters?.add('bus.handlerFailed');
-    this.options.log?.error(`${what} failed`, { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    this.options.log?.error(`${what} failed`, {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   }
 }
 
 const closedError = (): DroverError => new DroverError('ERR_BUS_CLOSED', 'this bus was closed');
-const copy = (message: StreamMessage | undefined): StreamMessage | undefined => (message === undefined ? undefined : { ...message, payload: message.payload.slice() });
+const copy = (message: StreamMessage | undefined): StreamMessage | undefined =>
+  message === undefined ? undefined : { ...message, payload: message.payload.slice() };

@@ -185,7 +185,13 @@ export class HostClock implements Clock {
   }
 
   wallUs(): number {
-    return SIM_EPOCH_US + this.localAt(this.scheduler.nowUs()) - this.faults.monotonicOffsetUs + this.faults.wallErrorUs + this.wallStepUs;
+    return (
+      SIM_EPOCH_US +
+      this.localAt(this.scheduler.nowUs()) -
+      this.faults.monotonicOffsetUs +
+      this.faults.wallErrorUs +
+      this.wallStepUs
+    );
   }
 
   after(delayUs: number, run: () => void): Cancel {

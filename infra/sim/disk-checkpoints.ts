@@ -5,9 +5,21 @@
 import { hash } from 'node:crypto';
 import { chainOf, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
 import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
-import { checkManifest, describeManifestError, foldManifest, stateDigest, stateOf } from '../../src/domain/checkpoint/manifest.ts';
+import {
+  checkManifest,
+  describeManifestError,
+  foldManifest,
+  stateDigest,
+  stateOf,
+} from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
-import { type CheckpointManifest, type CheckpointOrder, DIGEST_BYTES, laterCheckpoint, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
+import {
+  type CheckpointManifest,
+  type CheckpointOrder,
+  DIGEST_BYTES,
+  laterCheckpoint,
+  PAGE_BYTES,
+} from '../../src/domain/model/checkpoint.ts';
 import type { Digest, TaskName } from '../../src/domain/model/ids.ts';
 import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-store.ts';
 import type { SimDisk, WriteEffect } from './disk.ts';
@@ -49,7 +61,8 @@ export class DiskCheckpointStore implements CheckpointStore {
   newest(task: TaskName): CheckpointManifest | undefined {
     let newest: CheckpointManifest | undefined;
     for (const manifest of this.table.manifests.get(task) ?? []) {
-      if ((newest === undefined || laterCheckpoint(manifest, newest)) && this.tableOf(manifest) !== undefined) newest = manifest;
+      if ((newest === undefined || laterCheckpoint(manifest, newest)) && this.tableOf(manifest) !== undefined)
+        newest = manifest;
     }
     return newest;
   }
@@ -76,7 +89,8 @@ export class DiskCheckpointStore implements CheckpointStore {
       const kept = (this.table.manifests.get(task) ?? []).filter((manifest) => !laterCheckpoint(floor, manifest));
       const folded = kept.map((manifest) => {
         const { baseSequence } = manifest;
-        const based = baseSequence === undefined || kept.some((other) => other.epoch === manifest.epoch && other.sequence === baseSequence);
+        const based =
+          baseSequence === undefined || kept.some((other) => other.epoch === manifest.epoch && other.sequence === baseSequence);
         const table = based ? undefined : this.tableOf(manifest);
         return table === undefined ? manifest : foldManifest(manifest, table);
       });
@@ -107,28 +121,43 @@ export class DiskCheckpointStore implements CheckpointStore {
   /** The pages by digest, or why they are refused (S1). */
   private judged(manifest: CheckpointManifest, pages: Uint8Array): Map<Digest, Uint8Array> {
     const sound = checkManifest(manifest);
-    if (!sound.ok) throw new DroverError('ERR_STORE_CORRUPT', `the manifest of ${describe(manifest)}: ${describeManifestError(sound.error)}`);
+    if (!sound.ok)
+      throw new DroverError(
+        'ERR_STORE_CORRUPT',
+        `the manifest of ${describe(manifest)}: ${describeManifestError(sound.error)}`,
+      );
     const named = new Set<Digest>();
     for (let at = 0; at < manifest.pageIndexes.length; at++) named.add(digestAt(manifest.pageDigests, at));
     const given = new Map<Digest, Uint8Array>();
     for (let from = 0; from < pages.length; from += PAGE_BYTES) {
       const page = pages.slice(from, from + PAGE_BYTES);
       const digest = sha256(page);
-      if (!named.has(digest)) throw new DroverError('ERR_STORE_CORRUPT', `a page of ${describe(manifest)} has none of the digests that its manifest names`);
+      if (!named.has(digest))
+        throw new DroverError(
+          'ERR_STORE_CORRUPT',
+          `a page of ${describe(manifest)} has none of the digests that its manifest names`,
+        );
       given.set(digest, page);
     }
     for (const digest of named) {
-      if (!given.has(digest) && !this.table.pages.has(digest)) throw new DroverError('ERR_STORE_MISSING', `a page of ${describe(manifest)} is neither here nor given`);
+      if (!given.has(digest) && !this.table.pages.has(digest))
+        throw new DroverError('ERR_STORE_MISSING', `a page of ${describe(manifest)} is neither here nor given`);
     }
     const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
     const table = chain.ok ? tableOfChain(chain.value) : undefined;
     if (table !== undefined && (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest)) {
-      throw new DroverError('ERR_STORE_CORRUPT', `the state of ${describe(manifest)} does not have the digest that its manifest names`);
+      throw new DroverError(
+        'ERR_STORE_CORRUPT',
+        `the state of ${describe(manifest)} does not have the digest that its manifest names`,
+      );
     }
     return given;
   }
 
-  private apply(manifest: CheckpointManifest, given: ReadonlyMap<Digest, Uint8Array>): WriteEffect<{ readonly stored: boolean }> {
+  private apply(
+    manifest: CheckpointManifest,
+    given: ReadonlyMap<Digest, Uint8Array>,
+  ): WriteEffect<{ readonly stored: boolean }> {
     const { pages, manifests } = this.table;
     const added: Digest[] = [];
     for (const [digest, page] of given) {
@@ -140,7 +169,11 @@ export class DiskCheckpointStore implements CheckpointStore {
     if (!known) manifests.set(manifest.task, [...(manifests.get(manifest.task) ?? []), manifest]);
     const undo = (): void => {
       for (const digest of added) pages.delete(digest);
-      if (!known) manifests.set(manifest.task, (manifests.get(manifest.task) ?? []).filter((other) => other !== manifest));
+      if (!known)
+        manifests.set(
+          manifest.task,
+          (manifests.get(manifest.task) ?? []).filter((other) => other !== manifest),
+        );
     };
     return { answer: { stored: this.tableOf(manifest) !== undefined }, bytes: added.length * PAGE_BYTES, undo };
   }
@@ -165,7 +198,8 @@ export class DiskCheckpointStore implements CheckpointStore {
       const digest = digestAt(table, index);
       const page = this.table.pages.get(digest);
       if (page === undefined) throw new DroverError('ERR_STORE_MISSING', `page ${index} of ${describe(manifest)} is not here`);
-      if (sha256(page) !== digest) throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
+      if (sha256(page) !== digest)
+        throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
       memory.set(page, index * PAGE_BYTES);
     }
     return { manifest, memory, globals: manifest.globals.slice(), pageDigests: table.slice() };
@@ -174,7 +208,8 @@ export class DiskCheckpointStore implements CheckpointStore {
   private collect(): number {
     const used = new Set<Digest>();
     for (const manifests of this.table.manifests.values()) {
-      for (const { pageDigests, pageIndexes } of manifests) for (let at = 0; at < pageIndexes.length; at++) used.add(digestAt(pageDigests, at));
+      for (const { pageDigests, pageIndexes } of manifests)
+        for (let at = 0; at < pageIndexes.length; at++) used.add(digestAt(pageDigests, at));
     }
     let freed = 0;
     for (const digest of [...this.table.pages.keys()]) {
@@ -187,5 +222,6 @@ export class DiskCheckpointStore implements CheckpointStore {
 }
 
 const sha256 = (bytes: Uint8Array): Digest => hash('sha256', bytes, 'hex');
-const digestAt = (digests: Uint8Array, at: number): Digest => Buffer.from(digests.buffer, digests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');
+const digestAt = (digests: Uint8Array, at: number): Digest =>
+  Buffer.from(digests.buffer, digests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');
 const describe = (manifest: CheckpointManifest): string => `${manifest.task} ${manifest.epoch}.${manifest.sequence}`;

@@ -38,7 +38,8 @@ export class DiskRecordStore implements RecordStore {
   }
 
   append(actor: ActorKey, expectedPosition: number, record: Uint8Array): Promise<RecordAppend> {
-    if (record.length > RECORD_BYTES_MAX) return Promise.reject(new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}`));
+    if (record.length > RECORD_BYTES_MAX)
+      return Promise.reject(new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}`));
     const bytes = record.slice();
     return this.disk.write<RecordAppend>(this.process, bytes.length, () => this.apply(actor, expectedPosition, bytes));
   }
@@ -46,7 +47,9 @@ export class DiskRecordStore implements RecordStore {
   follow(handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {
     return this.process.promise((settle) => {
       const follower: Follower = { process: this.process, handler };
-      const lasts = [...this.table.journals].flatMap(([actor, records]) => records.slice(-1).map((record) => ({ actor, record })));
+      const lasts = [...this.table.journals].flatMap(([actor, records]) =>
+        records.slice(-1).map((record) => ({ actor, record })),
+      );
       lasts.sort((a, b) => a.record.position - b.record.position);
       for (const { actor, record } of lasts) handler(actor, copy(record));
       this.table.followers.add(follower);

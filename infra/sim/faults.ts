@@ -61,7 +61,9 @@ export class FaultPlan {
     const key = `${host.id} ${name}`;
     const nth = (this.passed.get(key) ?? 0) + 1;
     this.passed.set(key, nth);
-    const fault = this.scripted.find((entry) => entry.host === host.id && entry.point === name && entry.nth === nth) ?? this.draw(host.id, name, nth);
+    const fault =
+      this.scripted.find((entry) => entry.host === host.id && entry.point === name && entry.nth === nth) ??
+      this.draw(host.id, name, nth);
     if (fault === undefined) return undefined;
     this.done.push({ ...fault, atUs: host.scheduler.nowUs() });
     return inflict(host, process, fault);

@@ -39,10 +39,15 @@ export class SimInventory implements Inventory {
   }
 
   follow(handler: (mac: string, description: EcuDescription | undefined) => void): Promise<Cancel> {
-    return this.bus.consume(inventoryStream.name, { filter: `${PREFIX}>`, from: 'last-per-subject' }, (message: StreamMessage) => {
-      const description = message.payload.length === 0 ? undefined : (JSON.parse(new TextDecoder().decode(message.payload)) as EcuDescription);
-      handler(message.subject.slice(PREFIX.length), description);
-    });
+    return this.bus.consume(
+      inventoryStream.name,
+      { filter: `${PREFIX}>`, from: 'last-per-subject' },
+      (message: StreamMessage) => {
+        const description =
+          message.payload.length === 0 ? undefined : (JSON.parse(new TextDecoder().decode(message.payload)) as EcuDescription);
+        handler(message.subject.slice(PREFIX.length), description);
+      },
+    );
   }
 
   /** The last word counts and saying it twice changes nothing, so it is said until it is heard. */

@@ -2,13 +2,14 @@
  * Judges of a simulated run: they hear every message the broker commits and hold the invariants of `src/domain/invariants`
  * against it. The first violation ends the run at the step that broke it, with the story so far.
  */
-import { header } from '../../src/domain/protocol/subjects.ts';
+
 import { NoLostWork } from '../../src/domain/invariants/no-lost-work.ts';
 import { OneRestore, type PlacementStep } from '../../src/domain/invariants/one-restore.ts';
 import { SingleWriter } from '../../src/domain/invariants/single-writer.ts';
 import { TicksIncrease } from '../../src/domain/invariants/ticks-increase.ts';
 import type { Violation } from '../../src/domain/invariants/violation.ts';
 import type { TaskName } from '../../src/domain/model/ids.ts';
+import { header } from '../../src/domain/protocol/subjects.ts';
 import type { Headers, StreamMessage } from '../../src/ports/bus.ts';
 import type { JobInput } from '../../src/ports/task-runtime.ts';
 import type { SimBroker } from './broker.ts';
@@ -80,7 +81,16 @@ export class Judges {
     }
     const marker = headers[header.marker] === '1';
     const outputNumber = numberOf(headers, header.output);
-    this.note(this.singleWriter.accept({ task, sequence, epoch: numberOf(headers, header.epoch), nonce: headers[header.nonce] ?? '', marker, outputNumber }));
+    this.note(
+      this.singleWriter.accept({
+        task,
+        sequence,
+        epoch: numberOf(headers, header.epoch),
+        nonce: headers[header.nonce] ?? '',
+        marker,
+        outputNumber,
+      }),
+    );
     if (marker) this.markers++;
     else {
       this.outputs++;

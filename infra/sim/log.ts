@@ -23,7 +23,14 @@ export class SimLogBook {
   }
 
   logOf(host: string, bound: LogFields = {}): Log {
-    const write = (level: LogLine['level']) => (sentence: string, fields?: LogFields) => this.add({ atUs: this.scheduler.nowUs(), host, level, sentence, fields: fields === undefined ? bound : { ...bound, ...fields } });
+    const write = (level: LogLine['level']) => (sentence: string, fields?: LogFields) =>
+      this.add({
+        atUs: this.scheduler.nowUs(),
+        host,
+        level,
+        sentence,
+        fields: fields === undefined ? bound : { ...bound, ...fields },
+      });
     return {
       debug: write('debug'),
       info: write('info'),
@@ -35,13 +42,17 @@ export class SimLogBook {
 
   /** The newest lines, oldest first. */
   last(count: number): readonly LogLine[] {
-    const ordered = this.lines.length < this.linesMax ? this.lines : [...this.lines.slice(this.next), ...this.lines.slice(0, this.next)];
+    const ordered =
+      this.lines.length < this.linesMax ? this.lines : [...this.lines.slice(this.next), ...this.lines.slice(0, this.next)];
     return ordered.slice(-count);
   }
 
   print(count: number): string {
     return this.last(count)
-      .map(({ atUs, host, level, sentence, fields }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${level.padEnd(5)} ${host.padEnd(24)} ${sentence} ${JSON.stringify(fields)}`)
+      .map(
+        ({ atUs, host, level, sentence, fields }) =>
+          `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${level.padEnd(5)} ${host.padEnd(24)} ${sentence} ${JSON.stringify(fields)}`,
+      )
       .join('\n');
   }
 

@@ -64,7 +64,8 @@ export function drawLinkOptions(rng: Rng): LinkOptions {
   };
 }
 
-export const drawUs = (rng: Rng, range: RangeUs): number => range.min + (range.max > range.min ? rng.below(range.max - range.min + 1) : 0);
+export const drawUs = (rng: Rng, range: RangeUs): number =>
+  range.min + (range.max > range.min ? rng.below(range.max - range.min + 1) : 0);
 export const chance = (rng: Rng, ppm: number): boolean => ppm > 0 && rng.below(1_000_000) < ppm;
 
 export type Direction = 'up' | 'down';

@@ -25,7 +25,8 @@ export class SimProcesses {
       look: (identity) => {
         if (identity.bootId !== self.bootId) return 'elsewhere';
         for (const entry of this.entries.values()) {
-          if (entry.identity.pid === identity.pid && entry.identity.startTicks === identity.startTicks) return entry.process.alive() ? 'alive' : 'dead';
+          if (entry.identity.pid === identity.pid && entry.identity.startTicks === identity.startTicks)
+            return entry.process.alive() ? 'alive' : 'dead';
         }
         return 'dead';
       },

@@ -9,7 +9,15 @@ import { assert } from '../../src/domain/kernel/assert.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
-import type { JobFailure, JobInput, JobResult, StartOptions, TaskCapture, TaskProgram, TaskRuntime } from '../../src/ports/task-runtime.ts';
+import type {
+  JobFailure,
+  JobInput,
+  JobResult,
+  StartOptions,
+  TaskCapture,
+  TaskProgram,
+  TaskRuntime,
+} from '../../src/ports/task-runtime.ts';
 import type { SimProcess } from './host.ts';
 import { drawUs, type RangeUs } from './network.ts';
 import { StandInTask } from './stand-in-task.ts';

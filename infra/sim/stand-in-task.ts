@@ -40,7 +40,11 @@ export class StandInTask {
   static restored(artefact: Uint8Array, image: TaskImage): StandInTask {
     const program = fold(0x811c9dc5, artefact);
     const view = new DataView(image.globals.buffer, image.globals.byteOffset, image.globals.byteLength);
-    if (image.globals.length !== GLOBAL_BYTES || view.getUint32(8) !== program || view.getUint32(12) * PAGE_BYTES !== image.memory.length) {
+    if (
+      image.globals.length !== GLOBAL_BYTES ||
+      view.getUint32(8) !== program ||
+      view.getUint32(12) * PAGE_BYTES !== image.memory.length
+    ) {
       throw new DroverError('ERR_STORE_CORRUPT', 'the image belongs to another program');
     }
     return new StandInTask(image.memory.slice(), { jobs: view.getUint32(0), hash: view.getUint32(4), program });
@@ -65,7 +69,11 @@ export class StandInTask {
     h = fold(h, input.payload);
     for (let write = 0; write < WRITES_PER_JOB; write++) {
       const at = (h >>> 4) % ((h & 15) === 0 ? memory.length - 4 : HOT_BYTES);
-      const seen = ((memory[at] as number) << 24) | ((memory[at + 1] as number) << 16) | ((memory[at + 2] as number) << 8) | (memory[at + 3] as number);
+      const seen =
+        ((memory[at] as number) << 24) |
+        ((memory[at + 1] as number) << 16) |
+        ((memory[at + 2] as number) << 8) |
+        (memory[at + 3] as number);
       h = mix(h ^ seen);
       memory[at] = h >>> 24;
       memory[at + 1] = h >>> 16;

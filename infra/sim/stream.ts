@@ -6,8 +6,9 @@
  * duplicate first, a single replica compares the expected sequence first. On a replicated stream an append is *in flight*
  * until it is committed; a second one with an expectation on the same subject is then refused as `busy`.
  */
-import type { AppendAnswer, Headers, PurgeOptions, StreamMessage, StreamState } from '../../src/ports/bus.ts';
+
 import type { StreamSpec } from '../../src/domain/protocol/streams.ts';
+import type { AppendAnswer, Headers, PurgeOptions, StreamMessage, StreamState } from '../../src/ports/bus.ts';
 import { matches } from './subject.ts';
 
 export interface SimStreamOptions extends StreamSpec {
@@ -87,7 +88,8 @@ export class SimStream {
     else sequences.push(sequence);
     if (messageId !== undefined) this.seen.set(messageId, { sequence, atUs: nowUs });
     const perSubject = this.options.messagesPerSubjectMax;
-    if (perSubject !== undefined && sequences !== undefined && sequences.length > perSubject) this.purge({ subject, keep: perSubject });
+    if (perSubject !== undefined && sequences !== undefined && sequences.length > perSubject)
+      this.purge({ subject, keep: perSubject });
     if (this.options.discard === 'old') this.dropOldest(wallUs);
     return message;
   }
@@ -142,7 +144,13 @@ export class SimStream {
   }
 
   state(): StreamState {
-    return { messages: this.count, bytes: this.bytes, bytesMax: this.options.bytesMax, firstSequence: this.first, lastSequence: this.lastSequence() };
+    return {
+      messages: this.count,
+      bytes: this.bytes,
+      bytesMax: this.options.bytesMax,
+      firstSequence: this.first,
+      lastSequence: this.lastSequence(),
+    };
   }
 
   private duplicate(batch: readonly Candidate[]): AppendAnswer | undefined {
@@ -173,7 +181,11 @@ export class SimStream {
   }
 
   private dropOldest(wallUs: number): void {
-    const { messagesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY, ageUsMax = Number.POSITIVE_INFINITY } = this.options;
+    const {
+      messagesMax = Number.POSITIVE_INFINITY,
+      bytesMax = Number.POSITIVE_INFINITY,
+      ageUsMax = Number.POSITIVE_INFINITY,
+    } = this.options;
     for (;;) {
       const oldest = this.at(this.first);
       if (this.count <= 1 || oldest === undefined) return;
@@ -208,7 +220,8 @@ export class SimStream {
   }
 }
 
-const sizeOf = (message: { readonly payload: Uint8Array; readonly subject: string }): number => message.payload.length + message.subject.length + MESSAGE_OVERHEAD_BYTES;
+const sizeOf = (message: { readonly payload: Uint8Array; readonly subject: string }): number =>
+  message.payload.length + message.subject.length + MESSAGE_OVERHEAD_BYTES;
 
 /** Index of the first entry that is at least `value`. */
 function lowerBound(sorted: readonly number[], value: number): number {

@@ -9,7 +9,17 @@ import type { SimWorld } from './world.ts';
 
 export type WeatherKind = 'kill' | 'power' | 'freeze' | 'partition' | 'one-way' | 'broker' | 'stall' | 'reset' | 'clock';
 
-export const WEATHER_KINDS: readonly WeatherKind[] = ['kill', 'power', 'freeze', 'partition', 'one-way', 'broker', 'stall', 'reset', 'clock'];
+export const WEATHER_KINDS: readonly WeatherKind[] = [
+  'kill',
+  'power',
+  'freeze',
+  'partition',
+  'one-way',
+  'broker',
+  'stall',
+  'reset',
+  'clock',
+];
 
 export interface WeatherOptions {
   readonly kinds: readonly WeatherKind[];

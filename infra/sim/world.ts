@@ -99,7 +99,12 @@ export class SimWorld {
     this.seed = options.seed;
     this.rng = createRng(options.seed, 'world');
     this.book = new SimLogBook(this.scheduler);
-    this.broker = new SimBroker({ scheduler: this.scheduler, rng: this.rng, streams: [...options.streams, inventoryStream], ...options.broker });
+    this.broker = new SimBroker({
+      scheduler: this.scheduler,
+      rng: this.rng,
+      streams: [...options.streams, inventoryStream],
+      ...options.broker,
+    });
     const artefactOf = options.artefactOf ?? ((task) => new TextEncoder().encode(task));
     this.judges = new Judges({ broker: this.broker, artefactOf });
     this.plan = new FaultPlan({
@@ -107,7 +112,10 @@ export class SimWorld {
       ...(options.drawn === undefined ? {} : { drawn: { ...options.drawn, rng: this.rng.stream('fault points') } }),
     });
     this.broker.onCommit((message) => {
-      this.print = hash32(`${message.stream} ${message.sequence} ${message.subject} ${message.atUs} ${Buffer.from(message.payload).toString('latin1')}`, this.print);
+      this.print = hash32(
+        `${message.stream} ${message.sequence} ${message.subject} ${message.atUs} ${Buffer.from(message.payload).toString('latin1')}`,
+        this.print,
+      );
     });
     this.scheduler.afterStep = () => this.judges.check(() => this.story());
   }

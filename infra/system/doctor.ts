@@ -56,7 +56,12 @@ export async function checkFolder(name: string, path: string, wayOut: string): P
   try {
     await access(there, constants.W_OK | constants.X_OK);
   } catch (error) {
-    return { name, state: 'missing', found: `${there} cannot be written to (${(error as NodeJS.ErrnoException).code})`, wayOut };
+    return {
+      name,
+      state: 'missing',
+      found: `${there} cannot be written to (${(error as NodeJS.ErrnoException).code})`,
+      wayOut,
+    };
   }
   return fine(name, there === resolve(path) ? path : `${path} (not there yet)`);
 }
@@ -76,12 +81,22 @@ export function judgeDisk(freeBytes: number): Check {
 export function checkMemory(totalBytes: number, freeBytes: number): Check {
   const found = `${mebibytes(totalBytes)}, ${mebibytes(Math.min(freeBytes, totalBytes))} available`;
   if (Math.min(freeBytes, totalBytes) >= MEMORY_BYTES_ADVISED) return fine('memory', found);
-  return { name: 'memory', state: 'warn', found, wayOut: `run fewer ECUs here (--ecus): a fleet of four wants ${mebibytes(MEMORY_BYTES_ADVISED)} available` };
+  return {
+    name: 'memory',
+    state: 'warn',
+    found,
+    wayOut: `run fewer ECUs here (--ecus): a fleet of four wants ${mebibytes(MEMORY_BYTES_ADVISED)} available`,
+  };
 }
 
 export function checkCores(count: number): Check {
   if (count >= 2) return fine('processor cores', String(count));
-  return { name: 'processor cores', state: 'warn', found: String(count), wayOut: 'expect slower failovers: server, managers and ECUs share one core' };
+  return {
+    name: 'processor cores',
+    state: 'warn',
+    found: String(count),
+    wayOut: 'expect slower failovers: server, managers and ECUs share one core',
+  };
 }
 
 async function checkChromium(env: Readonly<NodeJS.ProcessEnv>): Promise<Check> {
@@ -95,7 +110,12 @@ async function checkChromium(env: Readonly<NodeJS.ProcessEnv>): Promise<Check> {
       if (isThere) return fine('chromium', path);
     }
   }
-  return { name: 'chromium', state: 'warn', found: 'none on PATH', wayOut: 'install chromium if you want to run the tests of the console; nothing else needs it' };
+  return {
+    name: 'chromium',
+    state: 'warn',
+    found: 'none on PATH',
+    wayOut: 'install chromium if you want to run the tests of the console; nothing else needs it',
+  };
 }
 
 /** A container's limit, where it is below what the machine has. */

@@ -8,5 +8,8 @@ export function cacheFolder(env: Readonly<NodeJS.ProcessEnv> = process.env): str
   if (own !== undefined && own !== '') return own;
   const xdg = env['XDG_CACHE_HOME'];
   const home = env['HOME'];
-  return join(xdg !== undefined && xdg !== '' ? xdg : join(home !== undefined && home !== '' ? home : homedir(), '.cache'), 'drover');
+  return join(
+    xdg !== undefined && xdg !== '' ? xdg : join(home !== undefined && home !== '' ? home : homedir(), '.cache'),
+    'drover',
+  );
 }

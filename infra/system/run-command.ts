@@ -26,7 +26,11 @@ const OUTPUT_CHARS_MAX = 4 * 1024 * 1024;
 /** Never rejects: whatever became of the program is in the result. */
 export function runCommand(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const stdout = collect(child.stdout, options.onLine);
     const stderr = collect(child.stderr, options.onLine);
     let late = false;
@@ -40,7 +44,9 @@ export function runCommand(program: string, args: readonly string[], options: Co
       // A program that never started emits no `close` on every platform; one that did is reported below.
       if (child.pid === undefined) finish('absent', undefined);
     });
-    child.on('close', (exitCode, signal) => finish(late ? 'late' : signal === null ? 'exited' : 'signalled', exitCode ?? undefined));
+    child.on('close', (exitCode, signal) =>
+      finish(late ? 'late' : signal === null ? 'exited' : 'signalled', exitCode ?? undefined),
+    );
 
     function finish(kind: CommandResult['kind'], exitCode: number | undefined): void {
       clearTimeout(timer);

@@ -13,7 +13,12 @@ export async function drawAllCharts(folder: string): Promise<void> {
 
 /** A page: the diagram, and what each state opens and closes. */
 export function drawChart({ kind, version, machine }: Chart): string {
-  const lines = [`# ${kind}`, '', `Version ${version}. Drawn from \`statecharts/${kind}.machine.ts\` by \`npm run docs:charts\`.`, ''];
+  const lines = [
+    `# ${kind}`,
+    '',
+    `Version ${version}. Drawn from \`statecharts/${kind}.machine.ts\` by \`npm run docs:charts\`.`,
+    '',
+  ];
   lines.push('```mermaid', 'stateDiagram-v2', ...statesOf(machine.root, 1), ...transitionsOf(machine.root), '```', '');
   const effects = effectRows(machine);
   if (effects.length > 0) lines.push('| State | On entry | On exit |', '|---|---|---|', ...effects, '');
@@ -32,7 +37,8 @@ function statesOf(node: AnyStateNode, depth: number): readonly string[] {
   childrenOf(node).forEach((child, index) => {
     if (node.type === 'parallel' && index > 0) lines.push(`${indent}--`);
     lines.push(`${indent}state "${child.key}" as ${idOf(child)}`);
-    if (childrenOf(child).length > 0) lines.push(`${indent}state ${idOf(child)} {`, ...statesOf(child, depth + 1), `${indent}}`);
+    if (childrenOf(child).length > 0)
+      lines.push(`${indent}state ${idOf(child)} {`, ...statesOf(child, depth + 1), `${indent}}`);
     if (child.type === 'final') lines.push(`${indent}${idOf(child)} --> [*]`);
   });
   return lines;
@@ -41,7 +47,8 @@ function statesOf(node: AnyStateNode, depth: number): readonly string[] {
 function transitionsOf(root: AnyStateNode): readonly string[] {
   const lines: string[] = [];
   const visit = (node: AnyStateNode): void => {
-    for (const [event, transitions] of node.transitions) for (const transition of transitions) lines.push(...arrow(node, nameOf(event), transition));
+    for (const [event, transitions] of node.transitions)
+      for (const transition of transitions) lines.push(...arrow(node, nameOf(event), transition));
     for (const transition of node.always ?? []) lines.push(...arrow(node, 'at once', transition));
     for (const child of childrenOf(node)) visit(child);
   };
@@ -56,7 +63,9 @@ function arrow(node: AnyStateNode, event: string, transition: AnyTransitionDefin
   if (target === undefined && what.length === 0) return [];
   const label = `${event}${guard === undefined ? '' : ` [${nameOfAction(guard)}]`}${what.length === 0 ? '' : ` / ${what.join(', ')}`}${reenter && target?.includes(node) === true ? ' (again)' : ''}`;
   const from = node.parent === undefined ? childrenOf(node).filter((child) => child.type !== 'final') : [node];
-  return from.flatMap((source) => (target ?? [source]).map((to) => `  ${idOf(source)} --> ${idOf(to)}: ${label.replaceAll(':', ' ')}`));
+  return from.flatMap((source) =>
+    (target ?? [source]).map((to) => `  ${idOf(source)} --> ${idOf(to)}: ${label.replaceAll(':', ' ')}`),
+  );
 }
 
 function nameOf(event: string): string {
@@ -84,7 +93,8 @@ function effectRows(machine: AnyStateMachine): readonly string[] {
   const rows: string[] = [];
   const visit = (node: AnyStateNode): void => {
     const [entry, exit] = [node.entry, node.exit].map((actions) => actions.map(nameOfAction).filter((name) => name !== ''));
-    if ((entry?.length ?? 0) + (exit?.length ?? 0) > 0) rows.push(`| \`${node.path.join('.')}\` | ${entry?.join(', ')} | ${exit?.join(', ')} |`);
+    if ((entry?.length ?? 0) + (exit?.length ?? 0) > 0)
+      rows.push(`| \`${node.path.join('.')}\` | ${entry?.join(', ')} | ${exit?.join(', ')} |`);
     for (const child of childrenOf(node)) visit(child);
   };
   visit(machine.root);

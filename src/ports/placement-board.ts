@@ -1,5 +1,5 @@
-import type { TaskName } from '../domain/model/ids.ts';
 import type { Incarnation } from '../domain/model/ecu.ts';
+import type { TaskName } from '../domain/model/ids.ts';
 
 /** What people and tools read of a placement: where the task is, or why it is nowhere. */
 export interface BoardEntry {

@@ -56,7 +56,10 @@ function explore(chart: Chart): Explored {
   return { states, taken, armed };
 }
 
-const allStates = (node: AnyStateNode): readonly string[] => [node.id, ...Object.values(node.states).flatMap((child) => allStates(child as AnyStateNode))];
+const allStates = (node: AnyStateNode): readonly string[] => [
+  node.id,
+  ...Object.values(node.states).flatMap((child) => allStates(child as AnyStateNode)),
+];
 
 describe.each(CHARTS.map((chart) => [chart.kind, chart] as const))('%s', (kind, chart) => {
   const explored = explore(chart);

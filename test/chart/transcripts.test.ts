@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type ChartRequest, initialStep, restoreSnapshot, persistSnapshot, stateName, stepChart } from '../../actors/chart.ts';
+import { type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stateName, stepChart } from '../../actors/chart.ts';
 import { CHARTS } from '../../src/app/charts.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
 import type { ActorEvent } from '../../src/domain/model/events.ts';
@@ -31,7 +31,10 @@ describe.each(CHARTS.map((chart) => [chart.kind, chart] as const))('%s', (kind, 
       const stepped = stepChart(chart, restoreSnapshot(chart, persistSnapshot(chart, snapshot)), event);
       snapshot = stepped.snapshot;
       const { type, ...fields } = given;
-      lines.push(`${type} ${JSON.stringify(fields)}`, `→ ${stateName(snapshot.value)}${stepped.handling === 'taken' ? '' : ` (${stepped.handling})`}`);
+      lines.push(
+        `${type} ${JSON.stringify(fields)}`,
+        `→ ${stateName(snapshot.value)}${stepped.handling === 'taken' ? '' : ` (${stepped.handling})`}`,
+      );
       lines.push(...stepped.requests.map((request) => `    ${told(request)}`));
     });
     const text = `${lines.join('\n')}\n`;

@@ -22,13 +22,21 @@ const slowLink = (seed: number): LinkOptions => ({
 async function open(replicas: 1 | 3, link: LinkOptions | undefined): Promise<BusFixture> {
   const scheduler = new SimScheduler();
   const drive = new SimDrive(scheduler);
-  const broker = new SimBroker({ scheduler, rng: createRng(7), streams: contractStreams.map((stream) => ({ ...stream, replicas })) });
+  const broker = new SimBroker({
+    scheduler,
+    rng: createRng(7),
+    streams: contractStreams.map((stream) => ({ ...stream, replicas })),
+  });
   const join = async (name: string): Promise<BusHost> => {
     const [id = name, incarnation = '1'] = name.split('#');
     const simLink = broker.link(id, link);
     simLink.silenceUs = { host: 300_000, broker: 400_000 };
     let bus: SimBus | undefined;
-    const host = new SimHost({ id, scheduler, boot: (process) => void connectSim(broker, process).then((connected) => (bus = connected)) });
+    const host = new SimHost({
+      id,
+      scheduler,
+      boot: (process) => void connectSim(broker, process).then((connected) => (bus = connected)),
+    });
     while (host.start().incarnation < Number(incarnation)) host.kill();
     await drive.until(() => bus !== undefined);
     if (bus === undefined) throw new Error('it never connected');

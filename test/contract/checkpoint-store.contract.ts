@@ -22,13 +22,17 @@ export function describeCheckpointStore(name: string, options: { open(): Promise
     });
     afterEach(async () => fixture.close());
 
-    const bring = (to: CheckpointStore, taken: TakenCheckpoint) => to.put(taken.manifest, pagesAt(taken, to.missing(taken.manifest)));
+    const bring = (to: CheckpointStore, taken: TakenCheckpoint) =>
+      to.put(taken.manifest, pagesAt(taken, to.missing(taken.manifest)));
     const expectRebuilt = async (from: CheckpointStore, taken: TakenCheckpoint): Promise<void> => {
       const { task, epoch, sequence, globals } = taken.manifest;
       const rebuilt = await from.rebuild(task, epoch, sequence);
       expect(Buffer.compare(rebuilt.memory, taken.memory)).toBe(0);
       expect(rebuilt.globals).toEqual(globals);
-      expect({ ...rebuilt.manifest.input, output: rebuilt.manifest.outputNumber }).toEqual({ ...taken.manifest.input, output: taken.manifest.outputNumber });
+      expect({ ...rebuilt.manifest.input, output: rebuilt.manifest.outputNumber }).toEqual({
+        ...taken.manifest.input,
+        output: taken.manifest.outputNumber,
+      });
     };
     /** A full checkpoint and `increments` on it. */
     const run = (task: ChangingTask, increments: number, seed = 1): TakenCheckpoint[] => {
@@ -67,7 +71,9 @@ export function describeCheckpointStore(name: string, options: { open(): Promise
       const [full] = run(new ChangingTask('filter', 16), 0);
       if (full === undefined) throw new Error('no checkpoint was taken');
       const before = store.missing(full.manifest);
-      await expect(store.put(full.manifest, pagesAt(full, before.subarray(1)))).rejects.toMatchObject({ code: 'ERR_STORE_MISSING' });
+      await expect(store.put(full.manifest, pagesAt(full, before.subarray(1)))).rejects.toMatchObject({
+        code: 'ERR_STORE_MISSING',
+      });
       expect(store.find('filter', 1, 1)).toBeUndefined();
       expect(store.missing(full.manifest)).toEqual(before);
     });
@@ -83,7 +89,8 @@ export function describeCheckpointStore(name: string, options: { open(): Promise
         { ...full.manifest, pageDigests: full.manifest.pageDigests.subarray(32) },
         { ...full.manifest, task: '../x' },
       ];
-      for (const manifest of unsound) await expect(store.put(manifest, new Uint8Array(0))).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
+      for (const manifest of unsound)
+        await expect(store.put(manifest, new Uint8Array(0))).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
     });
 
     test('S2: an increment is stored once its whole chain is here, in whatever order it comes', async () => {

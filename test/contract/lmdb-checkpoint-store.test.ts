@@ -10,7 +10,8 @@ for (const durable of [true, false]) {
     open: async () => {
       const path = await mkdtemp(join(tmpdir(), 'drover-checkpoints-'));
       // A tiny table cache, so that walking the chain is tested as well as the short cut.
-      const openOne = () => openLmdbCheckpointStore({ path, hasher: systemHasher, durable, tableCacheBytesMax: durable ? 2000 : 1_000_000 });
+      const openOne = () =>
+        openLmdbCheckpointStore({ path, hasher: systemHasher, durable, tableCacheBytesMax: durable ? 2000 : 1_000_000 });
       let open = openOne();
       return {
         store: open,

@@ -63,15 +63,21 @@ export function describeRecordStore(name: string, options: { open(): Promise<Rec
       const other = await fixture.another();
       let position = 0;
       for (let round = 0; round < 5; round++) {
-        const attempts = Array.from({ length: 16 }, (_, index) => ({ by: index % 2 === 0 ? store : other, text: `round ${round} attempt ${index}` }));
+        const attempts = Array.from({ length: 16 }, (_, index) => ({
+          by: index % 2 === 0 ? store : other,
+          text: `round ${round} attempt ${index}`,
+        }));
         const answers = await Promise.all(attempts.map(({ by, text }) => by.append('placement/a', position, bytesOf(text))));
         const last = await store.load('placement/a');
         const winners = attempts.filter(({ text }) => last !== undefined && text === textOf(last));
-        const claimed = answers.flatMap((answer, index) => (answer.kind === 'appended' ? [{ answer, text: attempts[index]?.text }] : []));
+        const claimed = answers.flatMap((answer, index) =>
+          answer.kind === 'appended' ? [{ answer, text: attempts[index]?.text }] : [],
+        );
         expect(claimed.length).toBeLessThanOrEqual(1);
         expect(winners).toHaveLength(1);
         // Where an answer said `appended`, it is the record that is there, at the position it said.
-        for (const { answer, text } of claimed) expect({ position: answer.position, text }).toEqual({ position: last?.position, text: winners[0]?.text });
+        for (const { answer, text } of claimed)
+          expect({ position: answer.position, text }).toEqual({ position: last?.position, text: winners[0]?.text });
         position = last?.position ?? 0;
       }
       expect(await historyOf(store, 'placement/a')).toHaveLength(5);
@@ -80,7 +86,9 @@ export function describeRecordStore(name: string, options: { open(): Promise<Rec
     test('R1: appends to different actors do not hinder one another', async () => {
       const actors = Array.from({ length: 100 }, (_, index) => `task/t${index}`);
       const positions = await Promise.all(actors.map((actor) => appended(store, actor, 0, bytesOf(actor))));
-      await Promise.all(actors.map((actor, index) => appended(store, actor, positions[index] ?? -1, bytesOf(`${actor} again`))));
+      await Promise.all(
+        actors.map((actor, index) => appended(store, actor, positions[index] ?? -1, bytesOf(`${actor} again`))),
+      );
       for (const actor of actors) expect(textOf(await store.load(actor))).toBe(`${actor} again`);
     });
 
@@ -139,7 +147,9 @@ export function describeRecordStore(name: string, options: { open(): Promise<Rec
       }
       await until(() => seen.length >= 2 + later.length);
       for (const actor of ['task/a', 'task/c']) {
-        expect(seen.slice(2).filter((record) => record.actor === actor)).toEqual(later.filter((record) => record.actor === actor));
+        expect(seen.slice(2).filter((record) => record.actor === actor)).toEqual(
+          later.filter((record) => record.actor === actor),
+        );
       }
       expect(seen).toHaveLength(2 + later.length);
     });
@@ -195,7 +205,19 @@ export function describeRecordStore(name: string, options: { open(): Promise<Rec
     });
 
     test('odd actor ids (dots, digits, prefixes of one another) are different actors', async () => {
-      const actors: ActorKey[] = ['arbiter/02aa00000001.7', 'arbiter/02aa00000001.70', 'arbiter/02aa00000001', 'task/a', 'task/a.b', 'task/a.b.c', 'task/a-b', 'task/A', 'taskk/a', 'task/0', `task/${'x'.repeat(63)}`];
+      const actors: ActorKey[] = [
+        'arbiter/02aa00000001.7',
+        'arbiter/02aa00000001.70',
+        'arbiter/02aa00000001',
+        'task/a',
+        'task/a.b',
+        'task/a.b.c',
+        'task/a-b',
+        'task/A',
+        'taskk/a',
+        'task/0',
+        `task/${'x'.repeat(63)}`,
+      ];
       const seen = await follow(store);
       const positions = new Map<ActorKey, number>();
       for (const actor of actors) positions.set(actor, await appended(store, actor, 0, bytesOf(actor)));
@@ -204,7 +226,9 @@ export function describeRecordStore(name: string, options: { open(): Promise<Rec
         expect((await historyOf(store, actor)).map(textOf)).toEqual([actor]);
       }
       await until(() => seen.length >= actors.length);
-      expect(sortedByActor(seen).map(({ actor, text }) => [actor, text])).toEqual([...actors].sort().map((actor) => [actor, actor]));
+      expect(sortedByActor(seen).map(({ actor, text }) => [actor, text])).toEqual(
+        [...actors].sort().map((actor) => [actor, actor]),
+      );
     });
   });
 }
@@ -216,9 +240,12 @@ interface Seen {
 }
 
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(new TextEncoder().encode(text));
-const textOf = (record: StoredRecord | undefined): string => (record === undefined ? '(none)' : new TextDecoder().decode(record.bytes));
-const sortedByActor = (seen: readonly Seen[]): Seen[] => [...seen].sort((x, y) => (x.actor < y.actor ? -1 : x.actor > y.actor ? 1 : x.position - y.position));
-const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
+const textOf = (record: StoredRecord | undefined): string =>
+  record === undefined ? '(none)' : new TextDecoder().decode(record.bytes);
+const sortedByActor = (seen: readonly Seen[]): Seen[] =>
+  [...seen].sort((x, y) => (x.actor < y.actor ? -1 : x.actor > y.actor ? 1 : x.position - y.position));
+const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
+  a !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);
 
 async function historyOf(store: RecordStore, actor: ActorKey): Promise<StoredRecord[]> {
   const records: StoredRecord[] = [];
@@ -227,12 +254,18 @@ async function historyOf(store: RecordStore, actor: ActorKey): Promise<StoredRec
 }
 
 /** Appends and settles `busy` and `unknown` as the loop does: read the last record, or try again. */
-async function settled(store: RecordStore, actor: ActorKey, expectedPosition: number, record: Uint8Array): Promise<{ readonly kind: 'appended'; readonly position: number } | { readonly kind: 'refused' }> {
+async function settled(
+  store: RecordStore,
+  actor: ActorKey,
+  expectedPosition: number,
+  record: Uint8Array,
+): Promise<{ readonly kind: 'appended'; readonly position: number } | { readonly kind: 'refused' }> {
   for (;;) {
     const answer = await store.append(actor, expectedPosition, record);
     if (answer.kind === 'appended' || answer.kind === 'refused') return answer;
     const last = await store.load(actor);
-    if (last !== undefined && last.position > expectedPosition && sameBytes(last.bytes, record)) return { kind: 'appended', position: last.position };
+    if (last !== undefined && last.position > expectedPosition && sameBytes(last.bytes, record))
+      return { kind: 'appended', position: last.position };
     if ((last?.position ?? 0) !== expectedPosition) return { kind: 'refused' };
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

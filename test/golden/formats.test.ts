@@ -1,11 +1,11 @@
 /** The bytes on disk are those `docs/FORMATS.md` shows. `UPDATE_GOLDEN=1` rewrites the page; the diff is for the reviewer. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { stateDigest } from '../../src/domain/checkpoint/manifest.ts';
-import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { decodeManifest, encodeManifest } from '../../infra/lmdb/manifest-format.ts';
 import { draftEntry, readEntry, sealEntry } from '../../infra/lmdb/record-format.ts';
 import { systemHasher } from '../../infra/system/hasher.ts';
+import { stateDigest } from '../../src/domain/checkpoint/manifest.ts';
+import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { digestsOf } from '../support/checkpoints.ts';
 
 const page = new URL('../../docs/FORMATS.md', import.meta.url);
@@ -25,18 +25,41 @@ function expectShown(name: string, bytes: Uint8Array): void {
 
 const memory = new Uint8Array(16 * 4096);
 memory[2 * 4096] = 1;
-const state = { table: digestsOf(memory), globals: Uint8Array.of(1, 2), input: { sequence: 30, dataNumber: 12, tickNumber: 18 }, outputNumber: 9 };
+const state = {
+  table: digestsOf(memory),
+  globals: Uint8Array.of(1, 2),
+  input: { sequence: 30, dataNumber: 12, tickNumber: 18 },
+  outputNumber: 9,
+};
 const manifest: CheckpointManifest = {
-  task: 'a', mac: '02aa00000001', incarnation: 4, programId: 5, epoch: 1, sequence: 3, nonce: 'n', baseSequence: 2, pageCount: 16,
-  pageIndexes: Uint32Array.of(2), pageDigests: state.table.slice(64, 96), globals: state.globals, stateDigest: stateDigest(state, systemHasher.hex),
-  input: state.input, outputNumber: 9, artefact: 'ab'.repeat(32),
+  task: 'a',
+  mac: '02aa00000001',
+  incarnation: 4,
+  programId: 5,
+  epoch: 1,
+  sequence: 3,
+  nonce: 'n',
+  baseSequence: 2,
+  pageCount: 16,
+  pageIndexes: Uint32Array.of(2),
+  pageDigests: state.table.slice(64, 96),
+  globals: state.globals,
+  stateDigest: stateDigest(state, systemHasher.hex),
+  input: state.input,
+  outputNumber: 9,
+  artefact: 'ab'.repeat(32),
 };
 
 test('a journal entry', () => {
   const entry = draftEntry(Buffer.from('task/a'), Buffer.from('hello'));
   sealEntry(entry, { position: 7, previous: 3 });
   expectShown('entry', entry);
-  expect(readEntry(entry, 7)).toEqual({ actor: 'task/a', position: 7, previous: 3, record: Uint8Array.from(Buffer.from('hello')) });
+  expect(readEntry(entry, 7)).toEqual({
+    actor: 'task/a',
+    position: 7,
+    previous: 3,
+    record: Uint8Array.from(Buffer.from('hello')),
+  });
 });
 
 test('every flipped bit of a journal entry is seen', () => {
@@ -48,7 +71,8 @@ test('every flipped bit of a journal entry is seen', () => {
     // The reserved byte is under the checksum as well.
     expect(() => readEntry(damaged, 7), `bit ${bit}`).toThrow(/record at position 7/);
   }
-  for (let length = 0; length < entry.length; length++) expect(() => readEntry(entry.subarray(0, length), 7)).toThrow(/record at position 7/);
+  for (let length = 0; length < entry.length; length++)
+    expect(() => readEntry(entry.subarray(0, length), 7)).toThrow(/record at position 7/);
 });
 
 test('a manifest, and back', () => {
@@ -60,7 +84,8 @@ test('a manifest, and back', () => {
     damaged[at] = (damaged[at] ?? 0) ^ 0x10;
     expect(decodeManifest(damaged, systemHasher), `byte ${at}`).toBeUndefined();
   }
-  for (let length = 0; length < bytes.length; length++) expect(decodeManifest(bytes.subarray(0, length), systemHasher)).toBeUndefined();
+  for (let length = 0; length < bytes.length; length++)
+    expect(decodeManifest(bytes.subarray(0, length), systemHasher)).toBeUndefined();
 });
 
 test('a state digest', () => {

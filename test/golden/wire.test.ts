@@ -19,7 +19,10 @@ function golden(name: string, bytes: Uint8Array): Uint8Array {
   const path = `${FOLDER}${name}.txt`;
   if (UPDATE) {
     mkdirSync(FOLDER, { recursive: true });
-    const lines = Buffer.from(bytes).toString('hex').match(/.{1,64}/g) ?? [];
+    const lines =
+      Buffer.from(bytes)
+        .toString('hex')
+        .match(/.{1,64}/g) ?? [];
     writeFileSync(path, `# ${name}: ${bytes.length} bytes\n${lines.join('\n')}\n`);
   }
   expect(existsSync(path), `${name}.txt is missing: run with UPDATE_GOLDEN=1 and read what it wrote`).toBe(true);

@@ -10,7 +10,13 @@ import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { foldManifest } from '../../src/domain/checkpoint/manifest.ts';
 import { PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
-import { decodeManifestRequest, decodePageRequest, encodeCheckpointNotice, encodeManifestAnswer, encodePageAnswer } from '../../src/domain/protocol/codec-checkpoint.ts';
+import {
+  decodeManifestRequest,
+  decodePageRequest,
+  encodeCheckpointNotice,
+  encodeManifestAnswer,
+  encodePageAnswer,
+} from '../../src/domain/protocol/codec-checkpoint.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../src/domain/protocol/codec-manager.ts';
 import { actorSubject, checkpointSubject, ecuSubject, managerSubject } from '../../src/domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
@@ -36,7 +42,13 @@ beforeAll(async () => {
 afterAll(() => run.end());
 
 const bus = () => run.fleet.client.host.bus;
-const envelopeOf = <Body>(body: Body) => ({ id: `test.${Math.random()}`, sender: 'client.test', trace: '', sentAtUs: Date.now() * 1000, body });
+const envelopeOf = <Body>(body: Body) => ({
+  id: `test.${Math.random()}`,
+  sender: 'client.test',
+  trace: '',
+  sentAtUs: Date.now() * 1000,
+  body,
+});
 const truncated = (): Uint8Array => encodeManagerCall(envelopeOf({ kind: 'query-fleet' } as const)).slice(0, -1);
 const counterOf = async (name: string): Promise<number> => (await queryFleet(run.fleet.client)).counters[name] ?? 0;
 
@@ -53,19 +65,28 @@ async function append(subject: string, payload: Uint8Array): Promise<void> {
 
 test('a bridge refuses commands that it cannot read, by name', async () => {
   await expect(bus().request(ecuSubject.command(mac), VERSION_2, TIMEOUT)).rejects.toMatchObject({ code: 'ERR_WIRE_VERSION' });
-  await expect(bus().request(ecuSubject.command(mac), truncated(), TIMEOUT)).rejects.toMatchObject({ code: 'ERR_WIRE_MALFORMED' });
-  await expect(bus().request(ecuSubject.command(mac), new Uint8Array(OVERSIZED_BYTES), TIMEOUT)).rejects.toMatchObject({ code: 'ERR_WIRE_OVERSIZED' });
+  await expect(bus().request(ecuSubject.command(mac), truncated(), TIMEOUT)).rejects.toMatchObject({
+    code: 'ERR_WIRE_MALFORMED',
+  });
+  await expect(bus().request(ecuSubject.command(mac), new Uint8Array(OVERSIZED_BYTES), TIMEOUT)).rejects.toMatchObject({
+    code: 'ERR_WIRE_OVERSIZED',
+  });
   await expectTheFleetGoesOn();
 });
 
 test('a manager refuses calls that it cannot read, and counts them', async () => {
-  for (const [bytes, code, counter] of [[VERSION_2, 'ERR_WIRE_VERSION', 'wire.version'], [truncated(), 'ERR_WIRE_MALFORMED', 'wire.malformed']] as const) {
+  for (const [bytes, code, counter] of [
+    [VERSION_2, 'ERR_WIRE_VERSION', 'wire.version'],
+    [truncated(), 'ERR_WIRE_MALFORMED', 'wire.malformed'],
+  ] as const) {
     const before = await counterOf(counter);
     const answer = decodeManagerAnswer(await bus().request(managerSubject.call, bytes, TIMEOUT));
     expect(answer).toMatchObject({ ok: true, value: { body: { kind: 'refused', code } } });
     expect(await counterOf(counter)).toBe(before + 1);
   }
-  await expect(bus().request(managerSubject.call, new Uint8Array(OVERSIZED_BYTES), TIMEOUT)).rejects.toMatchObject({ code: 'ERR_WIRE_OVERSIZED' });
+  await expect(bus().request(managerSubject.call, new Uint8Array(OVERSIZED_BYTES), TIMEOUT)).rejects.toMatchObject({
+    code: 'ERR_WIRE_OVERSIZED',
+  });
 });
 
 test('heartbeats that cannot be read are counted and frighten nobody', async () => {
@@ -91,7 +112,9 @@ test('poison in a stream is passed over, also by a manager that starts and finds
   await until('the notices are counted again', async () => (await counterOf('wire.version')) >= 2);
   expect((await run.task('counter'))?.state).toBe('owned');
   // Whoever wants something of the broken one is told what is wrong.
-  await expect(run.fleet.deploy(await prepareTask(exampleFolder('counter'), { name: 'broken' }))).rejects.toMatchObject({ code: 'ERR_RECORD_CORRUPT' });
+  await expect(run.fleet.deploy(await prepareTask(exampleFolder('counter'), { name: 'broken' }))).rejects.toMatchObject({
+    code: 'ERR_RECORD_CORRUPT',
+  });
   await run.fleet.deploy(await prepareTask(exampleFolder('counter'), { name: 'sound' }));
   await until('another task is placed', async () => (await run.task('sound'))?.state === 'owned');
   await expectTheFleetGoesOn();
@@ -110,15 +133,22 @@ test('pages that do not match their digest are not stored, and the next checkpoi
     const asked = decodePageRequest(payload);
     if (!asked.ok) {
       expect(decodeManifestRequest(payload).ok).toBe(true);
-      return encodeManifestAnswer(envelopeOf({ kind: 'manifest', manifest: foldManifest(manifest(), manifest().pageDigests) } as const));
+      return encodeManifestAnswer(
+        envelopeOf({ kind: 'manifest', manifest: foldManifest(manifest(), manifest().pageDigests) } as const),
+      );
     }
     const pages = new Uint8Array(asked.value.body.positions.length * PAGE_BYTES);
-    for (const [at, index] of asked.value.body.positions.entries()) pages.set(taken.memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), at * PAGE_BYTES);
+    for (const [at, index] of asked.value.body.positions.entries())
+      pages.set(taken.memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), at * PAGE_BYTES);
     servedPages += pages.length / PAGE_BYTES;
     if (damaged && pages.length > 0) pages[0] = (pages[0] ?? 0) ^ 1;
     return encodePageAnswer(envelopeOf({ kind: 'pages', pages } as const));
   });
-  const announce = () => append(checkpointSubject.announced(ecu, 1), encodeCheckpointNotice(envelopeOf({ kind: 'announced', manifest: manifest() } as const)));
+  const announce = () =>
+    append(
+      checkpointSubject.announced(ecu, 1),
+      encodeCheckpointNotice(envelopeOf({ kind: 'announced', manifest: manifest() } as const)),
+    );
   await announce();
   await until('the damage is counted', async () => (await counterOf('checkpoint.pullFailed.ERR_STORE_CORRUPT')) >= 1);
   expect(servedPages).toBeGreaterThan(0);
@@ -127,7 +157,10 @@ test('pages that do not match their digest are not stored, and the next checkpoi
   task.memory[9] = 7;
   taken = task.take('full');
   await announce();
-  await until('the sound one is stored', async () => (await bus().readLast(checkpointSubject.stored(ecu, 1, 'm1'))) !== undefined);
+  await until(
+    'the sound one is stored',
+    async () => (await bus().readLast(checkpointSubject.stored(ecu, 1, 'm1'))) !== undefined,
+  );
   stop();
   await expectTheFleetGoesOn();
 });
@@ -155,7 +188,10 @@ test('a manager whose disk is full says so and goes on watching, and stores agai
   try {
     await fleet.start();
     await fleet.deploy(await prepareTask(exampleFolder('grid')));
-    await until('the full disk is counted', async () => ((await view()).counters['checkpoint.pullFailed.ERR_STORE_FULL'] ?? 0) >= 1);
+    await until(
+      'the full disk is counted',
+      async () => ((await view()).counters['checkpoint.pullFailed.ERR_STORE_FULL'] ?? 0) >= 1,
+    );
     expect((await view()).tasks).toEqual([expect.objectContaining({ state: 'owned' })]);
     expect(mounted('-o', 'remount,size=256m', disk)).toBe(true);
     const sequence = async () => (await view()).tasks[0]?.checkpoint?.sequence ?? 0;

@@ -15,7 +15,12 @@ export function compileSources(folders: readonly string[]): string {
       const path = join(ROOT, folder, entry);
       const out = join(target, relative(ROOT, path)).replace(/\.ts$/, '.js');
       const { outputText } = ts.transpileModule(readFileSync(path, 'utf8'), {
-        compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, rewriteRelativeImportExtensions: true, verbatimModuleSyntax: true },
+        compilerOptions: {
+          module: ts.ModuleKind.ESNext,
+          target: ts.ScriptTarget.ES2023,
+          rewriteRelativeImportExtensions: true,
+          verbatimModuleSyntax: true,
+        },
       });
       mkdirSync(dirname(out), { recursive: true });
       writeFileSync(out, outputText);

@@ -19,7 +19,10 @@ beforeAll(() => {
 afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 
 function drover(args: readonly string[], env: Readonly<NodeJS.ProcessEnv> = {}) {
-  return spawnSync(process.execPath, [join(compiled, 'drover.mjs'), ...args], { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1', ...env } });
+  return spawnSync(process.execPath, [join(compiled, 'drover.mjs'), ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  });
 }
 
 describe('drover doctor', () => {
@@ -34,9 +37,15 @@ describe('drover doctor', () => {
   it('exits with 1 when something is missing, and says the way out in JSON too', () => {
     const run = drover(['doctor', '--json', '--data', '/dev/null/data']);
     expect(run.status).toBe(1);
-    const report = JSON.parse(run.stdout) as { readonly ok: boolean; readonly checks: readonly { readonly name: string; readonly state: string; readonly wayOut?: string }[] };
+    const report = JSON.parse(run.stdout) as {
+      readonly ok: boolean;
+      readonly checks: readonly { readonly name: string; readonly state: string; readonly wayOut?: string }[];
+    };
     expect(report.ok).toBe(false);
-    expect(report.checks.find((check) => check.name === 'data folder')).toMatchObject({ state: 'missing', wayOut: expect.stringContaining('--data') });
+    expect(report.checks.find((check) => check.name === 'data folder')).toMatchObject({
+      state: 'missing',
+      wayOut: expect.stringContaining('--data'),
+    });
   });
 
   it('explains itself with examples', () => {

@@ -66,7 +66,11 @@ test('a fleet that stops as a whole sheds nothing, and started again it goes on 
   const before = await Promise.all(TASKS.map(outputsOf));
   await until('every task has a durable checkpoint and 50 outputs', async () => {
     const tasks = await placements();
-    return tasks.length === TASKS.length && tasks.every(({ durability }) => durability === 'durable') && before.every(({ length }) => length > 50);
+    return (
+      tasks.length === TASKS.length &&
+      tasks.every(({ durability }) => durability === 'durable') &&
+      before.every(({ length }) => length > 50)
+    );
   });
   const epochs = (await placements()).map(({ epoch }) => epoch);
   await fleet.stop();
@@ -93,7 +97,9 @@ test('the tasks of an ECU that says goodbye alone run elsewhere', async () => {
   await until('50 outputs', () => outputs.length > 50);
   const supervisor = fleet.processes().find(({ host }) => host === `supervisor.${task?.owner}`);
   process.kill(supervisor?.pid ?? 0, 'SIGTERM');
-  await until('another owner', async () => (await placements()).some(({ owner, epoch }) => owner !== task?.owner && epoch > (task?.epoch ?? 0)));
+  await until('another owner', async () =>
+    (await placements()).some(({ owner, epoch }) => owner !== task?.owner && epoch > (task?.epoch ?? 0)),
+  );
   const then = outputs.length;
   await until('50 more outputs', () => outputs.length > then + 50);
   expect(outputs).toEqual(outputs.map((_, index) => String(index + 1)));
@@ -101,7 +107,10 @@ test('the tasks of an ECU that says goodbye alone run elsewhere', async () => {
   const [now] = await placements();
   const shown = async () => (await fleet.client.host.bus.readLast(bucket.entry(buckets.placement, 'counter')))?.payload;
   const expected = { version: 1, state: 'owned', epoch: now?.epoch, mac: now?.owner };
-  await until('the view shows the new owner', async () => JSON.parse(new TextDecoder().decode(await shown())).mac === now?.owner);
+  await until(
+    'the view shows the new owner',
+    async () => JSON.parse(new TextDecoder().decode(await shown())).mac === now?.owner,
+  );
   expect(JSON.parse(new TextDecoder().decode(await shown()))).toMatchObject(expected);
 });
 
@@ -114,7 +123,9 @@ test('an ECU whose disk was wiped goes on counting its incarnations where the fl
   await fleet.kill(mac, 'ecu');
   rmSync(join(folder, 'ecus', mac), { recursive: true });
   await fleet.restart(mac);
-  const starts = events.flatMap((event) => (event.kind === 'ready' && event.host === `bridge.${mac}` ? [event.incarnation] : []));
+  const starts = events.flatMap((event) =>
+    event.kind === 'ready' && event.host === `bridge.${mac}` ? [event.incarnation] : [],
+  );
   expect(starts).toEqual([1, 2]);
   await until('the managers take it for alive', async () =>
     (await queryFleet(fleet.client)).ecus.some((ecu) => ecu.mac === mac && ecu.incarnation === 2 && ecu.state === 'alive'),

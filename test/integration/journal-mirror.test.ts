@@ -80,7 +80,9 @@ describe('the journal mirror', () => {
     await new JournalMirror({ host, journal: store }).stop();
     await store.close();
     const messages = await mirrored(host.id);
-    const gaps = messages.filter(({ subject }) => subject.endsWith('.mirror.gap')).map((message) => JSON.parse(text(message)) as { from: number; to: number });
+    const gaps = messages
+      .filter(({ subject }) => subject.endsWith('.mirror.gap'))
+      .map((message) => JSON.parse(text(message)) as { from: number; to: number });
     const positions = entries(messages).map(({ headers }) => Number(headers[header.position]));
     const missing = gaps.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
     expect(gaps.length).toBeGreaterThan(0);

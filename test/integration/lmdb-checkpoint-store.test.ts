@@ -25,7 +25,8 @@ describe('LMDB checkpoint store, beside its contract', () => {
     for (const store of stores) await store.close();
     await rm(path, { recursive: true });
   });
-  const bring = (store: LmdbCheckpointStore, taken: TakenCheckpoint) => store.put(taken.manifest, pagesAt(taken, store.missing(taken.manifest)));
+  const bring = (store: LmdbCheckpointStore, taken: TakenCheckpoint) =>
+    store.put(taken.manifest, pagesAt(taken, store.missing(taken.manifest)));
 
   test('at its bound a put is ERR_STORE_FULL and changes nothing; retain makes room again', async () => {
     const store = open({ sizeBytesMax: 2 * 1024 ** 2 });
@@ -49,7 +50,8 @@ describe('LMDB checkpoint store, beside its contract', () => {
     expect(stored.length).toBeGreaterThan(3);
     expect(store.size().bytes).toBeLessThanOrEqual(2 * 1024 ** 2);
     expect(store.find('a', 1, refused.manifest.sequence)).toBeUndefined();
-    for (const one of stored) expect(Buffer.compare((await store.rebuild('a', 1, one.manifest.sequence)).memory, one.memory)).toBe(0);
+    for (const one of stored)
+      expect(Buffer.compare((await store.rebuild('a', 1, one.manifest.sequence)).memory, one.memory)).toBe(0);
     expect(await store.recount()).toBe(0);
     expect(await store.retain('a', last.manifest)).toBeGreaterThan(0);
     expect(await bring(store, refused)).toEqual({ stored: true });
@@ -68,7 +70,15 @@ describe('LMDB checkpoint store, beside its contract', () => {
     const other = new ChangingTask('a', 16);
     other.memory = task.memory.slice();
     const whole = other.take('full');
-    const folded = { ...whole, manifest: { ...increment.manifest, baseSequence: undefined, pageIndexes: whole.manifest.pageIndexes, pageDigests: whole.manifest.pageDigests } };
+    const folded = {
+      ...whole,
+      manifest: {
+        ...increment.manifest,
+        baseSequence: undefined,
+        pageIndexes: whole.manifest.pageIndexes,
+        pageDigests: whole.manifest.pageDigests,
+      },
+    };
     expect(await bring(store, folded)).toEqual({ stored: true });
     expect(Buffer.compare((await store.rebuild('a', 1, 2)).memory, task.memory)).toBe(0);
     // The increment, repeated, does not undo it.
@@ -109,7 +119,8 @@ describe('LMDB checkpoint store, beside its contract', () => {
     });
     // All ask what is missing before any has been put, so pages they share are brought more than once.
     await Promise.all(all.map((taken) => bring(store, taken)));
-    for (const one of all) expect(Buffer.compare((await store.rebuild(one.manifest.task, 1, one.manifest.sequence)).memory, one.memory)).toBe(0);
+    for (const one of all)
+      expect(Buffer.compare((await store.rebuild(one.manifest.task, 1, one.manifest.sequence)).memory, one.memory)).toBe(0);
     expect(await store.recount()).toBe(0);
   });
 });

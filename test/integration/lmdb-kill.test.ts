@@ -39,7 +39,8 @@ describe('LMDB stores and sudden ends', () => {
     // The children run compiled code; incremental, so this is quick when nothing changed.
     const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
     const compiled = spawnSync(process.execPath, [tsc, '-p', root], { encoding: 'utf8' });
-    if (!existsSync(join(root, 'dist/infra/lmdb/checkpoint-store.js'))) throw new Error(`nothing was compiled: ${compiled.stdout}`);
+    if (!existsSync(join(root, 'dist/infra/lmdb/checkpoint-store.js')))
+      throw new Error(`nothing was compiled: ${compiled.stdout}`);
     ({ imageAt } = (await import(pathToFileURL(child('images.mjs')).href)) as { imageAt: typeof imageAt });
   }, 120_000);
   beforeEach(async () => {
@@ -48,13 +49,19 @@ describe('LMDB stores and sudden ends', () => {
   afterEach(async () => rm(path, { recursive: true }));
 
   for (const durable of [true, false]) {
-    test(`checkpoints (${durable ? 'durable' : 'local'}): after SIGKILL at random moments every acknowledged one rebuilds exactly`, { timeout: 120_000 }, async () => {
+    test(`checkpoints (${durable ? 'durable' : 'local'}): after SIGKILL at random moments every acknowledged one rebuilds exactly`, {
+      timeout: 120_000,
+    }, async () => {
       const rng = createRng(durable ? 11 : 12);
       const seed = 5;
       let next = 1;
       for (let round = 0; round < 8; round++) {
-        const said = await runAndKill([child('put-checkpoints.mjs'), path, `${seed}`, durable ? '1' : '0', `${next}`], 1 + rng.below(90));
-        const numbers = (word: string): number[] => said.filter((line) => line.startsWith(`${word} `)).map((line) => Number(line.split(' ')[1]));
+        const said = await runAndKill(
+          [child('put-checkpoints.mjs'), path, `${seed}`, durable ? '1' : '0', `${next}`],
+          1 + rng.below(90),
+        );
+        const numbers = (word: string): number[] =>
+          said.filter((line) => line.startsWith(`${word} `)).map((line) => Number(line.split(' ')[1]));
         const acknowledged = numbers('ack');
         const oldestKept = Math.max(0, ...numbers('retain'));
         const store = openLmdbCheckpointStore({ path, hasher: systemHasher, durable });
@@ -68,7 +75,10 @@ describe('LMDB stores and sudden ends', () => {
         // The newest is the last acknowledged one, or the one that was being put when the end came.
         const last = acknowledged.at(-1) ?? next - 1;
         if (last > 0) expect([last, last + 1]).toContain(newest?.sequence);
-        if (newest !== undefined) expect(Buffer.compare((await store.rebuild('killed', 1, newest.sequence)).memory, imageAt(seed, newest.sequence))).toBe(0);
+        if (newest !== undefined)
+          expect(
+            Buffer.compare((await store.rebuild('killed', 1, newest.sequence)).memory, imageAt(seed, newest.sequence)),
+          ).toBe(0);
         expect(await store.recount()).toBe(0);
         await store.close();
         next = (newest?.sequence ?? 0) + 1;
@@ -78,7 +88,9 @@ describe('LMDB stores and sudden ends', () => {
   }
 
   for (const durability of ['sync', 'process'] as const) {
-    test(`records (${durability}): after SIGKILL every acknowledged append is there, and nothing that was not the next one`, { timeout: 120_000 }, async () => {
+    test(`records (${durability}): after SIGKILL every acknowledged append is there, and nothing that was not the next one`, {
+      timeout: 120_000,
+    }, async () => {
       const rng = createRng(13);
       for (let round = 0; round < 5; round++) {
         const said = await runAndKill([child('append-records.mjs'), path, durability], 1 + rng.below(2000));
@@ -115,13 +127,28 @@ describe('LMDB stores and sudden ends', () => {
   ];
   for (const { what, skip, command, args } of fills) {
     // Skipped only where user namespaces may not mount.
-    test.skipIf(skip)(`a full disk (${what}) is ERR_STORE_FULL, loses nothing acknowledged, and is no end of the process`, { timeout: 60_000 }, () => {
-      const limited = spawnSync(command, [...args, process.execPath, child('fill-disk.mjs'), path], { encoding: 'utf8' });
-      expect({ status: limited.status, signal: limited.signal }, limited.stderr).toEqual({ status: 0, signal: null });
-      const outcome = JSON.parse(limited.stdout) as { code: string; acknowledged: number; kept: number; lastPosition: number; position: number; again: string };
-      expect(outcome).toMatchObject({ code: 'DroverError ERR_STORE_FULL', lastPosition: outcome.position, kept: outcome.acknowledged });
-      expect(outcome.acknowledged).toBeGreaterThan(3);
-      expect(outcome.again).toBe('ERR_STORE_FULL');
-    });
+    test.skipIf(skip)(
+      `a full disk (${what}) is ERR_STORE_FULL, loses nothing acknowledged, and is no end of the process`,
+      { timeout: 60_000 },
+      () => {
+        const limited = spawnSync(command, [...args, process.execPath, child('fill-disk.mjs'), path], { encoding: 'utf8' });
+        expect({ status: limited.status, signal: limited.signal }, limited.stderr).toEqual({ status: 0, signal: null });
+        const outcome = JSON.parse(limited.stdout) as {
+          code: string;
+          acknowledged: number;
+          kept: number;
+          lastPosition: number;
+          position: number;
+          again: string;
+        };
+        expect(outcome).toMatchObject({
+          code: 'DroverError ERR_STORE_FULL',
+          lastPosition: outcome.position,
+          kept: outcome.acknowledged,
+        });
+        expect(outcome.acknowledged).toBeGreaterThan(3);
+        expect(outcome.again).toBe('ERR_STORE_FULL');
+      },
+    );
   }
 });

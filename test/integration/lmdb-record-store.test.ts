@@ -101,7 +101,11 @@ describe('LMDB record store, beside its contract', () => {
 
   test('one append that does not fit fails alone: those that share its commit are written', async () => {
     const store = open({ sizeBytesMax: 512 * 1024 });
-    const answers = await Promise.allSettled([store.append('task/a', 0, bytesOf('a')), store.append('task/b', 0, new Uint8Array(700_000)), store.append('task/c', 0, bytesOf('c'))]);
+    const answers = await Promise.allSettled([
+      store.append('task/a', 0, bytesOf('a')),
+      store.append('task/b', 0, new Uint8Array(700_000)),
+      store.append('task/c', 0, bytesOf('c')),
+    ]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(await store.load('task/b')).toBeUndefined();
     expect(textOf((await store.load('task/c'))?.bytes)).toBe('c');
@@ -139,7 +143,12 @@ describe('LMDB record store, beside its contract', () => {
     await store.close();
     await store.close();
     expect(await underWay).toMatchObject({ kind: 'appended' });
-    for (const use of [() => store.load('task/a'), () => store.append('task/a', 1, bytesOf('b')), () => store.follow(() => {}), () => textsOf(store, 'task/a')]) {
+    for (const use of [
+      () => store.load('task/a'),
+      () => store.append('task/a', 1, bytesOf('b')),
+      () => store.follow(() => {}),
+      () => textsOf(store, 'task/a'),
+    ]) {
       await expect(use()).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED' });
     }
     expect(textOf((await open().load('task/a'))?.bytes)).toBe('a');
@@ -148,7 +157,9 @@ describe('LMDB record store, beside its contract', () => {
   test('a record or an actor key above the limit is refused by name', async () => {
     const store = open({ recordBytesMax: 1000 });
     await expect(store.append('task/a', 0, new Uint8Array(1001))).rejects.toMatchObject({ code: 'ERR_RECORD_TOO_LARGE' });
-    await expect(store.append(`task/${'x'.repeat(600)}`, 0, bytesOf('x'))).rejects.toMatchObject({ code: 'ERR_RECORD_TOO_LARGE' });
+    await expect(store.append(`task/${'x'.repeat(600)}`, 0, bytesOf('x'))).rejects.toMatchObject({
+      code: 'ERR_RECORD_TOO_LARGE',
+    });
     expect(await store.load('task/a')).toBeUndefined();
   });
 
@@ -157,7 +168,9 @@ describe('LMDB record store, beside its contract', () => {
     const first = Array.from({ length: 300 }, (_, i) => store.append(`task/t${i}`, 0, bytesOf('1')));
     await first[0];
     const second = Array.from({ length: 300 }, (_, i) => store.append(`task/u${i}`, 0, bytesOf('1')));
-    const positions = (await Promise.all([...first, ...second])).map((answer) => (answer.kind === 'appended' ? answer.position : 0));
+    const positions = (await Promise.all([...first, ...second])).map((answer) =>
+      answer.kind === 'appended' ? answer.position : 0,
+    );
     expect(positions).toEqual(Array.from({ length: 600 }, (_, i) => i + 1));
   });
 });

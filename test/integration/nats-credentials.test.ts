@@ -21,21 +21,33 @@ const system = nkeys.createAccount();
 /** A JWT as the server reads it: signed by `issuer`, about `subject`. */
 function jwt(issuer: KeyPair, subject: KeyPair, name: string, nats: Readonly<Record<string, unknown>>): string {
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = { jti: name, iat: 1_700_000_000, iss: issuer.getPublicKey(), name, sub: subject.getPublicKey(), nats: { ...nats, version: 2 } };
+  const claims = {
+    jti: name,
+    iat: 1_700_000_000,
+    iss: issuer.getPublicKey(),
+    name,
+    sub: subject.getPublicKey(),
+    nats: { ...nats, version: 2 },
+  };
   const body = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part(claims)}`;
   return `${body}.${Buffer.from(issuer.sign(new TextEncoder().encode(body))).toString('base64url')}`;
 }
 
 const unlimited = { subs: -1, data: -1, payload: -1 };
 const account = (key: KeyPair, name: string): string =>
-  jwt(operator, key, name, { type: 'account', limits: { ...unlimited, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 } });
+  jwt(operator, key, name, {
+    type: 'account',
+    limits: { ...unlimited, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 },
+  });
 
 function credsFile(name: string, issuer: KeyPair): string {
   const user = nkeys.createUser();
   const token = jwt(issuer, user, name, { type: 'user', pub: {}, sub: {}, ...unlimited });
   const rule = (title: string, content: string): string => `-----BEGIN ${title}-----\n${content}\n------END ${title}------\n`;
   const path = join(folder, `${name}.creds`);
-  writeFileSync(path, rule('NATS USER JWT', token) + rule('USER NKEY SEED', new TextDecoder().decode(user.getSeed())), { mode: 0o600 });
+  writeFileSync(path, rule('NATS USER JWT', token) + rule('USER NKEY SEED', new TextDecoder().decode(user.getSeed())), {
+    mode: 0o600,
+  });
   return path;
 }
 
@@ -75,7 +87,11 @@ describe('credentials files', () => {
   });
 
   it('without a system user give a link without disconnect events', async () => {
-    const link = await connectBus({ target: await givenTarget({ url, credsFile: credsFile('alone', fleet) }), name: 'alone', withSys: true });
+    const link = await connectBus({
+      target: await givenTarget({ url, credsFile: credsFile('alone', fleet) }),
+      name: 'alone',
+      withSys: true,
+    });
     expect(link.sys).toBeUndefined();
     await link.close();
   });
@@ -83,12 +99,17 @@ describe('credentials files', () => {
   it('of another operator are refused, and so is coming without', async () => {
     const foreign = await givenTarget({ url, credsFile: credsFile('foreign', nkeys.createAccount()) });
     await expect(connectBus({ target: foreign, name: 'foreign' })).rejects.toMatchObject({ code: 'ERR_BUS_DENIED' });
-    await expect(connectBus({ target: await givenTarget({ url }), name: 'bare' })).rejects.toMatchObject({ code: 'ERR_BUS_DENIED' });
+    await expect(connectBus({ target: await givenTarget({ url }), name: 'bare' })).rejects.toMatchObject({
+      code: 'ERR_BUS_DENIED',
+    });
   });
 
   it('that are none are named as the cause', async () => {
     writeFileSync(join(folder, 'none.creds'), 'a shopping list');
     const target = await givenTarget({ url, credsFile: join(folder, 'none.creds') });
-    await expect(connectBus({ target, name: 'none' })).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.stringContaining('.creds') });
+    await expect(connectBus({ target, name: 'none' })).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      message: expect.stringContaining('.creds'),
+    });
   });
 });

@@ -12,7 +12,13 @@ import { givenTarget, targetOfFolder, targetOfServer } from '../../infra/nats/bu
 import { type BusLink, connectBus } from '../../infra/nats/connect.ts';
 import { findServer } from '../../infra/nats/find-server.ts';
 import { DROVER_ACCOUNT } from '../../infra/nats/server-config.ts';
-import { type RunningServer, runningServer, startServer, type StartServerOptions, stopServer } from '../../infra/nats/start-server.ts';
+import {
+  type RunningServer,
+  runningServer,
+  type StartServerOptions,
+  startServer,
+  stopServer,
+} from '../../infra/nats/start-server.ts';
 import { isProcessAlive } from '../../infra/system/process-identity.ts';
 import { compileSources } from './compiled.ts';
 
@@ -47,7 +53,8 @@ function newFolder(): string {
   return path;
 }
 
-const start = (options: Partial<StartServerOptions> = {}): Promise<RunningServer> => startServer({ program, dataFolder: folder, ...options });
+const start = (options: Partial<StartServerOptions> = {}): Promise<RunningServer> =>
+  startServer({ program, dataFolder: folder, ...options });
 
 async function link(server: RunningServer, name = 'test'): Promise<BusLink> {
   const made = await connectBus({ target: targetOfServer(server), name, withSys: true });
@@ -88,7 +95,11 @@ describe('a started server', () => {
     await first.ended;
     const second = await start();
     expect(second.started).toBe(true);
-    expect({ port: second.port, drover: second.drover, portMoved: second.portMoved }).toEqual({ port: first.port, drover: first.drover, portMoved: false });
+    expect({ port: second.port, drover: second.drover, portMoved: second.portMoved }).toEqual({
+      port: first.port,
+      drover: first.drover,
+      portMoved: false,
+    });
     expect(second.pid).not.toBe(first.pid);
     await back;
     expect((await manager.streams.getMessage('KEPT', { last_by_subj: 'kept.one' }))?.string()).toBe('message 3');
@@ -149,7 +160,9 @@ describe('a started server', () => {
 
   it('serves its monitoring page on request', async () => {
     const server = await start({ monitoring: true });
-    const answer = (await (await fetch(`${server.monitoringUrl}/jsz`)).json()) as { readonly config: { readonly sync_always?: boolean } };
+    const answer = (await (await fetch(`${server.monitoringUrl}/jsz`)).json()) as {
+      readonly config: { readonly sync_always?: boolean };
+    };
     expect(answer.config.sync_always).toBe(true);
   });
 });
@@ -181,7 +194,10 @@ describe('a server that cannot start', () => {
   it('says that the port is taken, when that port was asked for', async () => {
     const { port } = await start();
     const other = startServer({ program, dataFolder: newFolder(), port });
-    await expect(other).rejects.toMatchObject({ code: 'ERR_SERVER_START', message: expect.stringMatching(/Choose another port[^]*address already in use/) });
+    await expect(other).rejects.toMatchObject({
+      code: 'ERR_SERVER_START',
+      message: expect.stringMatching(/Choose another port[^]*address already in use/),
+    });
   });
 
   it('moves, and says so, when another program took the port it last had', async () => {
@@ -201,14 +217,23 @@ describe('a server that cannot start', () => {
 
   it('says why, with the last lines of its log', async () => {
     writeFileSync(join(folder, 'jetstream'), 'a file where the store should be');
-    await expect(start()).rejects.toMatchObject({ code: 'ERR_SERVER_START', message: expect.stringMatching(/exit code 1[^]*nats-server\.log[^]*not a directory/) });
-    await expect(start({ program: join(folder, 'absent') })).rejects.toMatchObject({ code: 'ERR_SERVER_START', message: expect.stringContaining('ENOENT') });
+    await expect(start()).rejects.toMatchObject({
+      code: 'ERR_SERVER_START',
+      message: expect.stringMatching(/exit code 1[^]*nats-server\.log[^]*not a directory/),
+    });
+    await expect(start({ program: join(folder, 'absent') })).rejects.toMatchObject({
+      code: 'ERR_SERVER_START',
+      message: expect.stringContaining('ENOENT'),
+    });
     expect(existsSync(join(folder, 'absent'))).toBe(false);
   });
 
   it('says which file is damaged', async () => {
     writeFileSync(join(folder, 'server.json'), '{"format":1');
-    await expect(start()).rejects.toMatchObject({ code: 'ERR_SERVER_START', message: expect.stringContaining('server.json is damaged') });
+    await expect(start()).rejects.toMatchObject({
+      code: 'ERR_SERVER_START',
+      message: expect.stringContaining('server.json is damaged'),
+    });
   });
 });
 
@@ -217,17 +242,26 @@ describe('a connection', () => {
     const server = await start();
     const wrong = await givenTarget({ url: `nats://drover:wrong@127.0.0.1:${server.port}` });
     const failure: unknown = await connectBus({ target: wrong, name: 'wrong' }).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'ERR_BUS_DENIED', message: expect.stringMatching(/does not take these credentials[^]*--nats-creds/) });
+    expect(failure).toMatchObject({
+      code: 'ERR_BUS_DENIED',
+      message: expect.stringMatching(/does not take these credentials[^]*--nats-creds/),
+    });
     expect(String(failure)).not.toContain('drover:wrong@');
     const none = await givenTarget({ url: server.url });
-    await expect(connectBus({ target: none, name: 'none' })).rejects.toMatchObject({ code: 'ERR_BUS_DENIED', message: expect.stringContaining('wants credentials') });
+    await expect(connectBus({ target: none, name: 'none' })).rejects.toMatchObject({
+      code: 'ERR_BUS_DENIED',
+      message: expect.stringContaining('wants credentials'),
+    });
   });
 
   it('says that nobody answers, and waits for the server when told to', async () => {
     const server = await start();
     const { port } = server;
     await server.stop();
-    await expect(connectBus({ target: targetOfServer(server), name: 'early' })).rejects.toMatchObject({ code: 'ERR_BUS_DISCONNECTED', retryable: true });
+    await expect(connectBus({ target: targetOfServer(server), name: 'early' })).rejects.toMatchObject({
+      code: 'ERR_BUS_DISCONNECTED',
+      retryable: true,
+    });
     const patient = connectBus({ target: targetOfServer(server), name: 'patient', patienceUs: 20_000_000 });
     await start({ port });
     links.push(await patient);
@@ -256,7 +290,8 @@ describe('a connection', () => {
 
   it('can be made to a given server, with the password in the URL', async () => {
     const { port, drover, sys } = await start();
-    const url = (login: { readonly user: string; readonly password: string }): string => `nats://${login.user}:${login.password}@127.0.0.1:${port}`;
+    const url = (login: { readonly user: string; readonly password: string }): string =>
+      `nats://${login.user}:${login.password}@127.0.0.1:${port}`;
     const target = await givenTarget({ url: url(drover), sysUrl: url(sys) });
     const made = await connectBus({ target, name: 'given', withSys: true });
     links.push(made);

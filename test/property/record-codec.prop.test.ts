@@ -36,12 +36,21 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 describe('the record codec', () => {
   it('decodes to what was encoded', () => {
-    fc.assert(fc.property(actorRecord(), (record) => void expect(decodeRecord(encodeRecord(record))).toEqual({ ok: true, value: record })), { numRuns: 300 });
+    fc.assert(
+      fc.property(
+        actorRecord(),
+        (record) => void expect(decodeRecord(encodeRecord(record))).toEqual({ ok: true, value: record }),
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it('writes, byte for byte, what the generated code writes, with the checksum behind it', () => {
     fc.assert(
-      fc.property(actorRecord(), (record) => void expect(hex(encodeRecord(record))).toBe(hex(sealed(toBinary(ActorRecordSchema, toMessage(record)))))),
+      fc.property(
+        actorRecord(),
+        (record) => void expect(hex(encodeRecord(record))).toBe(hex(sealed(toBinary(ActorRecordSchema, toMessage(record))))),
+      ),
       { numRuns: 300 },
     );
   });
@@ -103,7 +112,12 @@ describe('the record codec', () => {
       }),
       { numRuns: 1000 },
     );
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (body) => void expect(typeof decodeRecord(sealed(Uint8Array.of(8, 1, ...body))).ok).toBe('boolean')));
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 100 }),
+        (body) => void expect(typeof decodeRecord(sealed(Uint8Array.of(8, 1, ...body))).ok).toBe('boolean'),
+      ),
+    );
   });
 
   it('passes over fields that a newer writer added, and names a newer layout', () => {
@@ -113,7 +127,10 @@ describe('the record codec', () => {
         expect(decodeRecord(sealed(Uint8Array.of(...body, 0x82, 0x01, 2, 0x61, 0x62)))).toEqual({ ok: true, value: record });
         body[1] = 2;
         const sentence = 'the record has version 2; this build reads version 1';
-        expect(decodeRecord(sealed(body))).toEqual({ ok: false, error: { kind: 'version', code: 'ERR_WIRE_VERSION', sentence } });
+        expect(decodeRecord(sealed(body))).toEqual({
+          ok: false,
+          error: { kind: 'version', code: 'ERR_WIRE_VERSION', sentence },
+        });
       }),
       { numRuns: 30 },
     );

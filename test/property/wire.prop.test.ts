@@ -45,7 +45,12 @@ describe.each(WIRE_CODECS)('$name', ({ encode, decode, envelopes }) => {
   });
 
   it('never throws on bytes that are anything at all', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => void expect(typeof decode(Uint8Array.of(8, 1, ...tail)).ok).toBe('boolean')));
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        (tail) => void expect(typeof decode(Uint8Array.of(8, 1, ...tail)).ok).toBe('boolean'),
+      ),
+    );
   });
 
   it('passes over fields that a newer writer added', () => {
@@ -81,14 +86,22 @@ describe.each(WIRE_CODECS)('$name', ({ encode, decode, envelopes }) => {
       if (other.decode === decode) continue;
       const [message] = fc.sample(other.envelopes, { numRuns: 1, seed: 1 });
       if (message === undefined) throw new Error('a generator gave nothing');
-      expect(decode(other.encode(message))).toMatchObject({ ok: false, error: { kind: 'malformed', sentence: expect.stringContaining('the envelope carries') } });
+      expect(decode(other.encode(message))).toMatchObject({
+        ok: false,
+        error: { kind: 'malformed', sentence: expect.stringContaining('the envelope carries') },
+      });
     }
   });
 });
 
 describe('the fast heartbeat codec', () => {
   it('writes what the generated code writes', () => {
-    fc.assert(fc.property(envelope(heartbeat()), (message) => void expect(encodeHeartbeat(message)).toEqual(plainHeartbeatCodec.encode(message))));
+    fc.assert(
+      fc.property(
+        envelope(heartbeat()),
+        (message) => void expect(encodeHeartbeat(message)).toEqual(plainHeartbeatCodec.encode(message)),
+      ),
+    );
   });
 
   it('reads any bytes as the generated code does', () => {

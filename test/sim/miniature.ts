@@ -33,12 +33,15 @@ interface Placement {
 
 const encode = (placement: Placement): Uint8Array => new TextEncoder().encode(JSON.stringify(placement));
 const decode = (message: StreamMessage | undefined): Placement =>
-  message === undefined ? { epoch: 0, expectedEpoch: 0, takenBy: '' } : (JSON.parse(new TextDecoder().decode(message.payload)) as Placement);
+  message === undefined
+    ? { epoch: 0, expectedEpoch: 0, takenBy: '' }
+    : (JSON.parse(new TextDecoder().decode(message.payload)) as Placement);
 
 /** Feeds the placements that are committed to the one-restore judge. */
 export function watchPlacements(world: SimWorld): void {
   world.broker.onCommit((message) => {
-    if (message.subject === PLACEMENT) world.judges.placement({ task: TASK, revision: message.sequence, owner: undefined, ...decode(message) });
+    if (message.subject === PLACEMENT)
+      world.judges.placement({ task: TASK, revision: message.sequence, owner: undefined, ...decode(message) });
   });
 }
 
@@ -66,7 +69,11 @@ export function feeder(count: number, everyUs: number): (process: SimProcess, wo
         const number = Number(last?.headers[header.number] ?? 0) + 1;
         if (number > count) return;
         const headers = { [header.number]: String(number) };
-        await ports.bus.append(DATA, Uint8Array.of(number, number * 7), { expectedSequence: last?.sequence ?? 0, headers, timeoutUs: TIMEOUT_US });
+        await ports.bus.append(DATA, Uint8Array.of(number, number * 7), {
+          expectedSequence: last?.sequence ?? 0,
+          headers,
+          timeoutUs: TIMEOUT_US,
+        });
         await sleep(ports, everyUs);
       }
     })();
@@ -136,11 +143,19 @@ class Instance {
       }
       next = input.sequence + 1;
       await this.ports.faultPoints.reach(FaultPoint.beforeJob);
-      for (const output of this.task.run({ kind: 'data', number: Number(input.headers[header.number]), skipped: 0, payload: input.payload })) {
+      for (const output of this.task.run({
+        kind: 'data',
+        number: Number(input.headers[header.number]),
+        skipped: 0,
+        payload: input.payload,
+      })) {
         this.made++;
         if (this.made <= this.accepted && this.own.plant !== 'suppress') continue;
         await this.ports.faultPoints.reach(FaultPoint.beforeOutput);
-        if (!(await this.append(output.payload, { [header.output]: String(this.made), [header.channel]: String(output.channel) }))) return;
+        if (
+          !(await this.append(output.payload, { [header.output]: String(this.made), [header.channel]: String(output.channel) }))
+        )
+          return;
       }
     }
   }
@@ -150,8 +165,16 @@ class Instance {
     const { epoch, nonce, plant } = this.own;
     const full = { ...headers, [header.epoch]: String(epoch), [header.nonce]: nonce };
     for (;;) {
-      const options: AppendOptions = { headers: full, messageId: `${TASK}/${epoch}/${nonce}/${headers[header.output]}${headers[header.marker] ?? ''}`, timeoutUs: TIMEOUT_US };
-      const answer: AppendAnswer = await this.ports.bus.append(OUT, payload, plant === 'output-cas' ? options : { ...options, expectedSequence: this.sequence });
+      const options: AppendOptions = {
+        headers: full,
+        messageId: `${TASK}/${epoch}/${nonce}/${headers[header.output]}${headers[header.marker] ?? ''}`,
+        timeoutUs: TIMEOUT_US,
+      };
+      const answer: AppendAnswer = await this.ports.bus.append(
+        OUT,
+        payload,
+        plant === 'output-cas' ? options : { ...options, expectedSequence: this.sequence },
+      );
       await this.ports.faultPoints.reach(FaultPoint.afterOutput);
       if (answer.kind === 'appended') {
         this.sequence = answer.sequence;
@@ -164,7 +187,11 @@ class Instance {
       if (plant === 'read-after-unknown' && answer.kind === 'unknown') return true;
       const last = await stubborn(this.ports, () => this.ports.bus.readLast(OUT));
       const own = last !== undefined && last.headers[header.epoch] === String(epoch) && last.headers[header.nonce] === nonce;
-      if (own && last.headers[header.output] === headers[header.output] && last.headers[header.marker] === headers[header.marker]) {
+      if (
+        own &&
+        last.headers[header.output] === headers[header.output] &&
+        last.headers[header.marker] === headers[header.marker]
+      ) {
         this.sequence = last.sequence;
         return true;
       }

@@ -37,7 +37,12 @@ async function play(seed: number, plant?: Plant): Promise<Outcome> {
   await world.run({ untilUs: 2_000_000 });
   weather.calm();
   await world.settle({ withinUs: 30_000_000, rest: () => world.judges.inputs === INPUTS });
-  return { fingerprint: world.fingerprint(), outputs: world.judges.outputs, markers: world.judges.markers, faults: weather.log.length + world.plan.done.length };
+  return {
+    fingerprint: world.fingerprint(),
+    outputs: world.judges.outputs,
+    markers: world.judges.markers,
+    faults: weather.log.length + world.plan.done.length,
+  };
 }
 
 describe('the simulated world', () => {

@@ -34,8 +34,14 @@ import type {
 // ——— words ———
 
 export const count = (): fc.Arbitrary<number> =>
-  fc.oneof(fc.nat({ max: 300 }), fc.nat({ max: 0xffffffff }), fc.maxSafeNat(), fc.constantFrom(0, 127, 128, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER));
-const u32 = (): fc.Arbitrary<number> => fc.oneof(fc.nat({ max: 300 }), fc.nat({ max: 0xffffffff }), fc.constantFrom(0, 0xffffffff));
+  fc.oneof(
+    fc.nat({ max: 300 }),
+    fc.nat({ max: 0xffffffff }),
+    fc.maxSafeNat(),
+    fc.constantFrom(0, 127, 128, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER),
+  );
+const u32 = (): fc.Arbitrary<number> =>
+  fc.oneof(fc.nat({ max: 300 }), fc.nat({ max: 0xffffffff }), fc.constantFrom(0, 0xffffffff));
 const signed32 = (): fc.Arbitrary<number> => fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 /** -0 is not told from 0 on the wire. */
 const finite = (): fc.Arbitrary<number> => fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
@@ -52,18 +58,28 @@ export const taskName = (): fc.Arbitrary<string> => fc.stringMatching(/^[a-z0-9]
 export const managerId = (): fc.Arbitrary<string> => lettersOf(PLAIN, 1, 20);
 export const nonce = (): fc.Arbitrary<string> => fc.oneof(hex(32), lettersOf(PLAIN, 1, 64));
 export const hostId = (): fc.Arbitrary<string> =>
-  fc.oneof(managerId().map((id) => `manager.${id}`), mac().map((id) => `bridge.${id}`));
+  fc.oneof(
+    managerId().map((id) => `manager.${id}`),
+    mac().map((id) => `bridge.${id}`),
+  );
 export const actor = (): fc.Arbitrary<string> =>
-  fc.tuple(lettersOf(PLAIN, 1, 12), fc.array(lettersOf(PLAIN, 1, 20), { minLength: 1, maxLength: 3 })).map(([kind, id]) => `${kind}/${id.join('.')}`);
+  fc
+    .tuple(lettersOf(PLAIN, 1, 12), fc.array(lettersOf(PLAIN, 1, 20), { minLength: 1, maxLength: 3 }))
+    .map(([kind, id]) => `${kind}/${id.join('.')}`);
 export const printableId = (): fc.Arbitrary<string> =>
   fc.oneof(fc.string({ unit: fc.constantFrom(...'!#/.:~-_09azAZ'), minLength: 1, maxLength: 256 }), actor());
 /** A leading byte order mark is dropped by the generated code's text decoder, as the Encoding standard has it by default. */
 const unicode = (maxLength: number, minLength = 0): fc.Arbitrary<string> =>
-  fc.string({ unit: 'grapheme', minLength, maxLength: Math.floor(maxLength / 4) }).filter((text) => text.length >= minLength && !text.startsWith('\ufeff'));
+  fc
+    .string({ unit: 'grapheme', minLength, maxLength: Math.floor(maxLength / 4) })
+    .filter((text) => text.length >= minLength && !text.startsWith('\ufeff'));
 const name = (): fc.Arbitrary<string> => unicode(128, 1);
 const sentence = (): fc.Arbitrary<string> => unicode(400);
 const trace = (): fc.Arbitrary<string> =>
-  fc.oneof(fc.constant(''), fc.tuple(hex(32), hex(16)).map(([traceId, spanId]) => `00-${traceId}-${spanId}-01`));
+  fc.oneof(
+    fc.constant(''),
+    fc.tuple(hex(32), hex(16)).map(([traceId, spanId]) => `00-${traceId}-${spanId}-01`),
+  );
 const code = () => fc.constantFrom(...ERROR_CODES);
 const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
 const list = <T>(entry: fc.Arbitrary<T>, maxLength = 4): fc.Arbitrary<T[]> => fc.array(entry, { maxLength });
@@ -165,10 +181,17 @@ export const checkpointReference = (task: fc.Arbitrary<string> = taskName()): fc
 /** Full ones carry every page; increments some of them, on an earlier base. */
 export const checkpointManifest = (): fc.Arbitrary<CheckpointManifest> =>
   fc
-    .record({ full: fc.boolean(), pageCount: fc.nat({ max: 12 }), picks: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), sequence: count() })
+    .record({
+      full: fc.boolean(),
+      pageCount: fc.nat({ max: 12 }),
+      picks: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
+      sequence: count(),
+    })
     .chain(({ full, pageCount, picks, sequence }) => {
       const increment = !full && sequence > 0;
-      const pageIndexes = Uint32Array.from(Array.from({ length: pageCount }, (_, i) => i).filter((i) => !increment || picks[i] === true));
+      const pageIndexes = Uint32Array.from(
+        Array.from({ length: pageCount }, (_, i) => i).filter((i) => !increment || picks[i] === true),
+      );
       const digestLength = pageIndexes.length * 32;
       return fc.record({
         task: taskName(),
@@ -212,7 +235,10 @@ export const pageRequest = (): fc.Arbitrary<PageRequest> =>
 
 export const pageAnswer = (): fc.Arbitrary<PageAnswer> =>
   fc.oneof(
-    fc.record({ kind: fc.constant('pages' as const), pages: fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 255 })).map(([n, byte]) => new Uint8Array(n * 4096).fill(byte)) }),
+    fc.record({
+      kind: fc.constant('pages' as const),
+      pages: fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 255 })).map(([n, byte]) => new Uint8Array(n * 4096).fill(byte)),
+    }),
     fc.record({ kind: fc.constant('superseded' as const), epoch: count(), sequence: count() }),
     refused(),
   );
@@ -226,7 +252,13 @@ export const manifestAnswer = (): fc.Arbitrary<ManifestAnswer> =>
 // ——— core messages, commands, calls ———
 
 export const heartbeat = (): fc.Arbitrary<Heartbeat> =>
-  fc.record({ kind: fc.constant('heartbeat' as const), mac: mac(), incarnation: count(), sequence: count(), uptimeUs: count() });
+  fc.record({
+    kind: fc.constant('heartbeat' as const),
+    mac: mac(),
+    incarnation: count(),
+    sequence: count(),
+    uptimeUs: count(),
+  });
 
 export const goodbye = (): fc.Arbitrary<Goodbye> =>
   fc.record({ kind: fc.constant('goodbye' as const), mac: mac(), incarnation: count(), reason: sentence() });
@@ -241,12 +273,16 @@ export const command = (): fc.Arbitrary<Command> =>
   fc.oneof(
     commandHeader().chain((header) => {
       const task = fc.constant(header.task);
-      return fc.record({ spec: taskSpec(task), incarnation: count(), checkpoint: optional(checkpointReference(task)) }).map((deploy) => ({ kind: 'deploy' as const, ...header, ...deploy }));
+      return fc
+        .record({ spec: taskSpec(task), incarnation: count(), checkpoint: optional(checkpointReference(task)) })
+        .map((deploy) => ({ kind: 'deploy' as const, ...header, ...deploy }));
     }),
     commandHeader().map((header) => ({ kind: 'pause' as const, ...header })),
     commandHeader().map((header) => ({ kind: 'resume' as const, ...header })),
     fc.tuple(commandHeader(), sentence()).map(([header, reason]) => ({ kind: 'stop' as const, ...header, reason })),
-    fc.tuple(commandHeader(), fc.constantFrom('full' as const, 'delta' as const)).map(([header, mode]) => ({ kind: 'checkpoint' as const, ...header, mode })),
+    fc
+      .tuple(commandHeader(), fc.constantFrom('full' as const, 'delta' as const))
+      .map(([header, mode]) => ({ kind: 'checkpoint' as const, ...header, mode })),
     fc.constant({ kind: 'query-load' as const }),
   );
 
@@ -263,7 +299,13 @@ export const answer = (): fc.Arbitrary<Answer> => {
 
 export const supervisorCommand = (): fc.Arbitrary<SupervisorCommand> => fc.constant({ kind: 'query-bridge' as const });
 export const supervisorAnswer = (): fc.Arbitrary<SupervisorAnswer> =>
-  fc.record({ kind: fc.constant('bridge-state' as const), mac: mac(), incarnation: count(), alive: fc.boolean(), restarting: fc.boolean() });
+  fc.record({
+    kind: fc.constant('bridge-state' as const),
+    mac: mac(),
+    incarnation: count(),
+    alive: fc.boolean(),
+    restarting: fc.boolean(),
+  });
 
 export const instanceReport = (): fc.Arbitrary<InstanceReport> =>
   fc.record({
@@ -289,7 +331,16 @@ export const managerCall = (): fc.Arbitrary<ManagerCall> =>
 export const fleetView = (): fc.Arbitrary<FleetView> =>
   fc.record({
     manager: managerId(),
-    ecus: list(fc.record({ mac: mac(), name: name(), incarnation: count(), state: name(), description: optional(ecuDescription()), tasks: list(taskName()) })),
+    ecus: list(
+      fc.record({
+        mac: mac(),
+        name: name(),
+        incarnation: count(),
+        state: name(),
+        description: optional(ecuDescription()),
+        tasks: list(taskName()),
+      }),
+    ),
     tasks: list(
       fc.record({
         task: taskName(),
@@ -325,18 +376,44 @@ const jobRecord = (): fc.Arbitrary<JobRecord> => {
       releasedAtUs: count(),
       startedAtUs: count(),
     }),
-    fc.record({ kind: fc.constant('stopped' as const), ...key, stoppedAtUs: count(), failure: optional(code()), fuelUsed: count(), outputs: u32() }),
+    fc.record({
+      kind: fc.constant('stopped' as const),
+      ...key,
+      stoppedAtUs: count(),
+      failure: optional(code()),
+      fuelUsed: count(),
+      outputs: u32(),
+    }),
   );
 };
 
-export const jobJournal = (): fc.Arbitrary<JobJournal> => fc.record({ mac: mac(), incarnation: count(), records: list(jobRecord(), 8) });
+export const jobJournal = (): fc.Arbitrary<JobJournal> =>
+  fc.record({ mac: mac(), incarnation: count(), records: list(jobRecord(), 8) });
 
 const candidate = (): fc.Arbitrary<Candidate> =>
   fc.record({
     mac: mac(),
-    filters: list(fc.record({ filter: unicode(60, 1), passed: fc.boolean(), needed: finite(), available: finite(), unit: unicode(60), detail: sentence() })),
+    filters: list(
+      fc.record({
+        filter: unicode(60, 1),
+        passed: fc.boolean(),
+        needed: finite(),
+        available: finite(),
+        unit: unicode(60),
+        detail: sentence(),
+      }),
+    ),
     scores: list(fc.record({ term: unicode(60, 1), value: finite(), weight: finite() })),
-    tests: list(fc.record({ test: unicode(60, 1), task: taskName(), passed: fc.boolean(), value: finite(), limit: finite(), unit: unicode(60) })),
+    tests: list(
+      fc.record({
+        test: unicode(60, 1),
+        task: taskName(),
+        passed: fc.boolean(),
+        value: finite(),
+        limit: finite(),
+        unit: unicode(60),
+      }),
+    ),
   });
 
 export const decisionEvidence = (): fc.Arbitrary<DecisionEvidence> =>

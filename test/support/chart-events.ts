@@ -7,11 +7,19 @@ type Draw = (rng: Rng) => Record<string, unknown>;
 const small = (rng: Rng): number => rng.below(4);
 const task = (rng: Rng): string => (rng.below(3) === 0 ? 'b' : 'a');
 const incarnation = (rng: Rng): object => ({ mac: `02aa0000000${1 + rng.below(2)}`, incarnation: 1 + rng.below(2) });
-const order = (rng: Rng): object => ({ task: 'a', epoch: small(rng), sequence: small(rng), source: incarnation(rng), programId: 1 });
+const order = (rng: Rng): object => ({
+  task: 'a',
+  epoch: small(rng),
+  sequence: small(rng),
+  source: incarnation(rng),
+  programId: 1,
+});
 const perTask: Draw = (rng) => ({ task: task(rng), epoch: small(rng) });
 
 const plan: Draw = (rng) => {
-  const assignments = ['a', 'b'].filter(() => rng.below(2) === 0).map((name) => ({ task: name, expectedEpoch: small(rng), target: incarnation(rng), checkpoint: undefined }));
+  const assignments = ['a', 'b']
+    .filter(() => rng.below(2) === 0)
+    .map((name) => ({ task: name, expectedEpoch: small(rng), target: incarnation(rng), checkpoint: undefined }));
   const unplaced = rng.below(3) === 0 ? [{ task: 'c', expectedEpoch: small(rng), reason: 'no room', evict: [] }] : [];
   const skipped = rng.below(3) === 0 ? [{ task: 'd', reason: 'moved' }] : [];
   return { plan: { assignments, unplaced, skipped, evidence: [{ score: rng.below(10) }] } };
@@ -19,7 +27,12 @@ const plan: Draw = (rng) => {
 
 export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>>>> = {
   arbiter: {
-    'RESTORE.NEEDED': (rng) => ({ cause: rng.below(2) === 0 ? { kind: 'failure', owner: incarnation(rng), preferSameMachine: false, reason: 'silent' } : { kind: 'request', task: 'a', epoch: 1, reason: 'asked' } }),
+    'RESTORE.NEEDED': (rng) => ({
+      cause:
+        rng.below(2) === 0
+          ? { kind: 'failure', owner: incarnation(rng), preferSameMachine: false, reason: 'silent' }
+          : { kind: 'request', task: 'a', epoch: 1, reason: 'asked' },
+    }),
     'PLAN.MADE': plan,
     'EPOCH.GRANTED': perTask,
     'EPOCH.REFUSED': (rng) => ({ ...perTask(rng), by: 'arbiter/other' }),
@@ -64,7 +77,12 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
   },
   placement: {
     'TASK.DECLARED': () => ({ spec: { name: 'a' } }),
-    'EPOCH.REQUESTED': (rng) => ({ expectedEpoch: small(rng), by: 'arbiter/x', takeId: `take.${small(rng)}`, target: incarnation(rng) }),
+    'EPOCH.REQUESTED': (rng) => ({
+      expectedEpoch: small(rng),
+      by: 'arbiter/x',
+      takeId: `take.${small(rng)}`,
+      target: incarnation(rng),
+    }),
     'INSTANCE.RAN': (rng) => ({ epoch: small(rng), owner: incarnation(rng), nonce: 'n' }),
     'INSTANCE.ENDED': (rng) => ({ epoch: small(rng), reason: 'trap', byItself: rng.below(2) === 0 }),
     'TASK.SHED': (rng) => ({ epoch: small(rng), reason: 'no room' }),
@@ -79,9 +97,21 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'SUPERVISOR.LEFT': () => ({}),
   },
   task: {
-    'DEPLOY.COMMANDED': (rng) => ({ epoch: small(rng), effectId: 'e', incarnation: small(rng), nonce: 'n', programId: 1, spec: { name: 'a' }, checkpoint: undefined }),
+    'DEPLOY.COMMANDED': (rng) => ({
+      epoch: small(rng),
+      effectId: 'e',
+      incarnation: small(rng),
+      nonce: 'n',
+      programId: 1,
+      spec: { name: 'a' },
+      checkpoint: undefined,
+    }),
     'INSTANCE.STARTED': (rng) => ({ epoch: small(rng) }),
-    'INSTANCE.ENDED': (rng) => ({ epoch: small(rng), code: rng.below(2) === 0 ? 'ERR_FENCED' : 'ERR_COMMAND_DIED', sentence: 'so it was' }),
+    'INSTANCE.ENDED': (rng) => ({
+      epoch: small(rng),
+      code: rng.below(2) === 0 ? 'ERR_FENCED' : 'ERR_COMMAND_DIED',
+      sentence: 'so it was',
+    }),
     'INSTANCE.CAUGHT_UP': (rng) => ({ epoch: small(rng) }),
     'STOP.COMMANDED': (rng) => ({ epoch: small(rng) }),
     'PAUSE.COMMANDED': (rng) => ({ epoch: small(rng) }),

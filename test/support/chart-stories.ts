@@ -6,7 +6,15 @@ const e2 = { mac: '02aa00000002', incarnation: 1 };
 const failure = { kind: 'failure', owner: e1, preferSameMachine: false, reason: 'silent' };
 const assign = (task: string, target: object) => ({ task, expectedEpoch: 1, target, checkpoint: undefined });
 const ranIn = (task: string, owner: object) => ({ type: 'INSTANCE.RAN', task, epoch: 2, owner, nonce: 'n1' });
-const deploy = { type: 'DEPLOY.COMMANDED', epoch: 1, effectId: 'x', incarnation: 1, nonce: 'n1', programId: 1, spec: { name: 'a' } };
+const deploy = {
+  type: 'DEPLOY.COMMANDED',
+  epoch: 1,
+  effectId: 'x',
+  incarnation: 1,
+  nonce: 'n1',
+  programId: 1,
+  spec: { name: 'a' },
+};
 const checkpoint = (sequence: number) => ({ epoch: 1, sequence, source: e1, programId: 1 });
 
 export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, readonly Told[]>>>> = {
@@ -33,13 +41,29 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'PLAN.MADE', plan: { assignments: [assign('a', e2)], unplaced: [], skipped: [], evidence: [] } },
       { type: 'EPOCH.GRANTED', task: 'a', epoch: 2 },
       { type: 'xstate.after.10000.arbiter.claimed.deploying' },
-      { type: 'PLAN.MADE', plan: { assignments: [], unplaced: [{ task: 'a', expectedEpoch: 2, reason: 'no room', evict: [] }], skipped: [], evidence: [] } },
+      {
+        type: 'PLAN.MADE',
+        plan: {
+          assignments: [],
+          unplaced: [{ task: 'a', expectedEpoch: 2, reason: 'no room', evict: [] }],
+          skipped: [],
+          evidence: [],
+        },
+      },
       { type: 'SHED.RECORDED', task: 'a' },
       { type: 'CAPACITY.RETURNED' },
     ],
     'a task is shed while another replays, and planned again before that has ended': [
       { type: 'RESTORE.NEEDED', cause: failure },
-      { type: 'PLAN.MADE', plan: { assignments: [assign('a', e2)], unplaced: [{ task: 'b', expectedEpoch: 1, reason: 'no room', evict: [] }], skipped: [], evidence: [] } },
+      {
+        type: 'PLAN.MADE',
+        plan: {
+          assignments: [assign('a', e2)],
+          unplaced: [{ task: 'b', expectedEpoch: 1, reason: 'no room', evict: [] }],
+          skipped: [],
+          evidence: [],
+        },
+      },
       { type: 'SHED.RECORDED', task: 'b' },
       { type: 'EPOCH.GRANTED', task: 'a', epoch: 2 },
       ranIn('a', e2),
@@ -50,13 +74,25 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'RESTORE.NEEDED', cause: failure },
       {
         type: 'PLAN.MADE',
-        plan: { assignments: [], unplaced: [{ task: 'a', expectedEpoch: 1, reason: 'no room', evict: [{ task: 'low', epoch: 4, owner: e2 }] }], skipped: [], evidence: [] },
+        plan: {
+          assignments: [],
+          unplaced: [{ task: 'a', expectedEpoch: 1, reason: 'no room', evict: [{ task: 'low', epoch: 4, owner: e2 }] }],
+          skipped: [],
+          evidence: [],
+        },
       },
       { type: 'TASK.EVICTED', task: 'low' },
       { type: 'PLAN.MADE', plan: { assignments: [assign('a', e2)], unplaced: [], skipped: [], evidence: [] } },
     ],
   },
-  bridge: { 'serves, is cut off, leaves': [{ type: 'BRIDGE.STARTED', incarnation: 1 }, { type: 'CONNECTION.LOST' }, { type: 'CONNECTION.RESTORED' }, { type: 'BRIDGE.LEFT', reason: 'asked' }] },
+  bridge: {
+    'serves, is cut off, leaves': [
+      { type: 'BRIDGE.STARTED', incarnation: 1 },
+      { type: 'CONNECTION.LOST' },
+      { type: 'CONNECTION.RESTORED' },
+      { type: 'BRIDGE.LEFT', reason: 'asked' },
+    ],
+  },
   checkpoint: {
     'pulls, is superseded, stores': [
       { type: 'CHECKPOINT.ANNOUNCED', checkpoint: checkpoint(1) },
@@ -121,7 +157,10 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
     'starts again, waits longer, gives up': [
       { type: 'SUPERVISOR.STARTED' },
       { type: 'BRIDGE.SPAWNED', pid: 1 },
-      ...Array.from({ length: 10 }, () => [{ type: 'BRIDGE.EXITED', reason: 'signal 9', clean: false }, { type: 'xstate.after.wait.supervisor.waiting' }]).flat(),
+      ...Array.from({ length: 10 }, () => [
+        { type: 'BRIDGE.EXITED', reason: 'signal 9', clean: false },
+        { type: 'xstate.after.wait.supervisor.waiting' },
+      ]).flat(),
     ],
   },
   task: {

@@ -1,10 +1,11 @@
 /** A task's memory that changes, and the checkpoints a bridge would take of it: the real digests, the real manifests. */
+
+import { systemHasher } from '../../infra/system/hasher.ts';
 import { stateDigest } from '../../src/domain/checkpoint/manifest.ts';
 import { allPages, findDifferingPages, gatherPages } from '../../src/domain/checkpoint/pages.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
-import { systemHasher } from '../../infra/system/hasher.ts';
 
 export interface TakenCheckpoint {
   readonly manifest: CheckpointManifest;
@@ -16,7 +17,8 @@ export interface TakenCheckpoint {
 
 export function digestsOf(pages: Uint8Array): Uint8Array {
   const digests = new Uint8Array((pages.length / PAGE_BYTES) * DIGEST_BYTES);
-  for (let i = 0; i * PAGE_BYTES < pages.length; i++) systemHasher.digestInto(pages.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), digests, i * DIGEST_BYTES);
+  for (let i = 0; i * PAGE_BYTES < pages.length; i++)
+    systemHasher.digestInto(pages.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), digests, i * DIGEST_BYTES);
   return digests;
 }
 
@@ -38,7 +40,8 @@ export class ChangingTask {
     for (let i = 0; i < count; i++) {
       const start = rng.below(this.memory.length / PAGE_BYTES) * PAGE_BYTES;
       if (rng.below(2) === 0) this.memory[start + rng.below(PAGE_BYTES)] = rng.below(256);
-      else for (let at = start; at < start + PAGE_BYTES; at += 4) new DataView(this.memory.buffer).setUint32(at, rng.u32(), true);
+      else
+        for (let at = start; at < start + PAGE_BYTES; at += 4) new DataView(this.memory.buffer).setUint32(at, rng.u32(), true);
     }
   }
 
@@ -60,9 +63,25 @@ export class ChangingTask {
     const input = { sequence: this.sequence * 10, dataNumber: this.sequence * 4, tickNumber: this.sequence * 6 };
     this.#shadow = this.memory.slice();
     const manifest: CheckpointManifest = {
-      task: this.name, mac: '02aa00000001', incarnation: 3, programId: 5, epoch: this.epoch, sequence: this.sequence, nonce: 'n-1', baseSequence,
-      pageCount, pageIndexes, pageDigests: digestsOf(pages), globals, input, outputNumber: this.#outputs, artefact: 'ab'.repeat(32),
-      stateDigest: stateDigest({ table: digestsOf(this.memory), globals, input, outputNumber: this.#outputs }, systemHasher.hex),
+      task: this.name,
+      mac: '02aa00000001',
+      incarnation: 3,
+      programId: 5,
+      epoch: this.epoch,
+      sequence: this.sequence,
+      nonce: 'n-1',
+      baseSequence,
+      pageCount,
+      pageIndexes,
+      pageDigests: digestsOf(pages),
+      globals,
+      input,
+      outputNumber: this.#outputs,
+      artefact: 'ab'.repeat(32),
+      stateDigest: stateDigest(
+        { table: digestsOf(this.memory), globals, input, outputNumber: this.#outputs },
+        systemHasher.hex,
+      ),
     };
     return { manifest, pages, memory: this.#shadow };
   }

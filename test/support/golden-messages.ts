@@ -5,7 +5,15 @@ import type { DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
-import type { Answer, CheckpointNotice, Command, FleetView, ManagerAnswer, ManagerCall, PageAnswer } from '../../src/domain/protocol/messages.ts';
+import type {
+  Answer,
+  CheckpointNotice,
+  Command,
+  FleetView,
+  ManagerAnswer,
+  ManagerCall,
+  PageAnswer,
+} from '../../src/domain/protocol/messages.ts';
 
 const MAC = '02aa00000001';
 const TASK = 'kalman-front';
@@ -52,7 +60,15 @@ const LEAN_SPEC: TaskSpec = {
   affinity: NO_AFFINITY,
   reservation: undefined,
 };
-const REFERENCE: CheckpointReference = { task: TASK, epoch: 6, sequence: 41, input, outputNumber: 352, stateDigest: DIGEST, holders: ['m1', 'm2'] };
+const REFERENCE: CheckpointReference = {
+  task: TASK,
+  epoch: 6,
+  sequence: 41,
+  input,
+  outputNumber: 352,
+  stateDigest: DIGEST,
+  holders: ['m1', 'm2'],
+};
 const INCREMENT: CheckpointManifest = {
   task: TASK,
   epoch: 6,
@@ -93,7 +109,17 @@ const ECU: EcuDescription = {
 const FLEET: FleetView = {
   manager: 'm1',
   ecus: [{ mac: MAC, name: 'front left', incarnation: 3, state: 'alive', description: ECU, tasks: [TASK] }],
-  tasks: [{ task: TASK, state: 'owned', epoch: 7, owner: MAC, reason: undefined, checkpoint: { epoch: 6, sequence: 41, holders: ['m1'] }, durability: 'degraded' }],
+  tasks: [
+    {
+      task: TASK,
+      state: 'owned',
+      epoch: 7,
+      owner: MAC,
+      reason: undefined,
+      checkpoint: { epoch: 6, sequence: 41, holders: ['m1'] },
+      durability: 'degraded',
+    },
+  ],
   managers: [{ id: 'm1', alive: true }],
   counters: { 'wire.malformed': 1 },
 };
@@ -108,16 +134,35 @@ const COMMANDS: readonly Command[] = [
   { kind: 'checkpoint', ...header, mode: 'delta' },
   { kind: 'query-load' },
 ];
-const accepted = { task: TASK, epoch: 7, periodUs: 10_000, wcetUs: 800, deadlineUs: 9_000, priority: -3, memoryBytesMax: 1_048_576 };
+const accepted = {
+  task: TASK,
+  epoch: 7,
+  periodUs: 10_000,
+  wcetUs: 800,
+  deadlineUs: 9_000,
+  priority: -3,
+  memoryBytesMax: 1_048_576,
+};
 const ANSWERS: readonly Answer[] = [
   { kind: 'running', task: TASK, epoch: 7, incarnation: 3, nonce: NONCE, programId: 5 },
   { kind: 'stopped', task: TASK, epoch: 7 },
   { kind: 'paused', task: TASK, epoch: 7 },
   { kind: 'resumed', task: TASK, epoch: 7 },
   { kind: 'checkpointed', task: TASK, epoch: 7, sequence: 1 },
-  { kind: 'load', load: { mac: MAC, incarnation: 3, draining: true, tasks: [accepted, { ...accepted, hardDeadline: false, cpuPpm: 250_000 }] } },
+  {
+    kind: 'load',
+    load: {
+      mac: MAC,
+      incarnation: 3,
+      draining: true,
+      tasks: [accepted, { ...accepted, hardDeadline: false, cpuPpm: 250_000 }],
+    },
+  },
   { kind: 'refused', task: TASK, epoch: 7, code: 'ERR_ADMIT_SCHEDULE', sentence: 'gateway would miss its deadline by 120 µs' },
-  { kind: 'load', load: { mac: MAC, incarnation: 3, draining: false, tasks: [{ ...accepted, hardDeadline: false, cpuPpm: 250_000 }] } },
+  {
+    kind: 'load',
+    load: { mac: MAC, incarnation: 3, draining: false, tasks: [{ ...accepted, hardDeadline: false, cpuPpm: 250_000 }] },
+  },
 ];
 const NOTICES: readonly CheckpointNotice[] = [
   { kind: 'announced', manifest: FULL },
@@ -142,9 +187,36 @@ const JOBS: JobJournal = {
   mac: MAC,
   incarnation: 3,
   records: [
-    { kind: 'started', task: TASK, epoch: 7, jobNumber: 1, inputKind: 'tick', inputNumber: 341, releasedAtUs: 10_000, startedAtUs: 10_020 },
-    { kind: 'stopped', task: TASK, epoch: 7, jobNumber: 1, stoppedAtUs: 10_700, failure: undefined, fuelUsed: 4200, outputs: 2 },
-    { kind: 'stopped', task: 'gateway', epoch: 2, jobNumber: 9, stoppedAtUs: 10_900, failure: 'ERR_JOB_FUEL', fuelUsed: 10_000_000, outputs: 0 },
+    {
+      kind: 'started',
+      task: TASK,
+      epoch: 7,
+      jobNumber: 1,
+      inputKind: 'tick',
+      inputNumber: 341,
+      releasedAtUs: 10_000,
+      startedAtUs: 10_020,
+    },
+    {
+      kind: 'stopped',
+      task: TASK,
+      epoch: 7,
+      jobNumber: 1,
+      stoppedAtUs: 10_700,
+      failure: undefined,
+      fuelUsed: 4200,
+      outputs: 2,
+    },
+    {
+      kind: 'stopped',
+      task: 'gateway',
+      epoch: 2,
+      jobNumber: 9,
+      stoppedAtUs: 10_900,
+      failure: 'ERR_JOB_FUEL',
+      fuelUsed: 10_000_000,
+      outputs: 0,
+    },
   ],
 };
 const EVIDENCE: DecisionEvidence = {
@@ -160,7 +232,12 @@ const EVIDENCE: DecisionEvidence = {
       scores: [{ term: 'slack', value: 0.625, weight: 2 }],
       tests: [{ test: 'response-time', task: TASK, passed: true, value: 1840, limit: 9000, unit: 'us' }],
     },
-    { mac: '02aa00000003', filters: [{ filter: 'capabilities', passed: false, needed: 2, available: 1, unit: '', detail: 'no can0' }], scores: [], tests: [] },
+    {
+      mac: '02aa00000003',
+      filters: [{ filter: 'capabilities', passed: false, needed: 2, available: 1, unit: '', detail: 'no can0' }],
+      scores: [],
+      tests: [],
+    },
   ],
   chosen: '02aa00000002',
   sentence: 'the only one with can0',

@@ -69,7 +69,9 @@ export class LoopEcu {
   async boot(): Promise<void> {
     const bus = await connectSim(this.world.broker, this.process);
     this.bus = bus;
-    await bus.serve({ service: 'ecu', subject: ecuSubject.command(this.mac) }, async (message) => encodeJson(this.answer(decodeJson(message.payload))));
+    await bus.serve({ service: 'ecu', subject: ecuSubject.command(this.mac) }, async (message) =>
+      encodeJson(this.answer(decodeJson(message.payload))),
+    );
     const beat = (): void => {
       bus.publish(ecuSubject.heartbeat(this.mac), encodeJson({ mac: this.mac, incarnation: this.incarnation }));
       this.process.clock.after(HEARTBEAT_US, beat);

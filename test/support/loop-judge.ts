@@ -75,9 +75,11 @@ export class LoopJudge {
     }
     const previous = journal.records.at(-1);
     const event = JSON.parse(record.event.json) as ActorEvent;
-    if (record.revision !== (previous?.revision ?? 0) + 1) this.convict('J1', actor, `revision ${record.revision} follows ${previous?.revision ?? 0}`);
+    if (record.revision !== (previous?.revision ?? 0) + 1)
+      this.convict('J1', actor, `revision ${record.revision} follows ${previous?.revision ?? 0}`);
     if (record.atUs < (previous?.atUs ?? 0)) this.convict('J1', actor, `time went back at revision ${record.revision}`);
-    if (journal.records.some((other) => other.attempt === record.attempt)) this.convict('J1', actor, `attempt ${record.attempt} was written twice`);
+    if (journal.records.some((other) => other.attempt === record.attempt))
+      this.convict('J1', actor, `attempt ${record.attempt} was written twice`);
     this.replay(record, previous, event);
     this.origin(record, previous, event);
     this.early(journal, previous, event, nowUs);
@@ -109,20 +111,39 @@ export class LoopJudge {
       snapshot = persistSnapshot(chart, stepped.snapshot);
     }
     const { chartVersion, writer, writerIncarnation, attempt, atUs } = record;
-    const expected = nextRecord({ actor, previous, event, snapshot, requests, chartVersion, writer, writerIncarnation, attempt, nowUs: atUs, done: [] });
-    if (expected.snapshot !== record.snapshot) this.convict('J2', actor, `revision ${record.revision} has another snapshot than its chart makes`);
-    if (JSON.stringify(expected.timers) !== JSON.stringify(record.timers)) this.convict('J2', actor, `revision ${record.revision} has other timers than its chart armed`);
+    const expected = nextRecord({
+      actor,
+      previous,
+      event,
+      snapshot,
+      requests,
+      chartVersion,
+      writer,
+      writerIncarnation,
+      attempt,
+      nowUs: atUs,
+      done: [],
+    });
+    if (expected.snapshot !== record.snapshot)
+      this.convict('J2', actor, `revision ${record.revision} has another snapshot than its chart makes`);
+    if (JSON.stringify(expected.timers) !== JSON.stringify(record.timers))
+      this.convict('J2', actor, `revision ${record.revision} has other timers than its chart armed`);
     const kept = new Set(record.outbox.map((entry) => entry.id));
     for (const entry of expected.outbox) {
-      if (!kept.delete(entry.id) && !this.reportedDone.has(entry.id)) this.convict('J2', actor, `entry ${entry.id} (${entry.key}) vanished at revision ${record.revision} (${event.type})`);
+      if (!kept.delete(entry.id) && !this.reportedDone.has(entry.id))
+        this.convict('J2', actor, `entry ${entry.id} (${entry.key}) vanished at revision ${record.revision} (${event.type})`);
     }
     for (const id of kept) this.convict('J2', actor, `entry ${id} came from nowhere at revision ${record.revision}`);
   }
 
   private origin(record: ActorRecord, previous: ActorRecord | undefined, event: ActorEvent): void {
     const { actor } = record;
-    if (event.closes !== undefined && !previous?.outbox.some((entry) => entry.id === event.closes)) this.convict('J3', actor, `took an answer to ${event.closes}, which was not open`);
-    if (typeof event['timer'] === 'string' && !previous?.timers.some((timer) => timer.id === event['timer'] && timer.armedBy === event['armedBy'])) {
+    if (event.closes !== undefined && !previous?.outbox.some((entry) => entry.id === event.closes))
+      this.convict('J3', actor, `took an answer to ${event.closes}, which was not open`);
+    if (
+      typeof event['timer'] === 'string' &&
+      !previous?.timers.some((timer) => timer.id === event['timer'] && timer.armedBy === event['armedBy'])
+    ) {
       this.convict('J3', actor, `took timer ${event['timer']} of revision ${String(event['armedBy'])}, which was not armed`);
     }
     if (isAnswer(event) || event.type === TAKEN_OVER || event.type === DONE) return;
@@ -135,7 +156,12 @@ export class LoopJudge {
     const timer = previous?.timers.find((armed) => armed.id === event['timer'] && armed.armedBy === event['armedBy']);
     if (timer === undefined) return;
     const armedUs = journal.writtenUs[journal.records.findIndex((record) => record.revision === timer.armedBy)] ?? 0;
-    if (nowUs - armedUs + this.clockToleranceUs < timer.delayUs) this.convict('J4', previous?.actor ?? '', `timer ${timer.id} of ${timer.delayUs} µs was taken after ${nowUs - armedUs} µs`);
+    if (nowUs - armedUs + this.clockToleranceUs < timer.delayUs)
+      this.convict(
+        'J4',
+        previous?.actor ?? '',
+        `timer ${timer.id} of ${timer.delayUs} µs was taken after ${nowUs - armedUs} µs`,
+      );
   }
 
   private placement(record: ActorRecord, event: ActorEvent): void {

@@ -17,7 +17,15 @@ import { ecuSubject, managerSubject } from '../../src/domain/protocol/subjects.t
 import type { ArbiterContext, ArbiterEffect, PlannedTask, RestorePlan } from '../../statecharts/arbiter.machine.ts';
 import type { PlacementContext, PlacementEffect } from '../../statecharts/placement.machine.ts';
 import { arbiterChart, placementChart } from './loop-charts.ts';
-import { type CaughtUpReport, type CommandAnswer, decodeJson, nameOf, type DeployCommand, encodeJson, HEARTBEAT_US } from './loop-ecu.ts';
+import {
+  type CaughtUpReport,
+  type CommandAnswer,
+  type DeployCommand,
+  decodeJson,
+  encodeJson,
+  HEARTBEAT_US,
+  nameOf,
+} from './loop-ecu.ts';
 import type { LoopWorld } from './loop-world.ts';
 
 /** Silence after which somebody counts as gone; shorter than a partition, longer than a hiccup. */
@@ -70,7 +78,8 @@ export class LoopManager {
     });
     const note = (name: string, incarnation: number): void => {
       const before = this.heard.get(name);
-      if (before === undefined || before.incarnation <= incarnation) this.heard.set(name, { incarnation, atUs: process.clock.monotonicUs() });
+      if (before === undefined || before.incarnation <= incarnation)
+        this.heard.set(name, { incarnation, atUs: process.clock.monotonicUs() });
     };
     bus.subscribe(ecuSubject.allHeartbeats, ({ payload }) => {
       const beat = decodeJson<{ mac: Mac; incarnation: number }>(payload);
@@ -148,7 +157,9 @@ export class LoopManager {
       const failure = shell.view(byFailure);
       if (failure === undefined) {
         const cause = { kind: 'failure', owner, preferSameMachine: false, reason: 'silent' };
-        this.once(byFailure, () => shell.deliver(byFailure, { type: 'RESTORE.NEEDED', id: `failed:${owner.mac}.${owner.incarnation}`, cause }));
+        this.once(byFailure, () =>
+          shell.deliver(byFailure, { type: 'RESTORE.NEEDED', id: `failed:${owner.mac}.${owner.incarnation}`, cause }),
+        );
         continue;
       }
       if (isOpenFor(failure, task) || this.world.plants.planted('no-reopen')) continue;
@@ -184,14 +195,23 @@ export class LoopManager {
     switch (effect.kind) {
       case 'raiseRestore': {
         const { task, epoch } = effect;
-        const delivery = await this.request(shell, { kind: 'request', task, epoch, reason: 'unplaced' } as { task: TaskName; epoch: number });
+        const delivery = await this.request(shell, { kind: 'request', task, epoch, reason: 'unplaced' } as {
+          task: TaskName;
+          epoch: number;
+        });
         if (delivery === 'deferred') return AGAIN;
         this.world.judge.saysDone(open.entry.id);
         return { kind: 'done' };
       }
       case 'stopTask': {
         if (effect.owner === undefined) return { kind: 'event', event: { type: 'INSTANCE.STOPPED', epoch: effect.epoch } };
-        const answer = await this.command(bus, { kind: 'stop', task: effect.task, epoch: effect.epoch, target: effect.owner, by: open.actor });
+        const answer = await this.command(bus, {
+          kind: 'stop',
+          task: effect.task,
+          epoch: effect.epoch,
+          target: effect.owner,
+          by: open.actor,
+        });
         return answer === undefined ? AGAIN : { kind: 'event', event: { type: 'INSTANCE.STOPPED', epoch: effect.epoch } };
       }
       case 'planRestore':
@@ -202,7 +222,8 @@ export class LoopManager {
         const { task, epoch, target } = effect;
         const answer = await this.command(bus, { kind: 'deploy', task, epoch, target, by: open.actor });
         if (answer === undefined) return AGAIN;
-        if (answer.kind === 'refused') return { kind: 'event', event: { type: 'DEPLOY.REFUSED', task, epoch, reason: answer.reason } };
+        if (answer.kind === 'refused')
+          return { kind: 'event', event: { type: 'DEPLOY.REFUSED', task, epoch, reason: answer.reason } };
         const owner = { mac: target.mac, incarnation: answer.incarnation };
         return { kind: 'event', event: { type: 'INSTANCE.RAN', task, epoch, nonce: answer.nonce, owner } };
       }
@@ -224,7 +245,12 @@ export class LoopManager {
   }
 
   /** Reads the world, and only tells. */
-  private async plan(shell: Shell, open: OpenEffect, effect: ArbiterEffect & { kind: 'planRestore' }, bus: SimBus): Promise<RestorePlan> {
+  private async plan(
+    shell: Shell,
+    open: OpenEffect,
+    effect: ArbiterEffect & { kind: 'planRestore' },
+    bus: SimBus,
+  ): Promise<RestorePlan> {
     const { cause } = effect;
     const assignments: PlannedTask[] = [];
     const unplaced: { task: TaskName; expectedEpoch: number; reason: string; evict: readonly [] }[] = [];
@@ -257,7 +283,14 @@ export class LoopManager {
     if (this.world.plants.planted('act-on-reading')) {
       for (const { task, expectedEpoch, target } of assignments) {
         const takeId = `${open.entry.id} ${this.process.name}`;
-        await shell.deliver(`placement/${task}`, { type: 'EPOCH.REQUESTED', id: `take:${takeId}`, expectedEpoch, by: open.actor, takeId, target });
+        await shell.deliver(`placement/${task}`, {
+          type: 'EPOCH.REQUESTED',
+          id: `take:${takeId}`,
+          expectedEpoch,
+          by: open.actor,
+          takeId,
+          target,
+        });
         await this.command(bus, { kind: 'deploy', task, epoch: expectedEpoch + 1, target, by: open.actor });
       }
     }
@@ -274,19 +307,30 @@ export class LoopManager {
   private async take(shell: Shell, open: OpenEffect, effect: ArbiterEffect & { kind: 'takeEpoch' }): Promise<EffectOutcome> {
     const { task, expectedEpoch, target } = effect;
     const takeId = open.entry.id;
-    const request: ActorEvent = { type: 'EPOCH.REQUESTED', id: `take:${takeId}`, expectedEpoch, by: open.actor, takeId, target };
+    const request: ActorEvent = {
+      type: 'EPOCH.REQUESTED',
+      id: `take:${takeId}`,
+      expectedEpoch,
+      by: open.actor,
+      takeId,
+      target,
+    };
     const delivery = await shell.deliver(`placement/${task}`, request);
     const view = delivery === 'deferred' ? undefined : await shell.refresh(`placement/${task}`);
     if (view === undefined) return AGAIN;
     const { epoch, takenBy, takeId: takenWith } = contextOf<PlacementContext>(view);
-    const granted = this.world.plants.planted('nameless-refusal') ? delivery === 'taken' && epoch === expectedEpoch + 1 : takenWith === takeId;
+    const granted = this.world.plants.planted('nameless-refusal')
+      ? delivery === 'taken' && epoch === expectedEpoch + 1
+      : takenWith === takeId;
     if (granted) return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
     return { kind: 'event', event: { type: 'EPOCH.REFUSED', task, epoch, by: takenBy } };
   }
 
   private async command(bus: SimBus, command: DeployCommand): Promise<CommandAnswer | undefined> {
     try {
-      return decodeJson<CommandAnswer>(await bus.request(ecuSubject.command(command.target.mac), encodeJson(command), { timeoutUs: COMMAND_TIMEOUT_US }));
+      return decodeJson<CommandAnswer>(
+        await bus.request(ecuSubject.command(command.target.mac), encodeJson(command), { timeoutUs: COMMAND_TIMEOUT_US }),
+      );
     } catch {
       return undefined;
     }

@@ -66,7 +66,11 @@ export class LoopWorld {
     this.plants = { planted: (name) => plants.includes(name) };
     this.book = new SimLogBook(this.scheduler);
     const streams = fleetStreams({ shardCount: 1 }).filter(({ name }) => name === ACTORS);
-    this.broker = new SimBroker({ scheduler: this.scheduler, rng: this.rng, streams: streams.map((stream) => ({ ...stream, replicas })) });
+    this.broker = new SimBroker({
+      scheduler: this.scheduler,
+      rng: this.rng,
+      streams: streams.map((stream) => ({ ...stream, replicas })),
+    });
     this.judge = new LoopJudge(this.broker, [placementChart, arbiterChart], options.clockToleranceUs);
     this.plan = new FaultPlan({
       scripted: options.scripted ?? [],
@@ -135,7 +139,8 @@ export class LoopWorld {
       const { context } = JSON.parse(record.snapshot) as { context: PlacementContext };
       return context.epoch === epoch && context.owner?.mac === mac;
     });
-    if (granted !== true) this.judge.convict('J6', command.by, `deployed epoch ${epoch} of ${task} to ${mac}, which its placement does not say`);
+    if (granted !== true)
+      this.judge.convict('J6', command.by, `deployed epoch ${epoch} of ${task} to ${mac}, which its placement does not say`);
   }
 
   async run(forUs: number): Promise<void> {
@@ -146,7 +151,8 @@ export class LoopWorld {
   async runUntil(ready: () => boolean, limitUs: number, what: string | (() => string)): Promise<void> {
     const end = await this.scheduler.run({ untilUs: this.scheduler.nowUs() + limitUs, until: ready });
     this.check();
-    if (end.reason !== 'condition') throw new Error(`not within ${limitUs / 1e6} s: ${typeof what === 'string' ? what : what()}\n${this.story()}`);
+    if (end.reason !== 'condition')
+      throw new Error(`not within ${limitUs / 1e6} s: ${typeof what === 'string' ? what : what()}\n${this.story()}`);
   }
 
   /** All faults end, everyone comes back, and everything must come to its end. */
@@ -162,9 +168,14 @@ export class LoopWorld {
 
   /** Liveness: everything declared is owned and runs, nothing is open, every host knows. */
   async settle(): Promise<void> {
-    await this.runUntil(() => this.unsettled() === undefined, SETTLE_US_MAX, () => `everything settles: ${this.unsettled()}`);
+    await this.runUntil(
+      () => this.unsettled() === undefined,
+      SETTLE_US_MAX,
+      () => `everything settles: ${this.unsettled()}`,
+    );
     for (const { actor, event, acknowledged } of this.facts) {
-      if (acknowledged.size > 0 && !this.judge.taken(actor).has(event.id)) this.judge.convict('J3', actor, `${event.id} was acknowledged and never taken`);
+      if (acknowledged.size > 0 && !this.judge.taken(actor).has(event.id))
+        this.judge.convict('J3', actor, `${event.id} was acknowledged and never taken`);
     }
     this.check();
   }
@@ -176,10 +187,12 @@ export class LoopWorld {
     for (const [actor, { records }] of this.judge.journals) {
       const last = records.at(-1);
       if (last === undefined) continue;
-      if (last.outbox.length > 0) return `${actor} has open: ${last.outbox.map((entry) => entry.key).join(', ')} (writer ${last.writer})`;
+      if (last.outbox.length > 0)
+        return `${actor} has open: ${last.outbox.map((entry) => entry.key).join(', ')} (writer ${last.writer})`;
       if (last.timers.length > 0) return `${actor} waits: ${last.timers.map((timer) => timer.id).join(', ')}`;
       for (const [id, manager] of this.managers) {
-        if (manager.shell?.view(actor)?.record.attempt !== last.attempt) return `${id} does not know the last record of ${actor}`;
+        if (manager.shell?.view(actor)?.record.attempt !== last.attempt)
+          return `${id} does not know the last record of ${actor}`;
       }
     }
     for (const task of this.options.tasks ?? ['a']) {
@@ -200,12 +213,16 @@ export class LoopWorld {
   }
 
   story(): string {
-    const lines: string[] = [`seed ${this.options.seed ?? 1}, at ${this.scheduler.nowUs() / 1000} ms; faults: ${JSON.stringify(this.plan.done)}`];
+    const lines: string[] = [
+      `seed ${this.options.seed ?? 1}, at ${this.scheduler.nowUs() / 1000} ms; faults: ${JSON.stringify(this.plan.done)}`,
+    ];
     for (const [actor, { records, writtenUs }] of this.judge.journals) {
       records.slice(-12).forEach((record, index) => {
         const at = writtenUs[writtenUs.length - Math.min(12, records.length) + index] ?? 0;
         const { value } = JSON.parse(record.snapshot) as { value: unknown };
-        lines.push(`${(at / 1000).toFixed(1).padStart(9)} ${actor} #${record.revision} ${record.writer} ${record.event.type} → ${JSON.stringify(value)} [${record.outbox.map((entry) => entry.key).join(' ')}] {${record.timers.map((timer) => timer.id).join(' ')}}`);
+        lines.push(
+          `${(at / 1000).toFixed(1).padStart(9)} ${actor} #${record.revision} ${record.writer} ${record.event.type} → ${JSON.stringify(value)} [${record.outbox.map((entry) => entry.key).join(' ')}] {${record.timers.map((timer) => timer.id).join(' ')}}`,
+        );
       });
     }
     return `${lines.sort().join('\n')}\n${this.book.print(12)}`;

@@ -1,6 +1,7 @@
 /** Hosts on a real broker, each behind a link of its own that a test can cut. */
-import { connect } from '@nats-io/transport-node';
+
 import type { NatsConnection } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
 import { createNatsBus } from '../../infra/nats/bus.ts';
 import type { Bus } from '../../src/ports/bus.ts';
 import type { BusHost } from '../contract/bus.contract.ts';

@@ -1,7 +1,8 @@
 /** A link between one host and the broker that a test can cut, one way or both, and heal. */
+
+import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { once } from 'node:events';
 
 export interface TcpLink {
   readonly port: number;

@@ -35,7 +35,12 @@ export const WIRE_CODECS: readonly WireCodec[] = [
   codec('answer', command.encodeAnswer, command.decodeAnswer, arbitrary.answer()),
   codec('supervisor-command', command.encodeSupervisorCommand, command.decodeSupervisorCommand, arbitrary.supervisorCommand()),
   codec('supervisor-answer', command.encodeSupervisorAnswer, command.decodeSupervisorAnswer, arbitrary.supervisorAnswer()),
-  codec('checkpoint-notice', checkpoint.encodeCheckpointNotice, checkpoint.decodeCheckpointNotice, arbitrary.checkpointNotice()),
+  codec(
+    'checkpoint-notice',
+    checkpoint.encodeCheckpointNotice,
+    checkpoint.decodeCheckpointNotice,
+    arbitrary.checkpointNotice(),
+  ),
   codec('page-request', checkpoint.encodePageRequest, checkpoint.decodePageRequest, arbitrary.pageRequest()),
   codec('page-answer', checkpoint.encodePageAnswer, checkpoint.decodePageAnswer, arbitrary.pageAnswer()),
   codec('manifest-request', checkpoint.encodeManifestRequest, checkpoint.decodeManifestRequest, arbitrary.manifestRequest()),

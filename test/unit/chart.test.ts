@@ -1,7 +1,23 @@
 /** `actors/chart.ts` is XState, only cheaper: the same snapshots, the same actions, the same text. */
 import { describe, expect, test } from 'vitest';
-import { type AnyMachineSnapshot, type AnyStateMachine, assign, enqueueActions, initialTransition, setup, transition } from 'xstate';
-import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stateName, stepChart } from '../../actors/chart.ts';
+import {
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  assign,
+  enqueueActions,
+  initialTransition,
+  setup,
+  transition,
+} from 'xstate';
+import {
+  type Chart,
+  type ChartRequest,
+  initialStep,
+  persistSnapshot,
+  restoreSnapshot,
+  stateName,
+  stepChart,
+} from '../../actors/chart.ts';
 import { CHARTS } from '../../src/app/charts.ts';
 import type { ActorEvent } from '../../src/domain/model/events.ts';
 import { CLOSE, effectActions, OPEN } from '../../statecharts/effects.ts';
@@ -18,16 +34,25 @@ interface XStateAction {
 /** XState's own list of actions, told as the loop's requests. */
 function asRequests(actions: readonly XStateAction[]): readonly ChartRequest[] {
   return actions.flatMap(({ type, params }): readonly ChartRequest[] => {
-    const given = params as { key: string; effect: unknown; event: { type: string }; id: string; delay?: number; sendId: string };
+    const given = params as {
+      key: string;
+      effect: unknown;
+      event: { type: string };
+      id: string;
+      delay?: number;
+      sendId: string;
+    };
     if (type === OPEN) return [{ kind: 'open', key: given.key, effect: given.effect }];
     if (type === CLOSE) return [{ kind: 'close', key: given.key }];
     if (type === 'xstate.cancel') return [{ kind: 'disarm', id: given.sendId }];
-    if (type === 'xstate.raise' && given.delay !== undefined) return [{ kind: 'arm', id: given.id, eventType: given.event.type, delayUs: given.delay * 1000 }];
+    if (type === 'xstate.raise' && given.delay !== undefined)
+      return [{ kind: 'arm', id: given.id, eventType: given.event.type, delayUs: given.delay * 1000 }];
     return [];
   });
 }
 
-const textOf = (machine: AnyStateMachine, snapshot: AnyMachineSnapshot): unknown => JSON.parse(JSON.stringify(machine.getPersistedSnapshot(snapshot)));
+const textOf = (machine: AnyStateMachine, snapshot: AnyMachineSnapshot): unknown =>
+  JSON.parse(JSON.stringify(machine.getPersistedSnapshot(snapshot)));
 
 function walk(chart: Chart, seed: number, visit?: (snapshot: AnyMachineSnapshot) => void): void {
   const { machine } = chart;
@@ -60,24 +85,30 @@ function walk(chart: Chart, seed: number, visit?: (snapshot: AnyMachineSnapshot)
 }
 
 describe('one inert scope for all steps', () => {
-  test.each(CHARTS.map((chart) => [chart.kind, chart] as const))('%s: as XState’s transition and initialTransition, over random walks', (_, chart) => {
-    for (let seed = 1; seed <= RUNS; seed++) walk(chart, seed);
-  });
+  test.each(CHARTS.map((chart) => [chart.kind, chart] as const))(
+    '%s: as XState’s transition and initialTransition, over random walks',
+    (_, chart) => {
+      for (let seed = 1; seed <= RUNS; seed++) walk(chart, seed);
+    },
+  );
 
-  test.each(CHARTS.map((chart) => [chart.kind, chart] as const))('%s: a context is plain JSON, and a step after a restart gives the same text', (_, chart) => {
-    for (let seed = 100; seed < 100 + RUNS; seed++) {
-      const draw = eventDrawer(chart.kind, seed);
-      let inMemory = initialStep(chart, 'x').snapshot;
-      let restarted = restoreSnapshot(chart, persistSnapshot(chart, inMemory));
-      for (let step = 0; step < STEPS; step++) {
-        const event = draw([]);
-        inMemory = stepChart(chart, inMemory, event).snapshot;
-        restarted = restoreSnapshot(chart, persistSnapshot(chart, stepChart(chart, restarted, event).snapshot));
-        expect(persistSnapshot(chart, inMemory)).toBe(persistSnapshot(chart, restarted));
-        expect(JSON.parse(JSON.stringify(inMemory.context))).toStrictEqual(inMemory.context);
+  test.each(CHARTS.map((chart) => [chart.kind, chart] as const))(
+    '%s: a context is plain JSON, and a step after a restart gives the same text',
+    (_, chart) => {
+      for (let seed = 100; seed < 100 + RUNS; seed++) {
+        const draw = eventDrawer(chart.kind, seed);
+        let inMemory = initialStep(chart, 'x').snapshot;
+        let restarted = restoreSnapshot(chart, persistSnapshot(chart, inMemory));
+        for (let step = 0; step < STEPS; step++) {
+          const event = draw([]);
+          inMemory = stepChart(chart, inMemory, event).snapshot;
+          restarted = restoreSnapshot(chart, persistSnapshot(chart, stepChart(chart, restarted, event).snapshot));
+          expect(persistSnapshot(chart, inMemory)).toBe(persistSnapshot(chart, restarted));
+          expect(JSON.parse(JSON.stringify(inMemory.context))).toStrictEqual(inMemory.context);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 /** A chart that has everything a chart can have: nested, parallel, history and final states, several effects in a step. */
@@ -87,7 +118,8 @@ const toyMachine = setup({
     ...effectActions<{ kind: string; n: number }>(),
     count: assign({ count: ({ context }) => context.count + 1 }),
     openThree: enqueueActions(({ enqueue, context }) => {
-      for (let n = 0; n < 3; n++) enqueue({ type: OPEN, params: { key: `k${n}`, effect: { kind: 'say', n: n + context.count } } });
+      for (let n = 0; n < 3; n++)
+        enqueue({ type: OPEN, params: { key: `k${n}`, effect: { kind: 'say', n: n + context.count } } });
       enqueue({ type: CLOSE, params: { key: 'k1' } });
     }),
   },
@@ -104,7 +136,10 @@ const toyMachine = setup({
           initial: 'a',
           states: {
             a: { on: { LEFT: 'b' } },
-            b: { initial: 'b1', states: { b1: { on: { DEEPER: 'b2' } }, b2: { on: { LEFT: { target: 'done' } } }, done: { type: 'final' } } },
+            b: {
+              initial: 'b1',
+              states: { b1: { on: { DEEPER: 'b2' } }, b2: { on: { LEFT: { target: 'done' } } }, done: { type: 'final' } },
+            },
             hist: { type: 'history', history: 'deep' },
           },
         },
@@ -125,7 +160,11 @@ const toyMachine = setup({
 const toy: Chart = { kind: 'toy', version: 1, machine: toyMachine };
 
 const run = (snapshot: AnyMachineSnapshot, ...types: readonly string[]): AnyMachineSnapshot =>
-  types.reduce((at, type, index) => stepChart(toy, restoreSnapshot(toy, persistSnapshot(toy, at)), { type, id: `${type}.${index}` }).snapshot, snapshot);
+  types.reduce(
+    (at, type, index) =>
+      stepChart(toy, restoreSnapshot(toy, persistSnapshot(toy, at)), { type, id: `${type}.${index}` }).snapshot,
+    snapshot,
+  );
 
 describe('what goes into a record comes back', () => {
   test('nested and parallel states', () => {
@@ -156,7 +195,10 @@ describe('what goes into a record comes back', () => {
       const at = run(initialStep(toy, 'x').snapshot, ...types);
       expect(persistSnapshot(toy, at)).toBe(JSON.stringify(toyMachine.getPersistedSnapshot(at)));
     }
-    for (const chart of CHARTS) walk(chart, 7, (snapshot) => expect(persistSnapshot(chart, snapshot)).toBe(JSON.stringify(chart.machine.getPersistedSnapshot(snapshot))));
+    for (const chart of CHARTS)
+      walk(chart, 7, (snapshot) =>
+        expect(persistSnapshot(chart, snapshot)).toBe(JSON.stringify(chart.machine.getPersistedSnapshot(snapshot))),
+      );
   });
 });
 
@@ -174,16 +216,28 @@ describe('what a step asks for', () => {
 
   test('a delay arms on entry and is disarmed on exit', () => {
     expect(initialStep(toy, 'x').requests).toEqual([
-      { kind: 'arm', id: 'xstate.after.250.toy.work.right.one', eventType: 'xstate.after.250.toy.work.right.one', delayUs: 250_000 },
+      {
+        kind: 'arm',
+        id: 'xstate.after.250.toy.work.right.one',
+        eventType: 'xstate.after.250.toy.work.right.one',
+        delayUs: 250_000,
+      },
     ]);
     const { requests } = stepChart(toy, initialStep(toy, 'x').snapshot, { type: 'INTERRUPT', id: '1' });
     expect(requests).toContainEqual({ kind: 'disarm', id: 'xstate.after.250.toy.work.right.one' });
-    expect(requests).toContainEqual({ kind: 'arm', id: 'xstate.after.1000.toy.paused', eventType: 'xstate.after.1000.toy.paused', delayUs: 1_000_000 });
+    expect(requests).toContainEqual({
+      kind: 'arm',
+      id: 'xstate.after.1000.toy.paused',
+      eventType: 'xstate.after.1000.toy.paused',
+      delayUs: 1_000_000,
+    });
   });
 
   test('an event that other states take without any change is not unknown', () => {
     const arbiter = CHARTS.find((chart) => chart.kind === 'arbiter') as Chart;
-    expect(stepChart(arbiter, initialStep(arbiter, 'x').snapshot, { type: 'SHED.RECORDED', id: '1', task: 'a' }).handling).toBe('not-now');
+    expect(stepChart(arbiter, initialStep(arbiter, 'x').snapshot, { type: 'SHED.RECORDED', id: '1', task: 'a' }).handling).toBe(
+      'not-now',
+    );
   });
 
   test('not now, never, over', () => {

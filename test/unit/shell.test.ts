@@ -48,7 +48,10 @@ const toyMachine = setup({
       exit: { type: CLOSE, params: { key: 'work' } },
       on: { STOPPED: 'idle', COUNTED: { actions: 'count' } },
     },
-    waiting: { after: { 100: { target: 'idle', actions: 'count' } }, on: { WAITED: { target: 'waiting', reenter: true }, STOPPED: 'idle' } },
+    waiting: {
+      after: { 100: { target: 'idle', actions: 'count' } },
+      on: { WAITED: { target: 'waiting', reenter: true }, STOPPED: 'idle' },
+    },
     guarded: { after: { 100: { guard: 'never', target: 'idle' } }, on: { STOPPED: 'idle' } },
     staying: { after: { 100: { actions: 'count' } } },
     over: { type: 'final' },
@@ -76,7 +79,10 @@ class Fleet {
   readonly counters = collectingCounters();
 
   /** A shell on a new process of the host; the one before dies. */
-  async boot(id: string, options: { perform?: Perform; chart?: Chart; plants?: readonly Plant[]; wrap?: (store: RecordStore) => RecordStore } = {}): Promise<Shell> {
+  async boot(
+    id: string,
+    options: { perform?: Perform; chart?: Chart; plants?: readonly Plant[]; wrap?: (store: RecordStore) => RecordStore } = {},
+  ): Promise<Shell> {
     let host = this.hosts.get(id);
     if (host === undefined) {
       host = new SimHost({ id, machine: 'machine', scheduler: this.scheduler, boot: () => undefined });
@@ -182,7 +188,11 @@ describe('step 3: transition', () => {
 describe('step 4: one compare-and-set write', () => {
   test('step 4: hosts that race lose nothing and write nothing twice', async () => {
     const shells = [await fleet.boot('a'), await fleet.boot('b'), await fleet.boot('c')];
-    await fleet.drive.settle(Promise.all(shells.flatMap((shell) => Array.from({ length: 10 }, (_, n) => shell.deliver(ACTOR, { type: 'COUNTED', id: `c${n}` })))));
+    await fleet.drive.settle(
+      Promise.all(
+        shells.flatMap((shell) => Array.from({ length: 10 }, (_, n) => shell.deliver(ACTOR, { type: 'COUNTED', id: `c${n}` }))),
+      ),
+    );
     const records = await fleet.journal();
     expect(records.map((record) => record.revision)).toEqual(records.map((_, index) => index + 1));
     expect(records.map((record) => record.event.id).sort()).toEqual(Array.from({ length: 10 }, (_, n) => `c${n}`).sort());
@@ -190,7 +200,9 @@ describe('step 4: one compare-and-set write', () => {
   });
 
   test('step 4: after a lost answer, reading finds one’s own attempt', async () => {
-    const a = await fleet.boot('a', { wrap: (store) => ({ ...bound(store), append: (...args) => store.append(...args).then(() => ({ kind: 'unknown' })) }) });
+    const a = await fleet.boot('a', {
+      wrap: (store) => ({ ...bound(store), append: (...args) => store.append(...args).then(() => ({ kind: 'unknown' })) }),
+    });
     expect(await fleet.deliver(a, 'COUNTED')).toBe('taken');
     expect(await fleet.journal()).toHaveLength(1);
     expect(fleet.counters.read()['loop.unknown']).toBe(1);
@@ -198,14 +210,24 @@ describe('step 4: one compare-and-set write', () => {
 
   test('step 4: after a lost append, the step is done again', async () => {
     let lost = 1;
-    const a = await fleet.boot('a', { wrap: (store) => ({ ...bound(store), append: async (...args) => (lost-- > 0 ? { kind: 'unknown' } : store.append(...args)) }) });
+    const a = await fleet.boot('a', {
+      wrap: (store) => ({
+        ...bound(store),
+        append: async (...args) => (lost-- > 0 ? { kind: 'unknown' } : store.append(...args)),
+      }),
+    });
     expect(await fleet.deliver(a, 'COUNTED')).toBe('taken');
     expect(await fleet.journal()).toHaveLength(1);
   });
 
   test('step 4: busy is tried again, as the same attempt', async () => {
     let busy = 3;
-    const a = await fleet.boot('a', { wrap: (store) => ({ ...bound(store), append: async (...args) => (busy-- > 0 ? { kind: 'busy' } : store.append(...args)) }) });
+    const a = await fleet.boot('a', {
+      wrap: (store) => ({
+        ...bound(store),
+        append: async (...args) => (busy-- > 0 ? { kind: 'busy' } : store.append(...args)),
+      }),
+    });
     expect(await fleet.deliver(a, 'COUNTED')).toBe('taken');
     expect((await fleet.journal()).map((record) => record.attempt.endsWith('.1'))).toEqual([true]);
   });
@@ -259,7 +281,13 @@ describe('steps 5 and 6: acknowledge, then perform', () => {
     answer?.({ kind: 'event', event: { type: 'ANSWERED' } });
     await fleet.drive.until(() => countOf(a) === 4);
     const records = await fleet.journal();
-    expect(records.map((record) => record.outbox.map((entry) => entry.id))).toEqual([['toy/x#1.0'], ['toy/x#1.0'], ['toy/x#1.0'], ['toy/x#1.0'], []]);
+    expect(records.map((record) => record.outbox.map((entry) => entry.id))).toEqual([
+      ['toy/x#1.0'],
+      ['toy/x#1.0'],
+      ['toy/x#1.0'],
+      ['toy/x#1.0'],
+      [],
+    ]);
     expect(records.at(-1)?.event.id).toBe('answer:toy/x#1.0');
   });
 
@@ -319,7 +347,10 @@ describe('step 7: restart and takeover', () => {
     expect(performed).toEqual(['toy/x#1.0']);
     await fleet.drive.until(() => a.view(ACTOR)?.record.writer === 'b');
     expect(wanted.map((still) => still())).toEqual([false]);
-    expect((await fleet.journal()).map(({ writer, event }) => [writer, event.type])).toEqual([['a', 'WORKED'], ['b', 'drover.takenOver']]);
+    expect((await fleet.journal()).map(({ writer, event }) => [writer, event.type])).toEqual([
+      ['a', 'WORKED'],
+      ['b', 'drover.takenOver'],
+    ]);
     expect(await fleet.drive.settle(b.takeOver(ACTOR))).toBe(false);
   });
 

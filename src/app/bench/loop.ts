@@ -20,10 +20,10 @@ import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import type { SyncPolicy } from '../../../infra/nats/server-config.ts';
 import { startServer } from '../../../infra/nats/start-server.ts';
 import { ensureStreams } from '../../../infra/nats/streams.ts';
+import { CLOSE, effectActions, OPEN } from '../../../statecharts/effects.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import type { ActorEvent } from '../../domain/model/events.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
-import { CLOSE, effectActions, OPEN } from '../../../statecharts/effects.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Counters } from '../../ports/counters.ts';
 import type { Log } from '../../ports/log.ts';
@@ -52,7 +52,11 @@ type Ticked = ActorEvent & { readonly type: 'TICKED' };
 type Said = ActorEvent & { readonly type: 'SAID' };
 
 const counterMachine = setup({
-  types: { context: {} as { id: string; count: number; said: number }, events: {} as Ticked | Said, input: {} as { id: string } },
+  types: {
+    context: {} as { id: string; count: number; said: number },
+    events: {} as Ticked | Said,
+    input: {} as { id: string },
+  },
   actions: {
     ...effectActions<{ kind: 'say'; count: number }>(),
     count: assign({ count: ({ context }) => context.count + 1 }),
@@ -72,7 +76,10 @@ const counterMachine = setup({
           {
             guard: 'isEighth',
             target: 'even',
-            actions: ['count', { type: OPEN, params: ({ context }) => ({ key: 'say', effect: { kind: 'say', count: context.count } }) }],
+            actions: [
+              'count',
+              { type: OPEN, params: ({ context }) => ({ key: 'say', effect: { kind: 'say', count: context.count } }) },
+            ],
           },
           { target: 'even', actions: ['count', { type: CLOSE, params: { key: 'nothing' } }] },
         ],
@@ -94,7 +101,8 @@ export async function benchLoop(options: LoopBenchOptions = {}): Promise<LoopBen
   const results: LoopBenchResult[] = [];
   if (stores.includes('memory')) results.push(await measure('memory', 'none', async (run) => run(memoryStore()), options));
   if (stores.includes('lmdb')) {
-    for (const durability of ['sync', 'process'] as const) results.push(await measure('lmdb', durability, (run) => withLmdb(durability, run), options));
+    for (const durability of ['sync', 'process'] as const)
+      results.push(await measure('lmdb', durability, (run) => withLmdb(durability, run), options));
   }
   if (stores.includes('jetstream')) {
     for (const sync of ['always', { everyUs: 1_000_000 }] as const) {
@@ -103,12 +111,21 @@ export async function benchLoop(options: LoopBenchOptions = {}): Promise<LoopBen
     }
   }
   const [cpu] = cpus();
-  return { bench: 'loop', machine: { cpu: cpu?.model ?? 'unknown', cores: availableParallelism(), node: process.version }, results };
+  return {
+    bench: 'loop',
+    machine: { cpu: cpu?.model ?? 'unknown', cores: availableParallelism(), node: process.version },
+    results,
+  };
 }
 
 type Run = (store: RecordStore) => Promise<void>;
 
-async function measure(store: string, durability: string, withStore: (run: Run) => Promise<void>, options: LoopBenchOptions): Promise<LoopBenchResult> {
+async function measure(
+  store: string,
+  durability: string,
+  withStore: (run: Run) => Promise<void>,
+  options: LoopBenchOptions,
+): Promise<LoopBenchResult> {
   const { actors = 1_000, stepsPerActor = 40, samples: count = 5 } = options;
   const samples: number[] = [];
   const cpuUs: number[] = [];
@@ -134,7 +151,12 @@ async function measure(store: string, durability: string, withStore: (run: Run) 
   };
 }
 
-async function oneSample(store: RecordStore, name: string, actors: number, stepsPerActor: number): Promise<{ perSecond: number; cpuUsPerStep: number }> {
+async function oneSample(
+  store: RecordStore,
+  name: string,
+  actors: number,
+  stepsPerActor: number,
+): Promise<{ perSecond: number; cpuUsPerStep: number }> {
   let steps = 0;
   const shell = new Shell({
     host: `bench.${name}`,

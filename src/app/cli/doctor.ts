@@ -1,11 +1,12 @@
 /** `drover doctor`: what drover needs, what this machine has, and the way out. */
 import type { Command } from 'commander';
 import picocolors from 'picocolors';
-import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { checkServer } from '../../../infra/nats/check-server.ts';
 import { findServer, lookForServer, type ServerSearch } from '../../../infra/nats/find-server.ts';
 import { type Check, checkMachine } from '../../../infra/system/doctor.ts';
 import { cacheFolder } from '../../../infra/system/folders.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { withExamples } from './help.ts';
 
 interface DoctorFlags {
   readonly json?: boolean;
@@ -14,23 +15,19 @@ interface DoctorFlags {
 }
 
 export function registerDoctor(program: Command): void {
-  program
+  const command = program
     .command('doctor')
     .description('say what drover needs, what is here, and the way out where something is missing')
     .option('--json', 'print one JSON object instead of a table')
     .option('--fetch', 'fetch nats-server (no root needed) when none is found')
     .option('--data <folder>', 'the data folder to look at', '.drover')
-    .addHelpText(
-      'after',
-      `
-Exit code: 0 when drover can run here, 1 when something it needs is missing.
-
-Examples:
-  $ drover doctor                 look only; nothing is fetched or written
-  $ drover doctor --fetch         also fetch nats-server into the cache when there is none
-  $ drover doctor --json | jq '.checks[] | select(.state != "ok")'`,
-    )
+    .addHelpText('after', '\nExit code: 0 when drover can run here, 1 when something it needs is missing.')
     .action(doctor);
+  withExamples(command, [
+    { does: 'Look only; nothing is fetched or written', line: 'drover doctor' },
+    { does: 'Also fetch nats-server into the cache when there is none', line: 'drover doctor --fetch' },
+    { does: 'What is not as it should be', line: 'drover doctor --json | jq \'.checks[] | select(.state != "ok")\'' },
+  ]);
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {

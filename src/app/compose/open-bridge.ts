@@ -36,7 +36,12 @@ const HISTORY_MAX = 1_000;
 /** Starts a bridge and resolves when it serves. Fails with ERR_MAC_TAKEN and everything a broker or a disk can fail with. */
 export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   const damaged: string[] = [];
-  const records = openLmdbRecordStore({ path: `${config.dataFolder}/records`, durability: 'process', historyMax: HISTORY_MAX, onDamage: (_actor, { message }) => damaged.push(message) });
+  const records = openLmdbRecordStore({
+    path: `${config.dataFolder}/records`,
+    durability: 'process',
+    historyMax: HISTORY_MAX,
+    onDamage: (_actor, { message }) => damaged.push(message),
+  });
   const localStore = openLmdbCheckpointStore({
     path: `${config.dataFolder}/checkpoints`,
     hasher: systemHasher,
@@ -65,7 +70,13 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       description: describe(config, incarnation, [...runtimes.keys()]),
       runtimes,
       artefacts,
-      inventory: createBusInventory({ bus: host.bus, sender: host.id, clock: host.clock, log: host.log, counters: host.counters }),
+      inventory: createBusInventory({
+        bus: host.bus,
+        sender: host.id,
+        clock: host.clock,
+        log: host.log,
+        counters: host.counters,
+      }),
       records,
       hasher: systemHasher,
       localStore,
@@ -79,7 +90,9 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     // What a restore will need is fetched and compiled before one is asked for.
     const prepare = async (digest: Digest): Promise<void> => wasm.compile(digest, await artefacts.get(digest));
     const onArtefact = (digest: Digest): void =>
-      void prepare(digest).catch((cause: unknown) => host.log.debug('an artefact could not be prepared ahead', { digest, cause }));
+      void prepare(digest).catch((cause: unknown) =>
+        host.log.debug('an artefact could not be prepared ahead', { digest, cause }),
+      );
     const forget = await followArtefacts(host.bus, { bytesMax: ARTEFACT_AHEAD_BYTES_MAX, onArtefact });
     closing.push(async () => forget());
     const mirror = new JournalMirror({ host, journal: records });

@@ -2,7 +2,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { envelope } from '../../../actors/host.ts';
 import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
-import { encodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
+import { encodeHeartbeat } from '../../domain/protocol/codec-heartbeat.ts';
 import { EnvelopeSchema } from '../../domain/protocol/generated/drover/v1/envelope_pb.ts';
 import { ecuSubject } from '../../domain/protocol/subjects.ts';
 import type { Bench } from './bench.ts';

@@ -12,7 +12,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { EcuDescription } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
-import { decodeHeartbeat } from '../../domain/protocol/codec-ecu.ts';
+import { decodeHeartbeat } from '../../domain/protocol/codec-heartbeat.ts';
 import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
 import { brokerTarget } from '../compose/broker-target.ts';
 import { prepareFleet } from '../compose/fleet-settings.ts';

@@ -2,7 +2,15 @@
  * The tables of `docs/PROTOCOL.md`, made from the compiled schema with its comments, so that the page cannot say anything
  * else than the schema. `replaceBlock` puts them between the page's two marks; a test compares.
  */
-import { createFileRegistry, type DescEnum, type DescField, type DescFile, type DescMessage, fromBinary, ScalarType } from '@bufbuild/protobuf';
+import {
+  createFileRegistry,
+  type DescEnum,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  fromBinary,
+  ScalarType,
+} from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { assert } from '../../domain/kernel/assert.ts';
 
@@ -58,7 +66,9 @@ function messageSection(message: DescMessage, comments: Comments, path: readonly
 }
 
 function enumSection(words: DescEnum, comments: Comments, path: readonly number[]): string {
-  const rows = words.values.map((value, index) => `| ${value.number} | \`${value.name}\` | ${comments.at([...path, 2, index], 'cell')} |`);
+  const rows = words.values.map(
+    (value, index) => `| ${value.number} | \`${value.name}\` | ${comments.at([...path, 2, index], 'cell')} |`,
+  );
   return `#### ${words.name}\n\n${comments.at(path, 'prose')}\n\n| # | word | meaning |\n|---|---|---|\n${rows.join('\n')}\n`;
 }
 
@@ -90,7 +100,8 @@ interface Comments {
 /** Leading comments by their path in the descriptor (message 4, enum 5, field or value 2, oneof 8). */
 function commentsOf(file: DescFile): Comments {
   const byPath = new Map<string, string>();
-  for (const location of file.proto.sourceCodeInfo?.location ?? []) byPath.set(location.path.join('.'), location.leadingComments);
+  for (const location of file.proto.sourceCodeInfo?.location ?? [])
+    byPath.set(location.path.join('.'), location.leadingComments);
   return {
     at: (path, form) => {
       const text = byPath.get(path.join('.'));

@@ -5,7 +5,9 @@ import { protocolReference, replaceBlock } from './protocol-reference.ts';
 
 const PAGE = 'docs/PROTOCOL.md';
 
-const descriptors = execFileSync('node_modules/.bin/buf', ['build', '--as-file-descriptor-set', '-o', '-'], { maxBuffer: 64 * 1024 * 1024 });
+const descriptors = execFileSync('node_modules/.bin/buf', ['build', '--as-file-descriptor-set', '-o', '-'], {
+  maxBuffer: 64 * 1024 * 1024,
+});
 const before = readFileSync(PAGE, 'utf8');
 const after = replaceBlock(before, 'messages', protocolReference(descriptors));
 if (after !== before) writeFileSync(PAGE, after);

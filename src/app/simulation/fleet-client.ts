@@ -76,7 +76,11 @@ export class FleetClient {
         const number = Number(last?.headers[header.number] ?? 0) + 1;
         if (number > count) break;
         const payload = Uint8Array.of(number & 0xff, (number * 7) & 0xff, ports.rng.below(256));
-        await ports.bus.append(subject, payload, { expectedSequence: last?.sequence ?? 0, headers: { [header.number]: String(number) }, timeoutUs: APPEND_TIMEOUT_US });
+        await ports.bus.append(subject, payload, {
+          expectedSequence: last?.sequence ?? 0,
+          headers: { [header.number]: String(number) },
+          timeoutUs: APPEND_TIMEOUT_US,
+        });
       } catch (cause) {
         if (!(cause instanceof DroverError)) throw cause;
       }

@@ -2,10 +2,11 @@
  * What is true of the fleet, read from what the broker committed and not from what any host believes: placements and open
  * restores, and a timeline of the steps of a restore. Feeds the one-restore judge.
  */
+
+import { stateName } from '../../../actors/chart.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
-import { stateName } from '../../../actors/chart.ts';
 import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';

@@ -8,13 +8,13 @@
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
+import { assert } from '../../domain/kernel/assert.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
-import { fleetStreams } from '../../domain/protocol/streams.ts';
 import type { ManagerAnswer } from '../../domain/protocol/messages.ts';
-import { assert } from '../../domain/kernel/assert.ts';
-import { FleetClient, type Feed } from './fleet-client.ts';
+import { fleetStreams } from '../../domain/protocol/streams.ts';
+import { type Feed, FleetClient } from './fleet-client.ts';
 import { FleetTruth } from './fleet-truth.ts';
 import { bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
 import { managerHost, SimulatedManager } from './simulated-manager.ts';
@@ -199,7 +199,10 @@ export class FleetWorld {
     for (const task of this.wanted) {
       if (!this.runs(task)) return false;
       const { context } = this.truth.placements.get(task) as { context: { owner?: { mac: Mac } | undefined } };
-      const state = this.ecus.get(context.owner?.mac ?? '')?.bridge?.running().get(task)?.instance.state;
+      const state = this.ecus
+        .get(context.owner?.mac ?? '')
+        ?.bridge?.running()
+        .get(task)?.instance.state;
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
     return this.lived && this.client.fed() && this.truth.openArbiters().length === 0;
@@ -236,13 +239,39 @@ export class FleetWorld {
   }
 
   story(lines = 80): string {
-    const tasks = [...this.truth.placements].map(([task, { state, context }]) => `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`);
+    const tasks = [...this.truth.placements].map(
+      ([task, { state, context }]) =>
+        `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`,
+    );
     const said = `lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
-    const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) => [...(bridge?.running().all() ?? [])].map(({ instance, source }) => `${mac} runs ${instance.spec.name} ${JSON.stringify({ epoch: instance.epoch, ...instance.state, ...source.state })}`));
-    const arbiters = this.truth.openArbiters().map((actor) => `${actor} ${this.truth.arbiters.get(actor)?.state} ${JSON.stringify(this.truth.arbiters.get(actor)?.context.tasks)}`);
-    const hosts = [...this.world.hosts.values()].map((host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`);
-    const milestones = this.truth.milestones.slice(-lines).map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
+    const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) =>
+      [...(bridge?.running().all() ?? [])].map(
+        ({ instance, source }) =>
+          `${mac} runs ${instance.spec.name} ${JSON.stringify({ epoch: instance.epoch, ...instance.state, ...source.state })}`,
+      ),
+    );
+    const arbiters = this.truth
+      .openArbiters()
+      .map(
+        (actor) =>
+          `${actor} ${this.truth.arbiters.get(actor)?.state} ${JSON.stringify(this.truth.arbiters.get(actor)?.context.tasks)}`,
+      );
+    const hosts = [...this.world.hosts.values()].map(
+      (host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`,
+    );
+    const milestones = this.truth.milestones
+      .slice(-lines)
+      .map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
     const bridges = [...this.ecus.values()].map(({ mac, bridge }) => `${mac}: ${JSON.stringify(bridge?.load())}`);
-    return [said, ...tasks, ...bridges, ...instances, ...arbiters, hosts.join(', '), ...milestones, this.world.story(lines)].join('\n');
+    return [
+      said,
+      ...tasks,
+      ...bridges,
+      ...instances,
+      ...arbiters,
+      hosts.join(', '),
+      ...milestones,
+      this.world.story(lines),
+    ].join('\n');
   }
 }

@@ -7,7 +7,7 @@ import { drawLinkOptions } from '../../../infra/sim/network.ts';
 import { drawWeather, Weather } from '../../../infra/sim/weather.ts';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
-import { FleetWorld, macOf, type ManagerPlan, type TaskDraft } from './fleet-world.ts';
+import { FleetWorld, type ManagerPlan, macOf, type TaskDraft } from './fleet-world.ts';
 import { bridgeOf, type EcuPlan, supervisorOf } from './simulated-ecu.ts';
 import { managerHost } from './simulated-manager.ts';
 
@@ -32,7 +32,10 @@ export async function playRandomFleet(seed: number): Promise<RandomOutcome> {
   fleet.start();
   const faultsUs = 1_500_000 + draw.below(3_500_000);
   void live(fleet, draw.stream('life'), faultsUs);
-  const hosts = [...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]), ...[...fleet.managers.keys()].map(managerHost)];
+  const hosts = [
+    ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
+    ...[...fleet.managers.keys()].map(managerHost),
+  ];
   const names = [streams.inputs(0), streams.outputs(0), streams.actors(0), streams.checkpoints];
   const weather = new Weather(world, { ...drawWeather(draw), hosts, streams: names });
   await world.run({ untilUs: faultsUs });
@@ -40,11 +43,22 @@ export async function playRandomFleet(seed: number): Promise<RandomOutcome> {
   weather.calm();
   await fleet.settle(HEALING_US);
   const restores = world.judges.markers;
-  return { seed, fingerprint: world.fingerprint(), faults: weather.log.length + world.plan.done.length, restores, outputs: world.judges.outputs, steps: world.scheduler.steps(), healedUs: world.scheduler.nowUs() - faultsUs };
+  return {
+    seed,
+    fingerprint: world.fingerprint(),
+    faults: weather.log.length + world.plan.done.length,
+    restores,
+    outputs: world.judges.outputs,
+    steps: world.scheduler.steps(),
+    healedUs: world.scheduler.nowUs() - faultsUs,
+  };
 }
 
 function drawFleet(seed: number, draw: Rng): FleetWorld {
-  const ecus: EcuPlan[] = Array.from({ length: 2 + draw.below(4) }, (_, at) => ({ mac: macOf(at + 1), memoryBytes: (3 + draw.below(5)) * 16 * MIB }));
+  const ecus: EcuPlan[] = Array.from({ length: 2 + draw.below(4) }, (_, at) => ({
+    mac: macOf(at + 1),
+    memoryBytes: (3 + draw.below(5)) * 16 * MIB,
+  }));
   const shared = draw.below(3) === 0;
   const managers: ManagerPlan[] = Array.from({ length: 2 + draw.below(2) }, (_, at) => {
     const ecu = shared ? ecus[at] : undefined;
@@ -80,7 +94,8 @@ async function live(fleet: FleetWorld, rng: Rng, untilUs: number): Promise<void>
   }));
   for (const draft of drafts) {
     await fleet.declare(draft);
-    if (rng.below(3) > 0 || draft.periodUs === 0) fleet.feed({ task: draft.name, count: 10 + rng.below(100), everyUs: 1_000 + rng.below(30_000) });
+    if (rng.below(3) > 0 || draft.periodUs === 0)
+      fleet.feed({ task: draft.name, count: 10 + rng.below(100), everyUs: 1_000 + rng.below(30_000) });
     await sleep(rng.below(100_000));
   }
   while (scheduler.nowUs() < untilUs && rng.below(2) === 0) {

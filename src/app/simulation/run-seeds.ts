@@ -6,7 +6,13 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { playRandomFleet } from './random-fleet.ts';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1..100' }, story: { type: 'string', default: '0' }, verbose: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1..100' },
+    story: { type: 'string', default: '0' },
+    verbose: { type: 'boolean', default: false },
+  },
+});
 const [first = 1, last = first] = values.seeds.split('..').map(Number);
 const storyLines = Number(values.story);
 const failed: number[] = [];
@@ -24,7 +30,8 @@ for (let seed = first; seed <= last; seed++) {
     if (unhandled !== undefined) throw unhandled;
     restores += outcome.restores;
     steps += outcome.steps;
-    if (values.verbose) process.stdout.write(`seed ${seed}: ${JSON.stringify(outcome)}, ${((performance.now() - begun) / 1000).toFixed(1)} s\n`);
+    if (values.verbose)
+      process.stdout.write(`seed ${seed}: ${JSON.stringify(outcome)}, ${((performance.now() - begun) / 1000).toFixed(1)} s\n`);
   } catch (cause) {
     failed.push(seed);
     const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
@@ -34,5 +41,7 @@ for (let seed = first; seed <= last; seed++) {
   }
 }
 const seconds = (performance.now() - begun) / 1000;
-process.stdout.write(`seeds ${first}..${last}: ${failed.length} failed ${JSON.stringify(failed)}, ${restores} instances started, ${steps} steps, ${seconds.toFixed(1)} s\n`);
+process.stdout.write(
+  `seeds ${first}..${last}: ${failed.length} failed ${JSON.stringify(failed)}, ${restores} instances started, ${steps} steps, ${seconds.toFixed(1)} s\n`,
+);
 process.exitCode = failed.length === 0 ? 0 : 1;

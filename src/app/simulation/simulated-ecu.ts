@@ -5,14 +5,14 @@
  */
 import { Bridge } from '../../../actors/bridge.ts';
 import { envelope, type Host } from '../../../actors/host.ts';
-import type { SimProcess } from '../../../infra/sim/host.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
+import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { EcuDescription } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
-import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
+import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { type FleetNames, supervisorSubject } from '../../domain/protocol/subjects.ts';
 import type { RecordStore } from '../../ports/record-store.ts';
 
@@ -80,7 +80,9 @@ export class SimulatedEcu {
       const bridge = world.host(bridgeOf(this.mac));
       const alive = bridge.process() !== undefined;
       const incarnation = bridge.process()?.incarnation ?? 0;
-      return encodeSupervisorAnswer(envelope(host, { kind: 'bridge-state', mac: this.mac, incarnation, alive, restarting: !alive } as const));
+      return encodeSupervisorAnswer(
+        envelope(host, { kind: 'bridge-state', mac: this.mac, incarnation, alive, restarting: !alive } as const),
+      );
     });
   }
 
@@ -94,7 +96,7 @@ export class SimulatedEcu {
       this.bridge = undefined;
     });
     try {
-      const records = new DiskRecordStore(world.disk(machineOf(mac)), process, BRIDGE_FOLDER + 'records');
+      const records = new DiskRecordStore(world.disk(machineOf(mac)), process, `${BRIDGE_FOLDER}records`);
       const incarnation = await nextIncarnation(records, `bridge/${mac}`);
       const ports = await world.portsOf(process, { connection: `${id}#${incarnation}`, folder: BRIDGE_FOLDER });
       const supervisor = world.host(supervisorOf(mac)).process();
@@ -135,7 +137,12 @@ export class SimulatedEcu {
 
 const BRIDGE_FOLDER = 'bridge/';
 
-export function hostOf(parts: { readonly id: HostId; readonly incarnation: number; readonly names: FleetNames; readonly ports: SimPorts }): Host {
+export function hostOf(parts: {
+  readonly id: HostId;
+  readonly incarnation: number;
+  readonly names: FleetNames;
+  readonly ports: SimPorts;
+}): Host {
   const { id, incarnation, names, ports } = parts;
   const { bus, clock, rng, log, counters, faultPoints } = ports;
   return { id, incarnation, names, bus, clock, rng, log, counters, faults: faultPoints };
@@ -143,7 +150,9 @@ export function hostOf(parts: { readonly id: HostId; readonly incarnation: numbe
 
 /** A process whose `main` fails leaves; its supervisor, or the weather, starts it again. */
 export function exit(world: SimWorld, process: SimProcess, cause: unknown): void {
-  world.book.logOf(process.name).error('the process could not start', { cause: cause instanceof Error ? cause.stack : String(cause) });
+  world.book
+    .logOf(process.name)
+    .error('the process could not start', { cause: cause instanceof Error ? cause.stack : String(cause) });
   if (process.host.process() === process) process.host.kill();
 }
 

@@ -1,6 +1,7 @@
 /** One checkpoint manager in the simulated world: drover's own, on simulated ports, on a machine of its own or an ECU's. */
-import { Manager } from '../../../actors/manager.ts';
+
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
+import { Manager } from '../../../actors/manager.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';

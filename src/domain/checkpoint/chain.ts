@@ -17,10 +17,15 @@ export interface ChainLink extends CheckpointOrder {
   readonly baseSequence: number | undefined;
 }
 
-export type ChainError = { readonly kind: 'base-missing'; readonly epoch: number; readonly sequence: number } | { readonly kind: 'base-not-before'; readonly sequence: number };
+export type ChainError =
+  | { readonly kind: 'base-missing'; readonly epoch: number; readonly sequence: number }
+  | { readonly kind: 'base-not-before'; readonly sequence: number };
 
 /** What rebuilds `target`: the full checkpoint first, `target` last. */
-export function chainOf<Link extends ChainLink>(target: Link, find: (order: CheckpointOrder) => Link | undefined): Result<readonly Link[], ChainError> {
+export function chainOf<Link extends ChainLink>(
+  target: Link,
+  find: (order: CheckpointOrder) => Link | undefined,
+): Result<readonly Link[], ChainError> {
   const chain: Link[] = [target];
   let link = target;
   while (link.baseSequence !== undefined) {

@@ -54,7 +54,12 @@ export function applyManifest(base: PageTable, manifest: CheckpointManifest): Re
   return ok(table);
 }
 
-function applySlots(base: Uint8Array, increment: Increment, slots: Uint8Array, slotBytes: number): Result<Uint8Array, DeltaError> {
+function applySlots(
+  base: Uint8Array,
+  increment: Increment,
+  slots: Uint8Array,
+  slotBytes: number,
+): Result<Uint8Array, DeltaError> {
   assert(slots.length === increment.pageIndexes.length * slotBytes, 'an increment carries one page for each index');
   const checked = checkIncrement(base.length / slotBytes, increment);
   if (!checked.ok) return checked;

@@ -17,7 +17,7 @@ import { DIGEST_BYTES, PAGE_BYTES } from '../model/checkpoint.ts';
 import type { Digest } from '../model/ids.ts';
 import { isMac, isTaskName } from '../model/ids.ts';
 import type { PageTable } from './delta.ts';
-import { WASM_PAGE_BYTES, allPages } from './pages.ts';
+import { allPages, WASM_PAGE_BYTES } from './pages.ts';
 
 /** SHA-256 as hex; supplied by the caller, because hashing is the host's. */
 export type DigestOf = (bytes: Uint8Array) => Digest;
@@ -71,7 +71,12 @@ export function checkManifest(manifest: CheckpointManifest): Result<CheckpointMa
   const field = invalidField(manifest);
   if (field !== undefined) return err({ kind: 'field-invalid', field });
   const { pageCount, pageIndexes, pageDigests, baseSequence, sequence } = manifest;
-  if (!Number.isInteger(pageCount) || pageCount < 0 || pageCount > PAGE_COUNT_MAX || (pageCount * PAGE_BYTES) % WASM_PAGE_BYTES !== 0) {
+  if (
+    !Number.isInteger(pageCount) ||
+    pageCount < 0 ||
+    pageCount > PAGE_COUNT_MAX ||
+    (pageCount * PAGE_BYTES) % WASM_PAGE_BYTES !== 0
+  ) {
     return err({ kind: 'page-count-invalid', pageCount });
   }
   for (let position = 0; position < pageIndexes.length; position++) {
@@ -81,7 +86,8 @@ export function checkManifest(manifest: CheckpointManifest): Result<CheckpointMa
     }
   }
   const expectedBytes = pageIndexes.length * DIGEST_BYTES;
-  if (pageDigests.length !== expectedBytes) return err({ kind: 'digests-length-invalid', bytes: pageDigests.length, expectedBytes });
+  if (pageDigests.length !== expectedBytes)
+    return err({ kind: 'digests-length-invalid', bytes: pageDigests.length, expectedBytes });
   // Ascending, unique and below the count: then as many as the count are all of them.
   if (baseSequence === undefined && pageIndexes.length !== pageCount) {
     return err({ kind: 'full-incomplete', pageCount, carried: pageIndexes.length });
@@ -99,7 +105,8 @@ function invalidField(manifest: CheckpointManifest): string | undefined {
   if (manifest.globals.length > GLOBALS_BYTES_MAX) return 'globals';
   if (!isCount(manifest.programId) || manifest.programId > 0xffffffff) return 'programId';
   for (const name of ['epoch', 'sequence', 'incarnation', 'outputNumber'] as const) if (!isCount(manifest[name])) return name;
-  for (const name of ['sequence', 'dataNumber', 'tickNumber'] as const) if (!isCount(manifest.input[name])) return `input.${name}`;
+  for (const name of ['sequence', 'dataNumber', 'tickNumber'] as const)
+    if (!isCount(manifest.input[name])) return `input.${name}`;
   return manifest.baseSequence === undefined || isCount(manifest.baseSequence) ? undefined : 'baseSequence';
 }
 

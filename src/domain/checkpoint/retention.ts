@@ -22,7 +22,9 @@ export function oldestToKeep<Order extends CheckpointOrder>(
   policy: RetentionPolicy,
 ): CheckpointOrder | undefined {
   if (newestDurable === undefined) return undefined;
-  const before = checkpoints.filter((checkpoint) => laterCheckpoint(newestDurable, checkpoint)).sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1));
+  const before = checkpoints
+    .filter((checkpoint) => laterCheckpoint(newestDurable, checkpoint))
+    .sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1));
   if (before.length <= policy.keepBefore) return undefined;
   const oldest = before[policy.keepBefore - 1] ?? newestDurable;
   return { epoch: oldest.epoch, sequence: oldest.sequence };

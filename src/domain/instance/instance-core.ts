@@ -107,7 +107,14 @@ export class InstanceCore {
     return this.requests.splice(0);
   }
 
-  get state(): { readonly phase: Phase; readonly paused: boolean; readonly cursor: InputCursor; readonly outputNumber: number; readonly acceptedNumber: number; readonly inputsWaiting: number } {
+  get state(): {
+    readonly phase: Phase;
+    readonly paused: boolean;
+    readonly cursor: InputCursor;
+    readonly outputNumber: number;
+    readonly acceptedNumber: number;
+    readonly inputsWaiting: number;
+  } {
     const { phase, paused, cursor, outputNumber, acceptedNumber } = this;
     return { phase, paused, cursor, outputNumber, acceptedNumber, inputsWaiting: this.inputs.length - this.inputsHead };
   }
@@ -134,7 +141,7 @@ export class InstanceCore {
       return;
     }
     if (!ours) {
-      this.end('ERR_FENCED', 'the output stream has lost this instance\'s marker');
+      this.end('ERR_FENCED', "the output stream has lost this instance's marker");
       return;
     }
     this.accepted(last.number);
@@ -221,7 +228,8 @@ export class InstanceCore {
     this.consumedSinceCapture = true;
     for (const { channel, payload } of outputs) {
       this.outputNumber++;
-      if (this.outputNumber > this.acceptedNumber) this.waiting.push({ marker: false, number: this.outputNumber, channel, payload });
+      if (this.outputNumber > this.acceptedNumber)
+        this.waiting.push({ marker: false, number: this.outputNumber, channel, payload });
     }
     this.pump(nowUs);
   }
@@ -236,7 +244,11 @@ export class InstanceCore {
     this.announceIfAccepted();
     if (this.silenceEnded(nowUs)) return;
     if (this.job !== undefined || this.capturing !== undefined) return;
-    if (this.phase === 'replaying' && this.startInputsThrough !== undefined && this.cursor.sequence >= this.startInputsThrough) {
+    if (
+      this.phase === 'replaying' &&
+      this.startInputsThrough !== undefined &&
+      this.cursor.sequence >= this.startInputsThrough
+    ) {
       this.phase = 'running';
       // A restored state is durable already, and others may still be on their way to this ECU: its next checkpoint can wait.
       const intervals = this.options.restored === undefined ? 1 : INTERVALS_AFTER_RESTORE;
@@ -293,7 +305,8 @@ export class InstanceCore {
 
   private beginCapture(nowUs: number): boolean {
     const { intervalUs, chainMax } = this.options.checkpoint;
-    const due = nowUs >= this.checkpointDueUs && this.consumedSinceCapture && (this.phase === 'running' || nowUs >= this.replayedLongUs);
+    const due =
+      nowUs >= this.checkpointDueUs && this.consumedSinceCapture && (this.phase === 'running' || nowUs >= this.replayedLongUs);
     if (!(due || this.checkpointWanted !== undefined) || this.unannounced !== undefined) return false;
     const full = this.checkpointSequence === 0 || this.chainLength >= chainMax || this.checkpointWanted === 'full';
     const sequence = this.checkpointSequence + 1;

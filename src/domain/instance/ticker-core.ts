@@ -66,7 +66,10 @@ export class TickerCore {
     if (!this.stopped && this.out === undefined) this.advance(nowUs);
   }
 
-  answered(answer: { readonly kind: 'appended'; readonly sequence: number } | { readonly kind: 'unsure' }, nowUs: number): void {
+  answered(
+    answer: { readonly kind: 'appended'; readonly sequence: number } | { readonly kind: 'unsure' },
+    nowUs: number,
+  ): void {
     if (this.stopped) return;
     assert(this.out !== undefined, 'an answer follows an append');
     this.out = undefined;

@@ -61,8 +61,12 @@ export class NoLostWork<Input> {
         expectedPayload: expected === undefined ? undefined : hex(expected.payload),
       },
     });
-    if (expected === undefined) return report(`${task}: output ${number} was accepted, but the task run alone over its ${ledger.inputs} inputs gives ${ledger.expected.length} (L1)`);
-    if (expected.channel !== output.channel || !sameBytes(expected.payload, output.payload)) return report(`${task}: output ${number} is not what the task run alone gives (L1)`);
+    if (expected === undefined)
+      return report(
+        `${task}: output ${number} was accepted, but the task run alone over its ${ledger.inputs} inputs gives ${ledger.expected.length} (L1)`,
+      );
+    if (expected.channel !== output.channel || !sameBytes(expected.payload, output.payload))
+      return report(`${task}: output ${number} is not what the task run alone gives (L1)`);
     return undefined;
   }
 
@@ -103,4 +107,5 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 const HEX_BYTES_MAX = 64;
-const hex = (bytes: Uint8Array): string => Array.from(bytes.subarray(0, HEX_BYTES_MAX), (byte) => byte.toString(16).padStart(2, '0')).join('');
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes.subarray(0, HEX_BYTES_MAX), (byte) => byte.toString(16).padStart(2, '0')).join('');

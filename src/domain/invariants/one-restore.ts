@@ -38,7 +38,17 @@ export class OneRestore {
     const report = (sentence: string): Violation => ({
       invariant: 'one-restore',
       sentence,
-      details: { task, revision: step.revision, epoch, takenBy, expectedEpoch, owner, epochBefore: before?.epoch, takenByBefore: before?.takenBy, ownerBefore: before?.owner },
+      details: {
+        task,
+        revision: step.revision,
+        epoch,
+        takenBy,
+        expectedEpoch,
+        owner,
+        epochBefore: before?.epoch,
+        takenByBefore: before?.takenBy,
+        ownerBefore: before?.owner,
+      },
     });
     const epochBefore = before?.epoch ?? 0;
     if (epoch < epochBefore) return report(`${task}: the epoch went back from ${epochBefore} to ${epoch} (O1)`);
@@ -46,15 +56,19 @@ export class OneRestore {
       const followed = expectedEpoch ?? epochBefore;
       const key = `${task} ${followed}`;
       const winner = this.granted.get(key);
-      if (winner !== undefined) return report(`${task}: the end of epoch ${followed} was answered by ${winner} and again by ${takenBy} (O2)`);
-      if (followed !== epochBefore) return report(`${task}: ${takenBy} followed epoch ${followed}, but ${epochBefore} was there (O2)`);
+      if (winner !== undefined)
+        return report(`${task}: the end of epoch ${followed} was answered by ${winner} and again by ${takenBy} (O2)`);
+      if (followed !== epochBefore)
+        return report(`${task}: ${takenBy} followed epoch ${followed}, but ${epochBefore} was there (O2)`);
       this.granted.set(key, takenBy);
       this.standing.set(task, { epoch, takenBy, owner });
       return undefined;
     }
     if (before === undefined) return undefined;
-    if (takenBy !== before.takenBy) return report(`${task}: epoch ${epoch} was taken by ${before.takenBy} and then by ${takenBy} (O3)`);
-    if (before.owner !== undefined && owner !== undefined && owner !== before.owner) return report(`${task}: epoch ${epoch} passed from ${before.owner} to ${owner} (O3)`);
+    if (takenBy !== before.takenBy)
+      return report(`${task}: epoch ${epoch} was taken by ${before.takenBy} and then by ${takenBy} (O3)`);
+    if (before.owner !== undefined && owner !== undefined && owner !== before.owner)
+      return report(`${task}: epoch ${epoch} passed from ${before.owner} to ${owner} (O3)`);
     this.standing.set(task, { epoch, takenBy, owner: owner ?? before.owner });
     return undefined;
   }

@@ -38,15 +38,29 @@ export class SingleWriter {
     const report = (sentence: string): Violation => ({
       invariant: 'single-writer',
       sentence,
-      details: { task, sequence: message.sequence, epoch, nonce, marker, outputNumber, epochBefore: writer?.epoch, nonceBefore: writer?.nonce, outputNumberBefore: last },
+      details: {
+        task,
+        sequence: message.sequence,
+        epoch,
+        nonce,
+        marker,
+        outputNumber,
+        epochBefore: writer?.epoch,
+        nonceBefore: writer?.nonce,
+        outputNumberBefore: last,
+      },
     });
-    if (writer !== undefined && epoch < writer.epoch) return report(`${task}: a message of epoch ${epoch} was accepted after epoch ${writer.epoch} had begun (W2)`);
-    if (writer !== undefined && epoch === writer.epoch && nonce !== writer.nonce) return report(`${task}: two instances of epoch ${epoch} were accepted (W3)`);
+    if (writer !== undefined && epoch < writer.epoch)
+      return report(`${task}: a message of epoch ${epoch} was accepted after epoch ${writer.epoch} had begun (W2)`);
+    if (writer !== undefined && epoch === writer.epoch && nonce !== writer.nonce)
+      return report(`${task}: two instances of epoch ${epoch} were accepted (W3)`);
     const known = writer !== undefined && epoch === writer.epoch;
     if (marker && known) return report(`${task}: the instance of epoch ${epoch} was given a second marker (W1)`);
     if (!marker && !known) return report(`${task}: an output of epoch ${epoch} was accepted before its marker (W1)`);
     if (outputNumber !== (marker ? last : last + 1)) {
-      return report(`${task}: ${marker ? 'the marker names' : 'an output has'} number ${outputNumber} after output ${last} (W4)`);
+      return report(
+        `${task}: ${marker ? 'the marker names' : 'an output has'} number ${outputNumber} after output ${last} (W4)`,
+      );
     }
     this.writers.set(task, { epoch, nonce, outputNumber });
     return undefined;

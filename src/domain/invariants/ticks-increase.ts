@@ -29,8 +29,10 @@ export class TicksIncrease {
       details: { task, sequence: tick.sequence, epoch, number, skipped, numberBefore, epochBefore: before?.epoch },
     });
     if (number <= numberBefore) return report(`${task}: tick ${number} came after tick ${numberBefore} (T1)`);
-    if (number !== numberBefore + 1 + skipped) return report(`${task}: tick ${number} after ${numberBefore} says that ${skipped} were skipped (T2)`);
-    if (before !== undefined && epoch < before.epoch) return report(`${task}: a tick of epoch ${epoch} came after one of epoch ${before.epoch} (T3)`);
+    if (number !== numberBefore + 1 + skipped)
+      return report(`${task}: tick ${number} after ${numberBefore} says that ${skipped} were skipped (T2)`);
+    if (before !== undefined && epoch < before.epoch)
+      return report(`${task}: a tick of epoch ${epoch} came after one of epoch ${before.epoch} (T3)`);
     this.last.set(task, tick);
     return undefined;
   }

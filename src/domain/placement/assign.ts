@@ -474,7 +474,9 @@ function sentenceOfUnplaced({ candidateCount, refusedByKind, candidates }: Decis
   if (candidateCount === 0) return 'no ECU is known';
   const reasons = Object.entries(refusedByKind).map(([kind, count]) => {
     const example = candidates.find((one) => one.verdict === 'refused' && one.refusal.kind === kind);
-    return TELLING.has(kind) || example?.verdict !== 'refused' ? `${count} ${kind}` : `${count} ${kind} (${sentenceOf(example.refusal)})`;
+    return TELLING.has(kind) || example?.verdict !== 'refused'
+      ? `${count} ${kind}`
+      : `${count} ${kind} (${sentenceOf(example.refusal)})`;
   });
   return `none of ${candidateCount} ECUs can take it: ${reasons.join(', ')}`;
 }

@@ -2,7 +2,13 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { unreachable } from '../kernel/assert.ts';
-import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, type InputCursor, PAGE_BYTES } from '../model/checkpoint.ts';
+import {
+  type CheckpointManifest,
+  type CheckpointReference,
+  DIGEST_BYTES,
+  type InputCursor,
+  PAGE_BYTES,
+} from '../model/checkpoint.ts';
 import { envelopeCodec } from './codec-envelope.ts';
 import {
   digestBytes,
@@ -20,18 +26,21 @@ import {
   wide,
 } from './field-check.ts';
 import type {
-  CheckpointManifest as WireManifest,
   CheckpointManifestSchema,
-  CheckpointReference as WireReference,
   CheckpointReferenceSchema,
-  InputCursor as WireCursor,
   InputCursorSchema,
+  InputCursor as WireCursor,
+  CheckpointManifest as WireManifest,
+  CheckpointReference as WireReference,
 } from './generated/drover/v1/checkpoint_pb.ts';
 import { PageRequestSchema } from './generated/drover/v1/checkpoint_pb.ts';
 import { GLOBALS_BYTES_MAX, HOLDERS_MAX, PAGES_MAX, PAGES_PER_REQUEST_MAX, WIRE_BYTES_MAX } from './limits.ts';
 import type { CheckpointNotice, Envelope, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from './messages.ts';
 
-export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } = envelopeCodec<'checkpointNotice', CheckpointNotice>(
+export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } = envelopeCodec<
+  'checkpointNotice',
+  CheckpointNotice
+>(
   'checkpointNotice',
   (notice) => {
     switch (notice.kind) {
@@ -129,7 +138,7 @@ const pageAnswerCodec = envelopeCodec<'pageAnswer', PageAnswer>(
  */
 function packedFixed32(no: number, values: Uint32Array): { no: number; wireType: WireType; data: Uint8Array } {
   const words = new DataView(new ArrayBuffer(values.length * 4));
-  values.forEach((value, at) => words.setUint32(at * 4, value, true));
+  for (let at = 0; at < values.length; at++) words.setUint32(at * 4, values[at] as number, true);
   return { no, wireType: WireType.LengthDelimited, data: new BinaryWriter().bytes(new Uint8Array(words.buffer)).finish() };
 }
 
@@ -176,7 +185,10 @@ function wholePages(pages: Uint8Array): Uint8Array {
   return pages;
 }
 
-export const { encode: encodeManifestRequest, decode: decodeManifestRequest } = envelopeCodec<'manifestRequest', ManifestRequest>(
+export const { encode: encodeManifestRequest, decode: decodeManifestRequest } = envelopeCodec<
+  'manifestRequest',
+  ManifestRequest
+>(
   'manifestRequest',
   (request) => ({ task: request.task, epoch: wide(request.epoch), sequence: wide(request.sequence) }),
   (wire) => ({
@@ -256,10 +268,14 @@ function readManifest(wire: WireManifest): CheckpointManifest {
     refuse(`manifest.base_sequence is ${baseSequence}; it must be below the sequence, ${sequence}`);
   }
   if (wire.pageDigests.length !== wire.pageIndexes.length * DIGEST_BYTES) {
-    refuse(`manifest.page_digests has ${wire.pageDigests.length} bytes; it must have ${DIGEST_BYTES} for each of ${wire.pageIndexes.length} pages`);
+    refuse(
+      `manifest.page_digests has ${wire.pageDigests.length} bytes; it must have ${DIGEST_BYTES} for each of ${wire.pageIndexes.length} pages`,
+    );
   }
   if (baseSequence === undefined && wire.pageIndexes.length !== pageCount) {
-    refuse(`manifest.page_indexes has ${wire.pageIndexes.length} entries; a full checkpoint of ${pageCount} pages must carry every page`);
+    refuse(
+      `manifest.page_indexes has ${wire.pageIndexes.length} entries; a full checkpoint of ${pageCount} pages must carry every page`,
+    );
   }
   if (wire.globals.length > GLOBALS_BYTES_MAX) {
     refuse(`manifest.globals has ${wire.globals.length} bytes; it may have ${GLOBALS_BYTES_MAX}`);

@@ -19,9 +19,9 @@ import {
   wide,
 } from './field-check.ts';
 import {
+  type DeployOrder as WireDeploy,
   type CommandHeader as WireHeader,
   CheckpointMode as WireMode,
-  type DeployOrder as WireDeploy,
 } from './generated/drover/v1/command_pb.ts';
 import type { Answer, Command, CommandHeader, SupervisorAnswer, SupervisorCommand } from './messages.ts';
 
@@ -109,7 +109,12 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
         return {
           answer: {
             case: 'running',
-            value: { ...writeSubject(answer), incarnation: wide(answer.incarnation), nonce: answer.nonce, programId: answer.programId },
+            value: {
+              ...writeSubject(answer),
+              incarnation: wide(answer.incarnation),
+              nonce: answer.nonce,
+              programId: answer.programId,
+            },
           },
         };
       case 'stopped':
@@ -124,7 +129,10 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
         return { answer: { case: 'load', value: writeEcuLoad(answer.load) } };
       case 'refused':
         return {
-          answer: { case: 'refused', value: { ...writeSubject(answer), refusal: { code: answer.code, sentence: answer.sentence } } },
+          answer: {
+            case: 'refused',
+            value: { ...writeSubject(answer), refusal: { code: answer.code, sentence: answer.sentence } },
+          },
         };
       default:
         return unreachable(answer);
@@ -174,7 +182,10 @@ const readSubject = (wire: { readonly task: string; readonly epoch: bigint }) =>
   epoch: safeInteger(wire.epoch, 'answer.epoch'),
 });
 
-export const { encode: encodeSupervisorCommand, decode: decodeSupervisorCommand } = envelopeCodec<'supervisorCommand', SupervisorCommand>(
+export const { encode: encodeSupervisorCommand, decode: decodeSupervisorCommand } = envelopeCodec<
+  'supervisorCommand',
+  SupervisorCommand
+>(
   'supervisorCommand',
   () => ({ order: { case: 'queryBridge', value: {} } }),
   ({ order }) =>
@@ -183,7 +194,10 @@ export const { encode: encodeSupervisorCommand, decode: decodeSupervisorCommand 
       : refuse('supervisor_command.order is missing, or one that this build does not know'),
 );
 
-export const { encode: encodeSupervisorAnswer, decode: decodeSupervisorAnswer } = envelopeCodec<'supervisorAnswer', SupervisorAnswer>(
+export const { encode: encodeSupervisorAnswer, decode: decodeSupervisorAnswer } = envelopeCodec<
+  'supervisorAnswer',
+  SupervisorAnswer
+>(
   'supervisorAnswer',
   (answer) => ({
     answer: {
@@ -192,7 +206,8 @@ export const { encode: encodeSupervisorAnswer, decode: decodeSupervisorAnswer } 
     },
   }),
   ({ answer }) => {
-    if (answer.case !== 'bridgeState') return refuse('supervisor_answer.answer is missing, or one that this build does not know');
+    if (answer.case !== 'bridgeState')
+      return refuse('supervisor_answer.answer is missing, or one that this build does not know');
     return {
       kind: 'bridge-state',
       mac: macText(answer.value.mac, 'bridge_state.mac'),

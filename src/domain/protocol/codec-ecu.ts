@@ -18,17 +18,15 @@ import {
   wide,
 } from './field-check.ts';
 import type {
+  EcuLoadSchema,
+  ProcessIdentitySchema,
   AcceptedTask as WireAcceptedTask,
   EcuLoad as WireEcuLoad,
-  EcuLoadSchema,
   ProcessIdentity as WireProcessIdentity,
-  ProcessIdentitySchema,
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
 import { LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
 import type { Goodbye } from './messages.ts';
-
-export { decodeHeartbeat, encodeHeartbeat } from './codec-heartbeat.ts';
 
 const CORES_MAX = 65_536;
 
@@ -62,9 +60,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     capabilities: capabilityList(wire.capabilities, 'ecu.capabilities'),
     labels: labelMap(wire.labels, 'ecu.labels'),
     // A newer bridge may have runtimes that this build does not know and will never ask for.
-    runtimes: wire.runtimes
-      .map((kind) => runtimeKinds.wordIfKnown(kind, 'ecu.runtimes'))
-      .filter((kind) => kind !== undefined),
+    runtimes: wire.runtimes.map((kind) => runtimeKinds.wordIfKnown(kind, 'ecu.runtimes')).filter((kind) => kind !== undefined),
     bridge: readProcess(required(wire.bridge, 'ecu.bridge'), 'ecu.bridge.boot_id', 'ecu.bridge.start_ticks'),
     supervisor:
       wire.supervisor === undefined

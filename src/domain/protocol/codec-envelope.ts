@@ -88,7 +88,8 @@ export const malformed = (sentence: string): WireError => ({ kind: 'malformed', 
 const oversizedSentence = (length: number): string => `the message has ${length} bytes; it may have ${WIRE_BYTES_MAX}`;
 
 function parseEnvelope(bytes: Uint8Array): Result<WireEnvelope, WireError> {
-  if (bytes.length > WIRE_BYTES_MAX) return err({ kind: 'oversized', code: 'ERR_WIRE_OVERSIZED', sentence: oversizedSentence(bytes.length) });
+  if (bytes.length > WIRE_BYTES_MAX)
+    return err({ kind: 'oversized', code: 'ERR_WIRE_OVERSIZED', sentence: oversizedSentence(bytes.length) });
   try {
     const version = readVersion(bytes);
     if (version !== WIRE_VERSION) return err(otherVersion(version));

@@ -1,14 +1,28 @@
 /** Decision evidence (`evidence.proto`). */
 import type { Candidate, DecisionEvidence } from '../model/evidence.ts';
 import { envelopeCodec } from './codec-envelope.ts';
-import { actorText, finite, idText, listWithin, macText, safeInteger, sentenceText, taskText, textWithin, wide } from './field-check.ts';
+import {
+  actorText,
+  finite,
+  idText,
+  listWithin,
+  macText,
+  safeInteger,
+  sentenceText,
+  taskText,
+  textWithin,
+  wide,
+} from './field-check.ts';
 import type { Candidate as WireCandidate } from './generated/drover/v1/evidence_pb.ts';
 import { LIST_MAX, TERMS_MAX } from './limits.ts';
 
 const TERM_CHARS = { min: 1, max: 64 };
 const UNIT_CHARS = { min: 0, max: 64 };
 
-export const { encode: encodeDecisionEvidence, decode: decodeDecisionEvidence } = envelopeCodec<'decisionEvidence', DecisionEvidence>(
+export const { encode: encodeDecisionEvidence, decode: decodeDecisionEvidence } = envelopeCodec<
+  'decisionEvidence',
+  DecisionEvidence
+>(
   'decisionEvidence',
   (evidence) => ({
     decision: evidence.decision,

@@ -61,7 +61,8 @@ export function encodeHeartbeat(envelope: Envelope<Heartbeat>): Uint8Array {
 }
 
 export function decodeHeartbeat(bytes: Uint8Array): Result<Envelope<Heartbeat>, WireError> {
-  const fast = bytes.length <= FAST_BYTES_MAX && bytes[0] === TAG.version && bytes[1] === WIRE_VERSION ? readFast(bytes) : undefined;
+  const fast =
+    bytes.length <= FAST_BYTES_MAX && bytes[0] === TAG.version && bytes[1] === WIRE_VERSION ? readFast(bytes) : undefined;
   return fast === undefined ? plainHeartbeatCodec.decode(bytes) : ok(fast);
 }
 

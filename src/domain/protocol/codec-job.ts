@@ -2,7 +2,7 @@
 import type { JobJournal, JobRecord } from '../model/job.ts';
 import { envelopeCodec } from './codec-envelope.ts';
 import { enumTable, listWithin, macText, refusal, refuse, safeInteger, taskText, wide } from './field-check.ts';
-import { InputKind as WireInputKind, JobOutcome, type JobRecord as WireJobRecord } from './generated/drover/v1/record_pb.ts';
+import { JobOutcome, InputKind as WireInputKind, type JobRecord as WireJobRecord } from './generated/drover/v1/record_pb.ts';
 import { JOB_RECORDS_MAX } from './limits.ts';
 
 const inputKinds = enumTable<'data' | 'tick'>({ data: WireInputKind.DATA, tick: WireInputKind.TICK });

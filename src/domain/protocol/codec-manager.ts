@@ -2,11 +2,26 @@
 import { unreachable } from '../kernel/assert.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
-import { enumTable, macText, managerText, nonceText, refusal, refuse, required, safeInteger, sentenceText, taskText, wide } from './field-check.ts';
-import { InstanceReportKind as WireReportKind, type InstanceReport as WireReport } from './generated/drover/v1/manager_pb.ts';
+import {
+  enumTable,
+  macText,
+  managerText,
+  nonceText,
+  refusal,
+  refuse,
+  required,
+  safeInteger,
+  sentenceText,
+  taskText,
+  wide,
+} from './field-check.ts';
+import { type InstanceReport as WireReport, InstanceReportKind as WireReportKind } from './generated/drover/v1/manager_pb.ts';
 import type { FleetView, InstanceReport, ManagerAnswer, ManagerCall, ManagerHeartbeat } from './messages.ts';
 
-export const { encode: encodeManagerHeartbeat, decode: decodeManagerHeartbeat } = envelopeCodec<'managerHeartbeat', ManagerHeartbeat>(
+export const { encode: encodeManagerHeartbeat, decode: decodeManagerHeartbeat } = envelopeCodec<
+  'managerHeartbeat',
+  ManagerHeartbeat
+>(
   'managerHeartbeat',
   (beat) => ({ manager: beat.manager, incarnation: wide(beat.incarnation), sequence: wide(beat.sequence) }),
   (wire) => ({

@@ -76,7 +76,10 @@ export function encodeRecord(record: ActorRecord): Uint8Array {
   w.text(TAG.trace, record.trace);
   w.fixed32(TAG.checksum, checksum(w.written(), w.length()));
   if (w.length() > WIRE_BYTES_MAX) {
-    throw new DroverError('ERR_RECORD_TOO_LARGE', `the record of ${record.actor} has ${w.length()} bytes; it may have ${WIRE_BYTES_MAX}`);
+    throw new DroverError(
+      'ERR_RECORD_TOO_LARGE',
+      `the record of ${record.actor} has ${w.length()} bytes; it may have ${WIRE_BYTES_MAX}`,
+    );
   }
   return w.finish();
 }
@@ -113,7 +116,8 @@ function writeEffect(w: WireWriter, effect: RecordEffect): void {
 export function decodeRecord(bytes: Uint8Array): Result<ActorRecord, RecordError> {
   const end = bytes.length - CHECKSUM_BYTES;
   if (end < 2 || bytes[end] !== TAG.checksum) return err(corrupt('the record does not end with its checksum'));
-  if (readChecksum(bytes, end + 1) !== checksum(bytes, end)) return err(corrupt('the record does not have the checksum it names'));
+  if (readChecksum(bytes, end + 1) !== checksum(bytes, end))
+    return err(corrupt('the record does not have the checksum it names'));
   const version = bytes[0] === TAG.version ? bytes[1] : 0;
   if (version !== RECORD_VERSION) {
     return err({

@@ -15,7 +15,12 @@ import {
   taskText,
   wide,
 } from './field-check.ts';
-import type { Affinity as WireAffinity, AffinitySchema, TaskSpec as WireTaskSpec, TaskSpecSchema } from './generated/drover/v1/task_pb.ts';
+import type {
+  AffinitySchema,
+  TaskSpecSchema,
+  Affinity as WireAffinity,
+  TaskSpec as WireTaskSpec,
+} from './generated/drover/v1/task_pb.ts';
 import { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
 
 export const runtimeKinds = enumTable<RuntimeKind>({
@@ -100,7 +105,10 @@ const writeAffinity = (affinity: Affinity): MessageInitShape<typeof AffinitySche
   preferredEcus: [...affinity.preferredEcus],
   requiredLabels: { ...affinity.requiredLabels },
   preferredLabels: { ...affinity.preferredLabels },
-  resourceKind: affinity.resourceKind === undefined ? WireResourceKind.UNSPECIFIED : (resourceKinds.toWire[affinity.resourceKind] as WireResourceKind),
+  resourceKind:
+    affinity.resourceKind === undefined
+      ? WireResourceKind.UNSPECIFIED
+      : (resourceKinds.toWire[affinity.resourceKind] as WireResourceKind),
   together: [...affinity.together],
   apart: [...affinity.apart],
 });

@@ -92,7 +92,9 @@ export function taskText(value: string, field: string): TaskName {
 
 export function actorText(value: string, field: string): string {
   if (value.length <= ID_CHARS_MAX && ACTOR.test(value)) return value;
-  return refuse(`${field} is ${shown(value)}; it must be kind/id of A-Z, a-z, 0-9, _, - and dots, at most ${ID_CHARS_MAX} characters`);
+  return refuse(
+    `${field} is ${shown(value)}; it must be kind/id of A-Z, a-z, 0-9, _, - and dots, at most ${ID_CHARS_MAX} characters`,
+  );
 }
 
 export function hostText(value: string, field: string): string {
@@ -119,7 +121,11 @@ const shown = (value: string): string => JSON.stringify(value.length > 80 ? `${v
  * A code with its sentence. A code that this build does not know (a newer or foreign peer) becomes ERR_WIRE_CODE and stands
  * in front of the sentence: a refusal must not be lost because its reason is new.
  */
-export function refusal(code: string, sentence: string, field: string): { readonly code: ErrorCode; readonly sentence: string } {
+export function refusal(
+  code: string,
+  sentence: string,
+  field: string,
+): { readonly code: ErrorCode; readonly sentence: string } {
   if (!CODE.test(code)) refuse(`${field} is ${shown(code)}; it must be ERR_ and at most 60 of A-Z, 0-9 and _`);
   sentenceText(sentence, `the sentence beside ${field}`);
   return isKnownCode(code) ? { code, sentence } : { code: 'ERR_WIRE_CODE', sentence: `${code}: ${sentence}` };

@@ -65,7 +65,8 @@ export class WireWriter {
   /** A text that is an entry of a repeated field: written even when empty. */
   entry(tag: number, value: string): void {
     const { length } = value;
-    if (this.at + FIELD_BYTES + length * BYTES_PER_UNIT > this.bytes.length) this.reserve(FIELD_BYTES + length * BYTES_PER_UNIT);
+    if (this.at + FIELD_BYTES + length * BYTES_PER_UNIT > this.bytes.length)
+      this.reserve(FIELD_BYTES + length * BYTES_PER_UNIT);
     this.tag(tag);
     if (length > SHORT_UNITS || !this.shortAscii(value, length)) this.longText(value);
   }
@@ -147,4 +148,5 @@ export class WireWriter {
   }
 }
 
-const varintBytes = (value: number): number => (value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5);
+const varintBytes = (value: number): number =>
+  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;

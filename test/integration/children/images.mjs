@@ -1,8 +1,9 @@
 // The memories and checkpoints of the kill test, the same in the child and in the parent.
+
+import { systemHasher } from '../../../dist/infra/system/hasher.js';
 import { stateDigest } from '../../../dist/src/domain/checkpoint/manifest.js';
 import { allPages, findDifferingPages, gatherPages } from '../../../dist/src/domain/checkpoint/pages.js';
 import { createRng } from '../../../dist/src/domain/kernel/rng.js';
-import { systemHasher } from '../../../dist/infra/system/hasher.js';
 
 const PAGES = 64;
 
@@ -20,7 +21,8 @@ export function imageAt(seed, sequence) {
 
 export function digests(pages) {
   const result = new Uint8Array((pages.length / 4096) * 32);
-  for (let i = 0; i * 4096 < pages.length; i++) systemHasher.digestInto(pages.subarray(i * 4096, (i + 1) * 4096), result, i * 32);
+  for (let i = 0; i * 4096 < pages.length; i++)
+    systemHasher.digestInto(pages.subarray(i * 4096, (i + 1) * 4096), result, i * 32);
   return result;
 }
 
@@ -31,8 +33,21 @@ export function checkpointAt(seed, sequence, base) {
   const globals = Uint8Array.of(sequence & 255);
   const input = { sequence, dataNumber: sequence, tickNumber: 0 };
   const manifest = {
-    task: 'killed', mac: '02aa00000001', incarnation: 1, programId: 1, epoch: 1, sequence, nonce: 'n', baseSequence: base?.sequence,
-    pageCount: PAGES, pageIndexes, pageDigests: digests(pages), globals, input, outputNumber: sequence, artefact: 'cd'.repeat(32),
+    task: 'killed',
+    mac: '02aa00000001',
+    incarnation: 1,
+    programId: 1,
+    epoch: 1,
+    sequence,
+    nonce: 'n',
+    baseSequence: base?.sequence,
+    pageCount: PAGES,
+    pageIndexes,
+    pageDigests: digests(pages),
+    globals,
+    input,
+    outputNumber: sequence,
+    artefact: 'cd'.repeat(32),
     stateDigest: stateDigest({ table: digests(memory), globals, input, outputNumber: sequence }, systemHasher.hex),
   };
   return { manifest, pages, memory };

@@ -4,7 +4,7 @@
 import { writeSync } from 'node:fs';
 import { openLmdbCheckpointStore } from '../../../dist/infra/lmdb/checkpoint-store.js';
 import { systemHasher } from '../../../dist/infra/system/hasher.js';
-import { imageAt, checkpointAt } from './images.mjs';
+import { checkpointAt, imageAt } from './images.mjs';
 
 const [path, seed, durable, first] = process.argv.slice(2);
 const store = openLmdbCheckpointStore({ path, hasher: systemHasher, durable: durable === '1' });
@@ -15,7 +15,8 @@ for (let sequence = Number(first); ; sequence++) {
   writeSync(1, `try ${sequence}\n`);
   const positions = store.missing(taken.manifest);
   const pages = new Uint8Array(positions.length * 4096);
-  positions.forEach((position, i) => pages.set(taken.pages.subarray(position * 4096, (position + 1) * 4096), i * 4096));
+  for (const [i, position] of positions.entries())
+    pages.set(taken.pages.subarray(position * 4096, (position + 1) * 4096), i * 4096);
   const { stored } = await store.put(taken.manifest, pages);
   if (!stored) throw new Error(`checkpoint ${sequence} was not stored`);
   writeSync(1, `ack ${sequence}\n`);

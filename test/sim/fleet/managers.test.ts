@@ -63,7 +63,12 @@ describe('a manager', () => {
   test('that lost its checkpoint store: the other one has what a restore needs', async () => {
     const fleet = await stage();
     fleet.killManager('m1');
-    const checkpoints = fleet.world.disk('manager.m1').table<{ pages: Map<string, unknown>; manifests: Map<string, unknown> }>('manager-m1/checkpoints', () => ({ pages: new Map(), manifests: new Map() }));
+    const checkpoints = fleet.world
+      .disk('manager.m1')
+      .table<{ pages: Map<string, unknown>; manifests: Map<string, unknown> }>('manager-m1/checkpoints', () => ({
+        pages: new Map(),
+        manifests: new Map(),
+      }));
     checkpoints.pages.clear();
     checkpoints.manifests.clear();
     fleet.startManager('m1');
@@ -125,7 +130,10 @@ describe('the broker', () => {
     const dead = someOwner(fleet);
     fleet.world.broker.restart(800_000);
     fleet.killEcu(dead);
-    await fleet.until('its tasks run elsewhere', () => tasksOn(fleet, dead).length === 0 && [...fleet.wanted].every((name) => fleet.runs(name)));
+    await fleet.until(
+      'its tasks run elsewhere',
+      () => tasksOn(fleet, dead).length === 0 && [...fleet.wanted].every((name) => fleet.runs(name)),
+    );
     await fleet.settle();
   });
 

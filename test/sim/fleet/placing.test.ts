@@ -16,7 +16,12 @@ describe('a target', () => {
       const others = three.map(({ mac }) => mac).filter((mac) => mac !== dead);
       const counts = others.map((mac) => fleet.world.plan.count(`bridge.${mac}`, point));
       // The same run again, with the deaths of whichever targets are chosen.
-      const scripted = others.map((mac, at) => ({ host: `bridge.${mac}`, point, nth: (counts[at] ?? 0) + 1, action: 'kill' as const }));
+      const scripted = others.map((mac, at) => ({
+        host: `bridge.${mac}`,
+        point,
+        nth: (counts[at] ?? 0) + 1,
+        action: 'kill' as const,
+      }));
       const again = await stage({ ecus: three, world: { scripted } });
       again.killEcu(dead);
       await again.elapse(200_000);
@@ -27,7 +32,12 @@ describe('a target', () => {
 
   test('that has no memory left refuses, and the task goes elsewhere', async () => {
     // Both managers plan at once, from the same picture: the bridge's word is the last.
-    const fleet = build({ ecus: [{ mac: ECU1, memoryBytes: 16 * MIB }, { mac: ECU2, memoryBytes: 16 * MIB }] });
+    const fleet = build({
+      ecus: [
+        { mac: ECU1, memoryBytes: 16 * MIB },
+        { mac: ECU2, memoryBytes: 16 * MIB },
+      ],
+    });
     fleet.start();
     await fleet.elapse(300_000);
     const declared = Promise.all(['a', 'b'].map((name) => fleet.declare(task(name))));
@@ -53,10 +63,19 @@ describe('a target', () => {
 
 describe('a fleet without room', () => {
   test('sheds what finds no place, lower criticality first, and takes it back when there is room', async () => {
-    const two = [{ mac: ECU1, memoryBytes: 48 * MIB }, { mac: ECU2, memoryBytes: 32 * MIB }];
-    const fleet = await stage({ ecus: two, tasks: [task('low', { criticality: 0 }), task('mid', { criticality: 2 }), task('high', { criticality: 4 })] });
+    const two = [
+      { mac: ECU1, memoryBytes: 48 * MIB },
+      { mac: ECU2, memoryBytes: 32 * MIB },
+    ];
+    const fleet = await stage({
+      ecus: two,
+      tasks: [task('low', { criticality: 0 }), task('mid', { criticality: 2 }), task('high', { criticality: 4 })],
+    });
     fleet.killEcu(ECU1);
-    await fleet.until('two of three run', () => tasksOn(fleet, ECU2).length === 2 && fleet.truth.placements.get('low')?.state !== 'owned');
+    await fleet.until(
+      'two of three run',
+      () => tasksOn(fleet, ECU2).length === 2 && fleet.truth.placements.get('low')?.state !== 'owned',
+    );
     await fleet.elapse(2_000_000);
     const shed = [...fleet.truth.placements.values()].filter(({ state }) => state === 'shed');
     expect(shed).toHaveLength(1);
@@ -103,7 +122,10 @@ describe('the janitor', () => {
     for (let round = 0; round < 3; round++) {
       const dead = someOwner(fleet);
       fleet.killEcu(dead);
-      await fleet.until('nothing is left on it', () => tasksOn(fleet, dead).length === 0 && [...fleet.wanted].every((name) => fleet.runs(name)));
+      await fleet.until(
+        'nothing is left on it',
+        () => tasksOn(fleet, dead).length === 0 && [...fleet.wanted].every((name) => fleet.runs(name)),
+      );
       fleet.startEcu(dead);
       await fleet.elapse(700_000);
     }

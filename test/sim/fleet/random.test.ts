@@ -8,7 +8,10 @@ import { describe, expect, test, vi } from 'vitest';
 import { playRandomFleet } from '../../../src/app/simulation/random-fleet.ts';
 
 const SEEDS = 60;
-const FOUND = JSON.parse(readFileSync(join(import.meta.dirname, '../seeds.json'), 'utf8')) as readonly { readonly seed: number; readonly found: string }[];
+const FOUND = JSON.parse(readFileSync(join(import.meta.dirname, '../seeds.json'), 'utf8')) as readonly {
+  readonly seed: number;
+  readonly found: string;
+}[];
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 120_000 });

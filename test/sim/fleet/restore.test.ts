@@ -15,7 +15,10 @@ describe('a failed ECU', () => {
       }
     }
     for (const name of fleet.wanted) {
-      const shown = fleet.managers.get('m1')?.manager?.fleet().tasks.find((one) => one.task === name);
+      const shown = fleet.managers
+        .get('m1')
+        ?.manager?.fleet()
+        .tasks.find((one) => one.task === name);
       expect(shown).toMatchObject({ state: 'owned', durability: 'durable', checkpoint: { holders: ['m1', 'm2'] } });
     }
     await fleet.settle();
@@ -37,8 +40,17 @@ describe('a failed ECU', () => {
     const from = fleet.truth.milestones.length;
     fleet.killEcu(dead);
     const [name = ''] = tasksOn(fleet, dead);
-    await fleet.until('it goes on', () => fleet.truth.milestones.slice(from).some(({ what }) => what.startsWith(`${name} first output`)));
-    const steps = [`ECU ${dead} killed`, `failure.${dead}.1#1 RESTORE.NEEDED`, `failure.${dead}.1#2 PLAN.MADE`, `placement/${name}#\\d+ EPOCH.REQUESTED`, `${name} marker`, `${name} first output`];
+    await fleet.until('it goes on', () =>
+      fleet.truth.milestones.slice(from).some(({ what }) => what.startsWith(`${name} first output`)),
+    );
+    const steps = [
+      `ECU ${dead} killed`,
+      `failure.${dead}.1#1 RESTORE.NEEDED`,
+      `failure.${dead}.1#2 PLAN.MADE`,
+      `placement/${name}#\\d+ EPOCH.REQUESTED`,
+      `${name} marker`,
+      `${name} first output`,
+    ];
     const moments = steps.map((step) => momentOf(fleet, new RegExp(step), from));
     expect(moments).toEqual([...moments].sort((a, b) => a - b));
     await fleet.settle();
@@ -52,12 +64,18 @@ describe('a failed ECU', () => {
     fleet.killEcu(dead);
     await fleet.settle();
     expect(fleet.world.judges.markers).toBe(markers + moved.length);
-    expect([...fleet.truth.arbiters.keys()].filter((actor) => actor.startsWith('arbiter/failure.'))).toEqual([`arbiter/failure.${dead}.1`]);
-    for (const id of ['manager.m1', 'manager.m2']) expect(fleet.world.countersOf(id).read()['detector.suspicions']).toBeGreaterThan(0);
+    expect([...fleet.truth.arbiters.keys()].filter((actor) => actor.startsWith('arbiter/failure.'))).toEqual([
+      `arbiter/failure.${dead}.1`,
+    ]);
+    for (const id of ['manager.m1', 'manager.m2'])
+      expect(fleet.world.countersOf(id).read()['detector.suspicions']).toBeGreaterThan(0);
   });
 
   test('two ECUs that fail at once: the third takes all their tasks', async () => {
-    const fleet = await stage({ ecus: [{ mac: ECU1 }, { mac: ECU2 }, { mac: ECU3 }], tasks: ['a', 'b', 'c', 'd', 'e'].map((name) => task(name)) });
+    const fleet = await stage({
+      ecus: [{ mac: ECU1 }, { mac: ECU2 }, { mac: ECU3 }],
+      tasks: ['a', 'b', 'c', 'd', 'e'].map((name) => task(name)),
+    });
     fleet.killEcu(ECU1);
     fleet.killEcu(ECU2);
     await fleet.until('all run on the third', () => tasksOn(fleet, ECU3).length === 5);
@@ -79,7 +97,10 @@ describe('a failed ECU', () => {
     const fleet = await stage();
     const dead = someOwner(fleet);
     fleet.powerCut(dead);
-    await fleet.until('nothing is left on it', () => tasksOn(fleet, dead).length === 0 && [...fleet.wanted].every((name) => fleet.runs(name)));
+    await fleet.until(
+      'nothing is left on it',
+      () => tasksOn(fleet, dead).length === 0 && [...fleet.wanted].every((name) => fleet.runs(name)),
+    );
     fleet.startEcu(dead);
     await fleet.settle();
   });
@@ -108,7 +129,9 @@ describe('a dead bridge', () => {
     const mac = someOwner(fleet);
     const before = tasksOn(fleet, mac);
     fleet.killBridge(mac);
-    await fleet.until('its tasks run there again', () => before.every((name) => fleet.runs(name) && epochOf(fleet, name) === 2));
+    await fleet.until('its tasks run there again', () =>
+      before.every((name) => fleet.runs(name) && epochOf(fleet, name) === 2),
+    );
     expect(tasksOn(fleet, mac)).toEqual(before);
     expect(counted(fleet, 'restore.local')).toBe(before.length);
     await fleet.settle();

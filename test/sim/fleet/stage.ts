@@ -38,7 +38,8 @@ export async function stage(options: StageOptions = {}): Promise<FleetWorld> {
 }
 
 /** The tasks that the ECU owns. */
-export const tasksOn = (fleet: FleetWorld, mac: string): string[] => [...fleet.wanted].filter((name) => fleet.owner(name) === mac);
+export const tasksOn = (fleet: FleetWorld, mac: string): string[] =>
+  [...fleet.wanted].filter((name) => fleet.owner(name) === mac);
 
 /** An ECU that owns at least one task. */
 export function someOwner(fleet: FleetWorld): string {

@@ -53,7 +53,12 @@ describe('an ECU that was wrongly taken for dead', () => {
     const others = ['beta', 'gamma'];
     await fleet.until('its instance has ended', () => !fleet.stale() && others.every((name) => fleet.runs(name)));
     await fleet.elapse(100_000);
-    expect(fleet.ecus.get(mac)?.bridge?.load().tasks.map((one) => one.task)).not.toContain('alpha');
+    expect(
+      fleet.ecus
+        .get(mac)
+        ?.bridge?.load()
+        .tasks.map((one) => one.task),
+    ).not.toContain('alpha');
     expect(fleet.world.judges.violations).toEqual([]);
   });
 

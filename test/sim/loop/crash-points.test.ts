@@ -3,9 +3,9 @@
  * The story: a task is declared, its ECU is killed, it is restored.
  */
 import { describe, expect, test } from 'vitest';
+import type { ScriptedFault } from '../../../infra/sim/faults.ts';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
 import { FAULT_POINT_NAMES, FaultPoint, type FaultPointName } from '../../../src/ports/fault-points.ts';
-import type { ScriptedFault } from '../../../infra/sim/faults.ts';
 import { LoopWorld } from '../../support/loop-world.ts';
 
 const SHELL_POINTS = FAULT_POINT_NAMES.filter((name) => FaultPoint[name] <= FaultPoint.beforeTakeover);
@@ -31,7 +31,8 @@ async function story(scripted: readonly ScriptedFault[]): Promise<LoopWorld> {
 async function passings(scripted: readonly ScriptedFault[] = []): Promise<ReadonlyMap<string, number>> {
   const world = await story(scripted);
   const counts = new Map<string, number>();
-  for (const host of ['manager.m1', 'manager.m2']) for (const point of SHELL_POINTS) counts.set(`${host} ${point}`, world.plan.count(host, point));
+  for (const host of ['manager.m1', 'manager.m2'])
+    for (const point of SHELL_POINTS) counts.set(`${host} ${point}`, world.plan.count(host, point));
   return counts;
 }
 
@@ -71,7 +72,13 @@ async function takeoverDies(): Promise<number> {
 
 /** The only ECU is frozen when the task is deployed to it: the arbiter's timer comes due. */
 async function timerDies(point: FaultPointName): Promise<number> {
-  const world = new LoopWorld({ ecus: 2, scripted: [{ host: 'manager.m1', point, nth: 1, action: 'kill', forUs: 300_000 }, { host: 'manager.m2', point, nth: 1, action: 'kill', forUs: 300_000 }] });
+  const world = new LoopWorld({
+    ecus: 2,
+    scripted: [
+      { host: 'manager.m1', point, nth: 1, action: 'kill', forUs: 300_000 },
+      { host: 'manager.m2', point, nth: 1, action: 'kill', forUs: 300_000 },
+    ],
+  });
   await world.runUntil(() => world.placement('a')?.value === 'assigned', 1_000_000, 'it is assigned');
   world.host(world.ownerOf('a')).freeze();
   await world.run(15_000_000);
@@ -87,7 +94,13 @@ describe('two deaths, drawn', () => {
       const host = `manager.m${1 + rng.below(2)}`;
       const point = SHELL_POINTS[rng.below(SHELL_POINTS.length)] as FaultPointName;
       const action = (['kill', 'power', 'freeze'] as const)[rng.below(3)] as ScriptedFault['action'];
-      return { host, point, nth: 1 + rng.below(Math.max(3, calm.get(`${host} ${point}`) ?? 0)), action, forUs: 10_000 + rng.below(1_500_000) };
+      return {
+        host,
+        point,
+        nth: 1 + rng.below(Math.max(3, calm.get(`${host} ${point}`) ?? 0)),
+        action,
+        forUs: 10_000 + rng.below(1_500_000),
+      };
     };
     for (let pair = 0; pair < PAIRS; pair++) await story([draw(), draw()]);
   });

@@ -18,9 +18,19 @@ function drawOptions(seed: number, rng: Rng): LoopWorldOptions {
     replicas: rng.below(2) === 0 ? 1 : 3,
     ...(rng.below(3) > 0 ? { link: drawLinkOptions(rng) } : {}),
     ...(faulty
-      ? { drawn: { perMillion: 1_000 + rng.below(30_000), actions: ['kill', 'freeze', 'power'] as const, forUs: { min: 10_000, max: 2_000_000 } } }
+      ? {
+          drawn: {
+            perMillion: 1_000 + rng.below(30_000),
+            actions: ['kill', 'freeze', 'power'] as const,
+            forUs: { min: 10_000, max: 2_000_000 },
+          },
+        }
       : {}),
-    clock: () => ({ monotonicOffsetUs: rng.below(1_000_000_000), driftPpm: rng.below(200) - 100, wallErrorUs: rng.below(20_000_000) - 10_000_000 }),
+    clock: () => ({
+      monotonicOffsetUs: rng.below(1_000_000_000),
+      driftPpm: rng.below(200) - 100,
+      wallErrorUs: rng.below(20_000_000) - 10_000_000,
+    }),
     clockToleranceUs: 20_000,
   };
 }

@@ -2,9 +2,10 @@
  * The ways in which the one loop could break, each as a story told to a small fleet (the executable model found most of
  * them). A story passes with the loop as it is; with the mechanism it is about taken out (`src/ports/plants.ts`) it fails.
  */
+
+import { TRUE_CLOCK } from '../../../infra/sim/clock.ts';
 import type { ScriptedFault } from '../../../infra/sim/faults.ts';
 import { CALM_LINK } from '../../../infra/sim/network.ts';
-import { TRUE_CLOCK } from '../../../infra/sim/clock.ts';
 import type { FaultPointName } from '../../../src/ports/fault-points.ts';
 import type { Plant } from '../../../src/ports/plants.ts';
 import { ACTORS, LoopWorld, type LoopWorldOptions } from '../../support/loop-world.ts';
@@ -27,17 +28,27 @@ function deafen(fleet: LoopWorld, ...ids: readonly string[]): void {
   }
 }
 
-const assigned = (fleet: LoopWorld): Promise<void> => fleet.runUntil(() => fleet.placement('a')?.value === 'assigned', 2_000_000, 'a is assigned');
+const assigned = (fleet: LoopWorld): Promise<void> =>
+  fleet.runUntil(() => fleet.placement('a')?.value === 'assigned', 2_000_000, 'a is assigned');
 
 /** The same story with one fault at each of the first passings of a point. */
-async function atEach(points: readonly FaultPointName[], passings: number, fault: Partial<ScriptedFault>, tell: (scripted: readonly ScriptedFault[]) => Promise<void>): Promise<void> {
+async function atEach(
+  points: readonly FaultPointName[],
+  passings: number,
+  fault: Partial<ScriptedFault>,
+  tell: (scripted: readonly ScriptedFault[]) => Promise<void>,
+): Promise<void> {
   for (const host of MANAGERS) {
-    for (const point of points) for (let nth = 1; nth <= passings; nth++) await tell([{ host, point, nth, action: 'kill', ...fault }]);
+    for (const point of points)
+      for (let nth = 1; nth <= passings; nth++) await tell([{ host, point, nth, action: 'kill', ...fault }]);
   }
 }
 
 /** Declared, killed, restored. */
-async function restored(fleet: LoopWorld, afterwards: (fleet: LoopWorld) => Promise<void> = (it) => it.settle()): Promise<void> {
+async function restored(
+  fleet: LoopWorld,
+  afterwards: (fleet: LoopWorld) => Promise<void> = (it) => it.settle(),
+): Promise<void> {
   await fleet.run(300_000);
   fleet.hosts.get(fleet.ownerOf('a'))?.kill();
   await fleet.run(700_000);
@@ -55,7 +66,8 @@ export const STORIES = {
     await fleet.settle();
   },
 
-  'a step comes while entries of an earlier one are open': async (plants) => restored(world(plants, { tasks: ['a', 'b', 'c', 'd', 'e', 'f'], ecus: 2 })),
+  'a step comes while entries of an earlier one are open': async (plants) =>
+    restored(world(plants, { tasks: ['a', 'b', 'c', 'd', 'e', 'f'], ecus: 2 })),
 
   'managers race for one actor, again and again': async (plants) => {
     for (let seed = 1; seed <= 6; seed++) {
@@ -69,7 +81,10 @@ export const STORIES = {
   },
 
   'a timer comes due after its state was left and entered again': async (plants) => {
-    const fleet = world(plants, { ecus: 2, scripted: MANAGERS.map((host) => ({ host, point: 'beforeTimer', nth: 1, action: 'freeze', forUs: 3_000_000 })) });
+    const fleet = world(plants, {
+      ecus: 2,
+      scripted: MANAGERS.map((host) => ({ host, point: 'beforeTimer', nth: 1, action: 'freeze', forUs: 3_000_000 })),
+    });
     await assigned(fleet);
     deafen(fleet, ...E);
     await fleet.run(16_000_000);
@@ -87,7 +102,9 @@ export const STORIES = {
   },
 
   'a winner stalls between append and outbox': async (plants) => {
-    await atEach(['afterAppend', 'afterAck'], 6, { action: 'freeze', forUs: 2_000_000 }, async (scripted) => restored(world(plants, { scripted }), (it) => it.heal()));
+    await atEach(['afterAppend', 'afterAck'], 6, { action: 'freeze', forUs: 2_000_000 }, async (scripted) =>
+      restored(world(plants, { scripted }), (it) => it.heal()),
+    );
   },
 
   'a writer dies for good': async (plants) => {
@@ -95,7 +112,9 @@ export const STORIES = {
   },
 
   'an old writer wakes after a takeover': async (plants) => {
-    await atEach(['afterEffect', 'beforeAppend'], 6, { action: 'freeze', forUs: 1_500_000 }, async (scripted) => restored(world(plants, { scripted }), (it) => it.heal()));
+    await atEach(['afterEffect', 'beforeAppend'], 6, { action: 'freeze', forUs: 1_500_000 }, async (scripted) =>
+      restored(world(plants, { scripted }), (it) => it.heal()),
+    );
   },
 
   'an append is lost, or its answer is': async (plants) => {
@@ -123,7 +142,9 @@ export const STORIES = {
   },
 
   'a plan is made twice': async (plants) => {
-    await atEach(['afterEffect'], 4, { action: 'freeze', forUs: 900_000 }, async (scripted) => restored(world(plants, { scripted }), (it) => it.heal()));
+    await atEach(['afterEffect'], 4, { action: 'freeze', forUs: 900_000 }, async (scripted) =>
+      restored(world(plants, { scripted }), (it) => it.heal()),
+    );
   },
 
   'an incarnation fails twice': async (plants) => {
@@ -133,21 +154,36 @@ export const STORIES = {
     const other = first === E[0] ? E[1] : E[0];
     fleet.broker.link(first).silenceUs = { host: 3_600_000_000, broker: 3_600_000_000 };
     fleet.broker.link(first).partition();
-    await fleet.runUntil(() => fleet.ownerOf('a') === other && fleet.placement('a')?.value === 'owned', 5_000_000, 'it is restored elsewhere');
+    await fleet.runUntil(
+      () => fleet.ownerOf('a') === other && fleet.placement('a')?.value === 'owned',
+      5_000_000,
+      'it is restored elsewhere',
+    );
     fleet.broker.link(first).heal();
     await fleet.run(200_000);
     fleet.host(other).kill();
-    await fleet.runUntil(() => fleet.ownerOf('a') === first && fleet.placement('a')?.value === 'owned', 5_000_000, 'it comes back');
+    await fleet.runUntil(
+      () => fleet.ownerOf('a') === first && fleet.placement('a')?.value === 'owned',
+      5_000_000,
+      'it comes back',
+    );
     fleet.host(other).start();
     await fleet.run(200_000);
     fleet.broker.link(first).partition();
-    await fleet.runUntil(() => fleet.ownerOf('a') === other && fleet.placement('a')?.value === 'owned', 5_000_000, 'the second failure of one incarnation is noticed');
+    await fleet.runUntil(
+      () => fleet.ownerOf('a') === other && fleet.placement('a')?.value === 'owned',
+      5_000_000,
+      'the second failure of one incarnation is noticed',
+    );
     await fleet.heal();
   },
 
   'a target is restarted around its answer': async (plants) => {
     for (let nth = 1; nth <= 5; nth++) {
-      const fleet = world(plants, { managers: 2, scripted: MANAGERS.map((host) => ({ host, point: 'afterEffect', nth, action: 'kill', forUs: 150_000 })) });
+      const fleet = world(plants, {
+        managers: 2,
+        scripted: MANAGERS.map((host) => ({ host, point: 'afterEffect', nth, action: 'kill', forUs: 150_000 })),
+      });
       await fleet.runUntil(() => fleet.plan.done.length > 0, 2_000_000, 'a manager dies');
       if (fleet.placement('a')?.value === 'assigned') {
         fleet.host(fleet.ownerOf('a')).restart();
@@ -176,7 +212,11 @@ export const STORIES = {
   },
 
   'clocks of managers differ by hours': async (plants) => {
-    const clock = (host: string) => ({ ...TRUE_CLOCK, wallErrorUs: host === M1 ? -7_200_000_000 : 0, monotonicOffsetUs: host === M2 ? 9_000_000_000 : 0 });
+    const clock = (host: string) => ({
+      ...TRUE_CLOCK,
+      wallErrorUs: host === M1 ? -7_200_000_000 : 0,
+      monotonicOffsetUs: host === M2 ? 9_000_000_000 : 0,
+    });
     const fleet = world(plants, { ecus: 2, clock });
     await assigned(fleet);
     deafen(fleet, fleet.ownerOf('a'));

@@ -21,7 +21,11 @@ const knowledge = () => {
   return new FleetKnowledge({ replicated: nothing, local: nothing });
 };
 
-const placement = (trim = 0): PlacementContext => ({ task: 'alpha', epoch: 3, trim: { sequence: trim, dataNumber: 0, tickNumber: 0 } });
+const placement = (trim = 0): PlacementContext => ({
+  task: 'alpha',
+  epoch: 3,
+  trim: { sequence: trim, dataNumber: 0, tickNumber: 0 },
+});
 
 describe('the checkpoint a restore asks for', () => {
   it('is the newest that a living manager can rebuild', () => {

@@ -20,12 +20,27 @@ describe('a manifest is sound by itself', () => {
   });
 
   const wrong: readonly [string, Partial<CheckpointManifest>, CheckpointManifest, ManifestError['kind']][] = [
-    ['indexes that do not ascend', { pageIndexes: Uint32Array.from(increment.pageIndexes).reverse() }, increment, 'page-index-invalid'],
+    [
+      'indexes that do not ascend',
+      { pageIndexes: Uint32Array.from(increment.pageIndexes).reverse() },
+      increment,
+      'page-index-invalid',
+    ],
     ['an index twice', { pageIndexes: Uint32Array.from(increment.pageIndexes, () => 3) }, increment, 'page-index-invalid'],
-    ['an index at the page count', { pageIndexes: Uint32Array.from(full.pageIndexes, (page) => page + 1) }, full, 'page-index-invalid'],
+    [
+      'an index at the page count',
+      { pageIndexes: Uint32Array.from(full.pageIndexes, (page) => page + 1) },
+      full,
+      'page-index-invalid',
+    ],
     ['a digest too few', { pageDigests: full.pageDigests.subarray(32) }, full, 'digests-length-invalid'],
     ['half a digest', { pageDigests: full.pageDigests.subarray(16) }, full, 'digests-length-invalid'],
-    ['a full one without a page', { pageIndexes: full.pageIndexes.subarray(0, 15), pageDigests: full.pageDigests.subarray(32) }, full, 'full-incomplete'],
+    [
+      'a full one without a page',
+      { pageIndexes: full.pageIndexes.subarray(0, 15), pageDigests: full.pageDigests.subarray(32) },
+      full,
+      'full-incomplete',
+    ],
     ['itself as base', { baseSequence: increment.sequence }, increment, 'base-not-before'],
     ['a later base', { baseSequence: increment.sequence + 1 }, increment, 'base-not-before'],
     ['a memory of 17 pages', { pageCount: 17 }, increment, 'page-count-invalid'],
@@ -49,7 +64,12 @@ describe('a manifest is sound by itself', () => {
 
 test('the state digest covers globals, each cursor and each page, and tells apart where they end', () => {
   const table = digestsOf(task.memory);
-  const state = { table, globals: Uint8Array.of(1, 2, 3), input: { sequence: 1, dataNumber: 2, tickNumber: 3 }, outputNumber: 4 };
+  const state = {
+    table,
+    globals: Uint8Array.of(1, 2, 3),
+    input: { sequence: 1, dataNumber: 2, tickNumber: 3 },
+    outputNumber: 4,
+  };
   const others = [
     { ...state, globals: Uint8Array.of(1, 2) },
     { ...state, globals: Uint8Array.of(1, 2, 3, 0) },
@@ -66,7 +86,12 @@ test('the state digest covers globals, each cursor and each page, and tells apar
 test('a fold is a sound full checkpoint of the same state', () => {
   const folded = foldManifest(increment, digestsOf(task.memory));
   expect(checkManifest(folded).ok).toBe(true);
-  expect(folded).toMatchObject({ baseSequence: undefined, stateDigest: increment.stateDigest, sequence: increment.sequence, input: increment.input });
+  expect(folded).toMatchObject({
+    baseSequence: undefined,
+    stateDigest: increment.stateDigest,
+    sequence: increment.sequence,
+    input: increment.input,
+  });
 });
 
 describe('chains', () => {
@@ -76,16 +101,23 @@ describe('chains', () => {
     { epoch: 1, sequence: 4, baseSequence: 2 },
     { epoch: 2, sequence: 5, baseSequence: 4 },
   ];
-  const find = ({ epoch, sequence }: { epoch: number; sequence: number }) => links.find((link) => link.epoch === epoch && link.sequence === sequence);
+  const find = ({ epoch, sequence }: { epoch: number; sequence: number }) =>
+    links.find((link) => link.epoch === epoch && link.sequence === sequence);
   test('a chain goes from the full one up to the one asked for', () => {
-    expect(chainOf(links[2] ?? never(), find)).toMatchObject({ ok: true, value: [{ sequence: 1 }, { sequence: 2 }, { sequence: 4 }] });
+    expect(chainOf(links[2] ?? never(), find)).toMatchObject({
+      ok: true,
+      value: [{ sequence: 1 }, { sequence: 2 }, { sequence: 4 }],
+    });
     expect(chainOf(links[0] ?? never(), find)).toMatchObject({ ok: true, value: [{ sequence: 1 }] });
   });
   test('a base is of the same epoch: one of another epoch is missing', () => {
     expect(chainOf(links[3] ?? never(), find)).toEqual({ ok: false, error: { kind: 'base-missing', epoch: 2, sequence: 4 } });
   });
   test('a link that names itself or a later one as base ends the walk', () => {
-    expect(chainOf({ epoch: 1, sequence: 3, baseSequence: 3 }, find)).toEqual({ ok: false, error: { kind: 'base-not-before', sequence: 3 } });
+    expect(chainOf({ epoch: 1, sequence: 3, baseSequence: 3 }, find)).toEqual({
+      ok: false,
+      error: { kind: 'base-not-before', sequence: 3 },
+    });
   });
   test('a full one is due first, and after chainMax increments', () => {
     expect([0, 1, 2, 8, 9, 10].map((length) => fullIsDue(length, 8))).toEqual([true, false, false, false, true, true]);
@@ -95,10 +127,14 @@ describe('chains', () => {
 describe('retention', () => {
   const all = [1, 2, 3, 4, 5].map((sequence) => ({ epoch: 1, sequence }));
   test('nothing goes while nothing is durable', () => expect(oldestToKeep(all, undefined, { keepBefore: 0 })).toBeUndefined());
-  test('the newest durable one and all newer ones stay', () => expect(oldestToKeep(all, { epoch: 1, sequence: 4 }, { keepBefore: 0 })).toEqual({ epoch: 1, sequence: 4 }));
+  test('the newest durable one and all newer ones stay', () =>
+    expect(oldestToKeep(all, { epoch: 1, sequence: 4 }, { keepBefore: 0 })).toEqual({ epoch: 1, sequence: 4 }));
   test('so many before it stay as the policy says, across epochs', () => {
     expect(oldestToKeep(all, { epoch: 1, sequence: 4 }, { keepBefore: 2 })).toEqual({ epoch: 1, sequence: 2 });
-    expect(oldestToKeep([...all, { epoch: 2, sequence: 1 }], { epoch: 2, sequence: 1 }, { keepBefore: 1 })).toEqual({ epoch: 1, sequence: 5 });
+    expect(oldestToKeep([...all, { epoch: 2, sequence: 1 }], { epoch: 2, sequence: 1 }, { keepBefore: 1 })).toEqual({
+      epoch: 1,
+      sequence: 5,
+    });
     expect(oldestToKeep(all, { epoch: 1, sequence: 4 }, { keepBefore: 3 })).toBeUndefined();
   });
 });

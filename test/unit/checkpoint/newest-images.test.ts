@@ -38,7 +38,12 @@ describe('the newest image of a task', () => {
     expect(images.stored(third.manifest, third.pages)).toBe(false);
     expect(images.find('alpha', orderOf(third))).toBeUndefined();
     expect(images.find('alpha', orderOf(first))).toBeUndefined();
-    images.seed({ manifest: third.manifest, memory: third.memory, pageDigests: digestsOf(third.memory), globals: third.manifest.globals });
+    images.seed({
+      manifest: third.manifest,
+      memory: third.memory,
+      pageDigests: digestsOf(third.memory),
+      globals: third.manifest.globals,
+    });
     expect(same(images.find('alpha', orderOf(third))?.memory, third.memory)).toBe(true);
     task.scribble(rng, 2);
     const fourth = task.take('delta');

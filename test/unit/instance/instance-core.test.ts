@@ -7,9 +7,23 @@ const BYTE = new Uint8Array([1]);
 const POLICY = { intervalUs: 1_000_000, chainMax: 2, quorum: 2 };
 
 const coreOf = (options: Partial<InstanceOptions> = {}) =>
-  new InstanceCore({ epoch: 5, nonce: 'n5', restored: undefined, checkpoint: POLICY, leaseUs: 1_000_000, nowUs: 0, ...options });
+  new InstanceCore({
+    epoch: 5,
+    nonce: 'n5',
+    restored: undefined,
+    checkpoint: POLICY,
+    leaseUs: 1_000_000,
+    nowUs: 0,
+    ...options,
+  });
 
-const data = (number: number, sequence = number): InstanceInput => ({ sequence, kind: 'data', number, skipped: 0, payload: BYTE });
+const data = (number: number, sequence = number): InstanceInput => ({
+  sequence,
+  kind: 'data',
+  number,
+  skipped: 0,
+  payload: BYTE,
+});
 const last = (change: Partial<LastOutput> = {}): LastOutput => ({ sequence: 7, epoch: 4, nonce: 'n4', number: 3, ...change });
 const kinds = (requests: readonly InstanceRequest[]) => requests.map(({ kind }) => kind);
 
@@ -73,7 +87,10 @@ describe('I2: after any answer but `appended`, (epoch, nonce, number) alone deci
     core.take();
     core.inputArrived(data(1), 0);
     core.take();
-    core.jobDone([1, 2, 3, 4, 5].map(() => ({ channel: 0, payload: BYTE })), 0);
+    core.jobDone(
+      [1, 2, 3, 4, 5].map(() => ({ channel: 0, payload: BYTE })),
+      0,
+    );
     // Outputs 1–3 were accepted before (I4); 4 and 5 are new.
     expect(core.take()).toMatchObject([{ kind: 'append-outputs', expectedSequence: 8, batch: [{ number: 4 }, { number: 5 }] }]);
     core.outputsAnswered({ kind: 'unsure' }, 0);
@@ -98,7 +115,9 @@ describe('I3: one job at a time, each input exactly the one after the cursor', (
     const core = started();
     core.take();
     core.inputArrived(data(2), 0);
-    expect(core.take()).toMatchObject([{ kind: 'ended', code: 'ERR_INPUT_GAP', sentence: expect.stringContaining('expected was 1') }]);
+    expect(core.take()).toMatchObject([
+      { kind: 'ended', code: 'ERR_INPUT_GAP', sentence: expect.stringContaining('expected was 1') },
+    ]);
   });
 
   it('an input consumed already is dropped', () => {
@@ -127,11 +146,18 @@ describe('I5: a boundary state is announced only when all its outputs are accept
     core.inputArrived(data(1), 0);
     core.take();
     core.wantCheckpoint('delta', 0);
-    core.jobDone([1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })), 0);
+    core.jobDone(
+      [1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })),
+      0,
+    );
     const [append, capture] = core.take();
     expect(append).toMatchObject({ kind: 'append-outputs', batch: [{ number: 4 }] });
     // The first one of an instance is always full, whatever was asked for.
-    expect(capture).toMatchObject({ kind: 'capture', mode: 'full', boundary: { sequence: 1, outputNumber: 4, input: { dataNumber: 1 } } });
+    expect(capture).toMatchObject({
+      kind: 'capture',
+      mode: 'full',
+      boundary: { sequence: 1, outputNumber: 4, input: { dataNumber: 1 } },
+    });
     core.captured(0);
     expect(core.take()).toEqual([]);
     core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
@@ -211,7 +237,10 @@ describe('pause', () => {
     core.inputArrived(data(2), 0);
     core.take();
     core.pause(0);
-    core.jobDone([1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })), 0);
+    core.jobDone(
+      [1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })),
+      0,
+    );
     expect(kinds(core.take())).toEqual(['append-outputs']);
     core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
     expect(kinds(core.take())).toEqual(['paused']);

@@ -6,11 +6,18 @@ import { type AcceptedMessage, SingleWriter } from '../../../src/domain/invarian
 import { type AcceptedTick, TicksIncrease } from '../../../src/domain/invariants/ticks-increase.ts';
 import type { Violation } from '../../../src/domain/invariants/violation.ts';
 
-const first = (violations: readonly (Violation | undefined)[]): string | undefined => violations.find((violation) => violation !== undefined)?.sentence;
+const first = (violations: readonly (Violation | undefined)[]): string | undefined =>
+  violations.find((violation) => violation !== undefined)?.sentence;
 
 describe('single-writer', () => {
   let sequence = 0;
-  const message = (kind: 'marker' | 'output', epoch: number, nonce: string, outputNumber: number, task = 'pid'): AcceptedMessage => ({ task, sequence: ++sequence, epoch, nonce, marker: kind === 'marker', outputNumber });
+  const message = (
+    kind: 'marker' | 'output',
+    epoch: number,
+    nonce: string,
+    outputNumber: number,
+    task = 'pid',
+  ): AcceptedMessage => ({ task, sequence: ++sequence, epoch, nonce, marker: kind === 'marker', outputNumber });
   const judge = (...messages: readonly AcceptedMessage[]): string | undefined => {
     const checker = new SingleWriter();
     return first(messages.map((entry) => checker.accept(entry)));
@@ -18,7 +25,9 @@ describe('single-writer', () => {
   const start = [message('marker', 1, 'a', 0), message('output', 1, 'a', 1), message('output', 1, 'a', 2)];
 
   test('one instance after the other passes, tasks apart', () => {
-    expect(judge(...start, message('marker', 3, 'b', 2), message('output', 3, 'b', 3), message('marker', 2, 'x', 0, 'other'))).toBeUndefined();
+    expect(
+      judge(...start, message('marker', 3, 'b', 2), message('output', 3, 'b', 3), message('marker', 2, 'x', 0, 'other')),
+    ).toBeUndefined();
   });
   test('W1: an output before its marker fails', () => {
     expect(judge(...start, message('output', 2, 'b', 3))).toContain('W1');
@@ -44,7 +53,11 @@ describe('single-writer', () => {
 
 describe('one-restore', () => {
   let revision = 0;
-  const step = (epoch: number, takenBy: string, options: { owner?: string; expectedEpoch?: number; task?: string } = {}): PlacementStep => ({
+  const step = (
+    epoch: number,
+    takenBy: string,
+    options: { owner?: string; expectedEpoch?: number; task?: string } = {},
+  ): PlacementStep => ({
     task: options.task ?? 'pid',
     revision: ++revision,
     epoch,
@@ -58,13 +71,23 @@ describe('one-restore', () => {
   };
 
   test('epochs that follow one another pass, each with its owner', () => {
-    expect(judge(step(0, ''), step(1, 'deploy', { expectedEpoch: 0 }), step(1, 'deploy', { owner: 'e1#1' }), step(2, 'arbiter/e1.1', { expectedEpoch: 1 }), step(2, 'arbiter/e1.1', { owner: 'e2#1' }))).toBeUndefined();
+    expect(
+      judge(
+        step(0, ''),
+        step(1, 'deploy', { expectedEpoch: 0 }),
+        step(1, 'deploy', { owner: 'e1#1' }),
+        step(2, 'arbiter/e1.1', { expectedEpoch: 1 }),
+        step(2, 'arbiter/e1.1', { owner: 'e2#1' }),
+      ),
+    ).toBeUndefined();
   });
   test('O1: an epoch that goes back fails', () => {
     expect(judge(step(1, 'x'), step(2, 'y'), step(1, 'x'))).toContain('O1');
   });
   test('O2: one expected epoch that is granted twice fails', () => {
-    expect(judge(step(1, 'x', { expectedEpoch: 0 }), step(2, 'm1', { expectedEpoch: 1 }), step(3, 'm2', { expectedEpoch: 1 }))).toContain('O2');
+    expect(
+      judge(step(1, 'x', { expectedEpoch: 0 }), step(2, 'm1', { expectedEpoch: 1 }), step(3, 'm2', { expectedEpoch: 1 })),
+    ).toContain('O2');
   });
   test('O2: a taker that followed another epoch than the one there fails', () => {
     expect(judge(step(2, 'x', { expectedEpoch: 0 }), step(5, 'm1', { expectedEpoch: 4 }))).toContain('O2');
@@ -90,7 +113,11 @@ describe('no-lost-work', () => {
 
   test('all outputs in order pass, and leave nothing owed', () => {
     const work = fed();
-    expect([work.accept('pid', { channel: 0, payload: Uint8Array.of(1) }), work.accept('pid', { channel: 1, payload: Uint8Array.of(2) }), work.accept('pid', { channel: 0, payload: Uint8Array.of(3) })]).toEqual([undefined, undefined, undefined]);
+    expect([
+      work.accept('pid', { channel: 0, payload: Uint8Array.of(1) }),
+      work.accept('pid', { channel: 1, payload: Uint8Array.of(2) }),
+      work.accept('pid', { channel: 0, payload: Uint8Array.of(3) }),
+    ]).toEqual([undefined, undefined, undefined]);
     expect(work.settled()).toBe(true);
     expect(work.atRest()).toEqual([]);
   });
@@ -118,7 +145,13 @@ describe('no-lost-work', () => {
 
 describe('ticks-increase', () => {
   let sequence = 0;
-  const tick = (number: number, epoch = 1, skipped = 0): AcceptedTick => ({ task: 'pid', sequence: ++sequence, epoch, number, skipped });
+  const tick = (number: number, epoch = 1, skipped = 0): AcceptedTick => ({
+    task: 'pid',
+    sequence: ++sequence,
+    epoch,
+    number,
+    skipped,
+  });
   const judge = (...ticks: readonly AcceptedTick[]): string | undefined => {
     const checker = new TicksIncrease();
     return first(ticks.map((entry) => checker.accept(entry)));

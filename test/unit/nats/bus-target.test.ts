@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createReconnectPace, reconnectWaitMs } from '../../../infra/nats/connect.ts';
 import { describeAccess, givenTarget, parseBusUrl } from '../../../infra/nats/bus-target.ts';
+import { createReconnectPace, reconnectWaitMs } from '../../../infra/nats/connect.ts';
 import { serverConfig } from '../../../infra/nats/server-config.ts';
 import { newServerFile } from '../../../infra/nats/server-file.ts';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
@@ -15,9 +15,14 @@ describe('the address of a broker', () => {
     ['nats://u:p@[::1]:5, nats://h2', ['[::1]:5', 'h2:4222'], false, { kind: 'password', user: 'u', password: 'p' }],
   ])('%s', (url, servers, tls, login) => expect(parseBusUrl(url)).toEqual({ servers, tls, login }));
 
-  it.each(['', 'http://h', 'nats://', 'nats://h/path', 'nats://h:port', 'nats://h,'])('%j is refused with the way out', (url) => {
-    expect(() => parseBusUrl(url)).toThrowError(expect.objectContaining({ code: 'ERR_USAGE', message: expect.stringContaining('nats://[user') }));
-  });
+  it.each(['', 'http://h', 'nats://', 'nats://h/path', 'nats://h:port', 'nats://h,'])(
+    '%j is refused with the way out',
+    (url) => {
+      expect(() => parseBusUrl(url)).toThrowError(
+        expect.objectContaining({ code: 'ERR_USAGE', message: expect.stringContaining('nats://[user') }),
+      );
+    },
+  );
 
   it('is never shown with its password', () => {
     expect(describeAccess(parseBusUrl('nats://u:hunter2@h'))).toBe('nats://h:4222');
@@ -36,7 +41,15 @@ describe('reconnecting', () => {
   it('tries at once, then waits up to 50 ms, doubling to 2 s, never less than half', () => {
     const rng = createRng(1);
     expect(reconnectWaitMs(0, rng)).toBe(0);
-    for (const [attempt, longest] of [[1, 50], [2, 100], [3, 200], [6, 1600], [7, 2000], [8, 2000], [5000, 2000]] as const) {
+    for (const [attempt, longest] of [
+      [1, 50],
+      [2, 100],
+      [3, 200],
+      [6, 1600],
+      [7, 2000],
+      [8, 2000],
+      [5000, 2000],
+    ] as const) {
       for (let draw = 0; draw < 100; draw++) {
         const wait = reconnectWaitMs(attempt, rng);
         expect(wait).toBeGreaterThanOrEqual(longest / 2);
@@ -60,7 +73,13 @@ describe('reconnecting', () => {
 });
 
 describe("the server's configuration", () => {
-  const settings = { dataFolder: '/data "x"', file: newServerFile('127.0.0.1'), port: -1, monitoring: false, storeBytesMax: undefined } as const;
+  const settings = {
+    dataFolder: '/data "x"',
+    file: newServerFile('127.0.0.1'),
+    port: -1,
+    monitoring: false,
+    storeBytesMax: undefined,
+  } as const;
 
   it('syncs always unless told a time, and quotes what it is given', () => {
     expect(serverConfig({ ...settings, sync: 'always' })).toContain('sync_interval: always');

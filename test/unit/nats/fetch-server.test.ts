@@ -39,8 +39,10 @@ async function releasePage(options: { readonly version: string; readonly checksu
   const archive = readFileSync(join(folder, 'archive'));
   const checksum = options.checksum ?? createHash('sha256').update(archive).digest('hex');
   page = createServer((request, response) => {
-    if (request.url === '/releases/latest') return response.writeHead(302, { location: `/releases/tag/v${options.version}` }).end();
-    if (request.url === `/releases/download/v${options.version}/SHA256SUMS`) return response.end(`${checksum}  ${name}.tar.gz\n`);
+    if (request.url === '/releases/latest')
+      return response.writeHead(302, { location: `/releases/tag/v${options.version}` }).end();
+    if (request.url === `/releases/download/v${options.version}/SHA256SUMS`)
+      return response.end(`${checksum}  ${name}.tar.gz\n`);
     if (request.url === `/releases/download/v${options.version}/${name}.tar.gz`) return response.end(archive);
     return response.writeHead(404).end();
   });
@@ -53,7 +55,8 @@ const releaseSource = (releasesUrl: string): ServerSource => ({
   fetch: (context) => fetchFromRelease(context, { releasesUrl, platform: 'linux', arch: 'x64' }),
 });
 
-const cached = (): readonly string[] => readdirSync(join(folder, 'cache', 'nats-server')).filter((entry) => !entry.startsWith('.lock'));
+const cached = (): readonly string[] =>
+  readdirSync(join(folder, 'cache', 'nats-server')).filter((entry) => !entry.startsWith('.lock'));
 
 describe('fetching from a release page', () => {
   it('puts a whole, running server into the cache and leaves nothing else', async () => {
@@ -143,9 +146,12 @@ describe('finding a server', () => {
 
   it('passes over what is too old or does not run, with a note each, and takes the newest of the cache', async () => {
     const old = program(join(folder, 'bin', 'nats-server'), 'nats-server: v2.9.15');
-    for (const version of ['2.10.1', '2.9.9', '2.12.0']) program(join(folder, 'nats-server', version, 'nats-server'), `nats-server: v${version}`);
+    for (const version of ['2.10.1', '2.9.9', '2.12.0'])
+      program(join(folder, 'nats-server', version, 'nats-server'), `nats-server: v${version}`);
     program(join(folder, 'nats-server', '2.13.0', 'nats-server'), 'something else');
-    const search = await lookForServer({ env: { DROVER_NATS_SERVER: join(folder, 'gone'), PATH: join(folder, 'bin'), DROVER_CACHE: folder } });
+    const search = await lookForServer({
+      env: { DROVER_NATS_SERVER: join(folder, 'gone'), PATH: join(folder, 'bin'), DROVER_CACHE: folder },
+    });
     expect(search.server).toMatchObject({ origin: 'cache', version: { text: '2.12.0' } });
     expect(search.tried.slice(0, 2).map(({ origin, path, outcome }) => ({ origin, path, outcome }))).toEqual([
       { origin: 'environment', path: join(folder, 'gone'), outcome: 'unusable' },
@@ -155,10 +161,16 @@ describe('finding a server', () => {
   });
 
   // A machine that has its own server in an sbin folder finds that one, as it should.
-  it.skipIf(existsSync('/usr/sbin/nats-server') || existsSync('/usr/local/sbin/nats-server'))('says what it tried and the way out when there is nothing', async () => {
-    const cache = join(folder, 'file');
-    writeFileSync(cache, 'a file where the cache should be');
-    const failure = await findServer({ env: { PATH: folder, DROVER_CACHE: cache } }).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ code: 'ERR_SERVER_NOT_FOUND', message: expect.stringMatching(/DROVER_NATS_SERVER[^]*--nats URL[^]*PATH holds no/) });
-  });
+  it.skipIf(existsSync('/usr/sbin/nats-server') || existsSync('/usr/local/sbin/nats-server'))(
+    'says what it tried and the way out when there is nothing',
+    async () => {
+      const cache = join(folder, 'file');
+      writeFileSync(cache, 'a file where the cache should be');
+      const failure = await findServer({ env: { PATH: folder, DROVER_CACHE: cache } }).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'ERR_SERVER_NOT_FOUND',
+        message: expect.stringMatching(/DROVER_NATS_SERVER[^]*--nats URL[^]*PATH holds no/),
+      });
+    },
+  );
 });

@@ -9,7 +9,8 @@ import * as subjects from '../../../src/domain/protocol/subjects.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const page = readFileSync(`${ROOT}docs/PROTOCOL.md`, 'utf8');
-const buf = (args: readonly string[]): Buffer => execFileSync(`${ROOT}node_modules/.bin/buf`, args, { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 });
+const buf = (args: readonly string[]): Buffer =>
+  execFileSync(`${ROOT}node_modules/.bin/buf`, args, { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 });
 
 describe('docs/PROTOCOL.md', () => {
   it('has the tables of the schema (else: npm run docs:protocol)', () => {
@@ -34,7 +35,8 @@ describe('docs/PROTOCOL.md', () => {
 
   it('names every header, stream and bucket that a bridge meets', () => {
     for (const header of Object.values(subjects.header)) expect(page).toContain(`\`${header}\``);
-    for (const stream of [subjects.streams.inputs, subjects.streams.outputs]) expect(page).toContain(`\`${stream(0).replace('0', '<shard>')}\``);
+    for (const stream of [subjects.streams.inputs, subjects.streams.outputs])
+      expect(page).toContain(`\`${stream(0).replace('0', '<shard>')}\``);
     expect(page).toContain(`\`${subjects.streams.checkpoints}\``);
     for (const bucket of Object.values(subjects.buckets)) expect(page).toContain(`\`${bucket}\``);
   });

@@ -23,39 +23,62 @@ class Bench {
     this.broker = new SimBroker({
       scheduler: this.scheduler,
       rng: createRng(seed),
-      streams: [{ name: 'LEDGER', subjects: ['ledger.>'], discard: 'new', duplicateWindowUs: 120_000_000, atomicBatches: true, replicas }],
+      streams: [
+        {
+          name: 'LEDGER',
+          subjects: ['ledger.>'],
+          discard: 'new',
+          duplicateWindowUs: 120_000_000,
+          atomicBatches: true,
+          replicas,
+        },
+      ],
     });
   }
 
   async join(id: string, link: Partial<LinkOptions> = {}): Promise<SimBus> {
     this.broker.link(id, { ...CALM_LINK, ...link });
     let bus: SimBus | undefined;
-    const host = new SimHost({ id, scheduler: this.scheduler, boot: (process) => void connectSim(this.broker, process).then((made) => (bus = made)) });
+    const host = new SimHost({
+      id,
+      scheduler: this.scheduler,
+      boot: (process) => void connectSim(this.broker, process).then((made) => (bus = made)),
+    });
     this.hosts.set(id, host);
     host.start();
     await this.drive.until(() => bus !== undefined);
     return bus as unknown as SimBus;
   }
 
-  append(bus: SimBus, payload: string, options: { expectedSequence?: number; messageId?: string; timeoutUs?: number } = {}): Promise<AppendAnswer> {
+  append(
+    bus: SimBus,
+    payload: string,
+    options: { expectedSequence?: number; messageId?: string; timeoutUs?: number } = {},
+  ): Promise<AppendAnswer> {
     return bus.append(SUBJECT, bytes(payload), { timeoutUs: 100_000, ...options });
   }
 
   stored(): string[] {
     const stream = this.broker.stream('LEDGER');
     const found: string[] = [];
-    for (let message = stream.next(SUBJECT, 1); message !== undefined; message = stream.next(SUBJECT, message.sequence + 1)) found.push(text(message.payload));
+    for (let message = stream.next(SUBJECT, 1); message !== undefined; message = stream.next(SUBJECT, message.sequence + 1))
+      found.push(text(message.payload));
     return found;
   }
 }
 
 describe('appends', () => {
   test('one’s own retry: a single replica compares the sequence first, a replicated stream looks for the duplicate first', async () => {
-    for (const [replicas, kind] of [[1, 'refused'], [3, 'duplicate']] as const) {
+    for (const [replicas, kind] of [
+      [1, 'refused'],
+      [3, 'duplicate'],
+    ] as const) {
       const bench = new Bench(replicas);
       const bus = await bench.join('a');
       for (const expected of ['appended', kind]) {
-        expect((await bench.drive.settle(bench.append(bus, 'one', { expectedSequence: 0, messageId: 'id' }))).kind).toBe(expected);
+        expect((await bench.drive.settle(bench.append(bus, 'one', { expectedSequence: 0, messageId: 'id' }))).kind).toBe(
+          expected,
+        );
       }
       expect(bench.stored()).toEqual(['one']);
     }
@@ -64,7 +87,9 @@ describe('appends', () => {
   test('a second one in flight on one subject is busy on a replicated stream, and then refused', async () => {
     const bench = new Bench(3);
     const bus = await bench.join('a');
-    const answers = await bench.drive.settle(Promise.all([bench.append(bus, 'one', { expectedSequence: 0 }), bench.append(bus, 'two', { expectedSequence: 0 })]));
+    const answers = await bench.drive.settle(
+      Promise.all([bench.append(bus, 'one', { expectedSequence: 0 }), bench.append(bus, 'two', { expectedSequence: 0 })]),
+    );
     expect(answers.map(({ kind }) => kind)).toEqual(['appended', 'busy']);
     expect((await bench.drive.settle(bench.append(bus, 'two', { expectedSequence: 0 }))).kind).toBe('refused');
   });
@@ -100,7 +125,10 @@ describe('appends', () => {
   });
 
   test('without a leader appends are unknown and land afterwards or never; reads wait for the new one', async () => {
-    for (const [landPpm, after] of [[1_000_000, ['one']], [0, []]] as const) {
+    for (const [landPpm, after] of [
+      [1_000_000, ['one']],
+      [0, []],
+    ] as const) {
       const bench = new Bench(3);
       const bus = await bench.join('a');
       bench.broker.stall('LEDGER', 2_000_000, landPpm);
@@ -190,7 +218,7 @@ describe('core messages', () => {
     const received: string[] = [];
     receiver.subscribe('plain.>', ({ payload }) => received.push(text(payload)));
     await bench.drive.elapse(10_000);
-    subjects.forEach((subject, index) => sender.publish(subject, bytes(`${subject} ${index}`)));
+    for (const [index, subject] of subjects.entries()) sender.publish(subject, bytes(`${subject} ${index}`));
     await bench.drive.elapse(1_000_000);
     return received;
   };
@@ -206,7 +234,10 @@ describe('core messages', () => {
   });
 
   test('of different subjects overtake each other where the link reorders; of one subject never', async () => {
-    const received = await published({ reorder: true, delayUs: { min: 10, max: 5_000 } }, Array.from({ length: 100 }, (_, index) => `plain.${index % 5}`));
+    const received = await published(
+      { reorder: true, delayUs: { min: 10, max: 5_000 } },
+      Array.from({ length: 100 }, (_, index) => `plain.${index % 5}`),
+    );
     const numbers = received.map((entry) => Number(entry.split(' ')[1]));
     expect(numbers).not.toEqual(numbers.toSorted((a, b) => a - b));
     for (let lane = 0; lane < 5; lane++) {

@@ -8,7 +8,7 @@ describe('virtual time', () => {
       fc.asyncProperty(fc.array(fc.nat(50), { maxLength: 300 }), async (times) => {
         const scheduler = new SimScheduler();
         const seen: (readonly [number, number])[] = [];
-        times.forEach((timeUs, index) => scheduler.at(timeUs, () => seen.push([scheduler.nowUs(), index])));
+        for (const [index, timeUs] of times.entries()) scheduler.at(timeUs, () => seen.push([scheduler.nowUs(), index]));
         await scheduler.run();
         const expected = times.map((timeUs, index) => [timeUs, index] as const).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
         expect(seen).toEqual(expected);
@@ -24,7 +24,11 @@ describe('virtual time', () => {
         void (async () => {
           for (let hop = 0; hop < 100; hop++) await Promise.resolve();
           await Promise.all([Promise.resolve(), (async () => Promise.resolve())()]);
-          for await (const step of (async function* () { yield 1; yield 2; })()) seen.push(`${name}${step}`);
+          for await (const step of (async function* () {
+            yield 1;
+            yield 2;
+          })())
+            seen.push(`${name}${step}`);
         })();
       });
     }
@@ -40,11 +44,12 @@ describe('virtual time', () => {
     let done = 0;
     const quiet: number[] = [];
     for (let event = 0; event < 5; event++) {
-      scheduler.at(event, async () => {
+      const waitsTwice = async (): Promise<void> => {
         await Promise.resolve();
         await Promise.resolve();
         done++;
-      });
+      };
+      scheduler.at(event, () => void waitsTwice());
     }
     scheduler.afterStep = () => {
       quiet.push(done);
@@ -97,26 +102,38 @@ describe('virtual time', () => {
 describe('a host’s clock', () => {
   test('a timer is never early by the host’s own clock, and at most one world microsecond late', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: -900_000, max: 900_000 }), fc.nat(10_000_000), fc.nat(5_000_000), fc.nat(3_000_000), async (driftPpm, monotonicOffsetUs, startUs, delayUs) => {
-        const scheduler = new SimScheduler();
-        const clock = new HostClock(scheduler, { driftPpm, monotonicOffsetUs, wallErrorUs: 0 }, (timeUs, run) => scheduler.at(timeUs, run));
-        let askedAt = 0;
-        let lateUs = -1;
-        scheduler.at(startUs, () => {
-          askedAt = clock.monotonicUs();
-          clock.after(delayUs, () => (lateUs = clock.monotonicUs() - askedAt - delayUs));
-        });
-        await scheduler.run();
-        expect(lateUs).toBeGreaterThanOrEqual(0);
-        expect(lateUs).toBeLessThanOrEqual(2);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: -900_000, max: 900_000 }),
+        fc.nat(10_000_000),
+        fc.nat(5_000_000),
+        fc.nat(3_000_000),
+        async (driftPpm, monotonicOffsetUs, startUs, delayUs) => {
+          const scheduler = new SimScheduler();
+          const clock = new HostClock(scheduler, { driftPpm, monotonicOffsetUs, wallErrorUs: 0 }, (timeUs, run) =>
+            scheduler.at(timeUs, run),
+          );
+          let askedAt = 0;
+          let lateUs = -1;
+          scheduler.at(startUs, () => {
+            askedAt = clock.monotonicUs();
+            clock.after(delayUs, () => (lateUs = clock.monotonicUs() - askedAt - delayUs));
+          });
+          await scheduler.run();
+          expect(lateUs).toBeGreaterThanOrEqual(0);
+          expect(lateUs).toBeLessThanOrEqual(2);
+        },
+      ),
     );
   });
 
   test('the wall clock may be wrong and jump; the monotonic one does not notice', () => {
     const scheduler = new SimScheduler();
-    const clock = new HostClock(scheduler, { driftPpm: 0, monotonicOffsetUs: 500, wallErrorUs: -3_000_000 }, (timeUs, run) => scheduler.at(timeUs, run));
-    const right = new HostClock(scheduler, { driftPpm: 0, monotonicOffsetUs: 0, wallErrorUs: 0 }, (timeUs, run) => scheduler.at(timeUs, run));
+    const clock = new HostClock(scheduler, { driftPpm: 0, monotonicOffsetUs: 500, wallErrorUs: -3_000_000 }, (timeUs, run) =>
+      scheduler.at(timeUs, run),
+    );
+    const right = new HostClock(scheduler, { driftPpm: 0, monotonicOffsetUs: 0, wallErrorUs: 0 }, (timeUs, run) =>
+      scheduler.at(timeUs, run),
+    );
     expect(clock.wallUs() - right.wallUs()).toBe(-3_000_000);
     clock.stepWall(10);
     expect(clock.wallUs() - right.wallUs()).toBe(-2_999_990);

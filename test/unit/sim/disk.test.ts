@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { SimScheduler } from '../../../infra/sim/clock.ts';
-import { SimDisk, type DiskOptions } from '../../../infra/sim/disk.ts';
+import { type DiskOptions, SimDisk } from '../../../infra/sim/disk.ts';
 import { DiskCheckpointStore } from '../../../infra/sim/disk-checkpoints.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import { SimHost, type SimProcess } from '../../../infra/sim/host.ts';
-import { artefactDigest } from '../../../infra/sim/artefacts.ts';
-import { runAlone, StandInTask } from '../../../infra/sim/stand-in-task.ts';
 import { SimTaskRuntime } from '../../../infra/sim/runtime.ts';
+import { runAlone, StandInTask } from '../../../infra/sim/stand-in-task.ts';
 import { stateDigest } from '../../../src/domain/checkpoint/manifest.ts';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
 import type { CheckpointManifest } from '../../../src/domain/model/checkpoint.ts';
@@ -41,9 +41,11 @@ describe('records on a disk', () => {
       scheduler.after(150, () => host.kill());
       await drive.elapse(1_000);
       const left: number[] = [];
-      await drive.settle((async () => {
-        for await (const record of new DiskRecordStore(disk, start()).history('task/a')) left.push(record.bytes[0] as number);
-      })());
+      await drive.settle(
+        (async () => {
+          for await (const record of new DiskRecordStore(disk, start()).history('task/a')) left.push(record.bytes[0] as number);
+        })(),
+      );
       expect(left).toEqual([0, 1, 2, 3].slice(0, left.length));
       lengths.add(left.length);
     }
@@ -52,7 +54,10 @@ describe('records on a disk', () => {
   });
 
   test('D2: a power cut loses what was answered only where the disk answers before it syncs', async () => {
-    for (const [options, left] of [[WRITE, 2], [{ ...WRITE, syncUs: { min: 500, max: 500 } }, 1]] as const) {
+    for (const [options, left] of [
+      [WRITE, 2],
+      [{ ...WRITE, syncUs: { min: 500, max: 500 } }, 1],
+    ] as const) {
       const { drive, disk, host, start } = setting(options);
       const store = new DiskRecordStore(disk, start());
       expect((await drive.settle(store.append('task/a', 0, Uint8Array.of(1)))).kind).toBe('appended');
@@ -77,22 +82,56 @@ describe('records on a disk', () => {
 
 const ARTEFACT = new TextEncoder().encode('a stand-in');
 const SPEC: TaskSpec = {
-  name: 'pid', runtime: 'wasm', artefact: artefactDigest(ARTEFACT), artefactBytes: ARTEFACT.length, periodUs: 10_000, wcetUs: 1_000, deadlineUs: 10_000, priority: 1, criticality: 1,
-  hardDeadline: false, memoryBytesMax: 65_536, capabilities: [], affinity: NO_AFFINITY, reservation: undefined, checkpoint: { intervalUs: 0, chainMax: 8, quorum: 1 },
-  inputs: { backlogMax: 100, catchUpTicks: false }, fuelPerJob: 1_000,
+  name: 'pid',
+  runtime: 'wasm',
+  artefact: artefactDigest(ARTEFACT),
+  artefactBytes: ARTEFACT.length,
+  periodUs: 10_000,
+  wcetUs: 1_000,
+  deadlineUs: 10_000,
+  priority: 1,
+  criticality: 1,
+  hardDeadline: false,
+  memoryBytesMax: 65_536,
+  capabilities: [],
+  affinity: NO_AFFINITY,
+  reservation: undefined,
+  checkpoint: { intervalUs: 0, chainMax: 8, quorum: 1 },
+  inputs: { backlogMax: 100, catchUpTicks: false },
+  fuelPerJob: 1_000,
 };
-const inputAt = (number: number): JobInput => ({ kind: number % 3 === 0 ? 'tick' : 'data', number, skipped: 0, payload: Uint8Array.of(number, number >> 8) });
+const inputAt = (number: number): JobInput => ({
+  kind: number % 3 === 0 ? 'tick' : 'data',
+  number,
+  skipped: 0,
+  payload: Uint8Array.of(number, number >> 8),
+});
 
 describe('checkpoints of a stand-in task', () => {
   const digestOf = (bytes: Uint8Array): string => artefactDigest(bytes);
   let table = new Uint8Array(0);
   const manifestOf = (capture: TaskCapture, sequence: number, base: number | undefined): CheckpointManifest => {
     if (base === undefined) table = new Uint8Array(capture.pageCount * 32);
-    capture.pageIndexes.forEach((page, at) => table.set(capture.pageDigests.subarray(at * 32, at * 32 + 32), page * 32));
+    for (const [at, page] of capture.pageIndexes.entries())
+      table.set(capture.pageDigests.subarray(at * 32, at * 32 + 32), page * 32);
     const input = { sequence, dataNumber: 0, tickNumber: 0 };
     return {
-      task: 'pid', mac: '02aa00000001', incarnation: 1, programId: 1, nonce: 'n', epoch: 1, sequence, baseSequence: base, pageCount: capture.pageCount, pageIndexes: capture.pageIndexes,
-      pageDigests: capture.pageDigests, globals: capture.globals, stateDigest: stateDigest({ table, globals: capture.globals, input, outputNumber: 0 }, digestOf), input, outputNumber: 0, artefact: SPEC.artefact,
+      task: 'pid',
+      mac: '02aa00000001',
+      incarnation: 1,
+      programId: 1,
+      nonce: 'n',
+      epoch: 1,
+      sequence,
+      baseSequence: base,
+      pageCount: capture.pageCount,
+      pageIndexes: capture.pageIndexes,
+      pageDigests: capture.pageDigests,
+      globals: capture.globals,
+      stateDigest: stateDigest({ table, globals: capture.globals, input, outputNumber: 0 }, digestOf),
+      input,
+      outputNumber: 0,
+      artefact: SPEC.artefact,
     };
   };
   const outputsOf = async (drive: SimDrive, program: TaskProgram, from: number, to: number): Promise<JobOutput[]> => {
@@ -110,7 +149,9 @@ describe('checkpoints of a stand-in task', () => {
     const process = start();
     const runtime = new SimTaskRuntime({ process, rng: createRng(5) });
     const store = new DiskCheckpointStore(disk, process);
-    const program = await drive.settle(runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: () => undefined }));
+    const program = await drive.settle(
+      runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: () => undefined }),
+    );
     const before: JobOutput[] = [];
     for (let sequence = 1; sequence <= 4; sequence++) {
       before.push(...(await outputsOf(drive, program, sequence * 10 - 9, sequence * 10)));
@@ -123,7 +164,9 @@ describe('checkpoints of a stand-in task', () => {
     }
     const after = await outputsOf(drive, program, 41, 60);
     const rebuilt = await drive.settle(store.rebuild('pid', 1, 4));
-    const restored = await drive.settle(runtime.start({ spec: SPEC, artefact: ARTEFACT, image: rebuilt, onEnded: () => undefined }));
+    const restored = await drive.settle(
+      runtime.start({ spec: SPEC, artefact: ARTEFACT, image: rebuilt, onEnded: () => undefined }),
+    );
     expect(await outputsOf(drive, restored, 41, 60)).toEqual(after);
     const inputs = Array.from({ length: 60 }, (_, index) => inputAt(index + 1));
     expect([...before, ...after]).toEqual(runAlone(ARTEFACT, inputs));
@@ -133,7 +176,11 @@ describe('checkpoints of a stand-in task', () => {
   test('a lost, a doubled and a changed input each show in the outputs', () => {
     const inputs = Array.from({ length: 40 }, (_, index) => inputAt(index + 1));
     const right = runAlone(ARTEFACT, inputs);
-    for (const wrong of [inputs.toSpliced(20, 1), inputs.toSpliced(20, 0, inputAt(21)), inputs.toSpliced(20, 1, { ...inputAt(21), payload: Uint8Array.of(0) })]) {
+    for (const wrong of [
+      inputs.toSpliced(20, 1),
+      inputs.toSpliced(20, 0, inputAt(21)),
+      inputs.toSpliced(20, 1, { ...inputAt(21), payload: Uint8Array.of(0) }),
+    ]) {
       expect(runAlone(ARTEFACT, wrong)).not.toEqual(right);
     }
   });
@@ -143,10 +190,14 @@ describe('checkpoints of a stand-in task', () => {
     const process = start();
     const runtime = new SimTaskRuntime({ process, rng: createRng(5) });
     const store = new DiskCheckpointStore(disk, process);
-    const program = await drive.settle(runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: () => undefined }));
+    const program = await drive.settle(
+      runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: () => undefined }),
+    );
     const full = await drive.settle(program.capture('full'));
     const first = manifestOf(full, 1, undefined);
-    await expect(drive.settle(store.put(first, new Uint8Array(full.pages.length).fill(7)))).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
+    await expect(drive.settle(store.put(first, new Uint8Array(full.pages.length).fill(7)))).rejects.toMatchObject({
+      code: 'ERR_STORE_CORRUPT',
+    });
     await outputsOf(drive, program, 1, 5);
     const delta = await drive.settle(program.capture('delta'));
     const second = manifestOf(delta, 2, 1);
@@ -165,7 +216,9 @@ describe('checkpoints of a stand-in task', () => {
     const { drive, start } = setting(WRITE);
     const runtime = new SimTaskRuntime({ process: start(), rng: createRng(5) });
     const ended: string[] = [];
-    const program = await drive.settle(runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: ({ code }) => ended.push(code) }));
+    const program = await drive.settle(
+      runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: ({ code }) => ended.push(code) }),
+    );
     const job = program.runJob(inputAt(1));
     runtime.breakProgram('pid', { code: 'ERR_JOB_HANG', sentence: 'its worker died' });
     runtime.breakProgram('pid', { code: 'ERR_JOB_HANG', sentence: 'its worker died' });
@@ -178,6 +231,8 @@ describe('checkpoints of a stand-in task', () => {
     const runtime = new SimTaskRuntime({ process: start(), rng: createRng(5) });
     const other = StandInTask.fresh(new TextEncoder().encode('another'));
     const image = { memory: other.memory, globals: other.globals() };
-    await expect(drive.settle(runtime.start({ spec: SPEC, artefact: ARTEFACT, image, onEnded: () => undefined }))).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
+    await expect(
+      drive.settle(runtime.start({ spec: SPEC, artefact: ARTEFACT, image, onEnded: () => undefined })),
+    ).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
   });
 });

@@ -16,10 +16,12 @@ describe('a simulated process', () => {
     const { scheduler, host } = world((process) => {
       process.clock.after(100, () => seen.push('early timer'));
       process.clock.after(300, () => seen.push('late timer'));
-      process.promise<string>((settle) => scheduler.after(400, () => settle.resolve('answer'))).then(
-        (answer) => seen.push(answer),
-        () => seen.push('rejected'),
-      );
+      process
+        .promise<string>((settle) => scheduler.after(400, () => settle.resolve('answer')))
+        .then(
+          (answer) => seen.push(answer),
+          () => seen.push('rejected'),
+        );
     });
     host.start();
     scheduler.after(200, () => host.kill());
@@ -138,11 +140,15 @@ describe('crash points', () => {
   test('a scripted kill ends the process at the n-th passing, and brings it back', async () => {
     const { seen, plan } = await loop([{ host: 'manager.m1', point: 'beforeAppend', nth: 2, action: 'kill', forUs: 100 }]);
     expect(seen).toEqual(['#1 append 1 at 0', '#2 append 1 at 110', '#2 append 2 at 120', '#2 append 3 at 130']);
-    expect(plan.done.map(({ point, nth, atUs }) => ({ point, nth, atUs }))).toEqual([{ point: 'beforeAppend', nth: 2, atUs: 10 }]);
+    expect(plan.done.map(({ point, nth, atUs }) => ({ point, nth, atUs }))).toEqual([
+      { point: 'beforeAppend', nth: 2, atUs: 10 },
+    ]);
   });
 
   test('a kill without a return is for good', async () => {
-    expect((await loop([{ host: 'manager.m1', point: 'beforeAck', nth: 1, action: 'kill' }])).seen).toEqual(['#1 append 1 at 0']);
+    expect((await loop([{ host: 'manager.m1', point: 'beforeAck', nth: 1, action: 'kill' }])).seen).toEqual([
+      '#1 append 1 at 0',
+    ]);
   });
 
   test('a scripted freeze stops it there and lets it go on', async () => {
@@ -164,7 +170,10 @@ describe('crash points', () => {
       await scheduler.run({ untilUs: 20_000 });
       return JSON.stringify(plan.done);
     };
-    const drawn = (seed: number): FaultPlan => new FaultPlan({ drawn: { rng: createRng(seed), perMillion: 5_000, actions: ['kill', 'freeze'], forUs: { min: 5, max: 500 } } });
+    const drawn = (seed: number): FaultPlan =>
+      new FaultPlan({
+        drawn: { rng: createRng(seed), perMillion: 5_000, actions: ['kill', 'freeze'], forUs: { min: 5, max: 500 } },
+      });
     const first = await run(drawn(1));
     expect(JSON.parse(first)).not.toEqual([]);
     expect(await run(drawn(1))).toBe(first);

@@ -5,7 +5,9 @@ import { type SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import type { EcuDescription } from '../../../src/domain/model/ecu.ts';
 import { SimDrive } from '../../support/sim-drive.ts';
 
-async function fleet(...ids: readonly { id: string; machine: string }[]): Promise<{ world: SimWorld; drive: SimDrive; ports: Map<string, SimPorts>; processes: Map<string, SimProcess> }> {
+async function fleet(
+  ...ids: readonly { id: string; machine: string }[]
+): Promise<{ world: SimWorld; drive: SimDrive; ports: Map<string, SimPorts>; processes: Map<string, SimProcess> }> {
   const world = new SimWorld({ seed: 1, streams: [] });
   const drive = new SimDrive(world.scheduler);
   const ports = new Map<string, SimPorts>();
@@ -33,7 +35,11 @@ const at = <T>(map: ReadonlyMap<string, T>, id: string): T => {
 
 describe('the process table', () => {
   test('tells alive from dead on this machine, a stopped process is alive, and other machines are elsewhere', async () => {
-    const { world, ports } = await fleet({ id: 'manager.m1', machine: 'a' }, { id: 'bridge.e1', machine: 'a' }, { id: 'bridge.e2', machine: 'b' });
+    const { world, ports } = await fleet(
+      { id: 'manager.m1', machine: 'a' },
+      { id: 'bridge.e1', machine: 'a' },
+      { id: 'bridge.e2', machine: 'b' },
+    );
     const { processes } = at(ports, 'manager.m1');
     const [near, far] = [at(ports, 'bridge.e1').processes.self(), at(ports, 'bridge.e2').processes.self()];
     expect(processes.look(near)).toBe('alive');
@@ -59,8 +65,20 @@ describe('the process table', () => {
 
 describe('inventory and artefacts', () => {
   const describeEcu = (mac: string, incarnation: number): EcuDescription => ({
-    mac, incarnation, name: mac, ecuClass: 'default', resourceKind: 'cpu', cores: 2, memoryBytes: 1, capabilities: [], labels: {}, runtimes: ['wasm'],
-    bridge: { bootId: 'b', pid: 1, startTicks: 1 }, supervisor: undefined, heartbeatIntervalUs: 1_000, version: '0',
+    mac,
+    incarnation,
+    name: mac,
+    ecuClass: 'default',
+    resourceKind: 'cpu',
+    cores: 2,
+    memoryBytes: 1,
+    capabilities: [],
+    labels: {},
+    runtimes: ['wasm'],
+    bridge: { bootId: 'b', pid: 1, startTicks: 1 },
+    supervisor: undefined,
+    heartbeatIntervalUs: 1_000,
+    version: '0',
   });
 
   test('a follower sees every known ECU, then changes, then who was forgotten', async () => {

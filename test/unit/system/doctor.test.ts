@@ -31,7 +31,10 @@ describe('doctor', () => {
     try {
       writeFileSync(join(folder, 'file'), '');
       expect(await checkFolder('data folder', join(folder, 'a', 'b'), 'elsewhere')).toMatchObject({ state: 'ok' });
-      expect(await checkFolder('data folder', join(folder, 'file', 'b'), 'elsewhere')).toMatchObject({ state: 'missing', wayOut: 'elsewhere' });
+      expect(await checkFolder('data folder', join(folder, 'file', 'b'), 'elsewhere')).toMatchObject({
+        state: 'missing',
+        wayOut: 'elsewhere',
+      });
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -45,7 +48,10 @@ describe('doctor', () => {
 
   it('shows which servers were passed over', () => {
     const old = { origin: 'path', path: '/usr/bin/nats-server', outcome: 'too-old', note: 'version 2.9.1 is too old' } as const;
-    expect(checkServer({ server: undefined, tried: [old] })).toMatchObject({ state: 'missing', found: expect.stringContaining('2.9.1') });
+    expect(checkServer({ server: undefined, tried: [old] })).toMatchObject({
+      state: 'missing',
+      found: expect.stringContaining('2.9.1'),
+    });
     const version = { major: 2, minor: 11, patch: 0, text: '2.11.0' };
     expect(checkServer({ server: { path: 'p', version, origin: 'cache' }, tried: [] }).state).toBe('warn');
   });
