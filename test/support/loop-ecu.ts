@@ -5,19 +5,10 @@
 import { connectSim, type SimBus } from '../../infra/sim/bus.ts';
 import type { SimProcess } from '../../infra/sim/host.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
-import type { Incarnation } from '../../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../src/domain/model/ids.ts';
 import { ecuSubject, managerSubject } from '../../src/domain/protocol/subjects.ts';
 import type { Plants } from '../../src/ports/plants.ts';
-import type { LoopWorld } from './loop-world.ts';
-
-export interface DeployCommand {
-  readonly kind: 'deploy' | 'stop';
-  readonly task: TaskName;
-  readonly epoch: number;
-  readonly target: Incarnation;
-  readonly by: string;
-}
+import type { DeployCommand, LoopStage } from './loop-stage.ts';
 
 export type CommandAnswer =
   | { readonly kind: 'ran'; readonly nonce: string; readonly incarnation: number }
@@ -54,10 +45,10 @@ export class LoopEcu {
   private readonly process: SimProcess;
   private readonly disk: EcuDisk;
   private readonly plants: Plants;
-  private readonly world: LoopWorld;
+  private readonly world: LoopStage;
   private bus: SimBus | undefined;
 
-  constructor(world: LoopWorld, process: SimProcess, disk: EcuDisk) {
+  constructor(world: LoopStage, process: SimProcess, disk: EcuDisk) {
     this.world = world;
     this.process = process;
     this.disk = disk;

@@ -17,16 +17,8 @@ import { ecuSubject, managerSubject } from '../../src/domain/protocol/subjects.t
 import type { ArbiterContext, ArbiterEffect, PlannedTask, RestorePlan } from '../../statecharts/arbiter.machine.ts';
 import type { PlacementContext, PlacementEffect } from '../../statecharts/placement.machine.ts';
 import { arbiterChart, placementChart } from './loop-charts.ts';
-import {
-  type CaughtUpReport,
-  type CommandAnswer,
-  type DeployCommand,
-  decodeJson,
-  encodeJson,
-  HEARTBEAT_US,
-  nameOf,
-} from './loop-ecu.ts';
-import type { LoopWorld } from './loop-world.ts';
+import { type CaughtUpReport, type CommandAnswer, decodeJson, encodeJson, HEARTBEAT_US, nameOf } from './loop-ecu.ts';
+import type { DeployCommand, LoopStage } from './loop-stage.ts';
 
 /** Silence after which somebody counts as gone; shorter than a partition, longer than a hiccup. */
 const GONE_US = 400_000;
@@ -43,13 +35,13 @@ export class LoopManager {
   readonly id: HostId;
   readonly counters = new SimCounters();
   shell: Shell | undefined;
-  private readonly world: LoopWorld;
+  private readonly world: LoopStage;
   private readonly process: SimProcess;
   private readonly heard = new Map<string, Heard>();
   private readonly underWay = new Set<string>();
   private listeningSinceUs = 0;
 
-  constructor(world: LoopWorld, process: SimProcess) {
+  constructor(world: LoopStage, process: SimProcess) {
     this.world = world;
     this.process = process;
     this.id = process.host.id;

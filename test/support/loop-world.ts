@@ -15,9 +15,10 @@ import { fleetStreams } from '../../src/domain/protocol/streams.ts';
 import type { Plant, Plants } from '../../src/ports/plants.ts';
 import type { PlacementContext } from '../../statecharts/placement.machine.ts';
 import { arbiterChart, placementChart } from './loop-charts.ts';
-import { type DeployCommand, type EcuDisk, LoopEcu } from './loop-ecu.ts';
+import { type EcuDisk, LoopEcu } from './loop-ecu.ts';
 import { LoopJudge } from './loop-judge.ts';
 import { LoopManager } from './loop-manager.ts';
+import type { DeployCommand, Fact, LoopStage } from './loop-stage.ts';
 
 export interface LoopWorldOptions {
   readonly seed?: number;
@@ -34,16 +35,10 @@ export interface LoopWorldOptions {
   readonly clockToleranceUs?: number;
 }
 
-interface Fact {
-  readonly actor: ActorKey;
-  readonly event: ActorEvent;
-  readonly acknowledged: Set<HostId>;
-}
-
 export const ACTORS = 'ACTORS_0';
 const SETTLE_US_MAX = 150_000_000;
 
-export class LoopWorld {
+export class LoopWorld implements LoopStage {
   readonly scheduler = new SimScheduler();
   readonly rng: Rng;
   readonly broker: SimBroker;
