@@ -37,6 +37,8 @@ export function registerBench(program: Command): void {
   const loop = bench
     .command('loop')
     .description('what one step of the one loop costs, on LMDB and on JetStream records')
+    .option('--steps <n>', 'steps of each of the thousand actors in a sample', wholeNumber(1, 10_000), 15)
+    .option('--samples <n>', 'samples for each store and durability', wholeNumber(1, 100), 3)
     .option('--json', 'print one JSON object')
     .action(loopBench);
   withExamples(loop, [{ does: 'Steps a second, by store and durability', line: 'drover bench loop' }]);
@@ -113,9 +115,14 @@ async function checkpointBench(flags: BenchFlags): Promise<void> {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-async function loopBench(flags: BenchFlags): Promise<void> {
+interface LoopFlags extends BenchFlags {
+  readonly steps: number;
+  readonly samples: number;
+}
+
+async function loopBench(flags: LoopFlags): Promise<void> {
   const { benchLoop } = await import('../bench/loop.ts');
-  const result = await benchLoop();
+  const result = await benchLoop({ stepsPerActor: flags.steps, samples: flags.samples });
   if (flags.json !== true) {
     const { cpu, cores, node } = result.machine;
     const lines = result.results.map(
