@@ -7,7 +7,12 @@ import { defineConfig } from 'vitest/config';
 
 /** Simulated, and so in need of nothing, but exhaustive: a manager dies at every step of a restore. Half a minute. */
 const EXHAUSTIVE = ['test/sim/fleet/managers.test.ts'];
-const REAL_WORLD = ['test/integration/**/*.test.ts', 'test/browser/**/*.test.ts', 'test/contract/**/*nats*.test.ts', ...EXHAUSTIVE];
+const REAL_WORLD = [
+  'test/integration/**/*.test.ts',
+  'test/browser/**/*.test.ts',
+  'test/contract/**/*nats*.test.ts',
+  ...EXHAUSTIVE,
+];
 
 export default defineConfig({
   test: {
