@@ -1,12 +1,12 @@
 /** `drover conformance`: drives a bridge through the protocol, and says where it keeps it and where not. */
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { parseMac } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import { GROUPS } from '../conformance/check.ts';
 import type { CheckResult, SuiteResult } from '../conformance/suite.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
+import { stderrColours } from './colours.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 
@@ -86,9 +86,9 @@ async function conformance(flags: ConformanceFlags): Promise<void> {
 
 function line({ group, name, promise, outcome, because }: CheckResult): string {
   const mark = {
-    passed: picocolors.green('ok     '),
-    failed: picocolors.red('FAILED '),
-    skipped: picocolors.yellow('skipped'),
+    passed: stderrColours.green('ok     '),
+    failed: stderrColours.red('FAILED '),
+    skipped: stderrColours.yellow('skipped'),
   }[outcome];
   const why =
     because === undefined ? '' : outcome === 'failed' ? `\n         ${promise}\n         ${because}` : `  (${because})`;

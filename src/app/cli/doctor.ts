@@ -1,11 +1,11 @@
 /** `drover doctor`: what drover needs, what this machine has, and the way out. */
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import { checkServer } from '../../../infra/nats/check-server.ts';
 import { findServer, lookForServer, type ServerSearch } from '../../../infra/nats/find-server.ts';
 import { type Check, checkMachine } from '../../../infra/system/doctor.ts';
 import { cacheFolder } from '../../../infra/system/folders.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { stderrColours, stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 
 interface DoctorFlags {
@@ -44,7 +44,7 @@ async function serverCheck(mayFetch: boolean): Promise<Check> {
   const local = await lookForServer();
   if (local.server !== undefined || !mayFetch) return checkServer(local);
   try {
-    const found = await findServer({ onProgress: (sentence) => process.stderr.write(`${picocolors.dim(sentence)}\n`) });
+    const found = await findServer({ onProgress: (sentence) => process.stderr.write(`${stderrColours.dim(sentence)}\n`) });
     const search: ServerSearch = { server: found, tried: found.tried };
     return checkServer(search);
   } catch (error) {
@@ -55,11 +55,15 @@ async function serverCheck(mayFetch: boolean): Promise<Check> {
 
 function table(checks: readonly Check[], isUsable: boolean): string {
   const width = Math.max(...checks.map((check) => check.name.length));
-  const mark = { ok: picocolors.green('ok     '), warn: picocolors.yellow('warn   '), missing: picocolors.red('missing') };
+  const mark = {
+    ok: stdoutColours.green('ok     '),
+    warn: stdoutColours.yellow('warn   '),
+    missing: stdoutColours.red('missing'),
+  };
   const lines: string[] = [];
   for (const check of checks) {
     lines.push(`${mark[check.state]}  ${check.name.padEnd(width)}  ${check.found}`);
-    if (check.wayOut !== undefined) lines.push(`${' '.repeat(9 + width + 2)}${picocolors.dim('→')} ${check.wayOut}`);
+    if (check.wayOut !== undefined) lines.push(`${' '.repeat(9 + width + 2)}${stdoutColours.dim('→')} ${check.wayOut}`);
   }
   lines.push('', isUsable ? 'drover can run here.' : 'drover cannot run here yet: see what is missing above.', '');
   return lines.join('\n');

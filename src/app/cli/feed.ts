@@ -1,8 +1,8 @@
 /** `drover feed`: a file's rows, or this machine's own metrics, as inputs of a task at a rate. */
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { collect } from './numbers.ts';
 import { interruption, withClient } from './with-client.ts';
@@ -77,7 +77,7 @@ async function feed(task: string, argument: string | undefined, flags: FeedFlags
       dueUs = Math.max(dueUs + periodUs, clock.monotonicUs() - MADE_UP_US_MAX);
       if (process.stderr.isTTY && clock.monotonicUs() - shownUs > PROGRESS_US) {
         shownUs = clock.monotonicUs();
-        process.stderr.write(`\r${picocolors.dim(`${count} inputs`)}`);
+        process.stderr.write(`\r${stderrColours.dim(`${count} inputs`)}`);
       }
     }
     if (process.stderr.isTTY) process.stderr.write('\r');

@@ -1,11 +1,11 @@
 /** `drover status`: the fleet as a manager sees it, and how full every stream is. Live on a terminal, once elsewhere. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import type { FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
 import { table } from './table.ts';
@@ -61,7 +61,7 @@ async function live(client: FleetClient, everyMs: number): Promise<void> {
       text = draw(await read(client));
     } catch (error) {
       // A fleet that is being restarted is worth waiting for; the last word stays until it answers.
-      text = `${picocolors.yellow((error as Error).message)}\n`;
+      text = `${stdoutColours.yellow((error as Error).message)}\n`;
     }
     // Home, the text with every line cleared to its end, then everything below: no flicker.
     process.stdout.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J`);
@@ -87,16 +87,16 @@ function draw(status: Status): string {
   const degraded = tasks.filter(({ durability, state }) => state === 'owned' && durability !== 'durable').length;
   const shed = tasks.filter(({ state }) => state === 'shed').length;
   const notes = [
-    ...(shed === 0 ? [] : [picocolors.red(`${shed} of ${tasks.length} tasks have no place`)]),
+    ...(shed === 0 ? [] : [stdoutColours.red(`${shed} of ${tasks.length} tasks have no place`)]),
     ...(degraded === 0
       ? []
-      : [picocolors.yellow(`${degraded} of ${tasks.length} tasks have less copies of their state than they ask for`)]),
+      : [stdoutColours.yellow(`${degraded} of ${tasks.length} tasks have less copies of their state than they ask for`)]),
     ...(managers.filter(({ alive }) => alive).length > 1
       ? []
-      : [picocolors.yellow('one manager alone: nobody takes over when it dies')]),
+      : [stdoutColours.yellow('one manager alone: nobody takes over when it dies')]),
   ];
   const sections = [
-    `${picocolors.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}\n`,
+    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}\n`,
     ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
@@ -107,7 +107,7 @@ function draw(status: Status): string {
 }
 
 const managerText = ({ id, alive }: { readonly id: string; readonly alive: boolean }): string =>
-  alive ? picocolors.green(id) : picocolors.red(`${id} (gone)`);
+  alive ? stdoutColours.green(id) : stdoutColours.red(`${id} (gone)`);
 
 function ecuTable({ ecus }: Status): string {
   return table(
@@ -115,7 +115,7 @@ function ecuTable({ ecus }: Status): string {
     ecus.map(({ name, mac, state, incarnation, description, tasks }) => [
       name,
       mac,
-      state.startsWith('alive') ? picocolors.green(state) : picocolors.red(state),
+      state.startsWith('alive') ? stdoutColours.green(state) : stdoutColours.red(state),
       String(incarnation),
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),
@@ -139,7 +139,7 @@ function streamTable(streams: readonly StreamRow[]): string {
         String(messages),
         bytesText(bytes),
         bytesMax === undefined ? 'none' : bytesText(bytesMax),
-        (share ?? 0) >= 80 ? picocolors.red(full) : full,
+        (share ?? 0) >= 80 ? stdoutColours.red(full) : full,
       ];
     }),
   );
@@ -152,7 +152,7 @@ function countersText(counters: Readonly<Record<string, number>>): string[] {
   );
   return shown.length === 0
     ? []
-    : [`${picocolors.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
+    : [`${stdoutColours.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
 }
 
 function bytesText(bytes: number): string {

@@ -1,6 +1,6 @@
 /** Text in columns, numbers and amounts to the right. Widths are counted without colours. */
 import { stripVTControlCharacters } from 'node:util';
-import picocolors from 'picocolors';
+import { stdoutColours } from './colours.ts';
 
 /** A number, with a unit or without; `-` and nothing stand for one that is not there. */
 const AMOUNT = /^(?:[\d.]+(?: (?:B|KiB|MiB|GiB|TiB|%|s|min|h))?|-|none)?$/;
@@ -20,5 +20,5 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       })
       .join('  ')
       .trimEnd();
-  return `${[line(head, picocolors.dim), ...rows.map((row) => line(row, (cell) => cell))].join('\n')}\n`;
+  return `${[line(head, stdoutColours.dim), ...rows.map((row) => line(row, (cell) => cell))].join('\n')}\n`;
 }

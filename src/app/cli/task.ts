@@ -1,11 +1,11 @@
 /** `drover task new|deploy|list|show|remove`: what runs in a fleet. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetTask, FleetView } from '../../domain/protocol/messages.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { stderrColours, stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
 import { table } from './table.ts';
@@ -75,7 +75,7 @@ function registerDeploy(task: Command): void {
 async function deploy(path: string, flags: DeployFlags): Promise<void> {
   const { prepareTask } = await import('../prepare-task.ts');
   const { deployTask } = await import('../fleet/fleet-calls.ts');
-  const onProgress = (sentence: string): void => void process.stderr.write(`${picocolors.dim(sentence)}\n`);
+  const onProgress = (sentence: string): void => void process.stderr.write(`${stderrColours.dim(sentence)}\n`);
   // What is wrong with the task is said before a broker is looked for.
   const prepared = await prepareTask(path, { onProgress, ...(flags.name === undefined ? {} : { name: flags.name }) });
   await withClient(flags, async (client) => {
@@ -109,8 +109,8 @@ async function untilPlaced(client: FleetClient, name: string, waitS: number): Pr
 function sentenceOf({ state, owner, epoch, reason }: FleetTask): string {
   if (state === 'owned') return `runs on ${owner} (epoch ${epoch})`;
   if (state === 'shed')
-    return `${picocolors.yellow('has no place yet')}: ${reason ?? 'no ECU can take it'}. It is placed as soon as one can.`;
-  if (state === 'crashed') return `${picocolors.red('crashed')}: ${reason ?? ''}`;
+    return `${stdoutColours.yellow('has no place yet')}: ${reason ?? 'no ECU can take it'}. It is placed as soon as one can.`;
+  if (state === 'crashed') return `${stdoutColours.red('crashed')}: ${reason ?? ''}`;
   return `is ${state}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
@@ -145,7 +145,7 @@ export function taskTable({ tasks, ecus }: FleetView): string {
       checkpoint === undefined ? '-' : `${checkpoint.epoch}.${checkpoint.sequence}`,
       ageText(checkpoint?.ageUs),
       checkpoint?.holders.join(',') ?? '-',
-      durability === 'durable' ? durability : picocolors.yellow(durability),
+      durability === 'durable' ? durability : stdoutColours.yellow(durability),
       state === 'owned' ? '' : (reason ?? ''),
     ]),
   );
@@ -161,8 +161,8 @@ function ageText(ageUs: number | undefined): string {
 }
 
 function coloured(state: string): string {
-  if (state === 'owned') return picocolors.green(state);
-  return state === 'crashed' || state === 'lost' ? picocolors.red(state) : picocolors.yellow(state);
+  if (state === 'owned') return stdoutColours.green(state);
+  return state === 'crashed' || state === 'lost' ? stdoutColours.red(state) : stdoutColours.yellow(state);
 }
 
 function registerShow(task: Command): void {

@@ -3,11 +3,11 @@
  * another terminal). Progress goes to standard error; with --json, events go to standard output, one object a line.
  */
 import type { Command } from 'commander';
-import picocolors from 'picocolors';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetEvent } from '../fleet/local-fleet.ts';
 import type { FleetPlan } from '../fleet-file.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
+import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
 
@@ -84,7 +84,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     if (flags.json === true) process.stdout.write(`${JSON.stringify(ready)}\n`);
     else
       process.stderr.write(
-        `${picocolors.green('ready')}: ${fleet.macs.length} ECUs, ${fleet.managers.length} managers. Ctrl-C stops them.\n`,
+        `${stderrColours.green('ready')}: ${fleet.macs.length} ECUs, ${fleet.managers.length} managers. Ctrl-C stops them.\n`,
       );
     await asked;
   }
@@ -140,14 +140,14 @@ function sentenceOf(event: FleetEvent): string {
     case 'progress':
       return event.sentence;
     case 'ready':
-      return `${event.host} serves ${picocolors.dim(`(process ${event.pid}, incarnation ${event.incarnation})`)}`;
+      return `${event.host} serves ${stderrColours.dim(`(process ${event.pid}, incarnation ${event.incarnation})`)}`;
     case 'died': {
       const next = event.forGood
         ? 'it is not started again'
         : event.againInMs === 0
           ? 'its supervisor starts it again'
           : `started again in ${event.againInMs} ms`;
-      return `${picocolors.red(`${event.host} died`)}: ${event.reason}; ${next}`;
+      return `${stderrColours.red(`${event.host} died`)}: ${event.reason}; ${next}`;
     }
   }
 }

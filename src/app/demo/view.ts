@@ -2,9 +2,9 @@
  * The demo as a person sees it, on standard error: a few lines that are redrawn in place on a terminal; elsewhere a line for each
  * thing that happens.
  */
-import picocolors from 'picocolors';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { Failover } from '../chaos/failover-times.ts';
+import { stderrColours } from '../cli/colours.ts';
 import type { DemoFleet, DemoRun, DemoWatcher } from './run-demo.ts';
 import { DEMO_ECUS, DEMO_MANAGERS } from './run-demo.ts';
 
@@ -15,7 +15,7 @@ export interface Screen {
   readonly nowMs: () => number;
 }
 
-const { bold, dim, green, red, yellow, cyan } = picocolors;
+const { bold, dim, green, red, yellow, cyan } = stderrColours;
 
 export class DemoView implements DemoWatcher {
   private readonly screen: Screen;
