@@ -7,7 +7,7 @@ import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
-import type { TaskName } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import {
   decodeCheckpointNotice,
   decodeManifestAnswer,
@@ -92,11 +92,11 @@ export class CheckpointReceiver {
       return;
     }
     const { body } = decoded.value;
-    if (body.kind === 'announced') this.heardAnnounced(body.manifest);
+    if (body.kind === 'announced') this.heardAnnounced(body.manifest, body.standbys);
     else if (body.kind === 'stored') this.heardStored(body.reference, body.manager, decoded.value.sentAtUs);
   }
 
-  private heardAnnounced(manifest: CheckpointManifest): void {
+  private heardAnnounced(manifest: CheckpointManifest, standbys: readonly Mac[]): void {
     const { host, knowledge, tell } = this.parts;
     const { task, epoch, sequence, mac, incarnation, programId } = manifest;
     if (epoch < (knowledge.placement(task)?.context.epoch ?? 0)) {
@@ -106,6 +106,7 @@ export class CheckpointReceiver {
     const before = this.announced.get(task);
     if (before !== undefined && !laterCheckpoint(manifest, before)) return;
     this.announced.set(task, manifest);
+    knowledge.noteStandbys(task, standbys);
     const checkpoint: AnnouncedCheckpoint = { epoch, sequence, source: { mac, incarnation }, programId };
     tell(task, { type: 'CHECKPOINT.ANNOUNCED', id: `announced:${epoch}.${sequence}`, checkpoint });
   }
