@@ -6,6 +6,7 @@ import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import {
@@ -81,6 +82,20 @@ export class CheckpointReceiver {
 
   stop(): void {
     for (const cancel of this.cancels.splice(0)) cancel();
+  }
+
+  /** What runs as this program, by the newest announcement of it. */
+  taskOf(mac: Mac, programId: number): TaskName | undefined {
+    for (const manifest of this.announced.values())
+      if (manifest.mac === mac && manifest.programId === programId) return manifest.task;
+    return undefined;
+  }
+
+  programOf(task: TaskName, owner: Incarnation | undefined): number | undefined {
+    const newest = this.announced.get(task);
+    return newest !== undefined && newest.mac === owner?.mac && newest.incarnation === owner.incarnation
+      ? newest.programId
+      : undefined;
   }
 
   // ——— hearing ———

@@ -9,7 +9,14 @@
 
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, InstanceReport, ManagerAnswer, ManagerCall } from '../src/domain/protocol/messages.ts';
+import type {
+  FleetTask,
+  FleetView,
+  InstanceReport,
+  ManagerAnswer,
+  ManagerCall,
+  RestoreRequest,
+} from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
@@ -267,9 +274,38 @@ export class Manager {
       }
       case 'instance-report':
         return this.instanceReport(call);
+      case 'request-restore':
+        return this.requestRestore(call, id);
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
     }
+  }
+
+  /** The second reason to restore: the task runs, and is to run elsewhere. The arbiter carries it through as after a failure. */
+  private async requestRestore(request: RestoreRequest, id: string): Promise<ManagerAnswer> {
+    const { mac, programId, target, opcode, reason } = request;
+    const refused = (code: ErrorCode, sentence: string): ManagerAnswer => ({ kind: 'refused', code, sentence });
+    const task = this.receiver.taskOf(mac, programId);
+    const placement = task === undefined ? undefined : await this.knowledge.freshPlacement(task);
+    if (placement === undefined || placement.context.owner?.mac !== mac)
+      return refused('ERR_NO_TASK', `no task of which a checkpoint is known runs as program ${programId} on ${mac}`);
+    const { context, state } = placement;
+    if (state !== 'owned') return refused('ERR_TASK_BUSY', `task ${context.task} is ${state}`);
+    if (target !== undefined && !this.knowledge.descriptions.has(target))
+      return refused('ERR_NO_ECU', `there is no ECU ${target}`);
+    if (target === mac) return refused('ERR_NO_ECU', `task ${context.task} runs on ${target} already`);
+    const cause = {
+      kind: 'request',
+      task: context.task,
+      epoch: context.epoch,
+      reason: `${opcode}: ${reason}`,
+      move: { target },
+    } as const;
+    const stays = this.arbiterEffects.whyItStays(cause, placement);
+    if (stays !== undefined) return refused('ERR_NO_PLACE', stays);
+    const arbiter = this.duty.freeRequestArbiter(context.task, context.epoch);
+    await this.replicated.deliver(arbiter, { type: 'RESTORE.NEEDED', id: `move:${id}`, cause });
+    return { kind: 'accepted' };
   }
 
   private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
@@ -324,6 +360,7 @@ export class Manager {
       state,
       epoch: context.epoch,
       owner: context.owner?.mac,
+      programId: this.receiver.programOf(context.task, context.owner),
       reason: context.reason,
       checkpoint:
         checkpoint === undefined

@@ -181,6 +181,7 @@ const CALLS: readonly ManagerCall[] = [
   { ...report, what: 'caught-up', code: undefined, sentence: '' },
   { ...report, what: 'ended', code: 'ERR_FENCED', sentence: 'epoch 8 owns the outputs' },
   { kind: 'query-fleet' },
+  { kind: 'request-restore', opcode: 'load-balance', mac: MAC, programId: 4, target: undefined, reason: 'it is hot' },
 ];
 const MANAGER_ANSWERS: readonly ManagerAnswer[] = [{ kind: 'accepted' }, REFUSED, { kind: 'fleet', fleet: FLEET }];
 const JOBS: JobJournal = {

@@ -6,7 +6,7 @@ import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
-import type { FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
+import type { FleetTask, FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
 import { managerSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
@@ -21,6 +21,31 @@ export async function deployTask(client: FleetClient, { spec, artefact }: Prepar
 
 export const removeTask = (client: FleetClient, task: TaskName): Promise<void> =>
   accepted(client, { kind: 'remove-task', task });
+
+/** Asks for a running task to go elsewhere; answers where it was. */
+export async function moveTask(client: FleetClient, name: TaskName, to: string | undefined): Promise<FleetTask> {
+  const fleet = await queryFleet(client);
+  const task = fleet.tasks.find((each) => each.task === name);
+  if (task === undefined) throw new DroverError('ERR_NO_TASK', `there is no task ${name}`);
+  const { owner, programId } = task;
+  if (owner === undefined || task.state !== 'owned') throw new DroverError('ERR_TASK_BUSY', `task ${name} is ${task.state}`);
+  if (programId === undefined)
+    throw new DroverError('ERR_TASK_BUSY', `task ${name} has no checkpoint yet; without one it would begin anew`);
+  const target =
+    to === undefined ? undefined : fleet.ecus.find((ecu) => ecu.name === to || ecu.mac === to.replaceAll(':', ''))?.mac;
+  if (to !== undefined && target === undefined)
+    throw new DroverError('ERR_NO_ECU', `there is no ECU ${to}; there are ${fleet.ecus.map((ecu) => ecu.name).join(', ')}`);
+  const request = {
+    kind: 'request-restore',
+    opcode: 'operator',
+    mac: owner,
+    programId,
+    target,
+    reason: 'drover task move',
+  } as const;
+  await accepted(client, request);
+  return task;
+}
 
 export async function queryFleet(client: FleetClient): Promise<FleetView> {
   const answer = await call(client, { kind: 'query-fleet' });

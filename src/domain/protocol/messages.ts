@@ -163,7 +163,22 @@ export type ManagerCall =
   | { readonly kind: 'remove-task'; readonly task: TaskName }
   /** A bridge's word that an instance ended, caught up, or was fenced. Repeated until it is answered. */
   | InstanceReport
+  | RestoreRequest
   | { readonly kind: 'query-fleet' };
+
+/** Why a running task is to be restored elsewhere. */
+export type RestoreOpcode = 'load-balance' | 'operator';
+
+/** Move a task while its ECU lives. It is known by where it runs, as its checkpoints are. */
+export interface RestoreRequest {
+  readonly kind: 'request-restore';
+  readonly opcode: RestoreOpcode;
+  readonly mac: Mac;
+  readonly programId: number;
+  /** Undefined: the best one. */
+  readonly target: Mac | undefined;
+  readonly reason: string;
+}
 
 export interface InstanceReport {
   readonly kind: 'instance-report';
@@ -205,6 +220,8 @@ export interface FleetTask {
   readonly state: string;
   readonly epoch: number;
   readonly owner: Mac | undefined;
+  /** On its owner, once a checkpoint of it was announced there. */
+  readonly programId?: number | undefined;
   readonly reason: string | undefined;
   /** The newest checkpoint that as many living managers hold as the task asks for; failing that, the newest that one holds. */
   readonly checkpoint:
