@@ -158,16 +158,21 @@ export class Shell {
     try {
       this.learnWaiting(box);
       if (this.plants.planted('acknowledge-before-append')) await acknowledge?.();
-      if (box.known === undefined) await this.refresh(actor); // 2
+      // 2. Whoever follows the store has been told of every record. One it has not heard of yet makes the store refuse an
+      // append to position 0, and is read then; only an event that this would leave alone is looked up first.
+      let looked = box.known !== undefined || this.following === undefined;
+      if (box.known === undefined && looked) await this.refresh(actor);
       if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
       let outcome: Delivery | undefined;
       for (let attempt = 0; outcome === undefined; attempt++) {
         if (attempt === ATTEMPTS_MAX) throw lostTooOften(actor);
         const step = this.transition(box, event); // 3
         if (typeof step === 'string') {
+          if (!looked && box.known === undefined && (await this.refresh(actor)) !== undefined) continue;
           outcome = step;
           break;
         }
+        looked = true;
         if (this.faulty) await this.faults.reach(FaultPoint.afterTransition);
         const draft = this.draft(box, step);
         const answer = await this.send(draft); // 4
