@@ -198,7 +198,8 @@ async function causeOf(cause: unknown): Promise<unknown> {
 }
 
 const ERRNO = { EIO: 5, EFBIG: 27, ENOSPC: 28, EDQUOT: 122 } as const;
-const FULL_CODES: readonly unknown[] = [ERRNO.ENOSPC, ERRNO.EFBIG, ERRNO.EDQUOT, 'ENOSPC', 'EFBIG', 'EDQUOT'];
+const MDB_MAP_FULL = -30792;
+const FULL_CODES: readonly unknown[] = [MDB_MAP_FULL, ERRNO.ENOSPC, ERRNO.EFBIG, ERRNO.EDQUOT, 'ENOSPC', 'EFBIG', 'EDQUOT'];
 const MDB_CORRUPT_CODES: readonly unknown[] = [-30796, -30797, -30793, -30794];
 /** A disk that does not take this much more is full. */
 const PROBE_BYTES = 1 << 20;
