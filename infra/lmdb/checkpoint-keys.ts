@@ -30,7 +30,7 @@ export function taskOfKey(key: Uint8Array): TaskName {
   return exact(key).toString('latin1', 0, key.length - ORDER_BYTES);
 }
 
-function orderOfKey(key: Uint8Array): CheckpointOrder {
+export function orderOfKey(key: Uint8Array): CheckpointOrder {
   const bytes = exact(key);
   const at = bytes.length - 16;
   return {

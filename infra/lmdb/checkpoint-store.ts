@@ -29,7 +29,7 @@ import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-s
 import type { Hasher } from '../../src/ports/digest.ts';
 import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../../src/ports/fault-points.ts';
 import type { DamagedCheckpoint, ScrubResult, StoreUpkeep, StoreUsage } from '../../src/ports/store-upkeep.ts';
-import { type CheckpointName, isKey, keyOf, nameOfKey, ORDER_MAX, taskOfKey } from './checkpoint-keys.ts';
+import { type CheckpointName, isKey, keyOf, nameOfKey, ORDER_MAX, orderOfKey, taskOfKey } from './checkpoint-keys.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
 import { decodeManifest, describeDamagedManifest, encodeManifest } from './manifest-format.ts';
@@ -259,6 +259,11 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     }
   }
 
+  orders(task: TaskName): readonly CheckpointOrder[] {
+    this.#assertOpen();
+    return this.#keysOf(task).filter(isKey).map(orderOfKey);
+  }
+
   // ——— upkeep ———
 
   usage(): StoreUsage {
@@ -362,12 +367,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
 
   #manifestsOf(task: TaskName): CheckpointManifest[] {
     const manifests: CheckpointManifest[] = [];
-    for (const key of [
-      ...this.#manifests.getKeys({
-        start: keyOf({ task, epoch: 0, sequence: 0 }),
-        end: Buffer.from(`${task}\u0001`, 'latin1'),
-      }),
-    ].map((raw) => Buffer.from(exact(raw)))) {
+    for (const key of this.#keysOf(task)) {
       const manifest = isKey(key) ? this.#find(nameOfKey(key)) : undefined;
       if (manifest !== undefined) manifests.push(manifest);
     }
@@ -555,6 +555,11 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     }
     this.#reach(FaultPoint.storeDropped);
     return freed;
+  }
+
+  #keysOf(task: TaskName): Buffer[] {
+    const range = { start: keyOf({ task, epoch: 0, sequence: 0 }), end: Buffer.from(`${task}\u0001`, 'latin1') };
+    return [...this.#manifests.getKeys(range)].map((raw) => Buffer.from(exact(raw)));
   }
 
   #allKeys(): Buffer[] {

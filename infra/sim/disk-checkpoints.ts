@@ -111,6 +111,12 @@ export class DiskCheckpointStore implements CheckpointStore {
     return [...this.table.manifests].filter(([, manifests]) => manifests.length > 0).map(([task]) => task);
   }
 
+  orders(task: TaskName): readonly CheckpointOrder[] {
+    return (this.table.manifests.get(task) ?? [])
+      .map(({ epoch, sequence }) => ({ epoch, sequence }))
+      .sort((a, b) => (laterCheckpoint(a, b) ? 1 : -1));
+  }
+
   close(): Promise<void> {
     return this.process.promise((settle) => settle.resolve(undefined));
   }

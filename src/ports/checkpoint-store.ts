@@ -23,6 +23,8 @@ export interface CheckpointStore {
   /** Drops what is not named: also from between kept ones. The newest that can be rebuilt always stays. Returns bytes freed. */
   keepOnly(task: TaskName, kept: readonly CheckpointOrder[]): Promise<number>;
   tasks(): readonly TaskName[];
+  /** Of a task, oldest first; damaged ones may be among them. */
+  orders(task: TaskName): readonly CheckpointOrder[];
   close(): Promise<void>;
 }
 
