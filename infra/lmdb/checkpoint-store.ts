@@ -35,6 +35,7 @@ import { exact, openEnvironment, peek } from './environment.ts';
 import { decodeManifest, describeDamagedManifest, encodeManifest } from './manifest-format.ts';
 import { PagePool, POOLED_PAGE_BYTES } from './page-pool.ts';
 import { type DamagedPages, Quarantine } from './quarantine.ts';
+import { forgetOwner, noteOwner } from './store-owner.ts';
 import { TableCache } from './table-cache.ts';
 
 export interface LmdbCheckpointStoreOptions {
@@ -61,7 +62,8 @@ export interface StoreDamage {
   readonly reason: string;
 }
 
-const SIZE_BYTES_MAX = 4 * 1024 ** 3;
+/** Where a store is given no other bound. */
+export const CHECKPOINT_STORE_BYTES_MAX = 4 * 1024 ** 3;
 const TABLE_CACHE_BYTES_MAX = 8 * 1024 ** 2;
 /** Pages read between two turns of the event loop while a state is rebuilt: about a millisecond's worth. */
 const PAGES_PER_TURN = 256;
@@ -73,9 +75,10 @@ const PAGES_REASON = 'pages are not there, or do not have their digests';
 export function openLmdbCheckpointStore(options: LmdbCheckpointStoreOptions): LmdbCheckpointStore {
   const environment = openEnvironment({
     path: options.path,
-    sizeBytesMax: options.sizeBytesMax ?? SIZE_BYTES_MAX,
+    sizeBytesMax: options.sizeBytesMax ?? CHECKPOINT_STORE_BYTES_MAX,
     durability: options.durable ? 'sync' : 'process',
   });
+  noteOwner(environment.path);
   return new LmdbCheckpointStore(environment, options);
 }
 
@@ -264,6 +267,12 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     return this.#keysOf(task).filter(isKey).map(orderOfKey);
   }
 
+  /** Into an existing, empty folder: the same contents without the room that was freed. */
+  copyTo(folder: string): Promise<void> {
+    this.#assertOpen();
+    return this.#environment.copyTo(folder);
+  }
+
   // ——— upkeep ———
 
   usage(): StoreUsage {
@@ -316,6 +325,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     if (this.#closed) return;
     this.#closed = true;
     await this.#environment.close();
+    if (!this.#environment.isOpen) forgetOwner(this.#environment.path);
   }
 
   // ——— reading ———

@@ -51,7 +51,7 @@ export function peek(table: Table, key: Uint8Array): Buffer | undefined {
 /** The same for the values and keys of a range. */
 export const exact = (raw: Uint8Array): Buffer => Buffer.from(raw.buffer, raw.byteOffset, raw.length);
 
-const TABLES_MAX = 12;
+export const TABLES_MAX = 12;
 const openEnvironments = new Map<string, Environment>();
 
 /** Opens the environment of a folder, or shares the one this process has open there already. Release it with `close`. */
@@ -161,6 +161,16 @@ export class Environment {
       pages += (stats['treeBranchPageCount'] ?? 0) + (stats['treeLeafPageCount'] ?? 0) + (stats['overflowPages'] ?? 0);
     }
     return pages * LMDB_PAGE_BYTES;
+  }
+
+  /** A copy without the room that was freed, as `data.mdb` in an existing, empty folder. */
+  async copyTo(folder: string): Promise<void> {
+    this.assertOpen();
+    try {
+      await this.#root.backup(folder, true);
+    } catch (cause) {
+      throw translate(cause, folder);
+    }
   }
 
   get sizeBytesMax(): number {

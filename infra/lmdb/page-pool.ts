@@ -19,9 +19,9 @@ import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, LMDB_PAGE_BYTES, LMDB_PAGE_HEADER_BYTES, peek } from './environment.ts';
 
-const HEAD_BYTES = LMDB_PAGE_BYTES - LMDB_PAGE_HEADER_BYTES;
-const TAIL_BYTES = PAGE_BYTES - HEAD_BYTES;
-const TAIL_ENTRY_BYTES = TAIL_BYTES + 4;
+export const HEAD_BYTES = LMDB_PAGE_BYTES - LMDB_PAGE_HEADER_BYTES;
+export const TAIL_BYTES = PAGE_BYTES - HEAD_BYTES;
+export const TAIL_ENTRY_BYTES = TAIL_BYTES + 4;
 /** What a new page takes: its own LMDB page, and its places in two trees that may be half empty. */
 export const POOLED_PAGE_BYTES = LMDB_PAGE_BYTES + 2 * 2 * (DIGEST_BYTES + TAIL_ENTRY_BYTES);
 const DAMAGED_MAX = 64;

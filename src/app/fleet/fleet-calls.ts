@@ -12,6 +12,7 @@ import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
 const CALL_TIMEOUT_US = 10_000_000;
+const STORE_TIMEOUT_US = 2_000_000;
 
 /** Stores the program, then declares the task. Doing it twice with the same spec changes nothing. */
 export async function deployTask(client: FleetClient, { spec, artefact }: PreparedTask): Promise<void> {
@@ -28,6 +29,20 @@ export async function queryFleet(client: FleetClient): Promise<FleetView> {
   throw refusalOf(answer);
 }
 
+/** Every living manager is asked for its own store; one that does not answer is left out, because the others' still count. */
+export async function queryStores(
+  client: FleetClient,
+  { managers }: FleetView,
+): Promise<(NonNullable<FleetView['store']> & { readonly manager: string })[]> {
+  const asked = managers
+    .filter(({ alive }) => alive)
+    .map(async ({ id }) => {
+      const answer = await callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US);
+      return answer.kind === 'fleet' && answer.fleet.store !== undefined ? [{ manager: id, ...answer.fleet.store }] : [];
+    });
+  return (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+}
+
 async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {
   const answer = await call(client, body);
   if (answer.kind !== 'accepted') throw refusalOf(answer);
@@ -41,12 +56,13 @@ const refusalOf = (answer: ManagerAnswer): DroverError =>
         `a manager answered "${answer.kind}" to another question: all of the fleet should run one version of drover`,
       );
 
-async function call({ host }: FleetClient, body: ManagerCall): Promise<ManagerAnswer> {
+const call = (client: FleetClient, body: ManagerCall): Promise<ManagerAnswer> =>
+  callAt(client, managerSubject.call, body, CALL_TIMEOUT_US);
+
+async function callAt({ host }: FleetClient, subject: string, body: ManagerCall, timeoutUs: number): Promise<ManagerAnswer> {
   let bytes: Uint8Array;
   try {
-    bytes = await host.bus.request(managerSubject.call, encodeManagerCall(envelope(host, body)), {
-      timeoutUs: CALL_TIMEOUT_US,
-    });
+    bytes = await host.bus.request(subject, encodeManagerCall(envelope(host, body)), { timeoutUs });
   } catch (cause) {
     throw cause instanceof DroverError ? unanswered(cause) : cause;
   }
