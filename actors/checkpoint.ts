@@ -237,12 +237,16 @@ export class CheckpointReceiver {
   /** A checkpoint that came from another manager, or was mended: this one can rebuild it from now on. */
   private async brought(manifest: CheckpointManifest): Promise<void> {
     const known = this.stored.get(manifest.task) ?? [];
+    const newest = known.at(-1);
     if (!known.some((order) => sameOrder(order, manifest))) {
+      const all = [...known, orderOf(manifest)];
       this.stored.set(
         manifest.task,
-        [...known, orderOf(manifest)].sort((a, b) => (laterCheckpoint(a, b) ? 1 : -1)),
+        all.sort((one, other) => (laterCheckpoint(one, other) ? 1 : -1)),
       );
     }
+    // What is older was said before, and this manager's last word should be its newest.
+    if (newest !== undefined && laterCheckpoint(newest, manifest)) return;
     await this.sayStored(manifest);
   }
 

@@ -43,6 +43,17 @@ export async function queryStores(
   return (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
+/** What these managers counted, summed; one that does not answer counts as nothing. */
+export async function queryCounters(client: FleetClient, managers: readonly string[]): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  const asked = managers.map((id) => callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US));
+  for (const one of await Promise.allSettled(asked)) {
+    if (one.status !== 'fulfilled' || one.value.kind !== 'fleet') continue;
+    for (const [name, count] of Object.entries(one.value.fleet.counters)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
 async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {
   const answer = await call(client, body);
   if (answer.kind !== 'accepted') throw refusalOf(answer);
