@@ -26,12 +26,15 @@ import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/s
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
+import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { PeerCheckpoints } from './peer-checkpoints.ts';
+import { StoreRoom } from './store-room.ts';
 
 export interface CheckpointReceiverParts {
   readonly host: Host;
@@ -39,6 +42,7 @@ export interface CheckpointReceiverParts {
   readonly manager: string;
   readonly store: CheckpointStore;
   readonly knowledge: FleetKnowledge;
+  readonly hasher: Hasher;
   /** To the Checkpoint chart of `task`. */
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
@@ -55,7 +59,10 @@ const REBUILT_MAX = 16;
 const IMAGES_BYTES_MAX = 128 * 1024 * 1024;
 
 export class CheckpointReceiver {
+  /** Brings what other managers hold into this one's store. */
+  readonly peers: PeerCheckpoints;
   private readonly parts: CheckpointReceiverParts;
+  private readonly room: StoreRoom;
   /** The newest announcement of each task, with its page list. */
   private readonly announced = new Map<TaskName, CheckpointManifest>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
@@ -65,6 +72,8 @@ export class CheckpointReceiver {
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
+    this.room = new StoreRoom(parts);
+    this.peers = new PeerCheckpoints({ ...parts, onBrought: (manifest) => this.brought(manifest) });
   }
 
   async start(): Promise<void> {
@@ -137,6 +146,7 @@ export class CheckpointReceiver {
   }
 
   private async forgetOld(task: TaskName, durable: CheckpointOrder): Promise<void> {
+    this.room.noteDurable(task, orderOf(durable));
     const known = this.stored.get(task) ?? [];
     const oldest = oldestToKeep(known, durable, { keepBefore: KEEP_BEFORE });
     if (oldest === undefined) return;
@@ -183,8 +193,9 @@ export class CheckpointReceiver {
     open: OpenEffect,
   ): Promise<CheckpointManifest | undefined> {
     const announced = this.announced.get(task);
-    let manifest =
-      announced !== undefined && sameOrder(announced, checkpoint) && this.hasBase(announced) ? announced : undefined;
+    const isAnnounced = announced !== undefined && sameOrder(announced, checkpoint);
+    let manifest = isAnnounced && (this.hasBase(announced) || (await this.bringBase(announced))) ? announced : undefined;
+    let mended = false;
     for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
       manifest ??= await this.wholeManifest(task, checkpoint);
       if (manifest === undefined) return undefined;
@@ -199,19 +210,66 @@ export class CheckpointReceiver {
       if (stored === 'page-dropped') continue;
       await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
-        this.stored.set(task, [...(this.stored.get(task) ?? []), orderOf(manifest)]);
+        this.noteStored(manifest);
         this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
         return manifest;
       }
-      manifest = undefined; // its chain is not whole here
+      // Its chain is not whole here: another manager may have what is missing, else the ECU gives the whole state.
+      if (!mended && (await this.bringBase(manifest))) mended = true;
+      else manifest = undefined;
     }
     return undefined;
+  }
+
+  private noteStored(manifest: CheckpointManifest): void {
+    const { task } = manifest;
+    const known = [...(this.stored.get(task) ?? []), orderOf(manifest)];
+    this.stored.set(task, known);
+    this.room.bound(task, known.length).then(
+      (kept) => {
+        if (kept !== undefined) this.stored.set(task, [...kept]);
+      },
+      (cause: unknown) => this.parts.host.log.warn('intermediate checkpoints could not be dropped', { task, cause }),
+    );
+  }
+
+  /** From another manager, so that the ECU has to give no more than the increment. */
+  private async bringBase({ task, epoch, baseSequence }: CheckpointManifest): Promise<boolean> {
+    if (baseSequence === undefined) return false;
+    const { host, manager, knowledge } = this.parts;
+    const wanted = { task, epoch, sequence: baseSequence };
+    const holders = knowledge.holdersElsewhere(wanted, task, manager);
+    if (holders.length === 0) return false;
+    try {
+      await this.peers.fromManagers(wanted, holders);
+      host.counters.add('checkpoint.baseFromManager');
+      return true;
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      return false;
+    }
+  }
+
+  /** A checkpoint that came from another manager, or was mended: this one can rebuild it from now on. */
+  private async brought(manifest: CheckpointManifest): Promise<void> {
+    const known = this.stored.get(manifest.task) ?? [];
+    const newest = known.at(-1);
+    if (!known.some((order) => sameOrder(order, manifest))) {
+      const all = [...known, orderOf(manifest)];
+      this.stored.set(
+        manifest.task,
+        all.sort((one, other) => (laterCheckpoint(one, other) ? 1 : -1)),
+      );
+    }
+    // What is older was said before, and this manager's last word should be its newest.
+    if (newest !== undefined && laterCheckpoint(newest, manifest)) return;
+    await this.sayStored(manifest);
   }
 
   /** While pages were pulled, old checkpoints may have been dropped with a page that this one was to share with them. */
   private async putOrMiss(manifest: CheckpointManifest, pages: Uint8Array): Promise<boolean | 'page-dropped'> {
     try {
-      return (await this.parts.store.put(manifest, pages)).stored;
+      return (await this.room.put(manifest, pages)).stored;
     } catch (cause) {
       if (cause instanceof DroverError && cause.code === 'ERR_STORE_MISSING') return 'page-dropped';
       throw cause;

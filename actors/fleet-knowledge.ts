@@ -183,6 +183,27 @@ export class FleetKnowledge {
     return best;
   }
 
+  /** The newest checkpoint that a living manager other than this one said it holds, with those that can give exactly it. */
+  newestElsewhere(placement: PlacementContext, self: string): CheckpointReference | undefined {
+    let best: CheckpointReference | undefined;
+    for (const [manager, newest] of this.newestOfManagers.get(placement.task) ?? []) {
+      if (manager === self || this.deadManagers.has(manager) || !isRestorable(newest, placement)) continue;
+      if (best === undefined || laterCheckpoint(newest, best)) best = newest;
+    }
+    return best === undefined ? undefined : { ...best, holders: this.holdersElsewhere(best, placement.task, self) };
+  }
+
+  /** Living managers other than this one that said they hold exactly this checkpoint. */
+  holdersElsewhere({ epoch, sequence }: CheckpointOrder, task: TaskName, self: string): string[] {
+    const holders = new Set<string>();
+    for (const reference of this.references.get(task) ?? [])
+      if (reference.epoch === epoch && reference.sequence === sequence)
+        for (const manager of reference.holders) holders.add(manager);
+    for (const [manager, newest] of this.newestOfManagers.get(task) ?? [])
+      if (newest.epoch === epoch && newest.sequence === sequence) holders.add(manager);
+    return [...holders].filter((manager) => manager !== self && !this.deadManagers.has(manager)).sort();
+  }
+
   /** Managers store at their own pace, so the newest checkpoint mostly has fewer holders than the one before it: that is no loss. */
   safety(placement: PlacementContext, nowUs: number): Safety {
     const quorum = placement.spec?.checkpoint.quorum ?? 0;

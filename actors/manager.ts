@@ -21,10 +21,12 @@ import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
+import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
+import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { arbiterMachine } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
@@ -32,6 +34,7 @@ import { managerMachine } from '../statecharts/manager.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
 import { BoardKeeper } from './board.ts';
+import { CatchUp } from './catch-up.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { Detector } from './detector.ts';
@@ -44,6 +47,7 @@ import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
 import { Shell } from './shell.ts';
+import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
 export const managerChart: Chart = { kind: 'manager', version: 1, machine: managerMachine };
 export const placementChart: Chart = { kind: 'placement', version: 1, machine: placementMachine };
@@ -60,6 +64,10 @@ export interface ManagerParts {
   /** This manager's own. */
   readonly localRecords: RecordStore;
   readonly store: CheckpointStore;
+  readonly hasher: Hasher;
+  /** Where the store can look after itself; without it damage is found only when it is asked for. */
+  readonly upkeep?: StoreUpkeep;
+  readonly upkeepPolicy?: UpkeepPolicy;
   readonly inventory: Inventory;
   readonly processTable: ProcessTable;
   readonly janitor?: JanitorPolicy;
@@ -91,6 +99,8 @@ export class Manager {
   private readonly duty: Duty;
   private readonly janitor: Janitor;
   private readonly board: BoardKeeper | undefined;
+  private readonly catchUp: CatchUp;
+  private readonly repair: StoreRepair | undefined;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: ManagerParts) {
@@ -128,9 +138,15 @@ export class Manager {
       host,
       manager,
       store,
+      hasher: parts.hasher,
       knowledge: this.knowledge,
       tell: (task, event) => void tell('checkpoint')(task, event),
     });
+    const keeping = { host, manager, store, knowledge: this.knowledge, peers: this.receiver.peers };
+    this.catchUp = new CatchUp(keeping);
+    const { upkeep, upkeepPolicy: policy = UPKEEP_DEFAULTS } = parts;
+    const others = () => this.peers.all().flatMap(({ id, alive }) => (alive && id !== manager ? [id] : []));
+    this.repair = upkeep === undefined ? undefined : new StoreRepair({ ...keeping, upkeep, others, policy });
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
@@ -172,6 +188,8 @@ export class Manager {
     this.peers.start();
     await this.replicated.start();
     await this.receiver.start();
+    this.catchUp.start();
+    this.repair?.start();
     this.detector.start();
     this.cancels.push(
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) =>
@@ -179,6 +197,9 @@ export class Manager {
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
         this.receiver.serve(message),
+      ),
+      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.callOf(parts.manager) }, (message) =>
+        this.call(message),
       ),
       host.bus.onConnection((connected) => void this.connectionChanged(connected)),
     );
@@ -189,7 +210,8 @@ export class Manager {
   async stop(reason: string): Promise<void> {
     for (const cancel of this.cancels.splice(0)) cancel();
     this.board?.stop();
-    for (const part of [this.janitor, this.duty, this.detector, this.peers, this.receiver]) part.stop();
+    this.repair?.stop();
+    for (const part of [this.janitor, this.duty, this.detector, this.catchUp, this.peers, this.receiver]) part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
       type: 'MANAGER.LEFT',
       id: `left:${this.host.incarnation}`,
@@ -197,6 +219,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** The store found damage in what it was asked for. */
+  storeDamaged(): void {
+    this.repair?.noticed();
   }
 
   private perform(open: OpenEffect): Promise<EffectOutcome> {
@@ -350,7 +377,20 @@ export class Manager {
         };
       });
     const tasks = placements.map((placement) => this.fleetTask(placement)).sort((a, b) => (a.task < b.task ? -1 : 1));
-    return { manager: this.parts.manager, ecus, tasks, managers: this.peers.all(), counters: this.host.counters.read() };
+    return {
+      manager: this.parts.manager,
+      ecus,
+      tasks,
+      managers: this.peers.all(),
+      counters: this.host.counters.read(),
+      ...this.store(),
+    };
+  }
+
+  /** This manager's own store; the others answer for theirs. */
+  private store(): Pick<FleetView, 'store'> {
+    const { upkeep } = this.parts;
+    return upkeep === undefined ? {} : { store: upkeep.usage() };
   }
 
   private fleetTask({ context, state }: PlacementView): FleetTask {

@@ -5,6 +5,7 @@ import type { FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { bytesText } from './bytes-text.ts';
 import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -22,8 +23,12 @@ interface StreamRow extends StreamState {
   readonly stream: string;
 }
 
+type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
+
 interface Status extends FleetView {
   readonly streams: readonly StreamRow[];
+  /** Of every manager that answers. */
+  readonly stores: readonly StoreRow[];
 }
 
 export function registerStatus(program: Command): void {
@@ -70,7 +75,7 @@ async function live(client: FleetClient, everyMs: number): Promise<void> {
 }
 
 async function read(client: FleetClient): Promise<Status> {
-  const { queryFleet } = await import('../fleet/fleet-calls.ts');
+  const { queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
   const { bus, names } = client.host;
@@ -79,7 +84,8 @@ async function read(client: FleetClient): Promise<Status> {
     ...[buckets.inventory, buckets.placement].map(bucket.stream),
   ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
-  return { ...fleet, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
+  const stores = await queryStores(client, fleet);
+  return { ...fleet, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
 }
 
 function draw(status: Status): string {
@@ -101,6 +107,7 @@ function draw(status: Status): string {
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
     streamTable(status.streams),
+    ...(status.stores.length === 0 ? [] : [storeTable(status.stores)]),
     ...countersText(counters),
   ];
   return sections.join('\n');
@@ -145,23 +152,30 @@ function streamTable(streams: readonly StreamRow[]): string {
   );
 }
 
+function storeTable(stores: readonly StoreRow[]): string {
+  return table(
+    ['STORE', 'BYTES', 'BOUND', 'FULL', 'DAMAGED'],
+    stores.map(({ manager, bytes, bytesMax, damagedPages, damagedManifests }) => {
+      const share = Math.round((bytes / bytesMax) * 100);
+      const full = `${share} %`;
+      const damaged = damagedPages + damagedManifests;
+      return [
+        manager,
+        bytesText(bytes),
+        bytesText(bytesMax),
+        share >= 80 ? stdoutColours.red(full) : full,
+        damaged === 0 ? '0' : stdoutColours.red(String(damaged)),
+      ];
+    }),
+  );
+}
+
 /** What was refused, dropped or retried; a quiet fleet shows none. */
 function countersText(counters: Readonly<Record<string, number>>): string[] {
   const shown = Object.entries(counters).filter(([name]) =>
-    /^wire\.|refused|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name),
+    /^wire\.|refused|failed|Failed|corrupt|shed|takeovers|oversized|[dD]ropped|damaged|repaired|caughtUp|full$/.test(name),
   );
   return shown.length === 0
     ? []
     : [`${stdoutColours.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
-}
-
-function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let amount = bytes;
-  let unit = 0;
-  while (amount >= 1024 && unit < units.length - 1) {
-    amount /= 1024;
-    unit++;
-  }
-  return `${amount >= 100 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
 }

@@ -12,6 +12,7 @@ import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
 const CALL_TIMEOUT_US = 10_000_000;
+const STORE_TIMEOUT_US = 2_000_000;
 
 /** Stores the program, then declares the task. Doing it twice with the same spec changes nothing. */
 export async function deployTask(client: FleetClient, { spec, artefact }: PreparedTask): Promise<void> {
@@ -53,6 +54,31 @@ export async function queryFleet(client: FleetClient): Promise<FleetView> {
   throw refusalOf(answer);
 }
 
+/** Every living manager is asked for its own store; one that does not answer is left out, because the others' still count. */
+export async function queryStores(
+  client: FleetClient,
+  { managers }: FleetView,
+): Promise<(NonNullable<FleetView['store']> & { readonly manager: string })[]> {
+  const asked = managers
+    .filter(({ alive }) => alive)
+    .map(async ({ id }) => {
+      const answer = await callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US);
+      return answer.kind === 'fleet' && answer.fleet.store !== undefined ? [{ manager: id, ...answer.fleet.store }] : [];
+    });
+  return (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+}
+
+/** What these managers counted, summed; one that does not answer counts as nothing. */
+export async function queryCounters(client: FleetClient, managers: readonly string[]): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  const asked = managers.map((id) => callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US));
+  for (const one of await Promise.allSettled(asked)) {
+    if (one.status !== 'fulfilled' || one.value.kind !== 'fleet') continue;
+    for (const [name, count] of Object.entries(one.value.fleet.counters)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
 async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {
   const answer = await call(client, body);
   if (answer.kind !== 'accepted') throw refusalOf(answer);
@@ -66,12 +92,13 @@ const refusalOf = (answer: ManagerAnswer): DroverError =>
         `a manager answered "${answer.kind}" to another question: all of the fleet should run one version of drover`,
       );
 
-async function call({ host }: FleetClient, body: ManagerCall): Promise<ManagerAnswer> {
+const call = (client: FleetClient, body: ManagerCall): Promise<ManagerAnswer> =>
+  callAt(client, managerSubject.call, body, CALL_TIMEOUT_US);
+
+async function callAt({ host }: FleetClient, subject: string, body: ManagerCall, timeoutUs: number): Promise<ManagerAnswer> {
   let bytes: Uint8Array;
   try {
-    bytes = await host.bus.request(managerSubject.call, encodeManagerCall(envelope(host, body)), {
-      timeoutUs: CALL_TIMEOUT_US,
-    });
+    bytes = await host.bus.request(subject, encodeManagerCall(envelope(host, body)), { timeoutUs });
   } catch (cause) {
     throw cause instanceof DroverError ? unanswered(cause) : cause;
   }

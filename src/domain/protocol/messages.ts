@@ -204,6 +204,13 @@ export interface FleetView {
   readonly tasks: readonly FleetTask[];
   readonly managers: readonly { readonly id: string; readonly alive: boolean }[];
   readonly counters: Readonly<Record<string, number>>;
+  /** How full the answering manager's store is, and what waits in it to be repaired. */
+  readonly store?: {
+    readonly bytes: number;
+    readonly bytesMax: number;
+    readonly damagedPages: number;
+    readonly damagedManifests: number;
+  };
 }
 
 export interface FleetEcu {

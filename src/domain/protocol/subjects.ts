@@ -29,6 +29,8 @@ export const managerSubject = {
   pages: (manager: string) => `manager.${manager}.pages`,
   /** Any manager answers: declare, remove, report, query. */
   call: 'manager.call',
+  /** The same calls, to this manager and no other: how its own store is. */
+  callOf: (manager: string) => `manager.${manager}.call`,
   allHeartbeats: 'manager.*.heartbeat',
   allGoodbyes: 'manager.*.goodbye',
 } as const;
