@@ -1,6 +1,13 @@
 /**
  * A manager's side of checkpointing: hears announcements, pulls pages at its own pace into its store, says what it stored,
  * and serves restore targets from there. What the Checkpoint chart's effect means.
+ *
+ * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
+ * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
+ *     a skipped increment costs a whole manifest.
+ * Q2. That a checkpoint became durable is told to the chart with the task's next announcement, or alone after DURABLE_TELL_US.
+ *     What must not wait for that (the fleet's knowledge, and what may be dropped) does not.
+ * Q3. Old checkpoints are dropped several at a time.
  */
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
@@ -46,8 +53,11 @@ const PAGES_PER_REQUEST = 128;
 const PULL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 const PULL_ATTEMPTS_MAX = 3;
-/** Older checkpoints kept besides the newest durable one. */
+/** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
+const DROP_TOGETHER = 8;
+const GATHER_US = 20_000;
+const DURABLE_TELL_US = 1_000_000;
 /** Rebuilt states kept for the page requests that follow a manifest request. */
 const REBUILT_MAX = 16;
 /** Newest states kept whole in memory: a hundred tasks of 1 MiB. */
@@ -57,6 +67,14 @@ export class CheckpointReceiver {
   private readonly parts: CheckpointReceiverParts;
   /** The newest announcement of each task, with its page list. */
   private readonly announced = new Map<TaskName, CheckpointManifest>();
+  /** Announcements that wait to be told together (Q1). */
+  private readonly gathered = new Map<TaskName, CheckpointManifest>();
+  /** The newest durable checkpoint of each task that its chart has not heard of (Q2). */
+  private readonly durable = new Map<TaskName, CheckpointOrder>();
+  private gathering: Cancel | undefined;
+  private tellingDurable: Cancel | undefined;
+  /** Subjects on which this process says what it stored: what comes back on them is no news. */
+  private readonly ownSubjects = new Set<string>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
@@ -81,11 +99,14 @@ export class CheckpointReceiver {
 
   stop(): void {
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.gathering?.();
+    this.tellingDurable?.();
   }
 
   // ——— hearing ———
 
   private notice(message: BusMessage): void {
+    if (this.ownSubjects.has(message.subject)) return;
     const decoded = decodeCheckpointNotice(message.payload);
     if (!decoded.ok) {
       this.parts.host.counters.add(`wire.${decoded.error.kind}`);
@@ -97,31 +118,61 @@ export class CheckpointReceiver {
   }
 
   private heardAnnounced(manifest: CheckpointManifest): void {
-    const { host, knowledge, tell } = this.parts;
-    const { task, epoch, sequence, mac, incarnation, programId } = manifest;
+    const { host, knowledge } = this.parts;
+    const { task, epoch } = manifest;
     if (epoch < (knowledge.placement(task)?.context.epoch ?? 0)) {
       host.counters.add('checkpoint.refusedEpoch');
       return;
     }
-    const before = this.announced.get(task);
+    const before = this.gathered.get(task) ?? this.announced.get(task);
     if (before !== undefined && !laterCheckpoint(manifest, before)) return;
-    this.announced.set(task, manifest);
-    const checkpoint: AnnouncedCheckpoint = { epoch, sequence, source: { mac, incarnation }, programId };
-    tell(task, { type: 'CHECKPOINT.ANNOUNCED', id: `announced:${epoch}.${sequence}`, checkpoint });
+    if (this.gathered.has(task)) this.tellGathered();
+    this.gathered.set(task, manifest);
+    this.gathering ??= host.clock.after(GATHER_US, () => this.tellGathered());
+  }
+
+  private tellGathered(): void {
+    this.gathering?.();
+    this.gathering = undefined;
+    const gathered = [...this.gathered];
+    this.gathered.clear();
+    for (const [task, manifest] of gathered) {
+      this.announced.set(task, manifest);
+      const { epoch, sequence, mac, incarnation, programId } = manifest;
+      const checkpoint: AnnouncedCheckpoint = { epoch, sequence, source: { mac, incarnation }, programId };
+      const durable = this.durable.get(task);
+      this.durable.delete(task);
+      const event = { type: 'CHECKPOINT.ANNOUNCED', id: `announced:${epoch}.${sequence}`, checkpoint };
+      this.parts.tell(task, durable === undefined ? event : { ...event, durable });
+    }
   }
 
   private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string, storedAtUs: number): void {
-    const { knowledge, tell } = this.parts;
+    const { host, knowledge } = this.parts;
     const merged = knowledge.noteHolder(reference, manager, storedAtUs);
     const quorum = knowledge.placement(reference.task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
     if (merged.holders.length < quorum) return;
     const { epoch, sequence, task } = reference;
-    tell(task, { type: 'CHECKPOINT.DURABLE', id: `durable:${epoch}.${sequence}`, checkpoint: { epoch, sequence } });
+    const before = this.durable.get(task);
+    if (before === undefined || laterCheckpoint(reference, before)) this.durable.set(task, { epoch, sequence });
+    this.tellingDurable ??= host.clock.after(DURABLE_TELL_US, () => this.tellDurable());
     void this.forgetOld(task, reference);
+  }
+
+  private tellDurable(): void {
+    this.tellingDurable = undefined;
+    for (const [task, { epoch, sequence }] of this.durable)
+      this.parts.tell(task, {
+        type: 'CHECKPOINT.DURABLE',
+        id: `durable:${epoch}.${sequence}`,
+        checkpoint: { epoch, sequence },
+      });
+    this.durable.clear();
   }
 
   private async forgetOld(task: TaskName, durable: CheckpointOrder): Promise<void> {
     const known = this.stored.get(task) ?? [];
+    if (known.length <= KEEP_BEFORE + DROP_TOGETHER) return;
     const oldest = oldestToKeep(known, durable, { keepBefore: KEEP_BEFORE });
     if (oldest === undefined) return;
     this.stored.set(
@@ -254,10 +305,12 @@ export class CheckpointReceiver {
     const { task, mac, programId, epoch, sequence } = manifest;
     const reference = { ...referenceTo(manifest), holders: [manager] };
     const notice = { kind: 'stored', manager, task, mac, programId, epoch, sequence, reference } as const;
-    const bytes = encodeCheckpointNotice(envelope(host, notice));
-    const answer = await host.bus.append(checkpointSubject.stored(mac, programId, manager), bytes, {
-      timeoutUs: APPEND_TIMEOUT_US,
-    });
+    const said = envelope(host, notice);
+    const subject = checkpointSubject.stored(mac, programId, manager);
+    this.ownSubjects.add(subject);
+    const answer = await host.bus.append(subject, encodeCheckpointNotice(said), { timeoutUs: APPEND_TIMEOUT_US });
+    // Whether or not the others hear of it: it is here.
+    this.heardStored(reference, manager, said.sentAtUs);
     if (answer.kind !== 'appended' && answer.kind !== 'duplicate')
       throw new DroverError('ERR_BUS_TIMEOUT', 'the other managers could not be told', { retryable: true });
   }

@@ -30,7 +30,12 @@ export interface CheckpointContext {
 
 export type CheckpointEvent = ActorEvent &
   (
-    | { readonly type: 'CHECKPOINT.ANNOUNCED'; readonly checkpoint: AnnouncedCheckpoint }
+    | {
+        readonly type: 'CHECKPOINT.ANNOUNCED';
+        readonly checkpoint: AnnouncedCheckpoint;
+        /** What has become durable since the last one, so that it takes no step of its own. */
+        readonly durable?: CheckpointOrder;
+      }
     | { readonly type: 'CHECKPOINT.PULLED'; readonly checkpoint: CheckpointOrder }
     | { readonly type: 'PULL.FAILED'; readonly checkpoint: CheckpointOrder; readonly reason: string; readonly damaged: boolean }
     | { readonly type: 'CHECKPOINT.DURABLE'; readonly checkpoint: CheckpointOrder }
@@ -45,6 +50,17 @@ export interface CheckpointEffect {
 const later = (a: CheckpointOrder, b: CheckpointOrder | undefined): boolean =>
   b === undefined || a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence);
 
+/** What an event says to be durable. */
+const durableOf = (event: CheckpointEvent): CheckpointOrder | undefined => {
+  if (event.type === 'CHECKPOINT.DURABLE') return event.checkpoint;
+  return event.type === 'CHECKPOINT.ANNOUNCED' ? event.durable : undefined;
+};
+
+const saysLaterDurable = (context: CheckpointContext, event: CheckpointEvent): boolean => {
+  const durable = durableOf(event);
+  return durable !== undefined && later(durable, context.durable);
+};
+
 export const checkpointMachine = setup({
   types: { context: {} as CheckpointContext, events: {} as CheckpointEvent, input: {} as { id: string } },
   actions: {
@@ -53,7 +69,7 @@ export const checkpointMachine = setup({
     noteStored: assign(({ event }) =>
       event.type === 'CHECKPOINT.PULLED' ? { stored: event.checkpoint, reason: undefined } : {},
     ),
-    noteDurable: assign(({ event }) => (event.type === 'CHECKPOINT.DURABLE' ? { durable: event.checkpoint } : {})),
+    noteDurable: assign(({ context, event }) => (saysLaterDurable(context, event) ? { durable: durableOf(event) } : {})),
     noteFailure: assign(({ event }) => (event.type === 'PULL.FAILED' ? { reason: event.reason } : {})),
   },
   guards: {
@@ -61,7 +77,7 @@ export const checkpointMachine = setup({
       event.type === 'CHECKPOINT.ANNOUNCED' &&
       later(event.checkpoint, context.announced) &&
       later(event.checkpoint, context.stored),
-    isLaterDurable: ({ context, event }) => event.type === 'CHECKPOINT.DURABLE' && later(event.checkpoint, context.durable),
+    isLaterDurable: ({ context, event }) => saysLaterDurable(context, event),
     isDamaged: ({ event }) => event.type === 'PULL.FAILED' && event.damaged,
   },
 }).createMachine({
@@ -69,7 +85,11 @@ export const checkpointMachine = setup({
   initial: 'idle',
   context: ({ input }) => ({ task: input.id }),
   on: {
-    'CHECKPOINT.ANNOUNCED': [{ guard: 'isNews', target: '.pulling', reenter: true, actions: 'noteAnnounced' }, {}],
+    'CHECKPOINT.ANNOUNCED': [
+      { guard: 'isNews', target: '.pulling', reenter: true, actions: ['noteAnnounced', 'noteDurable'] },
+      { guard: 'isLaterDurable', actions: 'noteDurable' },
+      {},
+    ],
     'CHECKPOINT.PULLED': {},
     'PULL.FAILED': {},
     'CHECKPOINT.DURABLE': [{ guard: 'isLaterDurable', actions: 'noteDurable' }, {}],
