@@ -4,6 +4,7 @@
  *   idle → pulling → stored → durable        corrupt: the ECU's pages did not have the digests they should have
  *
  * K1. An announcement below the placement's epoch, or not newer than what is held, changes nothing.
+ *     What an answer brings may be newer than what was announced: one effect goes on with the increments that follow.
  * K2. A newer announcement while pulling supersedes: the manager pulls at its own pace and may skip increments, because the
  *     ECU can always serve a full image.
  * K3. *Stored* is this manager's word that it can rebuild the whole state. *Durable*: a quorum of managers said so.
@@ -36,7 +37,7 @@ export type CheckpointEvent = ActorEvent &
         /** What has become durable since the last one, so that it takes no step of its own. */
         readonly durable?: CheckpointOrder;
       }
-    | { readonly type: 'CHECKPOINT.PULLED'; readonly checkpoint: CheckpointOrder }
+    | { readonly type: 'CHECKPOINT.PULLED'; readonly checkpoint: CheckpointOrder; readonly durable?: CheckpointOrder }
     | { readonly type: 'PULL.FAILED'; readonly checkpoint: CheckpointOrder; readonly reason: string; readonly damaged: boolean }
     | { readonly type: 'CHECKPOINT.DURABLE'; readonly checkpoint: CheckpointOrder }
   );
@@ -53,7 +54,7 @@ const later = (a: CheckpointOrder, b: CheckpointOrder | undefined): boolean =>
 /** What an event says to be durable. */
 const durableOf = (event: CheckpointEvent): CheckpointOrder | undefined => {
   if (event.type === 'CHECKPOINT.DURABLE') return event.checkpoint;
-  return event.type === 'CHECKPOINT.ANNOUNCED' ? event.durable : undefined;
+  return event.type === 'PULL.FAILED' ? undefined : event.durable;
 };
 
 const saysLaterDurable = (context: CheckpointContext, event: CheckpointEvent): boolean => {
@@ -106,7 +107,7 @@ export const checkpointMachine = setup({
       },
       exit: { type: CLOSE, params: { key: 'pull' } },
       on: {
-        'CHECKPOINT.PULLED': { target: 'stored', actions: 'noteStored' },
+        'CHECKPOINT.PULLED': { target: 'stored', actions: ['noteStored', 'noteDurable'] },
         'PULL.FAILED': [
           { guard: 'isDamaged', target: 'corrupt', actions: 'noteFailure' },
           { target: 'idle', actions: 'noteFailure' },
