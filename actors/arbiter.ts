@@ -12,7 +12,7 @@ import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-comman
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import type { Shell } from './shell.ts';
 
@@ -104,13 +104,14 @@ export class ArbiterEffects {
     return { mine, skipped };
   }
 
-  /** `known`: the latest epoch that this actor knows of from its earlier plans. */
+  /** `knownEpoch`: the latest epoch that this actor knows of from its earlier plans. */
   private notMine(
     open: OpenEffect,
     cause: RestoreCause,
     { context, state }: PlacementView,
-    known: number | undefined,
+    knownEpoch: number | undefined,
   ): string | undefined {
+    const known = planted(this.parts.host, 'claim-what-passed') ? undefined : knownEpoch;
     if (state === 'removing' || state === 'removed' || state === 'crashed' || state === 'undeclared') return `it is ${state}`;
     const takenHere = context.takenBy === open.actor && state !== 'owned';
     if (takenHere) return undefined;

@@ -38,7 +38,7 @@ import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StandbyCopies } from './standby.ts';
 import { StandbyChoice } from './standby-choice.ts';
@@ -107,7 +107,7 @@ export class Bridge {
       standby: this.standby,
       standbyChoice: this.standbyChoice,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
-      onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
+      onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });
     this.shell = new Shell({
       ...this.host,
@@ -285,7 +285,7 @@ export class Bridge {
   /** B2. */
   private overtaken(command: CommandHeader & Command): Answer | undefined {
     const { actor, actorRevision, task } = command;
-    const subject = `${actor} ${task}`;
+    const subject = planted(this.host, 'overtake-by-actor') ? actor : `${actor} ${task}`;
     const handled = this.handledRevisions.get(subject) ?? 0;
     if (actorRevision < handled)
       return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
@@ -339,6 +339,7 @@ export class Bridge {
 
   /** B3. */
   private admit(command: Extract<Command, { kind: 'deploy' }>, spec: TaskSpec): Answer | undefined {
+    if (planted(this.host, 'overfill')) return undefined;
     const { cores, memoryBytes, capabilities, runtimes } = this.parts.description;
     const admission = admits(this.accepted(), [spec], { cores, memoryBytes, capabilities, runtimes, draining: this.draining });
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
@@ -416,9 +417,15 @@ export class Bridge {
     if (waiters.length === 0) this.waiters.delete(context.task);
   }
 
+  private async caughtUp(task: TaskName, epoch: number): Promise<void> {
+    if (planted(this.host, 'drop-early-caught-up') && this.taskContext(task)?.state === 'deploying') return;
+    await this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch });
+  }
+
   private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
     this.host.counters.add(`instance.ended.${code}`);
     this.host.log.warn('an instance ended', { task, epoch, code, why: sentence });
+    if (planted(this.host, 'end-in-silence')) return;
     await this.tellTask(task, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
   }
 

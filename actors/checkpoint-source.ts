@@ -27,7 +27,7 @@ import { checkpointSubject, ecuSubject } from '../src/domain/protocol/subjects.t
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
 
 export interface CheckpointSourceParts {
   readonly host: Host;
@@ -92,8 +92,9 @@ export class CheckpointSource {
     };
   }
 
-  hold(boundary: BoundaryState, capture: TaskCapture): void {
+  hold(boundary: BoundaryState, captured: TaskCapture): void {
     const { spec, mac, epoch, nonce, programId, host, hasher, localStore } = this.parts;
+    const capture = planted(host, 'forget-page') ? withoutLastPage(captured) : captured;
     this.updatePageTable(capture);
     const position = { input: boundary.input, outputNumber: boundary.outputNumber };
     const manifest: CheckpointManifest = {
@@ -118,6 +119,7 @@ export class CheckpointSource {
     this.takenAtUs.set(boundary.sequence, host.clock.monotonicUs());
     this.bound();
     if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
+    if (planted(host, 'announce-unaccepted')) void this.announce(boundary.sequence);
   }
 
   async announce(sequence: number): Promise<void> {
@@ -141,7 +143,8 @@ export class CheckpointSource {
     if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
     this.newestStoredBy.set(manager, Math.max(sequence, this.newestStoredBy.get(manager) ?? 0));
     // The quorum has what its last member has.
-    const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[this.parts.spec.checkpoint.quorum - 1] ?? 0;
+    const quorum = planted(this.parts.host, 'free-before-quorum') ? 1 : this.parts.spec.checkpoint.quorum;
+    const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[quorum - 1] ?? 0;
     if (durable <= this.durable) return;
     this.durable = durable;
     for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
@@ -158,7 +161,7 @@ export class CheckpointSource {
       newest === undefined ||
       request.epoch !== this.parts.epoch ||
       newest.sequence < request.sequence ||
-      newest.sequence > this.acceptedSequence
+      (newest.sequence > this.acceptedSequence && !planted(this.parts.host, 'serve-unaccepted'))
     ) {
       return {
         kind: 'refused',
@@ -291,6 +294,18 @@ export function selectPages(pages: Uint8Array, positions: Uint32Array): Uint8Arr
     selected.set(pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES), order * PAGE_BYTES);
   }
   return selected;
+}
+
+/** A planted bug: an increment that lacks one of the pages that changed. */
+function withoutLastPage(capture: TaskCapture): TaskCapture {
+  const count = capture.pageIndexes.length - 1;
+  if (capture.mode === 'full' || count < 0) return capture;
+  return {
+    ...capture,
+    pageIndexes: capture.pageIndexes.subarray(0, count),
+    pageDigests: capture.pageDigests.subarray(0, count * DIGEST_BYTES),
+    pages: capture.pages.subarray(0, count * PAGE_BYTES),
+  };
 }
 
 /** Binary search in ascending indexes; −1 when it is not there. */

@@ -27,7 +27,7 @@ import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { arbiterMachine } from '../statecharts/arbiter.machine.ts';
+import { type ArbiterContext, arbiterMachine } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
@@ -41,7 +41,7 @@ import { Detector } from './detector.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
@@ -127,7 +127,7 @@ export class Manager {
       perform: (open) => this.perform(open),
     });
     const replicated = () => this.replicated;
-    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local });
+    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const effects = { host, replicated, knowledge: this.knowledge, processTable };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
@@ -352,9 +352,15 @@ export class Manager {
     const placement = await this.knowledge.freshPlacement(task);
     const arbiter = placement?.context.takenBy;
     if (placement?.context.epoch === epoch && arbiter !== undefined) {
+      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
       await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
     }
     return { kind: 'accepted' };
+  }
+
+  private stillDeploys(arbiter: string, task: string): boolean {
+    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
+    return context?.tasks[task]?.phase === 'deploying';
   }
 
   fleet(): FleetView {

@@ -1,6 +1,6 @@
 /**
  * Random fleets: size, tasks, links, weather and crash points from one seed each. More are played by
- * `node dist/src/app/simulation/run-seeds.js --seeds A..B`; those that found something stay in `seeds.json`, with what it was.
+ * `./drover simulate --seeds A..B`; those that found something stay in `seeds.json`, with what it was.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
