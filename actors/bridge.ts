@@ -276,7 +276,7 @@ export class Bridge {
   }
 
   private async deploy(command: Extract<Command, { kind: 'deploy' }>): Promise<Answer> {
-    const { task, epoch, spec, checkpoint, effectId } = command;
+    const { task, epoch, spec, checkpoint, trimmed, effectId } = command;
     const { incarnation } = this.host;
     if (command.incarnation !== incarnation) {
       return refuse(
@@ -303,6 +303,7 @@ export class Bridge {
           programId,
           spec,
           checkpoint,
+          ...(trimmed === undefined ? {} : { trimmed }),
         };
         await this.shell.deliver(`task/${task}`, event);
       } finally {

@@ -10,6 +10,7 @@ import type { RuntimeKind } from '../src/domain/model/task.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import { decodeRecord } from '../src/domain/protocol/codec-record.ts';
 import { actorSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
+import { belowTrimMark } from '../src/domain/task/contiguity.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
@@ -120,7 +121,9 @@ export class TaskEffects {
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
   private async start(effect: StartInstance): Promise<{ code: ErrorCode; sentence: string } | undefined> {
     const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers } = this.parts;
-    const { task, epoch, nonce, programId, spec, checkpoint } = effect;
+    const { task, epoch, nonce, programId, spec, checkpoint, trimmed } = effect;
+    const below = belowTrimMark(checkpoint?.input, trimmed);
+    if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     const runtime = runtimes.get(spec.runtime);
     if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
     const [artefact, image] = await Promise.all([

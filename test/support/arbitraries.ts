@@ -274,8 +274,18 @@ export const command = (): fc.Arbitrary<Command> =>
     commandHeader().chain((header) => {
       const task = fc.constant(header.task);
       return fc
-        .record({ spec: taskSpec(task), incarnation: count(), checkpoint: optional(checkpointReference(task)) })
-        .map((deploy) => ({ kind: 'deploy' as const, ...header, ...deploy }));
+        .record({
+          spec: taskSpec(task),
+          incarnation: count(),
+          checkpoint: optional(checkpointReference(task)),
+          trimmed: optional(cursor()),
+        })
+        .map(({ trimmed, ...deploy }) => ({
+          kind: 'deploy' as const,
+          ...header,
+          ...deploy,
+          ...(trimmed === undefined ? {} : { trimmed }),
+        }));
     }),
     commandHeader().map((header) => ({ kind: 'pause' as const, ...header })),
     commandHeader().map((header) => ({ kind: 'resume' as const, ...header })),

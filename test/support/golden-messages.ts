@@ -133,6 +133,7 @@ const COMMANDS: readonly Command[] = [
   { kind: 'stop', ...header, reason: 'removed' },
   { kind: 'checkpoint', ...header, mode: 'delta' },
   { kind: 'query-load' },
+  { kind: 'deploy', ...header, spec: LEAN_SPEC, incarnation: 3, checkpoint: REFERENCE, trimmed: input },
 ];
 const accepted = {
   task: TASK,
