@@ -39,6 +39,7 @@ import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
 import { envelope, type Host, pause } from './host.ts';
+import { JobRecorder } from './job-recorder.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { TaskEffects } from './task.ts';
 
@@ -55,6 +56,8 @@ export interface BridgeParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** Whether the start and stop of every job are published (`job-recorder.ts`). */
+  readonly recordJobs?: boolean;
 }
 
 const RECORD_RETRY_US = 200_000;
@@ -68,6 +71,7 @@ export class Bridge {
   private readonly mac: Mac;
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
+  private readonly jobs: JobRecorder | undefined;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -85,9 +89,11 @@ export class Bridge {
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
+    this.jobs = parts.recordJobs === true ? new JobRecorder({ host: this.host, mac: this.mac }) : undefined;
     this.tasks = new TaskEffects({
       ...parts,
       mac: this.mac,
+      jobs: this.jobs,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
       onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
     });
@@ -122,6 +128,7 @@ export class Bridge {
     const { host, mac } = this;
     const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
     await this.tasks.stopAll();
+    this.jobs?.stop();
     host.bus.publish(ecuSubject.goodbye(mac), encodeGoodbye(envelope(host, goodbye)));
     await this.shell.deliver(`bridge/${mac}`, { type: 'BRIDGE.LEFT', id: `left:${host.incarnation}`, reason });
     this.shell.stop();

@@ -20,6 +20,7 @@ import type { TaskEffect } from '../statecharts/task.machine.ts';
 import { CheckpointSource } from './checkpoint-source.ts';
 import { envelope, type Host, pause } from './host.ts';
 import { Instance } from './instance.ts';
+import type { JobRecorder } from './job-recorder.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { RestoreImage } from './restore-image.ts';
 
@@ -31,6 +32,8 @@ export interface TaskEffectsParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** undefined: jobs are not recorded. */
+  readonly jobs?: JobRecorder | undefined;
   /** An instance that had started came to its end by itself. */
   readonly onInstanceEnded: (task: TaskName, epoch: number, code: ErrorCode, sentence: string) => void;
   readonly onCaughtUp: (task: TaskName, epoch: number) => void;
@@ -163,6 +166,7 @@ export class TaskEffects {
         nonce,
         program,
         source,
+        jobs: this.parts.jobs,
         restored: checkpoint === undefined ? undefined : { input: checkpoint.input, outputNumber: checkpoint.outputNumber },
         readPlacementEpoch: () => this.readPlacementEpoch(task),
         onStarted: () => {

@@ -377,6 +377,14 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
 
 const jobRecord = (): fc.Arbitrary<JobRecord> => {
   const key = { task: taskName(), epoch: count(), jobNumber: count() };
+  const stopped = {
+    kind: fc.constant('stopped' as const),
+    ...key,
+    stoppedAtUs: count(),
+    failure: optional(code()),
+    fuelUsed: count(),
+    outputs: u32(),
+  };
   return fc.oneof(
     fc.record({
       kind: fc.constant('started' as const),
@@ -386,14 +394,8 @@ const jobRecord = (): fc.Arbitrary<JobRecord> => {
       releasedAtUs: count(),
       startedAtUs: count(),
     }),
-    fc.record({
-      kind: fc.constant('stopped' as const),
-      ...key,
-      stoppedAtUs: count(),
-      failure: optional(code()),
-      fuelUsed: count(),
-      outputs: u32(),
-    }),
+    fc.record(stopped),
+    fc.record({ ...stopped, executionUs: count() }),
   );
 };
 
