@@ -235,7 +235,7 @@ export class Bridge {
   }
 
   private async obey(command: Command): Promise<Answer> {
-    if (command.kind === 'query-load') return { kind: 'load', load: this.load() };
+    if (command.kind === 'query-load') return { kind: 'load', load: { ...this.load(), counters: this.host.counters.read() } };
     const { task, epoch } = command;
     const overtaken = this.overtaken(command);
     if (overtaken !== undefined) return overtaken;

@@ -160,8 +160,13 @@ const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
     { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
   );
 
+const counters = (): fc.Arbitrary<Record<string, number>> =>
+  fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true });
+
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
-  fc.record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()) });
+  fc
+    .record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()), counters: counters() })
+    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }));
 
 // ——— checkpoints ———
 
@@ -363,7 +368,7 @@ export const fleetView = (): fc.Arbitrary<FleetView> =>
       }),
     ),
     managers: list(fc.record({ id: managerId(), alive: fc.boolean() })),
-    counters: fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true }),
+    counters: counters(),
   });
 
 export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>

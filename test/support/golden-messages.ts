@@ -164,6 +164,10 @@ const ANSWERS: readonly Answer[] = [
     kind: 'load',
     load: { mac: MAC, incarnation: 3, draining: false, tasks: [{ ...accepted, hardDeadline: false, cpuPpm: 250_000 }] },
   },
+  {
+    kind: 'load',
+    load: { mac: MAC, incarnation: 3, draining: false, tasks: [], counters: { 'command.refused.ERR_COMMAND_EPOCH': 2 } },
+  },
 ];
 const NOTICES: readonly CheckpointNotice[] = [
   { kind: 'announced', manifest: FULL },
