@@ -25,12 +25,13 @@ import {
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { encodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
+import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, managerSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
-import type { Cancel } from '../src/ports/clock.ts';
+import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
@@ -60,6 +61,8 @@ export interface BridgeParts {
   readonly recordJobs?: boolean;
 }
 
+/** A clean leave waits no longer than this for managers to pull the last checkpoints. */
+const LAST_CHECKPOINT_US = 2_000_000;
 const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
@@ -120,9 +123,10 @@ export class Bridge {
     this.cancels.push(this.host.bus.onConnection((connected) => void this.connectionChanged(connected)));
   }
 
-  /** A clean leave: no more commands, a last checkpoint where one is cheap, a goodbye. */
+  /** A clean leave: no new tasks, a last checkpoint of each (L1), no more commands, a goodbye. */
   async stop(reason: string): Promise<void> {
     this.draining = true;
+    await withinUs(this.host.clock, LAST_CHECKPOINT_US, this.saveTasks());
     this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
     const { host, mac } = this;
@@ -132,6 +136,34 @@ export class Bridge {
     host.bus.publish(ecuSubject.goodbye(mac), encodeGoodbye(envelope(host, goodbye)));
     await this.shell.deliver(`bridge/${mac}`, { type: 'BRIDGE.LEFT', id: `left:${host.incarnation}`, reason });
     this.shell.stop();
+  }
+
+  /**
+   * L1. Every task stands still at a job boundary with its outputs accepted, and the managers that live have this state (as many
+   *     of them as the task asks for): whoever goes on with it has nothing to replay. Nobody is waited for who is not there.
+   */
+  private async saveTasks(): Promise<void> {
+    const running = [...this.tasks.all()];
+    if (running.length === 0 || !this.host.bus.connected()) return;
+    const [managers] = await Promise.all([this.livingManagers(), ...running.map(({ instance }) => instance.leave())]);
+    await Promise.all(
+      running.map(({ instance, source }) => source.storedBy(Math.min(instance.spec.checkpoint.quorum, managers))),
+    );
+  }
+
+  /** Whose copies count, as one of them sees it. */
+  private async livingManagers(): Promise<number> {
+    const { host, parts } = this;
+    const query = encodeManagerCall(envelope(host, { kind: 'query-fleet' } as const));
+    try {
+      const answer = decodeManagerAnswer(await host.bus.request(managerSubject.call, query, { timeoutUs: LAST_CHECKPOINT_US }));
+      if (!answer.ok || answer.value.body.kind !== 'fleet') return 0;
+      const { managers } = answer.value.body.fleet;
+      return managers.filter(({ id, alive }) => alive && !parts.coLocatedManagers.has(id)).length;
+    } catch (cause) {
+      host.log.info('no manager takes a last checkpoint; what it would hold is replayed', { cause });
+      return 0;
+    }
   }
 
   load(): EcuLoad {
@@ -375,6 +407,7 @@ export class Bridge {
     const running = this.tasks.get(task);
     if (running === undefined || running.instance.epoch !== epoch)
       return refuse(command, 'ERR_NO_TASK', 'it does not run here');
+    if (type === 'RESUME.COMMANDED' && this.draining) return refuse(command, 'ERR_ADMIT_DRAINING', 'this bridge is leaving');
     if (type === 'PAUSE.COMMANDED') await running.instance.pause();
     await this.shell.deliver(`task/${task}`, { type, id: `${type}:${effectId}`, epoch });
     if (type === 'RESUME.COMMANDED') running.instance.resume();
@@ -465,3 +498,15 @@ const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: strin
   code,
   sentence,
 });
+
+/** Waits for the promise, but no longer; what it says, and whether it fails, is nobody's concern any more. */
+function withinUs(clock: Clock, delayUs: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const tooLong = clock.after(delayUs, resolve);
+    const over = (): void => {
+      tooLong();
+      resolve();
+    };
+    promise.then(over, over);
+  });
+}

@@ -110,6 +110,13 @@ export class Instance {
     });
   }
 
+  /** For a clean leave: no job begins any more; resolves when a checkpoint of the last boundary is being announced. */
+  async leave(): Promise<void> {
+    await this.pause();
+    this.tell((nowUs) => this.core.saveBoundary(nowUs));
+    await this.pause();
+  }
+
   resume(): void {
     this.tell((nowUs) => this.core.resume(nowUs));
     this.startTicking();

@@ -29,6 +29,7 @@ import type { PreparedTask } from '../prepare-task.ts';
 import { deployTask } from './fleet-calls.ts';
 import { type ChildExit, FleetChild } from './fleet-child.ts';
 import { FLEET_STATE_VERSION, writeFleetState } from './fleet-state.ts';
+import { settleFleet } from './settle-fleet.ts';
 
 /** What one ECU offers; everything but the MAC has a default. */
 export interface EcuPlan extends Partial<Omit<EcuConfig, 'broker' | 'dataFolder' | 'log'>> {
@@ -153,6 +154,8 @@ export class LocalFleet {
   private async stopAll(): Promise<void> {
     const ecus = [...this.members.values()].filter(({ host }) => host.startsWith('supervisor.'));
     const managers = [...this.members.values()].filter(({ host }) => host.startsWith('manager.'));
+    // Every task stands still and its state is stored while there is somebody to store it.
+    if (this.connected !== undefined) await settleFleet(this.connected, this.macs);
     // Managers first: whoever still watches would read the ECUs' goodbyes as the failures they otherwise are.
     for (const group of [managers, ecus]) await Promise.all(group.map((member) => this.leave(member)));
     await this.connected?.close();
