@@ -33,7 +33,7 @@ import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
-import type { Inventory } from '../src/ports/inventory.ts';
+import type { Inventory, InventoryEntry } from '../src/ports/inventory.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
@@ -41,6 +41,7 @@ import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
 import { envelope, type Host, pause } from './host.ts';
 import { JobRecorder } from './job-recorder.ts';
+import { claimMac, readEntry } from './mac-claim.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { TaskEffects } from './task.ts';
 
@@ -84,6 +85,9 @@ export class Bridge {
   private readonly handledRevisions = new Map<string, number>();
   private nextProgramId = 1;
   private draining = false;
+  /** Its description stands in the inventory (`mac-claim.ts`). */
+  private claimed = false;
+  private readonly nonce: string;
   private heartbeatSequence = 0;
   private readonly startedUs: number;
 
@@ -92,6 +96,7 @@ export class Bridge {
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
+    this.nonce = newNonce(this.host);
     this.jobs = parts.recordJobs === true ? new JobRecorder({ host: this.host, mac: this.mac }) : undefined;
     this.tasks = new TaskEffects({
       ...parts,
@@ -112,13 +117,23 @@ export class Bridge {
 
   /** Fails with ERR_MAC_TAKEN when another live bridge answers to this MAC. */
   async start(): Promise<void> {
+    // Read before anybody is asked: whoever claims after this is found by the claim, whoever claimed before it answers.
+    const seen = await readEntry(this.parts.inventory, this.mac, this.host.clock);
     await this.refuseTakenMac();
     await this.shell.start();
     const { incarnation } = this.host;
     await this.shell.deliver(`bridge/${this.mac}`, { type: 'BRIDGE.STARTED', id: `started:${incarnation}`, incarnation });
     await this.buryEarlierInstances();
     await this.serve();
-    await this.announce();
+    if (!(await this.claim(seen))) {
+      for (const cancel of this.cancels.splice(0)) cancel();
+      this.shell.stop();
+      throw new DroverError(
+        'ERR_MAC_TAKEN',
+        `another bridge has just started with MAC ${this.mac}: give this ECU another one with --mac`,
+      );
+    }
+    this.claimed = true;
     this.beat();
     this.cancels.push(this.host.bus.onConnection((connected) => void this.connectionChanged(connected)));
   }
@@ -219,8 +234,19 @@ export class Bridge {
     );
   }
 
-  private announce(): Promise<void> {
-    return this.parts.inventory.announce(this.parts.description);
+  private claim(seen: InventoryEntry): Promise<boolean> {
+    const { inventory, description, host } = this.parts;
+    return claimMac(inventory, description, { seen, nonce: this.nonce, clock: host.clock });
+  }
+
+  /** After the connection was lost: the bucket may have lost its entry, and somebody else may have taken the MAC. */
+  private async announceAgain(): Promise<void> {
+    const { inventory, description } = this.parts;
+    const seen = await inventory.read(this.mac);
+    const free = seen.description === undefined || seen.description.incarnation < description.incarnation;
+    if (seen.nonce === this.nonce || (free && (await this.claim(seen)))) return;
+    this.host.counters.add('bridge.macTaken');
+    this.host.log.error('another bridge has taken this MAC meanwhile; the inventory names that one', { mac: this.mac });
   }
 
   private beat(): void {
@@ -245,7 +271,7 @@ export class Bridge {
       this.host.log.warn('the local record could not be written', { event: type, cause });
     }
     if (connected)
-      await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
+      await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
   // ——— commands ———
@@ -267,6 +293,8 @@ export class Bridge {
   }
 
   private async obey(command: Command): Promise<Answer> {
+    if (!this.claimed && command.kind !== 'query-load')
+      throw new DroverError('ERR_BUS_DISCONNECTED', 'this bridge has not claimed its MAC yet', { retryable: true });
     if (command.kind === 'query-load') return { kind: 'load', load: { ...this.load(), counters: this.host.counters.read() } };
     const { task, epoch } = command;
     const overtaken = this.overtaken(command);
@@ -330,7 +358,7 @@ export class Bridge {
       if (refusal !== undefined) return refusal;
       this.admitting.set(task, acceptedTaskOf(spec, epoch));
       const programId = before?.context.programId ?? this.nextProgramId++;
-      const nonce = `${this.host.rng.u32().toString(36)}${this.host.rng.u32().toString(36)}`;
+      const nonce = newNonce(this.host);
       try {
         const event = {
           type: 'DEPLOY.COMMANDED',
@@ -498,6 +526,8 @@ const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: strin
   code,
   sentence,
 });
+
+const newNonce = ({ rng }: Host): string => `${rng.u32().toString(36)}${rng.u32().toString(36)}`;
 
 /** Waits for the promise, but no longer; what it says, and whether it fails, is nobody's concern any more. */
 function withinUs(clock: Clock, delayUs: number, promise: Promise<unknown>): Promise<void> {

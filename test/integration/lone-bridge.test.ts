@@ -195,6 +195,19 @@ describe('a lone bridge', () => {
     expect(await send(MAC, { kind: 'query-load' })).toMatchObject({ kind: 'load', load: { mac: MAC, incarnation: 1 } });
   });
 
+  test('two bridges that start on one MAC in the same moment: one serves, the other says so, and a start after a crash succeeds', async () => {
+    for (let round = 1; round <= 5; round++) {
+      const homes = [`one-${round}`, `two-${round}`];
+      const starts = await Promise.allSettled(homes.map((home) => startBridge(MAC, home)));
+      const served = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+      expect(served).toHaveLength(1);
+      expect(starts.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'ERR_MAC_TAKEN' } });
+      expect(await send(MAC, { kind: 'query-load' })).toMatchObject({ kind: 'load', load: { mac: MAC } });
+      await served[0]?.stop('the next round');
+      bridges.splice(0);
+    }
+  });
+
   test('a bridge that starts again has the next incarnation and says that what it ran has died', async () => {
     const counter = await prepareTask(exampleFolder('counter'));
     const first = await startBridge(MAC);
