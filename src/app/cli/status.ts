@@ -169,7 +169,7 @@ function countersText(hosts: readonly { readonly name: string; readonly counters
 }
 
 const SHOWN =
-  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|dropped|Dropped|unnumbered|gaps/;
+  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|unnumbered|unsure|append-unknown|gaps/;
 
 function bytesText(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
