@@ -269,11 +269,15 @@ export class ArbiterEffects {
       kind: 'event',
       event: { type: 'DEPLOY.REFUSED', task, epoch, reason },
     });
-    const spec = knowledge.placement(task)?.context.spec;
+    // Of this epoch's record: whoever takes over an arbiter may know its record before the placement's.
+    const behind = (knowledge.placement(task)?.context.epoch ?? 0) < epoch;
+    const { spec, trim } = (behind ? await knowledge.freshPlacement(task) : knowledge.placement(task))?.context ?? {};
     if (spec === undefined) return refused('it has no specification any more');
     const { incarnation, mac } = target;
     const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
-    const command = encodeCommand(envelope(host, { kind: 'deploy', ...header, spec, incarnation, checkpoint } as const));
+    const trimmed = trim === undefined ? {} : { trimmed: trim };
+    const deploy = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
+    const command = encodeCommand(envelope(host, deploy));
     let bytes: Uint8Array;
     try {
       bytes = await host.bus.request(ecuSubject.command(mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });

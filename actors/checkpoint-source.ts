@@ -72,6 +72,7 @@ export class CheckpointSource {
   private durable = 0;
   private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
+  private whenStored: (() => void)[] = [];
 
   constructor(parts: CheckpointSourceParts) {
     this.parts = parts;
@@ -142,6 +143,7 @@ export class CheckpointSource {
   stored(manager: string, sequence: number): void {
     if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
     this.newestStoredBy.set(manager, Math.max(sequence, this.newestStoredBy.get(manager) ?? 0));
+    for (const look of this.whenStored.splice(0)) look();
     // The quorum has what its last member has.
     const quorum = planted(this.parts.host, 'free-before-quorum') ? 1 : this.parts.spec.checkpoint.quorum;
     const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[quorum - 1] ?? 0;
@@ -150,6 +152,19 @@ export class CheckpointSource {
     for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
     for (const known of [...this.takenAtUs.keys()]) if (known < durable) this.takenAtUs.delete(known);
     void this.sayFreed(durable);
+  }
+
+  /** Resolves when so many managers can rebuild the newest capture; at once where there is none. */
+  storedBy(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const sequence = this.newest?.sequence ?? 0;
+        const stored = [...this.newestStoredBy.values()].filter((newest) => newest >= sequence).length;
+        if (sequence === 0 || stored >= count) resolve();
+        else this.whenStored.push(look);
+      };
+      look();
+    });
   }
 
   // ——— serving managers ———

@@ -82,7 +82,6 @@ const BY_ITSELF = new Set<ErrorCode>([
   'ERR_JOB_MEMORY',
   'ERR_JOB_OUTPUT',
   'ERR_INPUT_GAP',
-  'ERR_INPUT_TRIMMED',
   'ERR_MODULE_INVALID',
   'ERR_MODULE_REFUSED',
 ]);

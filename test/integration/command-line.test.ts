@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openFleetClient } from '../../src/app/compose/open-fleet-client.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { isAlive, until } from '../support/fleet-run.ts';
@@ -102,6 +103,21 @@ test('a fleet is started, used and stopped from the command line', async () => {
   await expect.poll(() => pids.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   expect(existsSync(join(folder, 'fleet.json'))).toBe(false);
   expect(drover('down')).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_NOT_RUNNING)') });
+});
+
+test('what a bridge has counted stands in `status`, under its ECU', async () => {
+  await startUp('--ecus', '2', '--managers', '1');
+  const client = await openFleetClient({ kind: 'folder', folder: join(folder, 'server') });
+  const nonsense = client.host.bus.request('ecu.02aa00000002.command', Uint8Array.of(1, 2, 3), { timeoutUs: 10_000_000 });
+  await expect(nonsense).rejects.toMatchObject({ code: expect.stringContaining('ERR_WIRE_') });
+  await client.close();
+  const { ecus }: { readonly ecus: readonly { readonly mac: string; readonly counters: Record<string, number> }[] } =
+    JSON.parse(drover('status', '--json').out);
+  const refused = Object.fromEntries(
+    ecus.map(({ mac, counters }) => [mac, Object.entries(counters).filter(([name]) => name.startsWith('wire.'))]),
+  );
+  expect(refused).toEqual({ '02aa00000001': [], '02aa00000002': [[expect.stringMatching(/^wire\./), 1]] });
+  expect(drover('status').out).toMatch(/counted by ecu2 {2}.*wire\.\w+ 1/);
 });
 
 test('without a fleet every command says how to get one', () => {

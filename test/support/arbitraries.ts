@@ -160,8 +160,13 @@ const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
     { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
   );
 
+const counters = (): fc.Arbitrary<Record<string, number>> =>
+  fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true });
+
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
-  fc.record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()) });
+  fc
+    .record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()), counters: counters() })
+    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }));
 
 // ——— checkpoints ———
 
@@ -278,8 +283,18 @@ export const command = (): fc.Arbitrary<Command> =>
     commandHeader().chain((header) => {
       const task = fc.constant(header.task);
       return fc
-        .record({ spec: taskSpec(task), incarnation: count(), checkpoint: optional(checkpointReference(task)) })
-        .map((deploy) => ({ kind: 'deploy' as const, ...header, ...deploy }));
+        .record({
+          spec: taskSpec(task),
+          incarnation: count(),
+          checkpoint: optional(checkpointReference(task)),
+          trimmed: optional(cursor()),
+        })
+        .map(({ trimmed, ...deploy }) => ({
+          kind: 'deploy' as const,
+          ...header,
+          ...deploy,
+          ...(trimmed === undefined ? {} : { trimmed }),
+        }));
     }),
     commandHeader().map((header) => ({ kind: 'pause' as const, ...header })),
     commandHeader().map((header) => ({ kind: 'resume' as const, ...header })),
@@ -357,7 +372,7 @@ export const fleetView = (): fc.Arbitrary<FleetView> =>
       }),
     ),
     managers: list(fc.record({ id: managerId(), alive: fc.boolean() })),
-    counters: fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true }),
+    counters: counters(),
   });
 
 export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
@@ -371,6 +386,14 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
 
 const jobRecord = (): fc.Arbitrary<JobRecord> => {
   const key = { task: taskName(), epoch: count(), jobNumber: count() };
+  const stopped = {
+    kind: fc.constant('stopped' as const),
+    ...key,
+    stoppedAtUs: count(),
+    failure: optional(code()),
+    fuelUsed: count(),
+    outputs: u32(),
+  };
   return fc.oneof(
     fc.record({
       kind: fc.constant('started' as const),
@@ -380,14 +403,8 @@ const jobRecord = (): fc.Arbitrary<JobRecord> => {
       releasedAtUs: count(),
       startedAtUs: count(),
     }),
-    fc.record({
-      kind: fc.constant('stopped' as const),
-      ...key,
-      stoppedAtUs: count(),
-      failure: optional(code()),
-      fuelUsed: count(),
-      outputs: u32(),
-    }),
+    fc.record(stopped),
+    fc.record({ ...stopped, executionUs: count() }),
   );
 };
 

@@ -133,6 +133,7 @@ const COMMANDS: readonly Command[] = [
   { kind: 'stop', ...header, reason: 'removed' },
   { kind: 'checkpoint', ...header, mode: 'delta' },
   { kind: 'query-load' },
+  { kind: 'deploy', ...header, spec: LEAN_SPEC, incarnation: 3, checkpoint: REFERENCE, trimmed: input },
 ];
 const accepted = {
   task: TASK,
@@ -162,6 +163,10 @@ const ANSWERS: readonly Answer[] = [
   {
     kind: 'load',
     load: { mac: MAC, incarnation: 3, draining: false, tasks: [{ ...accepted, hardDeadline: false, cpuPpm: 250_000 }] },
+  },
+  {
+    kind: 'load',
+    load: { mac: MAC, incarnation: 3, draining: false, tasks: [], counters: { 'command.refused.ERR_COMMAND_EPOCH': 2 } },
   },
 ];
 const NOTICES: readonly CheckpointNotice[] = [

@@ -4,15 +4,20 @@ import { envelope } from '../../../actors/host.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { TaskName } from '../../domain/model/ids.ts';
+import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { FleetTask, FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
-import { managerSubject } from '../../domain/protocol/subjects.ts';
+import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
 const CALL_TIMEOUT_US = 10_000_000;
 const STORE_TIMEOUT_US = 2_000_000;
+/** A bridge that lives answers in a millisecond; nobody waits for one that hangs. */
+const LOAD_TIMEOUT_US = 500_000;
+
+type Counted = Readonly<Record<string, number>>;
 
 /** Stores the program, then declares the task. Doing it twice with the same spec changes nothing. */
 export async function deployTask(client: FleetClient, { spec, artefact }: PreparedTask): Promise<void> {
@@ -69,7 +74,7 @@ export async function queryStores(
 }
 
 /** What these managers counted, summed; one that does not answer counts as nothing. */
-export async function queryCounters(client: FleetClient, managers: readonly string[]): Promise<Record<string, number>> {
+export async function queryManagerCounters(client: FleetClient, managers: readonly string[]): Promise<Record<string, number>> {
   const sums: Record<string, number> = {};
   const asked = managers.map((id) => callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US));
   for (const one of await Promise.allSettled(asked)) {
@@ -77,6 +82,23 @@ export async function queryCounters(client: FleetClient, managers: readonly stri
     for (const [name, count] of Object.entries(one.value.fleet.counters)) sums[name] = (sums[name] ?? 0) + count;
   }
   return sums;
+}
+
+/** What each bridge has counted; of one that does not answer in time, or does not say, there is nothing. */
+export async function queryCounters(client: FleetClient, macs: readonly Mac[]): Promise<ReadonlyMap<Mac, Counted>> {
+  const { host } = client;
+  const counted = new Map<Mac, Counted>();
+  const ask = async (mac: Mac): Promise<void> => {
+    const query = encodeCommand(envelope(host, { kind: 'query-load' } as const));
+    try {
+      const answer = decodeAnswer(await host.bus.request(ecuSubject.command(mac), query, { timeoutUs: LOAD_TIMEOUT_US }));
+      if (answer.ok && answer.value.body.kind === 'load') counted.set(mac, answer.value.body.load.counters ?? {});
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+    }
+  };
+  await Promise.all(macs.map(ask));
+  return counted;
 }
 
 async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {

@@ -337,13 +337,13 @@ export const readReference = (wire: WireReference): CheckpointReference => ({
   holders: listWithin(wire.holders, 'reference.holders', HOLDERS_MAX).map((holder) => managerText(holder, 'reference.holders')),
 });
 
-const writeCursor = (cursor: InputCursor): MessageInitShape<typeof InputCursorSchema> => ({
+export const writeCursor = (cursor: InputCursor): MessageInitShape<typeof InputCursorSchema> => ({
   sequence: wide(cursor.sequence),
   dataNumber: wide(cursor.dataNumber),
   tickNumber: wide(cursor.tickNumber),
 });
 
-const readCursor = (wire: WireCursor, field: string): InputCursor => ({
+export const readCursor = (wire: WireCursor, field: string): InputCursor => ({
   sequence: safeInteger(wire.sequence, `${field}.sequence`),
   dataNumber: safeInteger(wire.dataNumber, `${field}.data_number`),
   tickNumber: safeInteger(wire.tickNumber, `${field}.tick_number`),

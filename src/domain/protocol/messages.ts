@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import type { CheckpointManifest, CheckpointReference } from '../model/checkpoint.ts';
+import type { CheckpointManifest, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
@@ -65,6 +65,8 @@ export type Command =
       readonly incarnation: number;
       /** The state to restore; undefined: from the first input. */
       readonly checkpoint: CheckpointReference | undefined;
+      /** Inputs up to here may be gone: the placement's trim mark. */
+      readonly trimmed?: InputCursor | undefined;
     })
   | (CommandHeader & { readonly kind: 'pause' })
   | (CommandHeader & { readonly kind: 'resume' })
