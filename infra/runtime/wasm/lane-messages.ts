@@ -1,8 +1,4 @@
-/**
- * What the main thread and a lane say to each other. Both ends are this build, in one process, so there is no version and
- * no validation; buffers that answers carry are transferred, not copied.
- */
-import type { ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
+/** What the main thread asks of a lane of WebAssembly programs; the answers are those of every lane (`../lane-answer.ts`). */
 import type { JobInput, TaskImage } from '../../../src/ports/task-runtime.ts';
 
 export type LaneRequestBody =
@@ -19,13 +15,3 @@ export type LaneRequestBody =
   | { readonly type: 'stop'; readonly program: number }
   /** Answered at once: the lane is up. */
   | { readonly type: 'ping' };
-
-/** Requests are answered in the order they were sent, so that an answer needs no number. */
-export type LaneAnswer =
-  /** Said once, before anything else: the thread has loaded its code. */
-  | { readonly type: 'up' }
-  | { readonly type: 'done'; readonly value: unknown }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly sentence: string; readonly retryable: boolean }
-  /** The lane's own bug: an assertion. */
-  | { readonly type: 'broken'; readonly stack: string }
-  | { readonly type: 'log'; readonly program: number; readonly level: number; readonly sentence: string };

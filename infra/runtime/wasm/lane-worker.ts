@@ -6,9 +6,9 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { assert, unreachable } from '../../../src/domain/kernel/assert.ts';
-import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
-import type { JobResult, TaskCapture } from '../../../src/ports/task-runtime.ts';
-import type { LaneAnswer, LaneRequestBody } from './lane-messages.ts';
+import type { JobResult } from '../../../src/ports/task-runtime.ts';
+import { failedAnswer, type LaneAnswer, type Performed, performedCapture, performedPages } from '../lane-answer.ts';
+import type { LaneRequestBody } from './lane-messages.ts';
 import { WasmProgram } from './program.ts';
 
 assert(parentPort !== null, 'a lane runs in a worker thread');
@@ -21,14 +21,9 @@ port.on('message', (request: LaneRequestBody) => {
     const { value, transfer } = perform(request);
     port.postMessage({ type: 'done', value } satisfies LaneAnswer, transfer);
   } catch (error) {
-    port.postMessage(failureOf(error));
+    port.postMessage(failedAnswer(error));
   }
 });
-
-interface Performed {
-  readonly value: unknown;
-  readonly transfer?: ArrayBuffer[];
-}
 
 function perform(request: LaneRequestBody): Performed {
   if (request.type === 'ping') return { value: undefined };
@@ -44,11 +39,9 @@ function perform(request: LaneRequestBody): Performed {
     case 'job':
       return performJob(find(program).runJob(request.input));
     case 'capture':
-      return performCapture(find(program).capture(request.mode));
-    case 'read-shadow': {
-      const pages = find(program).readShadow(request.pageIndexes);
-      return { value: pages, transfer: [pages.buffer as ArrayBuffer] };
-    }
+      return performedCapture(find(program).capture(request.mode));
+    case 'read-shadow':
+      return performedPages(find(program).readShadow(request.pageIndexes));
     case 'stop':
       programs.delete(program);
       return { value: undefined };
@@ -65,16 +58,3 @@ function find(program: number): WasmProgram {
 
 /** Small payloads are cheaper to copy than to transfer. */
 const performJob = (result: JobResult): Performed => ({ value: result });
-
-function performCapture(capture: TaskCapture): Performed {
-  return {
-    value: capture,
-    transfer: [capture.pages.buffer, capture.pageDigests.buffer, capture.pageIndexes.buffer] as ArrayBuffer[],
-  };
-}
-
-function failureOf(error: unknown): LaneAnswer {
-  if (error instanceof DroverError)
-    return { type: 'failed', code: error.code, sentence: error.message, retryable: error.retryable };
-  return { type: 'broken', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-}

@@ -21,7 +21,8 @@ import type {
   TaskProgram,
   TaskRuntime,
 } from '../../../src/ports/task-runtime.ts';
-import { Lane } from './lane.ts';
+import { Lane, threadFile } from '../lane.ts';
+import type { LaneRequestBody } from './lane-messages.ts';
 import { readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
 import { compileArtefact } from './run-alone.ts';
@@ -36,6 +37,8 @@ export interface WasmRuntimeOptions {
 }
 
 const WATCHDOG_US = 5_000_000;
+/** Heaps stay small: programs live in array buffers, which these bounds do not count. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
 /** Compiled modules kept, the least recently started given up first. Programs that run keep theirs in any case. */
 const COMPILED_MAX = 64;
 
@@ -51,7 +54,7 @@ export function createWasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
 }
 
 interface HostedLane {
-  lane: Lane;
+  lane: Lane<LaneRequestBody>;
   readonly programs: Map<number, LaneProgram>;
 }
 
@@ -123,9 +126,12 @@ class LanesRuntime implements WasmRuntime {
     await Promise.all(this.#lanes.map(({ lane }) => lane.close()));
   }
 
-  #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane {
+  #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane<LaneRequestBody> {
     const { clock, log, watchdogUs = WATCHDOG_US } = this.#options;
-    return new Lane({
+    return new Lane<LaneRequestBody>({
+      file: threadFile(import.meta.url, 'lane-worker'),
+      name: 'drover-lane',
+      resourceLimits: RESOURCE_LIMITS,
       clock,
       watchdogUs,
       onLog: (number, level, sentence) => {
@@ -169,7 +175,7 @@ const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 interface LaneProgramOptions {
   readonly number: number;
   readonly name: string;
-  readonly lane: Lane;
+  readonly lane: Lane<LaneRequestBody>;
   readonly onEnded: (failure: JobFailure) => void;
   readonly onStopped: () => void;
 }
