@@ -140,7 +140,8 @@ export class ArbiterEffects {
         });
         continue;
       }
-      newcomers.push({ spec, excluded: excludedFor(task) });
+      const needs = reference?.needs;
+      newcomers.push({ spec, excluded: excludedFor(task), ...(needs === undefined ? {} : { needs }) });
     }
     const running = [...knowledge.placements()].filter(isPlaced);
     const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));

@@ -331,7 +331,7 @@ export class CheckpointReceiver {
 const orderOf = ({ epoch, sequence }: CheckpointOrder): CheckpointOrder => ({ epoch, sequence });
 const sameOrder = (a: CheckpointOrder, b: CheckpointOrder): boolean => a.epoch === b.epoch && a.sequence === b.sequence;
 
-const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest }: CheckpointManifest) => ({
+const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest, needs }: CheckpointManifest) => ({
   task,
   epoch,
   sequence,
@@ -339,6 +339,7 @@ const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest }
   outputNumber,
   stateDigest,
   holders: [],
+  ...(needs === undefined ? {} : { needs }),
 });
 
 function slicePages(memory: Uint8Array, indexes: Uint32Array): Uint8Array {

@@ -6,6 +6,7 @@ import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { hash32 } from '../src/domain/kernel/rng.ts';
 import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import {
   decodeManifestAnswer,
   decodePageAnswer,
@@ -31,14 +32,22 @@ export class RestoreImage {
   private readonly host: Host;
   private readonly hasher: Hasher;
   private readonly localStore: CheckpointStore | undefined;
+  private readonly admits: (needs: CheckpointNeeds | undefined) => void;
   private fetching = 0;
   /** In order of arrival, each woken with the place of one that is done. */
   private readonly waiting: (() => void)[] = [];
 
-  constructor(parts: { readonly host: Host; readonly hasher: Hasher; readonly localStore: CheckpointStore | undefined }) {
+  constructor(parts: {
+    readonly host: Host;
+    readonly hasher: Hasher;
+    readonly localStore: CheckpointStore | undefined;
+    /** Throws what lacks: asked with a manifest's own word, before its pages are moved. */
+    readonly admits: (needs: CheckpointNeeds | undefined) => void;
+  }) {
     this.host = parts.host;
     this.hasher = parts.hasher;
     this.localStore = parts.localStore;
+    this.admits = parts.admits;
   }
 
   async fetch(reference: CheckpointReference): Promise<TaskImage> {
@@ -120,6 +129,7 @@ export class RestoreImage {
         `the manifest of checkpoint ${epoch}.${sequence} is not that of the announced state`,
       );
     }
+    this.admits(manifest.needs);
     const memory = await this.pages(manifest, subject);
     this.host.counters.add('restore.fromManager');
     return { memory, globals: manifest.globals };

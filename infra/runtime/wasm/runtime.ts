@@ -8,6 +8,7 @@
 import { availableParallelism } from 'node:os';
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
+import type { RuntimeOffer } from '../../../src/domain/model/compatibility.ts';
 import type { Digest } from '../../../src/domain/model/ids.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
@@ -22,8 +23,9 @@ import type {
   TaskRuntime,
 } from '../../../src/ports/task-runtime.ts';
 import { Lane, threadFile } from '../lane.ts';
+import { allowedImports } from './abi.ts';
 import type { LaneRequestBody } from './lane-messages.ts';
-import { readMark } from './mark.ts';
+import { MARK_VERSION, readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
 import { compileArtefact } from './run-alone.ts';
 
@@ -36,6 +38,11 @@ export interface WasmRuntimeOptions {
   readonly watchdogUs?: number;
 }
 
+/** Runs what the deploy pass of this version, or an earlier one, has made. */
+const RUNTIME_VERSION = MARK_VERSION;
+const HOST_FUNCTIONS = Object.entries(allowedImports).flatMap(([module, functions]) =>
+  Object.keys(functions).map((name) => `${module}.${name}`),
+);
 const WATCHDOG_US = 5_000_000;
 /** Heaps stay small: programs live in array buffers, which these bounds do not count. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
@@ -60,6 +67,7 @@ interface HostedLane {
 
 class LanesRuntime implements WasmRuntime {
   readonly kind = 'wasm';
+  readonly offer: RuntimeOffer = { runtime: 'wasm', version: RUNTIME_VERSION, hostFunctions: HOST_FUNCTIONS };
   readonly #options: WasmRuntimeOptions;
   readonly #lanes: HostedLane[] = [];
   readonly #compiled = new Map<Digest, Promise<WebAssembly.Module>>();
@@ -87,7 +95,7 @@ class LanesRuntime implements WasmRuntime {
   async start({ spec, artefact, image, onEnded }: StartOptions): Promise<TaskProgram> {
     assert(spec.runtime === this.kind, 'the caller chose the runtime by the spec');
     const module = await this.#module(spec.artefact, artefact);
-    const { maximumPages } = readMark(module);
+    const { version, maximumPages } = readMark(module);
     if (maximumPages !== Math.ceil(spec.memoryBytesMax / WASM_PAGE_BYTES)) {
       throw new DroverError(
         'ERR_SPEC_INVALID',
@@ -98,6 +106,7 @@ class LanesRuntime implements WasmRuntime {
     const hosted = this.#roomiest();
     const number = ++this.#lastProgram;
     const program = new LaneProgram({
+      needs: { runtimeVersion: version, hostFunctions: hostFunctionsOf(module) },
       number,
       name: spec.name,
       lane: hosted.lane,
@@ -172,7 +181,12 @@ const compactImage = ({ memory, globals }: TaskImage): TaskImage => ({ memory: c
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
+const hostFunctionsOf = (module: WebAssembly.Module): readonly string[] => [
+  ...new Set(WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`)),
+];
+
 interface LaneProgramOptions {
+  readonly needs: TaskProgram['needs'];
   readonly number: number;
   readonly name: string;
   readonly lane: Lane<LaneRequestBody>;
@@ -182,6 +196,7 @@ interface LaneProgramOptions {
 
 /** A program's end in the main thread. */
 class LaneProgram implements TaskProgram {
+  readonly needs: TaskProgram['needs'];
   readonly name: string;
   readonly #options: LaneProgramOptions;
   #busy = false;
@@ -190,6 +205,7 @@ class LaneProgram implements TaskProgram {
 
   constructor(options: LaneProgramOptions) {
     this.name = options.name;
+    this.needs = options.needs;
     this.#options = options;
   }
 

@@ -67,7 +67,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     const artefacts = createArtefactCache({ source: stored, bytesMax: ARTEFACTS_BYTES_MAX });
     const bridge = new Bridge({
       host,
-      description: describe(config, incarnation, [...runtimes.keys()]),
+      description: describe(config, incarnation, [...runtimes.values()]),
       runtimes,
       artefacts,
       inventory: createBusInventory({
@@ -119,7 +119,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   }
 }
 
-function describe(config: BridgeConfig, incarnation: number, runtimes: readonly RuntimeKind[]): EcuDescription {
+function describe(config: BridgeConfig, incarnation: number, runtimes: readonly TaskRuntime[]): EcuDescription {
   const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } =
     config;
   return {
@@ -132,7 +132,8 @@ function describe(config: BridgeConfig, incarnation: number, runtimes: readonly 
     memoryBytes,
     capabilities,
     labels,
-    runtimes,
+    runtimes: runtimes.map(({ kind }) => kind),
+    offers: runtimes.map(({ offer }) => offer),
     bridge: createProcessTable().self(),
     supervisor,
     heartbeatIntervalUs,

@@ -21,6 +21,8 @@ export interface EcuPlan {
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
+  /** What it says its runtime offers, instead of all the runtime has. */
+  readonly hostFunctions?: readonly string[];
 }
 
 export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
@@ -111,6 +113,7 @@ export class SimulatedEcu {
         capabilities: plan.capabilities ?? [],
         labels: {},
         runtimes: ['wasm'],
+        offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
         heartbeatIntervalUs: HEARTBEAT_US,
