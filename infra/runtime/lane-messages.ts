@@ -1,9 +1,25 @@
 /**
- * What a lane's thread says to the main thread. Both ends are this build, in one process, so there is no version and no
- * validation; buffers that answers carry are transferred, not copied.
+ * What the main thread and a lane say to each other. Both ends are this build, in one process, so there is no version and
+ * no validation; buffers that answers carry are transferred, not copied.
  */
-import { DroverError, type ErrorCode } from '../../src/domain/kernel/error-codes.ts';
-import type { TaskCapture } from '../../src/ports/task-runtime.ts';
+import type { ErrorCode } from '../../src/domain/kernel/error-codes.ts';
+import type { JobInput, TaskImage } from '../../src/ports/task-runtime.ts';
+
+/** Each runtime adds what its programs start from. */
+export interface StartRequest {
+  readonly type: 'start';
+  readonly program: number;
+  readonly image: TaskImage | undefined;
+}
+
+export type LaneRequest<Start extends StartRequest = StartRequest> =
+  | Start
+  | { readonly type: 'job'; readonly program: number; readonly input: JobInput }
+  | { readonly type: 'capture'; readonly program: number; readonly mode: 'full' | 'delta' }
+  | { readonly type: 'read-shadow'; readonly program: number; readonly pageIndexes: Uint32Array }
+  | { readonly type: 'stop'; readonly program: number }
+  /** Answered at once: the lane is up. */
+  | { readonly type: 'ping' };
 
 /** Requests are answered in the order they were sent, so that an answer needs no number. */
 export type LaneAnswer =
@@ -14,22 +30,3 @@ export type LaneAnswer =
   /** The lane's own bug: an assertion. */
   | { readonly type: 'broken'; readonly stack: string }
   | { readonly type: 'log'; readonly program: number; readonly level: number; readonly sentence: string };
-
-/** What was done, and the buffers that go along without a copy. */
-export interface Performed {
-  readonly value: unknown;
-  readonly transfer?: ArrayBuffer[];
-}
-
-export const performedCapture = (capture: TaskCapture): Performed => ({
-  value: capture,
-  transfer: [capture.pages.buffer, capture.pageDigests.buffer, capture.pageIndexes.buffer] as ArrayBuffer[],
-});
-
-export const performedPages = (pages: Uint8Array): Performed => ({ value: pages, transfer: [pages.buffer as ArrayBuffer] });
-
-export function failedAnswer(error: unknown): LaneAnswer {
-  if (error instanceof DroverError)
-    return { type: 'failed', code: error.code, sentence: error.message, retryable: error.retryable };
-  return { type: 'broken', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-}

@@ -11,7 +11,7 @@ import { AssertionError } from '../../src/domain/kernel/assert.ts';
 import { DroverError, type ErrorCode } from '../../src/domain/kernel/error-codes.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { JobFailure } from '../../src/ports/task-runtime.ts';
-import type { LaneAnswer } from './lane-answer.ts';
+import type { LaneAnswer } from './lane-messages.ts';
 
 export interface LaneOptions {
   /** What the thread runs: compiled JavaScript, because a thread has no loader of its own. */
