@@ -149,7 +149,13 @@ export class ArbiterEffects {
         });
         continue;
       }
-      newcomers.push({ spec, excluded: excludedFor(task), dataAt: knowledge.standbys(task) });
+      const needs = reference?.needs;
+      newcomers.push({
+        spec,
+        excluded: excludedFor(task),
+        dataAt: knowledge.standbys(task),
+        ...(needs === undefined ? {} : { needs }),
+      });
     }
     const running = [...knowledge.placements()].filter(isPlaced);
     const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));

@@ -5,16 +5,19 @@
  *     one of another incarnation is told that what it knew has died.
  * B2. A command about a task of an actor below the highest revision of that actor handled here for that task is refused: it
  *     was overtaken. (An arbiter deploys many tasks at once; what it says of one overtakes nothing it says of another.)
- * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, before one more is accepted.
+ * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, and what the checkpoint needs,
+ *     before one more is accepted.
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { needsRefusal } from '../src/domain/placement/feasible.ts';
 import {
   decodeCheckpointNotice,
   decodeManifestRequest,
@@ -379,7 +382,7 @@ export class Bridge {
     }
     const before = this.taskContext(task);
     if (before === undefined || before.context.epoch < epoch) {
-      const refusal = this.admit(command, spec);
+      const refusal = this.admit(command, spec, checkpoint?.needs);
       if (refusal !== undefined) return refusal;
       this.admitting.set(task, acceptedTaskOf(spec, epoch));
       const programId = before?.context.programId ?? this.nextProgramId++;
@@ -406,8 +409,14 @@ export class Bridge {
   }
 
   /** B3. */
-  private admit(command: Extract<Command, { kind: 'deploy' }>, spec: TaskSpec): Answer | undefined {
+  private admit(
+    command: Extract<Command, { kind: 'deploy' }>,
+    spec: TaskSpec,
+    needs: CheckpointNeeds | undefined,
+  ): Answer | undefined {
     if (planted(this.host, 'overfill')) return undefined;
+    const lacking = needsRefusal(needs, this.parts.description);
+    if (lacking !== undefined) return refuse(command, errorCodeOf(lacking), sentenceOf(lacking));
     const { cores, memoryBytes, capabilities, runtimes } = this.parts.description;
     const admission = admits(this.accepted(), [spec], { cores, memoryBytes, capabilities, runtimes, draining: this.draining });
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));

@@ -13,6 +13,7 @@ import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
@@ -23,7 +24,7 @@ import type {
   PageAnswer,
   PageRequest,
 } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
@@ -114,6 +115,7 @@ export class CheckpointSource {
       stateDigest: stateDigest({ table: this.pageTable, globals: capture.globals, ...position }, (bytes) => hasher.hex(bytes)),
       ...position,
       artefact: spec.artefact,
+      needs: this.needsOf(capture),
     };
     this.newest = manifest;
     this.held.set(boundary.sequence, { manifest, pages: capture.pages });
@@ -121,6 +123,18 @@ export class CheckpointSource {
     this.bound();
     if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
     if (planted(host, 'announce-unaccepted')) void this.announce(boundary.sequence);
+  }
+
+  /** Written into every manifest: what an ECU must offer to go on from it. */
+  private needsOf({ pageCount }: TaskCapture): CheckpointNeeds {
+    const { spec, program, host } = this.parts;
+    return {
+      runtime: spec.runtime,
+      ...program.needs,
+      memoryBytes: pageCount * PAGE_BYTES,
+      subjects: [taskSubject.inputs(host.names, spec.name), taskSubject.outputs(host.names, spec.name)],
+      capabilities: spec.capabilities,
+    };
   }
 
   async announce(sequence: number): Promise<void> {

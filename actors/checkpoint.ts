@@ -550,7 +550,7 @@ const sameInstance = (of: AnnouncedCheckpoint, { epoch, mac, incarnation, progra
 const orderOf = ({ epoch, sequence }: CheckpointOrder): CheckpointOrder => ({ epoch, sequence });
 const sameOrder = (a: CheckpointOrder, b: CheckpointOrder): boolean => a.epoch === b.epoch && a.sequence === b.sequence;
 
-const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest }: CheckpointManifest) => ({
+const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest, needs }: CheckpointManifest) => ({
   task,
   epoch,
   sequence,
@@ -558,6 +558,7 @@ const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest }
   outputNumber,
   stateDigest,
   holders: [],
+  ...(needs === undefined ? {} : { needs }),
 });
 
 function slicePages(memory: Uint8Array, indexes: Uint32Array): Uint8Array {

@@ -11,7 +11,7 @@ import type {
   LastOutput,
   OutputEntry,
 } from '../src/domain/instance/requests.ts';
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
 import type { JobStarted, JobStopped } from '../src/domain/model/job.ts';
@@ -361,7 +361,8 @@ export class Instance {
     } catch (cause) {
       if (this.over) return;
       const sentence = cause instanceof Error ? cause.message : String(cause);
-      this.tell(() => this.core.end('ERR_JOB_HANG', `its state could not be captured: ${sentence}`));
+      const code = cause instanceof DroverError && cause.code.startsWith('ERR_JOB_') ? cause.code : 'ERR_JOB_HANG';
+      this.tell(() => this.core.end(code, `its state could not be captured: ${sentence}`));
     }
   }
 

@@ -8,6 +8,7 @@ import { allPages } from '../src/domain/checkpoint/pages.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { hash32 } from '../src/domain/kernel/rng.ts';
 import { type CheckpointReference, type InputCursor, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
@@ -28,6 +29,8 @@ export interface RestoreImageParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly standby: StandbyCopies;
+  /** Throws what lacks: asked with a manifest's own word, before its pages are moved. */
+  readonly admits: (needs: CheckpointNeeds | undefined) => void;
 }
 
 /**
@@ -68,6 +71,7 @@ export class RestoreImage {
     if (copy === undefined) return undefined;
     this.parts.host.counters.add('restore.standby');
     const { memory, manifest } = copy;
+    this.parts.admits(manifest.needs);
     return { image: { memory, globals: manifest.globals }, input: manifest.input, outputNumber: manifest.outputNumber };
   }
 
@@ -126,6 +130,7 @@ export class RestoreImage {
         `the manifest of checkpoint ${epoch}.${sequence} is not that of the announced state`,
       );
     }
+    this.parts.admits(manifest.needs);
     // Shared, so that the runtime hands it to its lane without a copy.
     const memory = new Uint8Array(new SharedArrayBuffer(pageCount * PAGE_BYTES));
     const kept = standby.find(reference.task);

@@ -5,8 +5,12 @@
 
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
+import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind } from '../src/domain/model/task.ts';
+import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { needsRefusal } from '../src/domain/placement/feasible.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import { decodeRecord } from '../src/domain/protocol/codec-record.ts';
 import { actorSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
@@ -29,6 +33,7 @@ import type { StandbyChoice } from './standby-choice.ts';
 export interface TaskEffectsParts {
   readonly host: Host;
   readonly mac: string;
+  readonly description: EcuDescription;
   readonly runtimes: ReadonlyMap<RuntimeKind, TaskRuntime>;
   readonly artefacts: Artefacts;
   readonly hasher: Hasher;
@@ -65,7 +70,12 @@ export class TaskEffects {
 
   constructor(parts: TaskEffectsParts) {
     this.parts = parts;
-    this.restoreImage = new RestoreImage(parts);
+    this.restoreImage = new RestoreImage({ ...parts, admits: (needs) => this.admits(needs) });
+  }
+
+  private admits(needs: CheckpointNeeds | undefined): void {
+    const lacking = needsRefusal(needs, this.parts.description);
+    if (lacking !== undefined) throw new DroverError(errorCodeOf(lacking), sentenceOf(lacking));
   }
 
   get(task: TaskName): RunningTask | undefined {

@@ -1,6 +1,6 @@
 /** `drover task new|deploy|list|show|move|remove`: what runs in a fleet. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetTask, FleetView } from '../../domain/protocol/messages.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
@@ -51,11 +51,19 @@ function registerNew(task: Command): void {
     .argument('<name>', 'lower-case letters, digits and inner hyphens')
     .argument('[folder]', 'where (default: a new folder of that name)')
     .description('make a skeleton of a task to start from')
+    .addOption(
+      new Option('--runtime <runtime>', 'what it runs in: WebAssembly, or a worker thread with a class in TypeScript')
+        .choices(['wasm', 'worker'])
+        .default('wasm'),
+    )
     .option('--json', 'print one JSON object');
-  withExamples(command, [{ does: 'A task in ./my-task', line: 'drover task new my-task' }]).action(
-    async (name: string, folder: string | undefined, { json }: JsonFlag) => {
+  withExamples(command, [
+    { does: 'A task in ./my-task', line: 'drover task new my-task' },
+    { does: 'A class in TypeScript', line: 'drover task new my-class --runtime worker' },
+  ]).action(
+    async (name: string, folder: string | undefined, { json, runtime }: JsonFlag & { readonly runtime: 'wasm' | 'worker' }) => {
       const { createTaskSkeleton } = await import('../task-skeleton.ts');
-      const files = await createTaskSkeleton(folder ?? name, name);
+      const files = await createTaskSkeleton(folder ?? name, name, runtime);
       if (json === true) return printJson({ task: name, files });
       process.stderr.write(
         `${files.map((file) => `  ${file}\n`).join('')}Start it with: ./drover task deploy ${folder ?? name}\n`,

@@ -23,6 +23,8 @@ export interface EcuPlan {
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
+  /** What it says its runtime offers, instead of all the runtime has. */
+  readonly hostFunctions?: readonly string[];
 }
 
 export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
@@ -122,6 +124,7 @@ export class SimulatedEcu {
         resourceKind: 'cpu',
         ...admittingEcu(plan),
         labels: {},
+        offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
         heartbeatIntervalUs: HEARTBEAT_US,

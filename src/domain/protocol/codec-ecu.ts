@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AcceptedTask, EcuDescription, EcuLoad, ProcessIdentity } from '../model/ecu.ts';
 import { envelopeCodec } from './codec-envelope.ts';
+import { readOffers, subjectList, writeOffer } from './codec-needs.ts';
 import { resourceKinds, runtimeKinds } from './codec-task.ts';
 import {
   capabilityList,
@@ -48,6 +49,8 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     ...(ecu.supervisor === undefined ? {} : { supervisor: writeProcess(ecu.supervisor) }),
     heartbeatIntervalUs: wide(ecu.heartbeatIntervalUs),
     version: ecu.version,
+    offers: (ecu.offers ?? []).map(writeOffer),
+    subjects: [...(ecu.subjects ?? [])],
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -68,6 +71,8 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
         : readProcess(wire.supervisor, 'ecu.supervisor.boot_id', 'ecu.supervisor.start_ticks'),
     heartbeatIntervalUs: safeInteger(wire.heartbeatIntervalUs, 'ecu.heartbeat_interval_us', 1),
     version: textWithin(wire.version, 'ecu.version', { min: 0, max: NAME_CHARS_MAX }),
+    ...(wire.offers.length === 0 ? {} : { offers: readOffers(wire.offers) }),
+    ...(wire.subjects.length === 0 ? {} : { subjects: subjectList(wire.subjects, 'ecu.subjects') }),
   }),
 );
 

@@ -140,9 +140,15 @@ export interface PageRequest {
   readonly sequence: number;
   /** Page indexes in memory. */
   readonly positions: Uint32Array;
+  /** Encodings the pages may come in, the preferred one first; absent: as they are. */
+  readonly accepts?: readonly PageEncoding[];
 }
+
+/** How pages are packed on their way. */
+export type PageEncoding = 'deflate' | 'brotli';
+
 export type PageAnswer =
-  | { readonly kind: 'pages'; readonly pages: Uint8Array }
+  | { readonly kind: 'pages'; readonly pages: Uint8Array; readonly encoding?: PageEncoding }
   /** A newer checkpoint replaced it here; pull that one. */
   | { readonly kind: 'superseded'; readonly epoch: number; readonly sequence: number }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string };
