@@ -140,7 +140,7 @@ export class ArbiterEffects {
         });
         continue;
       }
-      newcomers.push({ spec, excluded: excludedFor(task) });
+      newcomers.push({ spec, excluded: excludedFor(task), dataAt: knowledge.standbys(task) });
     }
     const running = [...knowledge.placements()].filter(isPlaced);
     const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));

@@ -40,6 +40,8 @@ import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
 import { envelope, type Host, pause } from './host.ts';
 import { type ActorView, Shell } from './shell.ts';
+import { StandbyCopies } from './standby.ts';
+import { StandbyChoice } from './standby-choice.ts';
 import { TaskEffects } from './task.ts';
 
 export const bridgeChart: Chart = { kind: 'bridge', version: 1, machine: bridgeMachine };
@@ -60,6 +62,9 @@ export interface BridgeParts {
 const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
+/** Copies of other ECUs' tasks take at most so much, and no more than this part of the ECU's memory. */
+const STANDBY_BYTES_MAX = 256 * 1024 ** 2;
+const STANDBY_MEMORY_SHARE = 4;
 const ACCEPTED_STATES = new Set(['deploying', 'running', 'paused']);
 
 export class Bridge {
@@ -68,6 +73,8 @@ export class Bridge {
   private readonly mac: Mac;
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
+  private readonly standby: StandbyCopies;
+  private readonly standbyChoice: StandbyChoice;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -85,9 +92,20 @@ export class Bridge {
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
+    const { host, mac } = this;
+    this.standby = new StandbyCopies({
+      host,
+      mac,
+      hasher: parts.hasher,
+      bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
+      runsHere: (task) => this.tasks.get(task) !== undefined,
+    });
+    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac });
     this.tasks = new TaskEffects({
       ...parts,
-      mac: this.mac,
+      mac,
+      standby: this.standby,
+      standbyChoice: this.standbyChoice,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
       onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
     });
@@ -119,6 +137,7 @@ export class Bridge {
     this.draining = true;
     this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.standby.stop();
     const { host, mac } = this;
     const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
     await this.tasks.stopAll();
@@ -133,6 +152,10 @@ export class Bridge {
 
   running(): TaskEffects {
     return this.tasks;
+  }
+
+  standbyCopies(): StandbyCopies {
+    return this.standby;
   }
 
   // ——— arriving ———
@@ -167,6 +190,7 @@ export class Bridge {
 
   private async serve(): Promise<void> {
     const { host, mac } = this;
+    this.standby.start();
     const service = 'drover-bridge';
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
@@ -177,6 +201,7 @@ export class Bridge {
         { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
         (message) => this.checkpointStored(message),
       ),
+      await this.standbyChoice.start(this.parts.inventory),
     );
   }
 
@@ -429,6 +454,7 @@ export class Bridge {
     const pages = decodePageRequest(message.payload);
     if (pages.ok) {
       const running = this.tasks.get(pages.value.body.task);
+      if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
       const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
       return encodePageAnswer(envelope(this.host, answer));
@@ -443,6 +469,9 @@ export class Bridge {
     throw new DroverError(pages.error.code, pages.error.sentence);
   }
 }
+
+/** How bridges begin their host ids; their MAC follows. */
+const BRIDGE = 'bridge.';
 
 const NOT_HERE = {
   kind: 'refused',

@@ -17,7 +17,7 @@ import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
-import type { TaskName } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import {
   decodeCheckpointNotice,
   decodeManifestAnswer,
@@ -129,11 +129,11 @@ export class CheckpointReceiver {
       return;
     }
     const { body } = decoded.value;
-    if (body.kind === 'announced') this.heardAnnounced(body.manifest);
+    if (body.kind === 'announced') this.heardAnnounced(body.manifest, body.standbys);
     else if (body.kind === 'stored') this.heardStored(body.reference, body.manager, decoded.value.sentAtUs);
   }
 
-  private heardAnnounced(manifest: CheckpointManifest): void {
+  private heardAnnounced(manifest: CheckpointManifest, standbys: readonly Mac[]): void {
     const { host, knowledge } = this.parts;
     const { task, epoch } = manifest;
     if (epoch < (knowledge.placement(task)?.context.epoch ?? 0)) {
@@ -142,6 +142,7 @@ export class CheckpointReceiver {
     }
     const before = this.gathered.get(task) ?? this.following.get(task)?.queue.at(-1) ?? this.announced.get(task);
     if (before !== undefined && !laterCheckpoint(manifest, before)) return;
+    knowledge.noteStandbys(task, standbys);
     if (this.gathered.has(task)) this.tellGathered();
     this.gather(manifest);
   }

@@ -41,6 +41,7 @@ export class FleetKnowledge {
   readonly deadManagers = new Set<string>();
   private readonly replicated: Shell;
   private readonly local: Shell;
+  private readonly standbysOf = new Map<TaskName, readonly Mac[]>();
   private readonly references = new Map<TaskName, CheckpointReference[]>();
   /** What each manager said last, also where it lags so far behind that `references` has dropped it. */
   private readonly newestOfManagers = new Map<TaskName, Map<string, CheckpointReference>>();
@@ -120,6 +121,15 @@ export class FleetKnowledge {
   }
 
   // ——— checkpoints ———
+
+  /** The ECUs that keep a copy of its newest state at hand: a restore there moves nothing. */
+  standbys(task: TaskName): readonly Mac[] {
+    return this.standbysOf.get(task) ?? [];
+  }
+
+  noteStandbys(task: TaskName, standbys: readonly Mac[]): void {
+    this.standbysOf.set(task, standbys);
+  }
 
   /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
   noteHolder(reference: CheckpointReference, manager: string, storedAtUs?: number): CheckpointReference {

@@ -21,6 +21,8 @@ import { envelope, type Host, pause } from './host.ts';
 import { Instance } from './instance.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { RestoreImage } from './restore-image.ts';
+import type { StandbyCopies } from './standby.ts';
+import type { StandbyChoice } from './standby-choice.ts';
 
 export interface TaskEffectsParts {
   readonly host: Host;
@@ -30,6 +32,9 @@ export interface TaskEffectsParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** Copies kept here for others, and who keeps copies for us. */
+  readonly standby: StandbyCopies;
+  readonly standbyChoice: StandbyChoice;
   /** An instance that had started came to its end by itself. */
   readonly onInstanceEnded: (task: TaskName, epoch: number, code: ErrorCode, sentence: string) => void;
   readonly onCaughtUp: (task: TaskName, epoch: number) => void;
@@ -119,11 +124,11 @@ export class TaskEffects {
 
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
   private async start(effect: StartInstance): Promise<{ code: ErrorCode; sentence: string } | undefined> {
-    const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers } = this.parts;
+    const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
     const { task, epoch, nonce, programId, spec, checkpoint } = effect;
     const runtime = runtimes.get(spec.runtime);
     if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
-    const [artefact, image] = await Promise.all([
+    const [artefact, restored] = await Promise.all([
       artefacts.get(spec.artefact),
       checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint),
     ]);
@@ -131,7 +136,7 @@ export class TaskEffects {
     const program: TaskProgram = await runtime.start({
       spec,
       artefact,
-      image,
+      image: restored?.image,
       onEnded: ({ code, sentence }) => instance?.programEnded(code, sentence),
     });
     // The image took its time: a later deploy may be further, and must not be replaced by this one.
@@ -150,6 +155,7 @@ export class TaskEffects {
       hasher,
       localStore,
       coLocatedManagers,
+      standbys: () => standbyChoice.of(spec),
     });
     return new Promise((resolve) => {
       let started = false;
@@ -160,7 +166,7 @@ export class TaskEffects {
         nonce,
         program,
         source,
-        restored: checkpoint === undefined ? undefined : { input: checkpoint.input, outputNumber: checkpoint.outputNumber },
+        restored,
         readPlacementEpoch: () => this.readPlacementEpoch(task),
         onStarted: () => {
           started = true;

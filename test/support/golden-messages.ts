@@ -45,7 +45,7 @@ const FULL_SPEC: TaskSpec = {
     apart: ['grid'],
   },
   reservation: { cpuPpm: 250_000, memoryBytes: 65_536 },
-  checkpoint: { intervalUs: 100_000, chainMax: 8, quorum: 2 },
+  checkpoint: { intervalUs: 100_000, chainMax: 8, quorum: 2, standbys: 1 },
   inputs: { backlogMax: 1000, catchUpTicks: true },
   fuelPerJob: 10_000_000,
 };
@@ -165,8 +165,8 @@ const ANSWERS: readonly Answer[] = [
   },
 ];
 const NOTICES: readonly CheckpointNotice[] = [
-  { kind: 'announced', manifest: FULL },
-  { kind: 'announced', manifest: INCREMENT },
+  { kind: 'announced', manifest: FULL, standbys: [] },
+  { kind: 'announced', manifest: INCREMENT, standbys: [MAC] },
   { kind: 'stored', manager: 'm2', ...key, reference: REFERENCE },
   { kind: 'freed', ...key },
 ];

@@ -124,6 +124,7 @@ class FeedTask {
       hasher: systemHasher,
       localStore: undefined,
       coLocatedManagers: new Set(),
+      standbys: () => [],
       program: {
         readShadow: async (indexes) => pagesOf(memory, indexes),
         runJob: () => Promise.reject(new Error('the tasks of this bench have no jobs')),

@@ -110,7 +110,7 @@ export type SupervisorAnswer = {
 // ——— checkpoints ———
 
 export type CheckpointNotice =
-  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest }
+  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest; readonly standbys: readonly Mac[] }
   | {
       readonly kind: 'stored';
       readonly manager: string;

@@ -10,6 +10,8 @@ export const ecuSubject = {
   goodbye: (mac: Mac) => `ecu.${mac}.goodbye`,
   command: (mac: Mac) => `ecu.${mac}.command`,
   pages: (mac: Mac) => `ecu.${mac}.pages`,
+  /** To an ECU that is to keep a copy at hand: a checkpoint was announced. Lost without harm. */
+  standby: (mac: Mac) => `ecu.${mac}.standby`,
   allHeartbeats: 'ecu.*.heartbeat',
   allGoodbyes: 'ecu.*.goodbye',
 } as const;
