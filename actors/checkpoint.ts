@@ -93,6 +93,7 @@ export class CheckpointReceiver {
   /** The newest durable checkpoint of each task that its chart has not heard of (Q3). */
   private readonly durable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
+  private pulls = 0;
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
@@ -127,6 +128,11 @@ export class CheckpointReceiver {
     this.tellingDurable?.();
     for (const following of this.following.values()) following.wake();
     this.following.clear();
+  }
+
+  /** A checkpoint is on its way into the store. */
+  get isPulling(): boolean {
+    return this.pulls > 0;
   }
 
   /** What runs as this program, by the newest announcement of it. */
@@ -262,7 +268,8 @@ export class CheckpointReceiver {
     try {
       for (;;) {
         await this.parts.host.faults.reach(FaultPoint.beforePull);
-        const manifest = await this.pull(task, wanted, open);
+        this.pulls++;
+        const manifest = await this.pull(task, wanted, open).finally(() => this.pulls--);
         if (manifest === undefined) return failed(wanted, 'the ECU no longer has it', false);
         await this.sayStored(manifest);
         const next = await this.nextToFollow(following, untilUs, open);

@@ -47,6 +47,8 @@ export class FleetKnowledge {
   private readonly references = new Map<TaskName, CheckpointReference[]>();
   /** What each manager said last, also where it lags so far behind that `references` has dropped it. */
   private readonly newestOfManagers = new Map<TaskName, Map<string, CheckpointReference>>();
+  /** Which a trial has refuted: restored only where there is no other. */
+  private readonly refuted = new Map<TaskName, readonly CheckpointOrder[]>();
   /** When a checkpoint was first stored, by the clock of the manager that did; for people. */
   private readonly storedAtUs = new Map<TaskName, Map<string, number>>();
 
@@ -134,6 +136,30 @@ export class FleetKnowledge {
     this.standbysOf.set(task, standbys);
   }
 
+  noteRefuted(task: TaskName, refuted: readonly CheckpointOrder[]): void {
+    this.refuted.set(task, refuted);
+  }
+
+  /** The first that is not refuted; failing that, the first. */
+  private preferred(references: Iterable<CheckpointReference>): CheckpointReference | undefined {
+    let refuted: CheckpointReference | undefined;
+    for (const reference of references) {
+      if (!this.isRefuted(reference)) return reference;
+      refuted ??= reference;
+    }
+    return refuted;
+  }
+
+  private isRefuted({ task, epoch, sequence }: CheckpointReference): boolean {
+    const refuted = this.refuted.get(task);
+    return refuted?.some((order) => order.epoch === epoch && order.sequence === sequence) === true;
+  }
+
+  /** When it was first stored, where that is still remembered. */
+  storedAt({ task, ...order }: CheckpointOrder & { readonly task: TaskName }): number | undefined {
+    return this.storedAtUs.get(task)?.get(orderKey(order));
+  }
+
   /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
   noteHolder(reference: CheckpointReference, manager: string, storedAtUs?: number): CheckpointReference {
     const known = this.references.get(reference.task) ?? [];
@@ -167,10 +193,10 @@ export class FleetKnowledge {
     this.storedAtUs.set(reference.task, times);
   }
 
-  /** The newest checkpoint that a living manager can rebuild and whose next inputs are still there. */
+  /** The newest checkpoint that a living manager can rebuild and whose next inputs are still there; a refuted one only for want of another. */
   newestReference(placement: PlacementContext): CheckpointReference | undefined {
-    for (const reference of this.heldBy(placement, 1)) return reference;
-    if (this.plants.planted('forget-laggard')) return undefined;
+    const held = this.preferred(this.heldBy(placement, 1));
+    if (held !== undefined || this.plants.planted('forget-laggard')) return held;
     return this.newestOfALaggard(placement);
   }
 
@@ -211,7 +237,7 @@ export class FleetKnowledge {
   /** Managers store at their own pace, so the newest checkpoint mostly has fewer holders than the one before it: that is no loss. */
   safety(placement: PlacementContext, nowUs: number): Safety {
     const quorum = placement.spec?.checkpoint.quorum ?? 0;
-    const [wellHeld] = this.heldBy(placement, Math.max(1, quorum));
+    const wellHeld = this.preferred(this.heldBy(placement, Math.max(1, quorum)));
     const checkpoint = wellHeld ?? this.newestReference(placement);
     if (checkpoint === undefined) return { checkpoint, ageUs: undefined, durability: 'none' };
     const holders = new Set(checkpoint.holders);

@@ -27,7 +27,7 @@ import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { type ArbiterContext, arbiterMachine } from '../statecharts/arbiter.machine.ts';
+import { type ArbiterContext, arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
@@ -46,6 +46,7 @@ import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
+import { Prover, type Proving } from './prover.ts';
 import { Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
@@ -68,6 +69,8 @@ export interface ManagerParts {
   /** Where the store can look after itself; without it damage is found only when it is asked for. */
   readonly upkeep?: StoreUpkeep;
   readonly upkeepPolicy?: UpkeepPolicy;
+  /** Trying checkpoints before they are needed; without it nothing is proven here. */
+  readonly proving?: Proving;
   readonly inventory: Inventory;
   readonly processTable: ProcessTable;
   readonly janitor?: JanitorPolicy;
@@ -100,6 +103,7 @@ export class Manager {
   private readonly board: BoardKeeper | undefined;
   private readonly catchUp: CatchUp;
   private readonly repair: StoreRepair | undefined;
+  private readonly prover: Prover | undefined;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: ManagerParts) {
@@ -146,6 +150,15 @@ export class Manager {
     const { upkeep, upkeepPolicy: policy = UPKEEP_DEFAULTS } = parts;
     const others = () => this.peers.all().flatMap(({ id, alive }) => (alive && id !== manager ? [id] : []));
     this.repair = upkeep === undefined ? undefined : new StoreRepair({ ...keeping, upkeep, others, policy });
+    this.prover =
+      parts.proving === undefined
+        ? undefined
+        : new Prover({
+            ...keeping,
+            ...parts.proving,
+            living: () => this.peers.all().flatMap(({ id, alive }) => (alive ? [id] : [])),
+            occupied: () => (this.isRestoring() ? 'restoring' : this.receiver.isPulling ? 'pulling' : undefined),
+          });
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
@@ -189,6 +202,7 @@ export class Manager {
     await this.receiver.start();
     this.catchUp.start();
     this.repair?.start();
+    await this.prover?.start();
     this.detector.start();
     this.cancels.push(
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) =>
@@ -210,6 +224,7 @@ export class Manager {
     for (const cancel of this.cancels.splice(0)) cancel();
     this.board?.stop();
     this.repair?.stop();
+    this.prover?.stop();
     for (const part of [this.janitor, this.duty, this.detector, this.catchUp, this.peers, this.receiver]) part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
       type: 'MANAGER.LEFT',
@@ -237,6 +252,14 @@ export class Manager {
       default:
         return this.receiver.perform(open);
     }
+  }
+
+  /** Anybody's: all of them read from the stores and share the machine. */
+  private isRestoring(): boolean {
+    for (const { actor, snapshot } of this.replicated.views())
+      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && !waitsForCapacity(snapshot.context as ArbiterContext))
+        return true;
+    return false;
   }
 
   private async tellLocal(actor: string, event: Parameters<Shell['deliver']>[1]): Promise<void> {
@@ -412,6 +435,7 @@ export class Manager {
           ? undefined
           : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
       durability,
+      ...this.prover?.shown(context.task),
     };
   }
 }

@@ -22,6 +22,9 @@ export const inventoryStream: SimStreamOptions = {
   messagesPerSubjectMax: 1,
 };
 
+/** The bucket of what was proven, which drover's own adapter writes and reads over the bus. */
+export const proofsStream: SimStreamOptions = { ...inventoryStream, name: 'KV_proofs', subjects: ['$KV.proofs.>'] };
+
 export class SimInventory implements Inventory {
   private readonly bus: Bus;
   private readonly clock: Clock;

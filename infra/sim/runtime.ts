@@ -32,6 +32,8 @@ export interface SimRuntimeOptions {
   readonly executionUs?: RangeUs;
   readonly captureUs?: RangeUs;
   /** A job that fails instead of running, as a trap would: a function of the input, the same everywhere. */
+  /** Changes what a capture takes, before it is digested: a bit that flips in the ECU's memory. */
+  readonly damaging?: (spec: TaskSpec, memory: Uint8Array) => void;
   readonly failing?: (spec: TaskSpec, input: JobInput) => JobFailure | undefined;
 }
 
@@ -119,7 +121,8 @@ class SimProgram implements TaskProgram {
     assert(this.running === undefined, 'a capture is taken at a job boundary');
     const { process, rng } = this.options;
     return process.promise((settle) => {
-      const { memory } = this.task;
+      const memory = this.task.memory.slice();
+      this.options.damaging?.(this.started.spec, memory);
       const shadow = mode === 'full' ? undefined : this.shadow;
       const pageIndexes = shadow === undefined ? allPages(memory.length / PAGE_BYTES) : findDifferingPages(memory, shadow);
       const pages = gatherPages(memory, pageIndexes);
@@ -128,7 +131,7 @@ class SimProgram implements TaskProgram {
         const digest = hash('sha256', pages.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES), 'buffer');
         pageDigests.set(digest, at * DIGEST_BYTES);
       }
-      this.shadow = memory.slice();
+      this.shadow = memory;
       const captureUs = drawUs(rng, this.options.captureUs ?? { min: 10, max: 100 });
       const capture: TaskCapture = {
         mode: shadow === undefined ? 'full' : 'delta',

@@ -26,7 +26,7 @@ import { DiskCheckpointStore } from './disk-checkpoints.ts';
 import { DiskRecordStore } from './disk-records.ts';
 import { type DrawnFaults, FaultPlan, type ScriptedFault } from './faults.ts';
 import { SimHost, type SimProcess } from './host.ts';
-import { inventoryStream, SimInventory } from './inventory.ts';
+import { inventoryStream, proofsStream, SimInventory } from './inventory.ts';
 import { Judges } from './judges.ts';
 import { SimCounters, SimLogBook } from './log.ts';
 import type { LinkOptions } from './network.ts';
@@ -102,7 +102,7 @@ export class SimWorld {
     this.broker = new SimBroker({
       scheduler: this.scheduler,
       rng: this.rng,
-      streams: [...options.streams, inventoryStream],
+      streams: [...options.streams, inventoryStream, proofsStream],
       ...options.broker,
     });
     const artefactOf = options.artefactOf ?? ((task) => new TextEncoder().encode(task));

@@ -7,12 +7,15 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
+import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
 export interface FleetPlan {
   readonly ecus: readonly EcuPlan[];
   readonly managers: readonly string[];
   readonly shardCount: number | undefined;
+  /** Undefined: as managers do by themselves. */
+  readonly provesPerMinute: number | undefined;
 }
 
 /** Fails with ERR_FLEET_FILE. */
@@ -42,11 +45,12 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards } = parsed.data;
+  const { ecus, managers, shards, prove } = parsed.data;
   const plan = {
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
+    provesPerMinute: prove === 'on' || prove === true ? PROVES_PER_MINUTE : prove === 'off' || prove === false ? 0 : prove,
   };
   const problems = [
     ...doubles(
@@ -114,6 +118,8 @@ const fleetFileSchema = z.strictObject({
     ])
     .default(2),
   shards: z.number().int().min(1).max(64).optional(),
+  /** Trying checkpoints in idle time: on, off (YAML may read both as booleans), or how many a minute. */
+  prove: z.union([z.enum(['on', 'off']), z.boolean(), z.number().int().min(1).max(PROVES_PER_MINUTE_MAX)]).optional(),
   ecus: z.array(ecuSchema).min(1),
 });
 

@@ -4,9 +4,11 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { fleetFolders } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { PROVE_HELP, provesPerMinute } from './numbers.ts';
 
 interface ManagerFlags extends BrokerFlags {
   readonly id: string;
+  readonly prove?: number;
   readonly json?: boolean;
 }
 
@@ -15,6 +17,7 @@ export function registerManager(program: Command): void {
     .command('manager')
     .description('run a checkpoint manager until Ctrl-C')
     .requiredOption('--id <id>', 'its name in the fleet, e.g. m3; each manager has its own')
+    .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option('--json', 'say that it serves as one JSON object');
   withExamples(withBrokerOptions(command), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
@@ -31,6 +34,7 @@ export function registerManager(program: Command): void {
     const config = {
       id: flags.id,
       broker,
+      ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       dataFolder: fleetFolders(flags.data).manager(flags.id),
       log: { level: 'info', file: undefined },
     } as const;

@@ -1,5 +1,6 @@
 /** Parsers for option values; commander shows what they say beside the option's name. */
 import { InvalidArgumentError } from 'commander';
+import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from '../compose/process-config.ts';
 
 export const wholeNumber =
   (least: number, most: number) =>
@@ -8,5 +9,16 @@ export const wholeNumber =
     if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`Give a whole number between ${least} and ${most}.`);
   };
+
+export const PROVE_HELP = `try checkpoints in a sandbox when idle: on (${PROVES_PER_MINUTE} a minute, the default), off, or how many a minute`;
+
+/** `on`, `off`, or how many a minute. `on` is whatever the default is. */
+export function provesPerMinute(text: string): number {
+  if (text === 'on') return PROVES_PER_MINUTE;
+  if (text === 'off') return 0;
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 1 && value <= PROVES_PER_MINUTE_MAX) return value;
+  throw new InvalidArgumentError(`Give on, off, or a whole number (a minute) between 1 and ${PROVES_PER_MINUTE_MAX}.`);
+}
 
 export const collect = (value: string, before: readonly string[]): string[] => [...before, value];

@@ -86,7 +86,7 @@ async function read(client: FleetClient): Promise<Status> {
   const { bus, names } = client.host;
   const streams = [
     ...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name),
-    ...[buckets.inventory, buckets.placement].map(bucket.stream),
+    ...[buckets.inventory, buckets.placement, buckets.proofs].map(bucket.stream),
   ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
   const stores = await queryStores(client, fleet);
@@ -193,4 +193,4 @@ function countersText(hosts: readonly { readonly name: string; readonly counters
 }
 
 const SHOWN =
-  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;
+  /^wire\.|^restore\.|^prover\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;

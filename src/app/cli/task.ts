@@ -151,8 +151,8 @@ export function taskTable({ tasks, ecus }: FleetView): string {
   const nameOf = (mac: string | undefined): string =>
     mac === undefined ? '' : (ecus.find((ecu) => ecu.mac === mac)?.name ?? mac);
   return table(
-    ['TASK', 'STATE', 'ECU', 'EPOCH', 'CHECKPOINT', 'AGE', 'HELD BY', 'DURABILITY', 'REASON'],
-    tasks.map(({ task, state, owner, epoch, checkpoint, durability, reason }) => [
+    ['TASK', 'STATE', 'ECU', 'EPOCH', 'CHECKPOINT', 'AGE', 'HELD BY', 'DURABILITY', 'PROVEN', 'REASON'],
+    tasks.map(({ task, state, owner, epoch, checkpoint, durability, reason, ...trials }) => [
       task,
       coloured(state),
       nameOf(owner),
@@ -161,9 +161,26 @@ export function taskTable({ tasks, ecus }: FleetView): string {
       ageText(checkpoint?.ageUs),
       checkpoint?.holders.join(',') ?? '-',
       durability === 'durable' ? durability : stdoutColours.yellow(durability),
+      provenText(trials),
       state === 'owned' ? '' : (reason ?? ''),
     ]),
   );
+}
+
+/** The age of the newest checkpoint that was proven; what was refuted since is said beside it. */
+function provenText({ proven, refuted }: Pick<FleetTask, 'proven' | 'refuted'>): string {
+  const age = ageText(proven?.ageUs);
+  return refuted === undefined ? age : stdoutColours.red(`${age} (${refuted.epoch}.${refuted.sequence} refuted)`);
+}
+
+function trialsText({ proven, tried }: FleetTask): string {
+  const what =
+    proven === undefined
+      ? 'none yet'
+      : `${proven.epoch}.${proven.sequence}, ${ageText(proven.ageUs)} old, ${proven.outputs} outputs of ${proven.jobs} jobs given again, by ${proven.by}`;
+  if (tried === undefined || tried.verdict === 'proven') return what;
+  const said = `${tried.epoch}.${tried.sequence} ${tried.verdict} ${ageText(tried.agoUs)} ago by ${tried.by}: ${tried.why ?? ''}`;
+  return `${what}\nlast trial: ${tried.verdict === 'refuted' ? stdoutColours.red(said) : said}`;
 }
 
 /** Down to 0.1 s: below that it only flickers. */
@@ -198,7 +215,7 @@ function registerShow(task: Command): void {
       checkpoint === undefined
         ? 'none yet'
         : `${checkpoint.epoch}.${checkpoint.sequence}, ${ageText(checkpoint.ageUs)} old, held by ${checkpoint.holders.join(' and ')} (${durability})`;
-    process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\n`);
+    process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\nproven: ${trialsText(found)}\n`);
   });
 }
 

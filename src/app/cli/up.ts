@@ -9,13 +9,14 @@ import type { FleetPlan } from '../fleet-file.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
-import { wholeNumber } from './numbers.ts';
+import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
 
 interface UpFlags extends BrokerFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
+  readonly prove?: number;
   readonly sync: 'always' | 'relaxed';
   readonly json?: boolean;
 }
@@ -33,6 +34,7 @@ export function registerUp(program: Command): void {
     .option('--ecus <n>', `how many ECUs (default ${ECUS})`, wholeNumber(1, 200))
     .option('--managers <n>', `how many checkpoint managers (default ${MANAGERS})`, wholeNumber(1, 16))
     .option('--shards <n>', 'into how many streams tasks are spread; fixed when the fleet is first started', wholeNumber(1, 64))
+    .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option(
       '--sync <when>',
       'when an append is on the disk: always, or relaxed (a power cut may lose the last 100 ms)',
@@ -73,6 +75,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
+    ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,
   });
@@ -104,10 +107,19 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
       );
     const { loadFleetFile } = await import('../fleet-file.ts');
     const plan = await loadFleetFile(file);
-    return { ...plan, shardCount: flags.shards ?? plan.shardCount };
+    return {
+      ...plan,
+      shardCount: flags.shards ?? plan.shardCount,
+      provesPerMinute: flags.prove ?? plan.provesPerMinute,
+    };
   }
   const { ecuPlans, managerIds } = await import('../fleet/local-fleet.ts');
-  return { ecus: ecuPlans(flags.ecus ?? ECUS), managers: managerIds(flags.managers ?? MANAGERS), shardCount: flags.shards };
+  return {
+    ecus: ecuPlans(flags.ecus ?? ECUS),
+    managers: managerIds(flags.managers ?? MANAGERS),
+    shardCount: flags.shards,
+    provesPerMinute: flags.prove,
+  };
 }
 
 type Asked = Promise<void> & { done: boolean };

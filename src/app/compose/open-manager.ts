@@ -3,14 +3,17 @@ import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
 import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
+import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
+import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
-import type { ManagerConfig } from './process-config.ts';
+import { openSandbox } from './open-sandbox.ts';
+import { type ManagerConfig, PROVES_PER_MINUTE } from './process-config.ts';
 
 export interface OpenManager {
   readonly manager: Manager;
@@ -44,7 +47,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
   };
   try {
     const incarnation = await nextIncarnation(localRecords, `manager/${config.id}`);
-    const { host, close } = await openHost({
+    const { host, link, close } = await openHost({
       id: `manager.${config.id}`,
       incarnation,
       broker: config.broker,
@@ -61,6 +64,12 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       store,
       hasher: systemHasher,
       upkeep: store,
+      proving: {
+        perMinute: config.provesPerMinute ?? PROVES_PER_MINUTE,
+        board: createBusProofBoard(host.bus),
+        artefacts: createNatsArtefacts({ connection: link.connection, hasher: systemHasher }),
+        openSandbox: () => openSandbox(host.clock),
+      },
       inventory: createBusInventory({
         bus: host.bus,
         sender: host.id,

@@ -53,6 +53,8 @@ export interface BridgeConfig extends EcuConfig {
 
 export interface ManagerConfig {
   readonly id: string;
+  /** Checkpoints that are tried a minute (docs/PROVING.md); 0: none. Absent: PROVES_PER_MINUTE. */
+  readonly provesPerMinute?: number;
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
   readonly log: LogChoice;
@@ -81,4 +83,7 @@ export const fleetFolders = (dataFolder: string) => {
   };
 };
 
+/** One every half a minute: a hundred tasks are each tried once in 25 minutes by two managers. */
+export const PROVES_PER_MINUTE = 2;
+export const PROVES_PER_MINUTE_MAX = 600;
 export const HEARTBEAT_INTERVAL_US = 100_000;

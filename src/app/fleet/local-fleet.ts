@@ -45,6 +45,8 @@ export interface LocalFleetOptions {
   readonly broker?: BrokerChoice;
   readonly sync?: SyncPolicy;
   readonly shardCount?: number;
+  /** Checkpoints that each manager tries a minute; 0: none. */
+  readonly provesPerMinute?: number;
   readonly logLevel?: LogChoice['level'];
   /** Planned deaths (DROVER_FAULT) by host, for the first start of each: `manager.m1`, or `supervisor.<mac>` for its bridge. */
   readonly faults?: Readonly<Record<string, string>>;
@@ -316,8 +318,10 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
+    const { provesPerMinute } = this.options;
     const config: ManagerConfig = {
       id,
+      ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
       log: this.logOf(`manager.${id}`),

@@ -39,6 +39,8 @@ export interface FleetOptions {
   readonly world?: Partial<Omit<WorldOptions, 'seed' | 'streams'>>;
   /** Bugs put in on purpose. */
   readonly plants?: Plants;
+  /** Checkpoints that each manager tries a minute; none where this is not given. */
+  readonly provesPerMinute?: number;
 }
 
 export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
@@ -66,7 +68,7 @@ export class FleetWorld {
   readonly wanted = new Set<TaskName>();
 
   constructor(options: FleetOptions) {
-    const { seed, ecus, managers, janitor, replicas = 1, plants = NO_PLANTS } = options;
+    const { seed, ecus, managers, janitor, replicas = 1, plants = NO_PLANTS, provesPerMinute = 0 } = options;
     const streams = fleetStreams(NAMES).map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const coLocated = (mac: Mac): ReadonlySet<string> =>
@@ -79,7 +81,8 @@ export class FleetWorld {
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
-      this.managers.set(name, new SimulatedManager({ world: this.world, names: NAMES, name, machine, janitor, plants }));
+      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute };
+      this.managers.set(name, new SimulatedManager(parts));
     }
   }
 

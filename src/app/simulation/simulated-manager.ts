@@ -2,10 +2,12 @@
 
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { Manager } from '../../../actors/manager.ts';
+import type { Proving } from '../../../actors/prover.ts';
+import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
-import type { SimWorld } from '../../../infra/sim/world.ts';
+import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
@@ -21,6 +23,8 @@ export interface SimulatedManagerParts {
   readonly machine: string;
   readonly janitor: JanitorPolicy | undefined;
   readonly plants: Plants;
+  /** Checkpoints tried a minute; 0: none. */
+  readonly provesPerMinute: number;
 }
 
 export class SimulatedManager {
@@ -36,7 +40,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute } = this.parts;
     const id = managerHost(name);
     const folder = `manager-${name}/`;
     process.onEnd(() => {
@@ -55,6 +59,7 @@ export class SimulatedManager {
         hasher: systemHasher,
         inventory: ports.inventory,
         processTable: ports.processes,
+        ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),
         ...(janitor === undefined ? {} : { janitor }),
       });
       await manager.start();
@@ -64,3 +69,11 @@ export class SimulatedManager {
     }
   }
 }
+
+const provingWith = ({ bus, artefacts, runtime }: SimPorts, perMinute: number): Proving => ({
+  perMinute,
+  board: createBusProofBoard(bus),
+  artefacts,
+  // Its programs end with their trial; nothing else of it has to.
+  openSandbox: async () => ({ runtimes: new Map([[runtime.kind, runtime]]), close: async () => {} }),
+});

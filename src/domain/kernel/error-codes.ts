@@ -28,6 +28,7 @@ export const ERROR_CODES = [
   'ERR_STORE_FULL', // disk or map full
   'ERR_STORE_CORRUPT', // a page or manifest whose digest does not match
   'ERR_STORE_MISSING', // a page, manifest or artefact nobody has
+  'ERR_CHECKPOINT_REFUTED', // tried in a sandbox, it did not give the outputs that were accepted after it
   'ERR_STORE_CLOSED',
   'ERR_STORE_IO', // the disk or the file system failed
   'ERR_STORE_IN_USE', // a process that runs has it open, and this needs it alone

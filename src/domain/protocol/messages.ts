@@ -3,8 +3,9 @@
  * The schema is `proto/drover/v1/*.proto`; requests and core messages travel in an `Envelope`.
  */
 
+import type { Verdict } from '../checkpoint/proof.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import type { CheckpointManifest, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
+import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
@@ -246,6 +247,31 @@ export interface FleetTask {
         readonly holders: readonly string[];
         /** Since it was first stored, by the managers' clocks. */
         readonly ageUs?: number | undefined;
+      }
+    | undefined;
+  /** The newest checkpoint of which a trial in a sandbox showed that the task goes on from it as it did (docs/PROVING.md). */
+  readonly proven?:
+    | {
+        readonly epoch: number;
+        readonly sequence: number;
+        /** Since that checkpoint was first stored, by the managers' clocks. */
+        readonly ageUs: number;
+        readonly jobs: number;
+        readonly outputs: number;
+        readonly by: string;
+      }
+    | undefined;
+  /** The newest refuted checkpoint, where it is newer than the proven one. */
+  readonly refuted?: CheckpointOrder | undefined;
+  /** The last trial, whatever came of it. */
+  readonly tried?:
+    | {
+        readonly epoch: number;
+        readonly sequence: number;
+        readonly agoUs: number;
+        readonly verdict: Verdict;
+        readonly why: string | undefined;
+        readonly by: string;
       }
     | undefined;
   /** `degraded`: fewer living managers than the task asks for hold any checkpoint that can be restored. */

@@ -99,7 +99,13 @@ export const bucket = {
   deleted: 'DEL',
 } as const;
 
-export const buckets = { inventory: 'inventory', placement: 'placement', artefacts: 'artefacts', fleet: 'fleet' } as const;
+export const buckets = {
+  inventory: 'inventory',
+  placement: 'placement',
+  proofs: 'proofs',
+  artefacts: 'artefacts',
+  fleet: 'fleet',
+} as const;
 
 /** Headers on a task's inputs and outputs: short, because they ride on every message. */
 export const header = {

@@ -46,6 +46,21 @@ describe('the checkpoint a restore asks for', () => {
     expect(fleet.newestReference(placement())).toMatchObject({ sequence: 1, holders: ['m1'] });
   });
 
+  it('is any other before one that was refuted, and that one where there is no other', () => {
+    const fleet = knowledge();
+    for (const sequence of [4, 5, 6]) fleet.noteHolder(checkpoint(sequence), 'm1');
+    const refuted = (...sequences: number[]) =>
+      fleet.noteRefuted(
+        'alpha',
+        sequences.map((sequence) => ({ epoch: 3, sequence })),
+      );
+    refuted(6, 5);
+    expect(fleet.newestReference(placement())).toMatchObject({ sequence: 4 });
+    expect(fleet.safety({ ...placement() }, 0).checkpoint).toMatchObject({ sequence: 4 });
+    refuted(6, 5, 4);
+    expect(fleet.newestReference(placement())).toMatchObject({ sequence: 6 });
+  });
+
   it('is none whose next inputs were trimmed, and none of a later epoch than the placement', () => {
     const fleet = knowledge();
     fleet.noteHolder(checkpoint(1), 'm1');
