@@ -80,6 +80,12 @@ type Found = Judgement & {
   readonly goBack: boolean;
 };
 
+interface Told {
+  readonly manifest: CheckpointManifest;
+  readonly found: Found;
+  readonly tookUs: number;
+}
+
 /** A restore began, or this manager stops: no verdict. */
 class GivenUp extends Error {}
 
@@ -197,25 +203,27 @@ export class Prover {
     const orders = store.orders(task).filter((order) => !laterCheckpoint(order, newest) && !known.some(isSameOrder(order)));
     const sandbox = await openSandbox();
     /** The newest that tells nothing, or an older one that says why none can tell more: its word counts where no other does. */
-    let untold: { readonly manifest: CheckpointManifest; readonly found: Found } | undefined;
+    let untold: Told | undefined;
     try {
       for (const { epoch, sequence } of [...orders].reverse().slice(0, BACK_MAX)) {
         const manifest = store.find(task, epoch, sequence);
         if (manifest === undefined) continue; // dropped, or damaged and set aside
+        const beganUs = clock.monotonicUs();
         const found = await this.tryCheckpoint(spec, manifest, sandbox, untilUs);
-        if (found.verdict === 'inconclusive') untold = found.goBack ? (untold ?? { manifest, found }) : { manifest, found };
-        else await this.conclude(manifest, found);
+        const told = { manifest, found, tookUs: clock.monotonicUs() - beganUs };
+        if (found.verdict !== 'inconclusive') await this.conclude(told);
+        else if (!found.goBack || untold === undefined) untold = told;
         if (found.verdict === 'proven') return;
         if (!found.goBack || clock.monotonicUs() > untilUs) break;
       }
       const tells = this.proofs.get(task)?.refuted.some(isSameOrder(newest)) === true;
-      if (untold !== undefined && !tells) await this.conclude(untold.manifest, untold.found);
+      if (untold !== undefined && !tells) await this.conclude(untold);
     } finally {
       await sandbox.close();
     }
   }
 
-  private async conclude(manifest: CheckpointManifest, found: Found): Promise<void> {
+  private async conclude({ manifest, found, tookUs }: Told): Promise<void> {
     const { host, manager, board, knowledge } = this.parts;
     const { task, epoch, sequence } = manifest;
     const { verdict, jobs, outputs, why, isLasting } = found;
@@ -225,7 +233,7 @@ export class Prover {
     const proof = afterTrial(task, this.proofs.get(task), trial, isLasting);
     this.heard(proof);
     host.counters.add(`prover.${verdict}`);
-    const facts = { task, epoch, sequence, jobs, outputs, why };
+    const facts = { task, epoch, sequence, jobs, outputs, why, tookUs };
     if (verdict === 'refuted')
       host.log.error('a checkpoint is refuted: from it the task does not go on as it did', {
         ...facts,
@@ -243,11 +251,12 @@ export class Prover {
     if (manifest.artefact !== spec.artefact) return untried('it is a state of another program than the task now has');
     const trimmed = belowTrimMark(input, knowledge.placement(task)?.context.trim);
     if (trimmed !== undefined) return untried(`its inputs are trimmed: ${trimmed}`);
-    const recorded = await readRecordedRun(host.bus, host.names, { task, input, outputNumber }, LIMITS);
-    if ('why' in recorded) return untried(recorded.why, recorded.olderMayHave);
-    this.yieldToRestores();
+    // First, because old checkpoints are dropped while its inputs are read.
     const image = await this.imageOf(store, { task, epoch, sequence });
     if ('verdict' in image) return image;
+    this.yieldToRestores();
+    const recorded = await readRecordedRun(host.bus, host.names, { task, input, outputNumber }, LIMITS);
+    if ('why' in recorded) return untried(recorded.why, recorded.olderMayHave);
     this.yieldToRestores();
     const artefact = await artefacts.get(spec.artefact);
     let program: TaskProgram;

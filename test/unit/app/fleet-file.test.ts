@@ -28,11 +28,21 @@ test('the example of the documentation', () => {
 });
 
 test.each([
+  ['', undefined],
+  ['prove: on', 2],
+  ['prove: off', 0],
+  ['prove: 30', 30],
+])('%s: so many checkpoints are tried a minute', (line, provesPerMinute) => {
+  expect(parseFleetFile(`ecus: [{}]\n${line}`, 'fleet.yaml').provesPerMinute).toBe(provesPerMinute);
+});
+
+test.each([
   ['ecus: []', /ecus/],
   ['ecus: [{ count: 2, colour: red }]', /colour/],
   ['ecus: [{ memory: lots }]', /"lots" is no size; write e.g. 512 MiB/],
   ['ecus: [{ mac: "02:aa:00:00:00:09" }, { mac: "02-aa-00-00-00-09" }]', /two MACs are 02aa00000009/],
   ['ecus: [{}]\nmanagers: [a, a]', /two managers are a/],
+  ['ecus: [{}]\nprove: often', /prove/],
   ['ecus: [', /it is no YAML/],
 ])('%s is refused with what is wrong and the file named', (yaml, sentence) => {
   expect(() => parseFleetFile(yaml, 'my-fleet.yaml')).toThrow(
