@@ -39,10 +39,12 @@ import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
 import { JobRecorder } from './job-recorder.ts';
 import { claimMac, readEntry } from './mac-claim.ts';
 import { type ActorView, Shell } from './shell.ts';
+import { StandbyCopies } from './standby.ts';
+import { StandbyChoice } from './standby-choice.ts';
 import { TaskEffects } from './task.ts';
 
 export const bridgeChart: Chart = { kind: 'bridge', version: 1, machine: bridgeMachine };
@@ -67,6 +69,9 @@ const LAST_CHECKPOINT_US = 2_000_000;
 const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
+/** Copies of other ECUs' tasks take at most so much, and no more than this part of the ECU's memory. */
+const STANDBY_BYTES_MAX = 256 * 1024 ** 2;
+const STANDBY_MEMORY_SHARE = 4;
 const ACCEPTED_STATES = new Set(['deploying', 'running', 'paused']);
 
 export class Bridge {
@@ -76,6 +81,8 @@ export class Bridge {
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
   private readonly jobs: JobRecorder | undefined;
+  private readonly standby: StandbyCopies;
+  private readonly standbyChoice: StandbyChoice;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -97,13 +104,24 @@ export class Bridge {
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
     this.nonce = newNonce(this.host);
-    this.jobs = parts.recordJobs === true ? new JobRecorder({ host: this.host, mac: this.mac }) : undefined;
+    const { host, mac } = this;
+    this.jobs = parts.recordJobs === true ? new JobRecorder({ host, mac }) : undefined;
+    this.standby = new StandbyCopies({
+      host,
+      mac,
+      hasher: parts.hasher,
+      bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
+      runsHere: (task) => this.tasks.get(task) !== undefined,
+    });
+    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac });
     this.tasks = new TaskEffects({
       ...parts,
-      mac: this.mac,
+      mac,
       jobs: this.jobs,
+      standby: this.standby,
+      standbyChoice: this.standbyChoice,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
-      onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
+      onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });
     this.shell = new Shell({
       ...this.host,
@@ -144,6 +162,7 @@ export class Bridge {
     await withinUs(this.host.clock, LAST_CHECKPOINT_US, this.saveTasks());
     this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.standby.stop();
     const { host, mac } = this;
     const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
     await this.tasks.stopAll();
@@ -189,6 +208,10 @@ export class Bridge {
     return this.tasks;
   }
 
+  standbyCopies(): StandbyCopies {
+    return this.standby;
+  }
+
   // ——— arriving ———
 
   private async refuseTakenMac(): Promise<void> {
@@ -221,6 +244,7 @@ export class Bridge {
 
   private async serve(): Promise<void> {
     const { host, mac } = this;
+    this.standby.start();
     const service = 'drover-bridge';
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
@@ -231,6 +255,7 @@ export class Bridge {
         { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
         (message) => this.checkpointStored(message),
       ),
+      await this.standbyChoice.start(this.parts.inventory),
     );
   }
 
@@ -327,7 +352,7 @@ export class Bridge {
   /** B2. */
   private overtaken(command: CommandHeader & Command): Answer | undefined {
     const { actor, actorRevision, task } = command;
-    const subject = `${actor} ${task}`;
+    const subject = planted(this.host, 'overtake-by-actor') ? actor : `${actor} ${task}`;
     const handled = this.handledRevisions.get(subject) ?? 0;
     if (actorRevision < handled)
       return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
@@ -382,6 +407,7 @@ export class Bridge {
 
   /** B3. */
   private admit(command: Extract<Command, { kind: 'deploy' }>, spec: TaskSpec): Answer | undefined {
+    if (planted(this.host, 'overfill')) return undefined;
     const { cores, memoryBytes, capabilities, runtimes } = this.parts.description;
     const admission = admits(this.accepted(), [spec], { cores, memoryBytes, capabilities, runtimes, draining: this.draining });
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
@@ -460,9 +486,15 @@ export class Bridge {
     if (waiters.length === 0) this.waiters.delete(context.task);
   }
 
+  private async caughtUp(task: TaskName, epoch: number): Promise<void> {
+    if (planted(this.host, 'drop-early-caught-up') && this.taskContext(task)?.state === 'deploying') return;
+    await this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch });
+  }
+
   private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
     this.host.counters.add(`instance.ended.${code}`);
     this.host.log.warn('an instance ended', { task, epoch, code, why: sentence });
+    if (planted(this.host, 'end-in-silence')) return;
     await this.tellTask(task, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
   }
 
@@ -498,6 +530,7 @@ export class Bridge {
     const pages = decodePageRequest(message.payload);
     if (pages.ok) {
       const running = this.tasks.get(pages.value.body.task);
+      if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
       const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
       return encodePageAnswer(envelope(this.host, answer));
@@ -512,6 +545,9 @@ export class Bridge {
     throw new DroverError(pages.error.code, pages.error.sentence);
   }
 }
+
+/** How bridges begin their host ids; their MAC follows. */
+const BRIDGE = 'bridge.';
 
 const NOT_HERE = {
   kind: 'refused',

@@ -87,6 +87,13 @@ test('a fleet is started, used and stopped from the command line', async () => {
   expect(status.ecus.map(({ state }) => state)).toEqual(['alive', 'alive']);
   expect(status.streams.find(({ stream }) => stream === 'OUTPUTS_0')?.messages).toBeGreaterThan(0);
   expect(drover('status')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/counter +owned[\s\S]*INPUTS_0/) });
+  const moved = JSON.parse(drover('task', 'move', 'counter', '--json').out);
+  expect(moved).toMatchObject({ task: 'counter', moved: true, epoch: 2 });
+  expect(moved.to).not.toBe(moved.from);
+  expect(drover('task', 'move', 'counter', '--to', 'ecu9')).toMatchObject({
+    exitCode: 1,
+    error: expect.stringContaining('there are ecu1, ecu2 (ERR_NO_ECU)'),
+  });
   expect(drover('up')).toMatchObject({ exitCode: 2, error: expect.stringContaining('drover down') });
   const pids = pidsOf();
   expect(drover('down', '--json').exitCode).toBe(0);

@@ -119,7 +119,7 @@ export const taskSpec = (task: fc.Arbitrary<string> = taskName()): fc.Arbitrary<
     capabilities: list(name()),
     affinity: affinity(),
     reservation: optional(fc.record({ cpuPpm: count(), memoryBytes: count() })),
-    checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32() }),
+    checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32(), standbys: fc.integer({ min: 0, max: 4 }) }),
     inputs: fc.record({ backlogMax: count(), catchUpTicks: fc.boolean() }),
     fuelPerJob: count(),
   });
@@ -221,7 +221,11 @@ export const checkpointManifest = (): fc.Arbitrary<CheckpointManifest> =>
 export const checkpointNotice = (): fc.Arbitrary<CheckpointNotice> => {
   const key = { task: taskName(), mac: mac(), programId: u32(), epoch: count(), sequence: count() };
   return fc.oneof(
-    fc.record({ kind: fc.constant('announced' as const), manifest: checkpointManifest() }),
+    fc.record({
+      kind: fc.constant('announced' as const),
+      manifest: checkpointManifest(),
+      standbys: fc.array(mac(), { maxLength: 4 }),
+    }),
     fc.record({ kind: fc.constant('stored' as const), manager: managerId(), ...key, reference: checkpointReference() }),
     fc.record({ kind: fc.constant('freed' as const), ...key }),
   );

@@ -5,6 +5,7 @@ import type { FleetEcu, FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { bytesText } from './bytes-text.ts';
 import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -26,10 +27,13 @@ interface StreamRow extends StreamState {
 interface CountedEcu extends FleetEcu {
   readonly counters: Readonly<Record<string, number>> | undefined;
 }
+type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
 
 interface Status extends FleetView {
   readonly ecus: readonly CountedEcu[];
   readonly streams: readonly StreamRow[];
+  /** Of every manager that answers. */
+  readonly stores: readonly StoreRow[];
 }
 
 export function registerStatus(program: Command): void {
@@ -76,7 +80,7 @@ async function live(client: FleetClient, everyMs: number): Promise<void> {
 }
 
 async function read(client: FleetClient): Promise<Status> {
-  const { queryCounters, queryFleet } = await import('../fleet/fleet-calls.ts');
+  const { queryBridgeCounters, queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
   const { bus, names } = client.host;
@@ -85,12 +89,10 @@ async function read(client: FleetClient): Promise<Status> {
     ...[buckets.inventory, buckets.placement].map(bucket.stream),
   ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
-  const counted = await queryCounters(
-    client,
-    fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac),
-  );
+  const alive = fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac);
+  const [stores, counted] = await Promise.all([queryStores(client, fleet), queryBridgeCounters(client, alive)]);
   const ecus = fleet.ecus.map((ecu) => ({ ...ecu, counters: counted.get(ecu.mac) }));
-  return { ...fleet, ecus, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
+  return { ...fleet, ecus, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
 }
 
 function draw(status: Status): string {
@@ -112,6 +114,7 @@ function draw(status: Status): string {
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
     streamTable(status.streams),
+    ...(status.stores.length === 0 ? [] : [storeTable(status.stores)]),
     countersText([{ name: status.manager, counters }, ...ecus]),
   ];
   return sections.join('\n');
@@ -156,6 +159,24 @@ function streamTable(streams: readonly StreamRow[]): string {
   );
 }
 
+function storeTable(stores: readonly StoreRow[]): string {
+  return table(
+    ['STORE', 'BYTES', 'BOUND', 'FULL', 'DAMAGED'],
+    stores.map(({ manager, bytes, bytesMax, damagedPages, damagedManifests }) => {
+      const share = Math.round((bytes / bytesMax) * 100);
+      const full = `${share} %`;
+      const damaged = damagedPages + damagedManifests;
+      return [
+        manager,
+        bytesText(bytes),
+        bytesText(bytesMax),
+        share >= 80 ? stdoutColours.red(full) : full,
+        damaged === 0 ? '0' : stdoutColours.red(String(damaged)),
+      ];
+    }),
+  );
+}
+
 /** What was refused, dropped, restored or retried, by who counted it; a quiet fleet shows none. */
 function countersText(hosts: readonly { readonly name: string; readonly counters: CountedEcu['counters'] }[]): string {
   const lines = hosts.flatMap(({ name, counters = {} }) => {
@@ -169,15 +190,4 @@ function countersText(hosts: readonly { readonly name: string; readonly counters
 }
 
 const SHOWN =
-  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|unnumbered|unsure|append-unknown|gaps/;
-
-function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let amount = bytes;
-  let unit = 0;
-  while (amount >= 1024 && unit < units.length - 1) {
-    amount /= 1024;
-    unit++;
-  }
-  return `${amount >= 100 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
-}
+  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|[dD]ropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;

@@ -15,6 +15,7 @@ import {
   digestHex,
   integerWithin,
   listWithin,
+  macList,
   macText,
   managerText,
   nonceText,
@@ -45,7 +46,9 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   (notice) => {
     switch (notice.kind) {
       case 'announced':
-        return { notice: { case: 'announced', value: { manifest: writeManifest(notice.manifest) } } };
+        return {
+          notice: { case: 'announced', value: { manifest: writeManifest(notice.manifest), standbys: [...notice.standbys] } },
+        };
       case 'stored':
         return {
           notice: {
@@ -62,7 +65,11 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   ({ notice }) => {
     switch (notice.case) {
       case 'announced':
-        return { kind: 'announced', manifest: readManifest(required(notice.value.manifest, 'announced.manifest')) };
+        return {
+          kind: 'announced',
+          manifest: readManifest(required(notice.value.manifest, 'announced.manifest')),
+          standbys: macList(notice.value.standbys, 'announced.standbys'),
+        };
       case 'stored':
         return {
           kind: 'stored',

@@ -4,7 +4,7 @@ import { InstanceCore, type InstanceOptions } from '../../../src/domain/instance
 import type { InstanceInput, InstanceRequest, LastOutput } from '../../../src/domain/instance/requests.ts';
 
 const BYTE = new Uint8Array([1]);
-const POLICY = { intervalUs: 1_000_000, chainMax: 2, quorum: 2 };
+const POLICY = { intervalUs: 1_000_000, chainMax: 2, quorum: 2, standbys: 1 };
 
 const coreOf = (options: Partial<InstanceOptions> = {}) =>
   new InstanceCore({
