@@ -37,7 +37,10 @@ export const LOOP_PLANTS = [
   'drop-deferred',
   /** Leaves entries open that are answered after the chart's end. */
   'forget-answers-at-the-end',
-  // what managers do with it
+] as const;
+
+/** Mechanisms of managers as the miniature of them has them (`test/sim/miniature.ts`): a model's bugs, not the code's. */
+export const MINIATURE_PLANTS = [
   /** An effect that reads the world acts on what it read. */
   'act-on-reading',
   /** A failure is raised once per incarnation, whatever placements say later. */
@@ -88,9 +91,10 @@ export const FLEET_PLANTS = [
   'forget-early-caught-up',
 ] as const;
 
+/** All that can be planted in a fleet. */
 export const PLANTS = [...LOOP_PLANTS, ...FLEET_PLANTS] as const;
 
-export type LoopPlant = (typeof LOOP_PLANTS)[number];
+export type LoopPlant = (typeof LOOP_PLANTS)[number] | (typeof MINIATURE_PLANTS)[number];
 export type FleetPlant = (typeof FLEET_PLANTS)[number];
 export type Plant = LoopPlant | FleetPlant;
 

@@ -13,6 +13,7 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
+import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerTask } from './task.ts';
 import { registerTest } from './test.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerManager,
   registerBridge,
   registerChaos,
+  registerSimulate,
   registerBench,
   registerConformance,
   registerDoctor,
