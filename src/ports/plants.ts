@@ -69,7 +69,7 @@ export const FLEET_PLANTS = [
   'overfill',
   /** Nobody is told that an instance has ended. */
   'end-in-silence',
-  // checkpoints (actors/checkpoint-source.ts, fleet-knowledge.ts)
+  // checkpoints (actors/checkpoint-source.ts, janitor.ts, fleet-knowledge.ts)
   /** The newest capture is served although its outputs are not accepted. */
   'serve-unaccepted',
   /** A capture is announced although its outputs are not accepted. */
@@ -78,6 +78,8 @@ export const FLEET_PLANTS = [
   'free-before-quorum',
   /** An increment leaves out a page that has changed. */
   'forget-page',
+  /** Inputs are trimmed by what one manager has, before the placement says so. */
+  'trim-unmarked',
   /** What a manager holds that lagged behind a dead one is forgotten. */
   'forget-laggard',
   // managers (actors/arbiter.ts, duty.ts, manager.ts)
