@@ -13,6 +13,7 @@ import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { Mac } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
 import type {
@@ -22,7 +23,7 @@ import type {
   PageAnswer,
   PageRequest,
 } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
@@ -41,6 +42,8 @@ export interface CheckpointSourceParts {
   readonly localStore: CheckpointStore | undefined;
   /** Managers on this ECU: their copies do not count for durability. */
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** The ECUs that are to keep a copy at hand of the checkpoint being announced. */
+  readonly standbys: () => readonly Mac[];
 }
 
 export interface HeldCapture {
@@ -69,6 +72,7 @@ export class CheckpointSource {
   private durable = 0;
   private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
+  private whenStored: (() => void)[] = [];
 
   constructor(parts: CheckpointSourceParts) {
     this.parts = parts;
@@ -125,8 +129,10 @@ export class CheckpointSource {
     const held = this.held.get(sequence);
     if (held === undefined) return;
     const { host, mac, programId } = this.parts;
-    const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest };
+    const standbys = this.parts.standbys();
+    const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest, standbys };
     const bytes = encodeCheckpointNotice(envelope(host, notice));
+    for (const standby of standbys) host.bus.publish(ecuSubject.standby(standby), bytes);
     while (this.held.has(sequence) && this.newest?.sequence === sequence) {
       if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
@@ -137,6 +143,7 @@ export class CheckpointSource {
   stored(manager: string, sequence: number): void {
     if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
     this.newestStoredBy.set(manager, Math.max(sequence, this.newestStoredBy.get(manager) ?? 0));
+    for (const look of this.whenStored.splice(0)) look();
     // The quorum has what its last member has.
     const quorum = planted(this.parts.host, 'free-before-quorum') ? 1 : this.parts.spec.checkpoint.quorum;
     const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[quorum - 1] ?? 0;
@@ -145,6 +152,19 @@ export class CheckpointSource {
     for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
     for (const known of [...this.takenAtUs.keys()]) if (known < durable) this.takenAtUs.delete(known);
     void this.sayFreed(durable);
+  }
+
+  /** Resolves when so many managers can rebuild the newest capture; at once where there is none. */
+  storedBy(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const sequence = this.newest?.sequence ?? 0;
+        const stored = [...this.newestStoredBy.values()].filter((newest) => newest >= sequence).length;
+        if (sequence === 0 || stored >= count) resolve();
+        else this.whenStored.push(look);
+      };
+      look();
+    });
   }
 
   // ——— serving managers ———

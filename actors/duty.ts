@@ -156,7 +156,8 @@ export class Duty {
     }
   }
 
-  private freeRequestArbiter(task: string, epoch: number): ActorKey {
+  /** The arbiter of the next request about this task and epoch. */
+  freeRequestArbiter(task: string, epoch: number): ActorKey {
     for (let attempt = 0; ; attempt++) {
       const arbiter = requestArbiter(task, epoch, attempt);
       if (this.replicated.view(arbiter) === undefined) return arbiter;

@@ -42,6 +42,7 @@ export class FleetKnowledge {
   readonly deadManagers = new Set<string>();
   private readonly replicated: Shell;
   private readonly local: Shell;
+  private readonly standbysOf = new Map<TaskName, readonly Mac[]>();
   private readonly plants: Plants;
   private readonly references = new Map<TaskName, CheckpointReference[]>();
   /** What each manager said last, also where it lags so far behind that `references` has dropped it. */
@@ -124,6 +125,15 @@ export class FleetKnowledge {
 
   // ——— checkpoints ———
 
+  /** The ECUs that keep a copy of its newest state at hand: a restore there moves nothing. */
+  standbys(task: TaskName): readonly Mac[] {
+    return this.standbysOf.get(task) ?? [];
+  }
+
+  noteStandbys(task: TaskName, standbys: readonly Mac[]): void {
+    this.standbysOf.set(task, standbys);
+  }
+
   /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
   noteHolder(reference: CheckpointReference, manager: string, storedAtUs?: number): CheckpointReference {
     const known = this.references.get(reference.task) ?? [];
@@ -175,6 +185,27 @@ export class FleetKnowledge {
       if (best === undefined || laterCheckpoint(newest, best)) best = { ...newest, holders: [manager] };
     }
     return best;
+  }
+
+  /** The newest checkpoint that a living manager other than this one said it holds, with those that can give exactly it. */
+  newestElsewhere(placement: PlacementContext, self: string): CheckpointReference | undefined {
+    let best: CheckpointReference | undefined;
+    for (const [manager, newest] of this.newestOfManagers.get(placement.task) ?? []) {
+      if (manager === self || this.deadManagers.has(manager) || !isRestorable(newest, placement)) continue;
+      if (best === undefined || laterCheckpoint(newest, best)) best = newest;
+    }
+    return best === undefined ? undefined : { ...best, holders: this.holdersElsewhere(best, placement.task, self) };
+  }
+
+  /** Living managers other than this one that said they hold exactly this checkpoint. */
+  holdersElsewhere({ epoch, sequence }: CheckpointOrder, task: TaskName, self: string): string[] {
+    const holders = new Set<string>();
+    for (const reference of this.references.get(task) ?? [])
+      if (reference.epoch === epoch && reference.sequence === sequence)
+        for (const manager of reference.holders) holders.add(manager);
+    for (const [manager, newest] of this.newestOfManagers.get(task) ?? [])
+      if (newest.epoch === epoch && newest.sequence === sequence) holders.add(manager);
+    return [...holders].filter((manager) => manager !== self && !this.deadManagers.has(manager)).sort();
   }
 
   /** Managers store at their own pace, so the newest checkpoint mostly has fewer holders than the one before it: that is no loss. */

@@ -15,6 +15,7 @@ import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
+import { registerStore } from './store.ts';
 import { registerTask } from './task.ts';
 import { registerTest } from './test.ts';
 import { registerUp } from './up.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerEcu,
   registerManager,
   registerBridge,
+  registerStore,
   registerChaos,
   registerSimulate,
   registerBench,

@@ -83,6 +83,6 @@ const drawTask = (rng: Rng, at: number): TaskDraft => ({
   periodUs: rng.below(3) === 0 ? 0 : 5_000 + rng.below(60_000),
   wcetUs: 500,
   criticality: rng.below(5),
-  checkpoint: { intervalUs: 10_000 + rng.below(200_000), chainMax: rng.below(8), quorum: 1 + rng.below(2) },
+  checkpoint: { intervalUs: 10_000 + rng.below(200_000), chainMax: rng.below(8), quorum: 1 + rng.below(2), standbys: 1 },
   inputs: { catchUpTicks: rng.below(4) === 0, backlogMax: 100 },
 });

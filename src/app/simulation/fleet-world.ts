@@ -113,6 +113,20 @@ export class FleetWorld {
     return this.client.call({ kind: 'remove-task', task });
   }
 
+  /** As an overloaded ECU asks: known by where it runs. */
+  move(task: TaskName, target?: Mac): Promise<ManagerAnswer> {
+    const [mac, programId] = [this.owner(task) ?? '', this.programOf(task)];
+    return this.client.call({ kind: 'request-restore', opcode: 'load-balance', mac, programId, target, reason: 'too hot' });
+  }
+
+  private programOf(task: TaskName): number {
+    for (const { manager } of this.managers.values()) {
+      const found = manager?.fleet().tasks.find((one) => one.task === task)?.programId;
+      if (found !== undefined) return found;
+    }
+    return 0;
+  }
+
   feed(feed: Feed): void {
     void this.client.feed(feed);
   }

@@ -6,6 +6,7 @@ import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
+import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import type { Plants } from '../../ports/plants.ts';
@@ -51,6 +52,7 @@ export class SimulatedManager {
         sharedRecords: createStreamRecordStore({ bus: ports.bus, names }),
         localRecords,
         store: ports.checkpoints,
+        hasher: systemHasher,
         inventory: ports.inventory,
         processTable: ports.processes,
         ...(janitor === undefined ? {} : { janitor }),

@@ -14,7 +14,7 @@ const FOUND = JSON.parse(readFileSync(join(import.meta.dirname, '../seeds.json')
 }[];
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 describe('random fleets', () => {
   test(`keep every promise in ${SEEDS} random lives`, async () => {
