@@ -42,6 +42,7 @@ import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
 import { envelope, type Host, pause } from './host.ts';
+import { packedFor } from './page-transfer.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { TaskEffects } from './task.ts';
 
@@ -440,7 +441,7 @@ export class Bridge {
       const running = this.tasks.get(pages.value.body.task);
       const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
-      return encodePageAnswer(envelope(this.host, answer));
+      return encodePageAnswer(envelope(this.host, packedFor(this.host, pages.value.body, answer)));
     }
     const manifest = decodeManifestRequest(message.payload);
     if (manifest.ok) {

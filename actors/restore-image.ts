@@ -18,6 +18,7 @@ import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskImage } from '../src/ports/task-runtime.ts';
 import { envelope, type Host } from './host.ts';
+import { acceptedBy, unpackedBy } from './page-transfer.ts';
 
 /** 512 KiB a request: large enough that the round trip is small beside the copy, well below the broker's limit. */
 const PAGES_PER_REQUEST = 128;
@@ -150,10 +151,12 @@ export class RestoreImage {
     const { task, epoch, sequence, pageCount, pageDigests } = manifest;
     const count = Math.min(PAGES_PER_REQUEST, pageCount - first);
     const positions = Uint32Array.from({ length: count }, (_, order) => first + order);
-    const bytes = encodePageRequest(envelope(this.host, { kind: 'pages', task, epoch, sequence, positions }));
+    const bytes = encodePageRequest(
+      envelope(this.host, { kind: 'pages', task, epoch, sequence, positions, ...acceptedBy(this.host) }),
+    );
     const answer = decodePageAnswer(await this.host.bus.request(subject, bytes, { timeoutUs: REQUEST_TIMEOUT_US }));
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    const { body } = answer.value;
+    const body = unpackedBy(this.host, answer.value.body, count * PAGE_BYTES);
     if (body.kind !== 'pages' || body.pages.length !== count * PAGE_BYTES) {
       throw new DroverError(
         'ERR_STORE_MISSING',
