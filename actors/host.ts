@@ -9,6 +9,7 @@ import type { Compression } from '../src/ports/compression.ts';
 import type { Counters } from '../src/ports/counters.ts';
 import type { FaultPoints } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
+import type { Plant, Plants } from '../src/ports/plants.ts';
 
 export interface Host {
   /** `bridge.<mac>`, `manager.<id>`, `supervisor.<mac>`. */
@@ -24,7 +25,11 @@ export interface Host {
   readonly faults: FaultPoints;
   /** How the fleet packs pages on their way; absent: not at all. */
   readonly compression?: Compression | undefined;
+  /** Bugs that a test has put in; production has none. */
+  readonly plants?: Plants;
 }
+
+export const planted = ({ plants }: Host, name: Plant): boolean => plants?.planted(name) === true;
 
 const messageNumbers = new WeakMap<Host, number>();
 

@@ -9,34 +9,45 @@
 
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, InstanceReport, ManagerAnswer, ManagerCall } from '../src/domain/protocol/messages.ts';
+import type {
+  FleetTask,
+  FleetView,
+  InstanceReport,
+  ManagerAnswer,
+  ManagerCall,
+  RestoreRequest,
+} from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
+import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
-import { arbiterMachine } from '../statecharts/arbiter.machine.ts';
+import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
+import { type ArbiterContext, arbiterMachine } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
 import { BoardKeeper } from './board.ts';
+import { CatchUp } from './catch-up.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { Detector } from './detector.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
 import { Shell } from './shell.ts';
+import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
 export const managerChart: Chart = { kind: 'manager', version: 1, machine: managerMachine };
 export const placementChart: Chart = { kind: 'placement', version: 1, machine: placementMachine };
@@ -53,6 +64,10 @@ export interface ManagerParts {
   /** This manager's own. */
   readonly localRecords: RecordStore;
   readonly store: CheckpointStore;
+  readonly hasher: Hasher;
+  /** Where the store can look after itself; without it damage is found only when it is asked for. */
+  readonly upkeep?: StoreUpkeep;
+  readonly upkeepPolicy?: UpkeepPolicy;
   readonly inventory: Inventory;
   readonly processTable: ProcessTable;
   readonly janitor?: JanitorPolicy;
@@ -67,7 +82,6 @@ const BY_ITSELF = new Set<ErrorCode>([
   'ERR_JOB_MEMORY',
   'ERR_JOB_OUTPUT',
   'ERR_INPUT_GAP',
-  'ERR_INPUT_TRIMMED',
   'ERR_MODULE_INVALID',
   'ERR_MODULE_REFUSED',
 ]);
@@ -84,6 +98,8 @@ export class Manager {
   private readonly duty: Duty;
   private readonly janitor: Janitor;
   private readonly board: BoardKeeper | undefined;
+  private readonly catchUp: CatchUp;
+  private readonly repair: StoreRepair | undefined;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: ManagerParts) {
@@ -110,7 +126,7 @@ export class Manager {
       perform: (open) => this.perform(open),
     });
     const replicated = () => this.replicated;
-    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local });
+    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const effects = { host, replicated, knowledge: this.knowledge, processTable };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
@@ -121,9 +137,15 @@ export class Manager {
       host,
       manager,
       store,
+      hasher: parts.hasher,
       knowledge: this.knowledge,
       tell: (task, event) => void tell('checkpoint')(task, event),
     });
+    const keeping = { host, manager, store, knowledge: this.knowledge, peers: this.receiver.peers };
+    this.catchUp = new CatchUp(keeping);
+    const { upkeep, upkeepPolicy: policy = UPKEEP_DEFAULTS } = parts;
+    const others = () => this.peers.all().flatMap(({ id, alive }) => (alive && id !== manager ? [id] : []));
+    this.repair = upkeep === undefined ? undefined : new StoreRepair({ ...keeping, upkeep, others, policy });
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
@@ -165,6 +187,8 @@ export class Manager {
     this.peers.start();
     await this.replicated.start();
     await this.receiver.start();
+    this.catchUp.start();
+    this.repair?.start();
     this.detector.start();
     this.cancels.push(
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.call, queue: 'managers' }, (message) =>
@@ -172,6 +196,9 @@ export class Manager {
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
         this.receiver.serve(message),
+      ),
+      await host.bus.serve({ service: 'drover-manager', subject: managerSubject.callOf(parts.manager) }, (message) =>
+        this.call(message),
       ),
       host.bus.onConnection((connected) => void this.connectionChanged(connected)),
     );
@@ -182,7 +209,8 @@ export class Manager {
   async stop(reason: string): Promise<void> {
     for (const cancel of this.cancels.splice(0)) cancel();
     this.board?.stop();
-    for (const part of [this.janitor, this.duty, this.detector, this.peers, this.receiver]) part.stop();
+    this.repair?.stop();
+    for (const part of [this.janitor, this.duty, this.detector, this.catchUp, this.peers, this.receiver]) part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
       type: 'MANAGER.LEFT',
       id: `left:${this.host.incarnation}`,
@@ -190,6 +218,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** The store found damage in what it was asked for. */
+  storeDamaged(): void {
+    this.repair?.noticed();
   }
 
   private perform(open: OpenEffect): Promise<EffectOutcome> {
@@ -267,9 +300,38 @@ export class Manager {
       }
       case 'instance-report':
         return this.instanceReport(call);
+      case 'request-restore':
+        return this.requestRestore(call, id);
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
     }
+  }
+
+  /** The second reason to restore: the task runs, and is to run elsewhere. The arbiter carries it through as after a failure. */
+  private async requestRestore(request: RestoreRequest, id: string): Promise<ManagerAnswer> {
+    const { mac, programId, target, opcode, reason } = request;
+    const refused = (code: ErrorCode, sentence: string): ManagerAnswer => ({ kind: 'refused', code, sentence });
+    const task = this.receiver.taskOf(mac, programId);
+    const placement = task === undefined ? undefined : await this.knowledge.freshPlacement(task);
+    if (placement === undefined || placement.context.owner?.mac !== mac)
+      return refused('ERR_NO_TASK', `no task of which a checkpoint is known runs as program ${programId} on ${mac}`);
+    const { context, state } = placement;
+    if (state !== 'owned') return refused('ERR_TASK_BUSY', `task ${context.task} is ${state}`);
+    if (target !== undefined && !this.knowledge.descriptions.has(target))
+      return refused('ERR_NO_ECU', `there is no ECU ${target}`);
+    if (target === mac) return refused('ERR_NO_ECU', `task ${context.task} runs on ${target} already`);
+    const cause = {
+      kind: 'request',
+      task: context.task,
+      epoch: context.epoch,
+      reason: `${opcode}: ${reason}`,
+      move: { target },
+    } as const;
+    const stays = this.arbiterEffects.whyItStays(cause, placement);
+    if (stays !== undefined) return refused('ERR_NO_PLACE', stays);
+    const arbiter = this.duty.freeRequestArbiter(context.task, context.epoch);
+    await this.replicated.deliver(arbiter, { type: 'RESTORE.NEEDED', id: `move:${id}`, cause });
+    return { kind: 'accepted' };
   }
 
   private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
@@ -289,9 +351,15 @@ export class Manager {
     const placement = await this.knowledge.freshPlacement(task);
     const arbiter = placement?.context.takenBy;
     if (placement?.context.epoch === epoch && arbiter !== undefined) {
+      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
       await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
     }
     return { kind: 'accepted' };
+  }
+
+  private stillDeploys(arbiter: string, task: string): boolean {
+    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
+    return context?.tasks[task]?.phase === 'deploying';
   }
 
   fleet(): FleetView {
@@ -314,7 +382,20 @@ export class Manager {
         };
       });
     const tasks = placements.map((placement) => this.fleetTask(placement)).sort((a, b) => (a.task < b.task ? -1 : 1));
-    return { manager: this.parts.manager, ecus, tasks, managers: this.peers.all(), counters: this.host.counters.read() };
+    return {
+      manager: this.parts.manager,
+      ecus,
+      tasks,
+      managers: this.peers.all(),
+      counters: this.host.counters.read(),
+      ...this.store(),
+    };
+  }
+
+  /** This manager's own store; the others answer for theirs. */
+  private store(): Pick<FleetView, 'store'> {
+    const { upkeep } = this.parts;
+    return upkeep === undefined ? {} : { store: upkeep.usage() };
   }
 
   private fleetTask({ context, state }: PlacementView): FleetTask {
@@ -324,6 +405,7 @@ export class Manager {
       state,
       epoch: context.epoch,
       owner: context.owner?.mac,
+      programId: this.receiver.programOf(context.task, context.owner),
       reason: context.reason,
       checkpoint:
         checkpoint === undefined

@@ -11,7 +11,7 @@
  * Verified page tables are kept in memory, newest first, up to a bound: an increment is then checked by copying its base's
  * table, and 16,384 pages (64 MiB) cost half a megabyte of copying and digesting, not a walk down the chain.
  */
-import { chainOf, planFold } from '../../src/domain/checkpoint/chain.ts';
+import { chainOf, planFold, planKeep } from '../../src/domain/checkpoint/chain.ts';
 import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
 import { applyManifest } from '../../src/domain/checkpoint/delta.ts';
 import {
@@ -23,14 +23,20 @@ import {
 } from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointOrder } from '../../src/domain/model/checkpoint.ts';
-import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
+import { DIGEST_BYTES, laterCheckpoint, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { TaskName } from '../../src/domain/model/ids.ts';
 import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../../src/ports/digest.ts';
+import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../../src/ports/fault-points.ts';
+import type { DamagedCheckpoint, ScrubResult, StoreUpkeep, StoreUsage } from '../../src/ports/store-upkeep.ts';
+import { type CheckpointName, isKey, keyOf, nameOfKey, ORDER_MAX, orderOfKey, taskOfKey } from './checkpoint-keys.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
-import { decodeManifest, encodeManifest } from './manifest-format.ts';
+import { decodeManifest, describeDamagedManifest, encodeManifest } from './manifest-format.ts';
 import { PagePool, POOLED_PAGE_BYTES } from './page-pool.ts';
+import { type DamagedPages, Quarantine } from './quarantine.ts';
+import { forgetOwner, noteOwner } from './store-owner.ts';
+import { TableCache } from './table-cache.ts';
 
 export interface LmdbCheckpointStoreOptions {
   readonly path: string;
@@ -43,39 +49,50 @@ export interface LmdbCheckpointStoreOptions {
   readonly tableCacheBytesMax?: number;
   /** Told of every piece of damage when it is found. */
   readonly onDamage?: (damage: StoreDamage) => void;
+  /** For kill tests. */
+  readonly faults?: FaultPoints;
 }
 
-export interface StoreDamage extends CheckpointOrder {
-  readonly task: TaskName;
+export interface StoreDamage {
+  /** Whose rebuild found it; undefined where the scrubber did. */
+  readonly checkpoint: CheckpointName | undefined;
   readonly what: 'manifest' | 'pages';
   /** How many pages were quarantined. */
   readonly pages: number;
+  readonly reason: string;
 }
 
-const SIZE_BYTES_MAX = 4 * 1024 ** 3;
+/** Where a store is given no other bound. */
+export const CHECKPOINT_STORE_BYTES_MAX = 4 * 1024 ** 3;
 const TABLE_CACHE_BYTES_MAX = 8 * 1024 ** 2;
 /** Pages read between two turns of the event loop while a state is rebuilt: about a millisecond's worth. */
 const PAGES_PER_TURN = 256;
 /** Its share of tree pages, and of the last overflow page. */
 const MANIFEST_OVERHEAD_BYTES = 5120;
 const EMPTY_TABLE: PageTable = new Uint8Array(0);
+const PAGES_REASON = 'pages are not there, or do not have their digests';
 
 export function openLmdbCheckpointStore(options: LmdbCheckpointStoreOptions): LmdbCheckpointStore {
   const environment = openEnvironment({
     path: options.path,
-    sizeBytesMax: options.sizeBytesMax ?? SIZE_BYTES_MAX,
+    sizeBytesMax: options.sizeBytesMax ?? CHECKPOINT_STORE_BYTES_MAX,
     durability: options.durable ? 'sync' : 'process',
   });
+  noteOwner(environment.path);
   return new LmdbCheckpointStore(environment, options);
 }
 
-export class LmdbCheckpointStore implements CheckpointStore {
+export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
   readonly #environment: Environment;
   readonly #manifests: Table;
   readonly #pool: PagePool;
   readonly #hasher: Hasher;
   readonly #onDamage: (damage: StoreDamage) => void;
   readonly #tables: TableCache;
+  readonly #quarantine: Quarantine;
+  readonly #faults: FaultPoints;
+  /** Keys of damaged manifests that are about to be set aside, one character a byte. */
+  readonly #toSetAside = new Set<string>();
   #closed = false;
 
   constructor(environment: Environment, options: LmdbCheckpointStoreOptions) {
@@ -85,6 +102,8 @@ export class LmdbCheckpointStore implements CheckpointStore {
     this.#hasher = options.hasher;
     this.#onDamage = options.onDamage ?? (() => {});
     this.#tables = new TableCache(options.tableCacheBytesMax ?? TABLE_CACHE_BYTES_MAX);
+    this.#quarantine = new Quarantine({ environment, pool: this.#pool, hasher: options.hasher });
+    this.#faults = options.faults ?? NO_FAULT_POINTS;
   }
 
   missing(manifest: CheckpointManifest): Uint32Array {
@@ -138,11 +157,15 @@ export class LmdbCheckpointStore implements CheckpointStore {
         if (change >= 0) this.#pool.add(digest, page, change);
         else this.#pool.drop(digest, -change);
       }
+      this.#reach(FaultPoint.storePages);
       this.#manifests.put(key, encoded);
+      this.#quarantine.release(key);
       this.#tables.delete(manifest);
+      this.#reach(FaultPoint.storeManifest);
       // Refuses what does not give its state digest, which takes everything back; undefined when the base is not here (yet).
       return this.#tableOf(manifest);
     });
+    this.#reach(FaultPoint.storeCommitted);
     if (table === undefined) return { stored: false };
     this.#tables.set(manifest, table);
     return { stored: this.#pool.holdsAll(table) };
@@ -155,7 +178,7 @@ export class LmdbCheckpointStore implements CheckpointStore {
       end: Buffer.from(`${task}\u0000`, 'latin1'),
       reverse: true,
     })) {
-      const manifest = this.#find({ task, ...orderOfKey(key) });
+      const manifest = isKey(key) ? this.#find(nameOfKey(key)) : undefined;
       if (manifest !== undefined && this.#canRebuild(manifest)) return manifest;
     }
     return undefined;
@@ -170,7 +193,8 @@ export class LmdbCheckpointStore implements CheckpointStore {
     this.#assertOpen();
     const manifest = this.#find({ task, epoch, sequence });
     if (manifest === undefined) {
-      const damaged = this.#manifests.getBinaryFast(keyOf({ task, epoch, sequence })) !== undefined;
+      const key = keyOf({ task, epoch, sequence });
+      const damaged = this.#manifests.getBinaryFast(key) !== undefined || this.#quarantine.isAside(key);
       throw new DroverError(
         damaged ? 'ERR_STORE_CORRUPT' : 'ERR_STORE_MISSING',
         `${nameOf({ task, epoch, sequence })} is ${damaged ? 'damaged' : 'not'} here`,
@@ -186,8 +210,18 @@ export class LmdbCheckpointStore implements CheckpointStore {
 
   async retain(task: TaskName, oldest: CheckpointOrder): Promise<number> {
     this.#assertOpen();
+    return this.#transact(() => {
+      this.#quarantine.forgetBefore(keyOf({ task, epoch: 0, sequence: 0 }), keyOf({ task, ...oldest }));
+      return this.#apply(planFold(this.#manifestsOf(task), oldest, (manifest) => this.#canRebuild(manifest)));
+    });
+  }
+
+  async keepOnly(task: TaskName, kept: readonly CheckpointOrder[]): Promise<number> {
+    this.#assertOpen();
+    const isWanted = ({ epoch, sequence }: CheckpointOrder): boolean =>
+      kept.some((order) => order.epoch === epoch && order.sequence === sequence);
     return this.#transact(() =>
-      this.#apply(planFold(this.#manifestsOf(task), oldest, (manifest) => this.#canRebuild(manifest))),
+      this.#apply(planKeep(this.#manifestsOf(task), isWanted, (manifest) => this.#canRebuild(manifest))),
     );
   }
 
@@ -197,14 +231,14 @@ export class LmdbCheckpointStore implements CheckpointStore {
     return this.#transact(() => this.#apply({ fold: [], drop: this.#manifestsOf(task) }));
   }
 
-  /** Counts all references anew, removes damaged manifests and frees what none names. Returns how many counts were wrong. */
+  /** Counts all references anew, sets damaged manifests aside and frees what none names. Returns how many counts were wrong. */
   async recount(): Promise<number> {
     this.#assertOpen();
     return this.#transact(() => {
       const counts = new Map<string, number>();
-      for (const key of [...this.#manifests.getKeys()].map((raw) => Buffer.from(exact(raw)))) {
-        const manifest = this.#read({ task: taskOfKey(key), ...orderOfKey(key) });
-        if (manifest === undefined) this.#manifests.remove(key);
+      for (const key of this.#allKeys()) {
+        const manifest = isKey(key) ? this.#read(nameOfKey(key)) : undefined;
+        if (manifest === undefined) this.#takeManifest(key);
         else count(counts, manifest, 1);
       }
       return this.#pool.recount(counts);
@@ -218,26 +252,80 @@ export class LmdbCheckpointStore implements CheckpointStore {
     for (;;) {
       const [key] = [...this.#manifests.getKeys({ start, limit: 1 })];
       if (key === undefined) return tasks;
+      if (!isKey(key)) {
+        start = Buffer.concat([exact(key), Buffer.of(0)]);
+        continue;
+      }
       const task = taskOfKey(key);
       tasks.push(task);
       start = Buffer.from(`${task}\u0001`, 'latin1');
     }
   }
 
-  /** Bytes in use, their bound, and how many pages wait to be repaired. */
-  size(): { readonly bytes: number; readonly bytesMax: number; readonly quarantinedPages: number } {
+  orders(task: TaskName): readonly CheckpointOrder[] {
+    this.#assertOpen();
+    return this.#keysOf(task).filter(isKey).map(orderOfKey);
+  }
+
+  /** Into an existing, empty folder: the same contents without the room that was freed. */
+  copyTo(folder: string): Promise<void> {
+    this.#assertOpen();
+    return this.#environment.copyTo(folder);
+  }
+
+  // ——— upkeep ———
+
+  usage(): StoreUsage {
     this.#assertOpen();
     return {
       bytes: this.#environment.usedBytes(),
       bytesMax: this.#environment.sizeBytesMax,
-      quarantinedPages: this.#pool.quarantinedCount(),
+      damagedPages: this.#pool.quarantinedCount(),
+      damagedManifests: this.#quarantine.manifestCount(),
     };
+  }
+
+  /** A round ends with counting the references anew, which reads every manifest. */
+  async scrub(pagesMax: number): Promise<ScrubResult> {
+    this.#assertOpen();
+    const { damaged, result } = this.#quarantine.scan(pagesMax);
+    if (damaged.size > 0) await this.#takePages(damaged, undefined);
+    if (result.wrapped) await this.recount();
+    return result;
+  }
+
+  damaged(): readonly DamagedCheckpoint[] {
+    this.#assertOpen();
+    const found: DamagedCheckpoint[] = this.#quarantine
+      .manifests()
+      .filter(({ key }) => isKey(key))
+      .map(({ key, reason }) => ({ ...nameOfKey(key), what: 'manifest', pages: 0, reason }));
+    if (this.#pool.quarantinedCount() > 0) {
+      for (const key of this.#allKeys()) {
+        const manifest = isKey(key) ? this.#find(nameOfKey(key)) : undefined;
+        const pages = manifest === undefined ? 0 : this.#quarantinedOf(manifest);
+        if (manifest === undefined || pages === 0) continue;
+        const { task, epoch, sequence } = manifest;
+        found.push({ task, epoch, sequence, what: 'pages', pages, reason: PAGES_REASON });
+      }
+    }
+    return found.sort((a, b) => (a.task === b.task ? (laterCheckpoint(a, b) ? -1 : 1) : a.task < b.task ? -1 : 1));
+  }
+
+  #quarantinedOf(manifest: CheckpointManifest): number {
+    try {
+      return this.#pool.quarantinedIn(this.#tableOf(manifest) ?? manifest.pageDigests);
+    } catch (error) {
+      if (error instanceof DroverError && error.code === 'ERR_STORE_CORRUPT') return 0;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#environment.close();
+    if (!this.#environment.isOpen) forgetOwner(this.#environment.path);
   }
 
   // ——— reading ———
@@ -245,10 +333,30 @@ export class LmdbCheckpointStore implements CheckpointStore {
   /** A damaged manifest is not there: it can be put again. */
   #find(name: CheckpointName): CheckpointManifest | undefined {
     const manifest = this.#read(name);
-    if (manifest === undefined && this.#manifests.getBinaryFast(keyOf(name)) !== undefined) {
-      this.#onDamage({ task: name.task, epoch: name.epoch, sequence: name.sequence, what: 'manifest', pages: 0 });
-    }
+    if (manifest === undefined) this.#setAside(keyOf(name));
     return manifest;
+  }
+
+  /** In a transaction of its own, as soon as there is one: whoever found it may be in the middle of reading. */
+  #setAside(key: Buffer): void {
+    const text = key.toString('latin1');
+    if (this.#toSetAside.has(text) || this.#manifests.getBinaryFast(key) === undefined) return;
+    this.#toSetAside.add(text);
+    const moved = Promise.resolve().then(async () => {
+      if (!this.#closed) await this.#transact(() => this.#takeManifest(key));
+    });
+    // A store that cannot be written keeps it where it is: it is not served there either, and is found again.
+    moved.catch(() => {}).finally(() => this.#toSetAside.delete(text));
+  }
+
+  /** In a transaction: unless it was put anew meanwhile. */
+  #takeManifest(key: Buffer): void {
+    const bytes = peek(this.#manifests, key);
+    if (bytes === undefined || (isKey(key) && this.#read(nameOfKey(key)) !== undefined)) return;
+    const reason = isKey(key) ? describeDamagedManifest(Buffer.from(bytes), this.#hasher) : 'its key names no checkpoint';
+    this.#quarantine.takeManifest(key, reason);
+    this.#reach(FaultPoint.storeAside);
+    this.#onDamage({ checkpoint: isKey(key) ? nameOfKey(key) : undefined, what: 'manifest', pages: 0, reason });
   }
 
   #read(name: CheckpointName): CheckpointManifest | undefined {
@@ -259,7 +367,9 @@ export class LmdbCheckpointStore implements CheckpointStore {
       manifest === undefined ||
       manifest.task !== name.task ||
       manifest.epoch !== name.epoch ||
-      manifest.sequence !== name.sequence
+      manifest.sequence !== name.sequence ||
+      // Its own digest says only that it is what was written; a forged one may say anything.
+      !checkManifest(manifest).ok
     )
       return undefined;
     return manifest;
@@ -267,13 +377,8 @@ export class LmdbCheckpointStore implements CheckpointStore {
 
   #manifestsOf(task: TaskName): CheckpointManifest[] {
     const manifests: CheckpointManifest[] = [];
-    for (const key of [
-      ...this.#manifests.getKeys({
-        start: keyOf({ task, epoch: 0, sequence: 0 }),
-        end: Buffer.from(`${task}\u0001`, 'latin1'),
-      }),
-    ]) {
-      const manifest = this.#find({ task, ...orderOfKey(key) });
+    for (const key of this.#keysOf(task)) {
+      const manifest = isKey(key) ? this.#find(nameOfKey(key)) : undefined;
       if (manifest !== undefined) manifests.push(manifest);
     }
     return manifests;
@@ -322,10 +427,10 @@ export class LmdbCheckpointStore implements CheckpointStore {
   }
 
   async #readMemory(manifest: CheckpointManifest, table: PageTable): Promise<Uint8Array> {
-    const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
+    const memory = roomFor(manifest);
     const digests = exact(table);
     const found = Buffer.alloc(DIGEST_BYTES);
-    const damaged = new Map<string, Uint8Array>();
+    const damaged: DamagedPages = new Map();
     let missing = 0;
     for (let page = 0; page < manifest.pageCount; page++) {
       const offset = page * PAGE_BYTES;
@@ -336,39 +441,40 @@ export class LmdbCheckpointStore implements CheckpointStore {
         memory.copyWithin(offset, offset - PAGE_BYTES, offset);
         continue;
       }
-      if (page % PAGES_PER_TURN === PAGES_PER_TURN - 1) {
+      if (page > 0 && page % PAGES_PER_TURN === 0) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         this.#assertOpen();
       }
       if (!this.#pool.read(digest, memory, offset)) {
         missing += 1;
+        damaged.set(digest.toString('latin1'), EMPTY_TABLE);
         continue;
       }
       this.#hasher.digestInto(memory.subarray(offset, offset + PAGE_BYTES), found, 0);
       if (!found.equals(digest)) damaged.set(digest.toString('latin1'), memory.slice(offset, offset + PAGE_BYTES));
     }
-    if (damaged.size > 0) {
-      await this.#quarantine(manifest, damaged);
+    if (damaged.size === 0) return memory;
+    await this.#takePages(damaged, manifest);
+    if (damaged.size > missing) {
       throw new DroverError(
         'ERR_STORE_CORRUPT',
         `${nameOf(manifest)}: ${damaged.size} pages do not have their digests and are quarantined`,
       );
     }
-    if (missing > 0) throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)}: ${missing} pages are not here`);
-    return memory;
+    throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)}: ${missing} pages are not here`);
   }
 
-  async #quarantine(manifest: CheckpointManifest, damaged: ReadonlyMap<string, Uint8Array>): Promise<void> {
-    await this.#transact(() => {
-      for (const [text, bytes] of damaged) this.#pool.quarantine(Buffer.from(text, 'latin1'), bytes);
+  async #takePages(damaged: DamagedPages, manifest: CheckpointManifest | undefined): Promise<void> {
+    const taken = await this.#transact(() => {
+      const { pages, uncounted } = this.#quarantine.takePages(damaged);
+      this.#reach(FaultPoint.storeAside);
+      return { pages, uncounted };
     });
-    this.#onDamage({
-      task: manifest.task,
-      epoch: manifest.epoch,
-      sequence: manifest.sequence,
-      what: 'pages',
-      pages: damaged.size,
-    });
+    const checkpoint = manifest === undefined ? undefined : nameOnly(manifest);
+    // Dropped while it was read, or its count of references is lost: then counting anew finds and sets aside what is missing.
+    const lost = taken.uncounted && checkpoint !== undefined && this.#read(checkpoint) !== undefined ? await this.recount() : 0;
+    const pages = taken.pages + lost;
+    if (pages > 0) this.#onDamage({ checkpoint, what: 'pages', pages, reason: PAGES_REASON });
   }
 
   // ——— writing ———
@@ -438,6 +544,7 @@ export class LmdbCheckpointStore implements CheckpointStore {
       // Not reserved: a fold replaces at least one full manifest of its size, and a full store must be able to get smaller.
       this.#manifests.put(keyOf(manifest), encoded);
       const chain = chainOf(manifest, ({ epoch, sequence }) => dropped.get(`${epoch}/${sequence}`));
+      this.#reach(FaultPoint.storeFolded);
       if (chain.ok && !chain.value.some((link) => handedOn.has(link))) {
         countReplaced(changes, chain.value);
         for (const link of chain.value) handedOn.add(link);
@@ -456,7 +563,22 @@ export class LmdbCheckpointStore implements CheckpointStore {
       if (change > 0) this.#pool.add(Buffer.from(text, 'latin1'), undefined, change);
       if (change < 0) freed += this.#pool.drop(Buffer.from(text, 'latin1'), -change);
     }
+    this.#reach(FaultPoint.storeDropped);
     return freed;
+  }
+
+  #keysOf(task: TaskName): Buffer[] {
+    const range = { start: keyOf({ task, epoch: 0, sequence: 0 }), end: Buffer.from(`${task}\u0001`, 'latin1') };
+    return [...this.#manifests.getKeys(range)].map((raw) => Buffer.from(exact(raw)));
+  }
+
+  #allKeys(): Buffer[] {
+    return [...this.#manifests.getKeys()].map((raw) => Buffer.from(exact(raw)));
+  }
+
+  /** Inside a transaction nothing can be waited for: a planned death there is a signal to oneself, which does not return. */
+  #reach(point: FaultPoint): void {
+    void this.#faults.reach(point);
   }
 
   #assertOpen(): void {
@@ -464,52 +586,18 @@ export class LmdbCheckpointStore implements CheckpointStore {
   }
 }
 
-/** Proved page tables, the most recently used ones, up to a number of bytes. */
-class TableCache {
-  readonly #bytesMax: number;
-  readonly #tables = new Map<string, PageTable>();
-  #bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  get(manifest: CheckpointManifest): PageTable | undefined {
-    const key = cacheKeyOf(manifest);
-    const table = this.#tables.get(key);
-    if (table === undefined) return undefined;
-    // A Map remembers the order of insertion: the first is the least recently used.
-    this.#tables.delete(key);
-    this.#tables.set(key, table);
-    return table;
-  }
-
-  set(manifest: CheckpointManifest, table: PageTable): void {
-    this.delete(manifest);
-    this.#tables.set(cacheKeyOf(manifest), table);
-    this.#bytes += table.length;
-    for (const [key, oldest] of this.#tables) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#tables.delete(key);
-      this.#bytes -= oldest.length;
-    }
-  }
-
-  delete(manifest: CheckpointManifest): void {
-    const key = cacheKeyOf(manifest);
-    this.#bytes -= this.#tables.get(key)?.length ?? 0;
-    this.#tables.delete(key);
-  }
-}
-
-interface CheckpointName extends CheckpointOrder {
-  readonly task: TaskName;
-}
-
-/** With the state digest: a table was proved for that state and for no other. */
-const cacheKeyOf = (manifest: CheckpointManifest): string =>
-  `${manifest.task}/${manifest.epoch}/${manifest.sequence}/${manifest.stateDigest}`;
+const nameOnly = ({ task, epoch, sequence }: CheckpointName): CheckpointName => ({ task, epoch, sequence });
 const nameOf = (name: CheckpointName): string => `checkpoint ${name.epoch}.${name.sequence} of ${name.task}`;
+
+function roomFor({ pageCount, ...name }: CheckpointManifest): Uint8Array {
+  try {
+    return new Uint8Array(pageCount * PAGE_BYTES);
+  } catch (cause) {
+    throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(name)} asks for ${pageCount} pages, more than this host has`, {
+      cause,
+    });
+  }
+}
 
 function assertSound(manifest: CheckpointManifest): void {
   const checked = checkManifest(manifest);
@@ -548,32 +636,4 @@ function countReplaced(counts: Map<string, number>, chain: readonly CheckpointMa
       replaced[page] = 1;
     }
   }
-}
-
-/** Task, a zero byte, epoch and sequence big-endian: a task's checkpoints lie together and in order. */
-const ORDER_BYTES = 1 + 8 + 8;
-const ORDER_MAX = Number.MAX_SAFE_INTEGER;
-
-function keyOf({ task, epoch, sequence }: CheckpointName): Buffer {
-  const key = Buffer.alloc(task.length + ORDER_BYTES);
-  key.write(task, 0, 'latin1');
-  const at = task.length + 1;
-  key.writeUInt32BE(Math.floor(epoch / 4294967296), at);
-  key.writeUInt32BE(epoch >>> 0, at + 4);
-  key.writeUInt32BE(Math.floor(sequence / 4294967296), at + 8);
-  key.writeUInt32BE(sequence >>> 0, at + 12);
-  return key;
-}
-
-function taskOfKey(key: Uint8Array): TaskName {
-  return exact(key).toString('latin1', 0, key.length - ORDER_BYTES);
-}
-
-function orderOfKey(key: Uint8Array): CheckpointOrder {
-  const bytes = exact(key);
-  const at = bytes.length - 16;
-  return {
-    epoch: bytes.readUInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4),
-    sequence: bytes.readUInt32BE(at + 8) * 4294967296 + bytes.readUInt32BE(at + 12),
-  };
 }

@@ -51,7 +51,7 @@ export function peek(table: Table, key: Uint8Array): Buffer | undefined {
 /** The same for the values and keys of a range. */
 export const exact = (raw: Uint8Array): Buffer => Buffer.from(raw.buffer, raw.byteOffset, raw.length);
 
-const TABLES_MAX = 12;
+export const TABLES_MAX = 12;
 const openEnvironments = new Map<string, Environment>();
 
 /** Opens the environment of a folder, or shares the one this process has open there already. Release it with `close`. */
@@ -163,6 +163,16 @@ export class Environment {
     return pages * LMDB_PAGE_BYTES;
   }
 
+  /** A copy without the room that was freed, as `data.mdb` in an existing, empty folder. */
+  async copyTo(folder: string): Promise<void> {
+    this.assertOpen();
+    try {
+      await this.#root.backup(folder, true);
+    } catch (cause) {
+      throw translate(cause, folder);
+    }
+  }
+
   get sizeBytesMax(): number {
     return this.#sizeBytesMax;
   }
@@ -198,7 +208,8 @@ async function causeOf(cause: unknown): Promise<unknown> {
 }
 
 const ERRNO = { EIO: 5, EFBIG: 27, ENOSPC: 28, EDQUOT: 122 } as const;
-const FULL_CODES: readonly unknown[] = [ERRNO.ENOSPC, ERRNO.EFBIG, ERRNO.EDQUOT, 'ENOSPC', 'EFBIG', 'EDQUOT'];
+const MDB_MAP_FULL = -30792;
+const FULL_CODES: readonly unknown[] = [MDB_MAP_FULL, ERRNO.ENOSPC, ERRNO.EFBIG, ERRNO.EDQUOT, 'ENOSPC', 'EFBIG', 'EDQUOT'];
 const MDB_CORRUPT_CODES: readonly unknown[] = [-30796, -30797, -30793, -30794];
 /** A disk that does not take this much more is full. */
 const PROBE_BYTES = 1 << 20;

@@ -121,6 +121,17 @@ export function decodeManifest(bytes: Buffer, hasher: Hasher): CheckpointManifes
   };
 }
 
+/** Why `decodeManifest` does not take these bytes, for whoever looks into the quarantine. */
+export function describeDamagedManifest(bytes: Buffer, hasher: Hasher): string {
+  const bodyBytes = bytes.length - DIGEST_BYTES;
+  if (bodyBytes < FIXED_BYTES) return `${bytes.length} bytes are no whole manifest`;
+  if (bytes[0] !== MANIFEST_VERSION) return `its version is ${bytes[0]}, not ${MANIFEST_VERSION}`;
+  const digest = Buffer.allocUnsafe(DIGEST_BYTES);
+  hasher.digestInto(bytes.subarray(0, bodyBytes), digest, 0);
+  if (digest.compare(bytes, bodyBytes) !== 0) return 'its bytes do not have the digest at their end';
+  return 'it is another checkpoint’s, or what it says contradicts itself';
+}
+
 function decodeHeader(bytes: Buffer): {
   readonly epoch: number;
   readonly sequence: number;

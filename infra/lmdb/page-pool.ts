@@ -12,15 +12,16 @@
  * transaction as the manifests, so a crash cannot part them.
  *
  * A page that does not have its digest is quarantined: its bytes move to `damaged` (for whoever asks why), its references
- * stay, and it counts as missing until someone brings it again.
+ * stay, and it counts as missing until someone brings it again. So is one that a manifest names and that is not there at all;
+ * of that one nothing is kept but the fact.
  */
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, LMDB_PAGE_BYTES, LMDB_PAGE_HEADER_BYTES, peek } from './environment.ts';
 
-const HEAD_BYTES = LMDB_PAGE_BYTES - LMDB_PAGE_HEADER_BYTES;
-const TAIL_BYTES = PAGE_BYTES - HEAD_BYTES;
-const TAIL_ENTRY_BYTES = TAIL_BYTES + 4;
+export const HEAD_BYTES = LMDB_PAGE_BYTES - LMDB_PAGE_HEADER_BYTES;
+export const TAIL_BYTES = PAGE_BYTES - HEAD_BYTES;
+export const TAIL_ENTRY_BYTES = TAIL_BYTES + 4;
 /** What a new page takes: its own LMDB page, and its places in two trees that may be half empty. */
 export const POOLED_PAGE_BYTES = LMDB_PAGE_BYTES + 2 * 2 * (DIGEST_BYTES + TAIL_ENTRY_BYTES);
 const DAMAGED_MAX = 64;
@@ -106,12 +107,31 @@ export class PagePool {
     return PAGE_BYTES;
   }
 
-  /** In a transaction: moves a page that does not have its digest out of the way. */
+  /** In a transaction: moves a page that does not have its digest out of the way; no bytes: it is not there at all. */
   quarantine(digest: Uint8Array, bytes: Uint8Array): void {
     this.#heads.remove(digest);
     // Which pages are in quarantine is always kept; what was found in them for the first few only.
-    this.#damaged.put(digest, this.#quarantined.size < DAMAGED_MAX ? bytes : new Uint8Array(1));
+    const kept = bytes.length === 0 || this.#quarantined.size < DAMAGED_MAX;
+    this.#damaged.put(digest, kept ? bytes : new Uint8Array(1));
     this.#quarantined.add(exact(digest).toString('latin1'));
+  }
+
+  isQuarantined(digest: Uint8Array): boolean {
+    return this.#quarantined.size > 0 && this.#quarantined.has(exact(digest).toString('latin1'));
+  }
+
+  /** How many digests of a page table are quarantined. */
+  quarantinedIn(table: Uint8Array): number {
+    if (this.#quarantined.size === 0) return 0;
+    let found = 0;
+    for (let at = 0; at < table.length; at += DIGEST_BYTES)
+      if (this.isQuarantined(table.subarray(at, at + DIGEST_BYTES))) found += 1;
+    return found;
+  }
+
+  /** Up to `limit` digests of pages that manifests name, from `start` on. */
+  digestsFrom(start: Uint8Array, limit: number): Buffer[] {
+    return [...this.#tails.getKeys({ start, limit })].map((key) => Buffer.from(exact(key)));
   }
 
   /** In a transaction: makes the references those of `counts` (by digest, one character a byte) and drops what has none. Returns how many were wrong. */
@@ -122,6 +142,13 @@ export class PagePool {
       const references = counts.get(digest.toString('latin1')) ?? 0;
       const tail = exact(value);
       if (tail.length !== TAIL_ENTRY_BYTES || tail.readUInt32LE(TAIL_BYTES) !== references) wrong.push({ digest, references });
+    }
+    // A page whose small entry is gone: its references are put down anew, and without its last bytes it is a damaged one.
+    for (const [text, references] of counts) {
+      const digest = Buffer.from(text, 'latin1');
+      if (this.isReferenced(digest)) continue;
+      wrong.push({ digest, references });
+      this.quarantine(digest, new Uint8Array(0));
     }
     for (const { digest, references } of wrong) {
       const entry = Buffer.alloc(TAIL_ENTRY_BYTES);

@@ -3,7 +3,7 @@
  * purpose, so that it also serves as the yardstick for the LMDB store.
  */
 import { hash } from 'node:crypto';
-import { chainOf, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
+import { chainOf, planKeep, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
 import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
 import {
   checkManifest,
@@ -83,18 +83,24 @@ export class DiskCheckpointStore implements CheckpointStore {
 
   /** What stood on a dropped one is folded first; the newest state that can be rebuilt always stays. */
   retain(task: TaskName, oldest: CheckpointOrder): Promise<number> {
+    return this.keep(task, (manifest) => !laterCheckpoint(oldest, manifest));
+  }
+
+  keepOnly(task: TaskName, kept: readonly CheckpointOrder[]): Promise<number> {
+    return this.keep(task, ({ epoch, sequence }) => kept.some((order) => order.epoch === epoch && order.sequence === sequence));
+  }
+
+  private keep(task: TaskName, isWanted: (manifest: CheckpointManifest) => boolean): Promise<number> {
     return this.disk.write(this.process, 0, () => {
-      const newest = this.newest(task);
-      const floor = newest !== undefined && laterCheckpoint(oldest, newest) ? newest : oldest;
-      const kept = (this.table.manifests.get(task) ?? []).filter((manifest) => !laterCheckpoint(floor, manifest));
-      const folded = kept.map((manifest) => {
-        const { baseSequence } = manifest;
-        const based =
-          baseSequence === undefined || kept.some((other) => other.epoch === manifest.epoch && other.sequence === baseSequence);
-        const table = based ? undefined : this.tableOf(manifest);
-        return table === undefined ? manifest : foldManifest(manifest, table);
-      });
-      this.table.manifests.set(task, folded);
+      const all = this.table.manifests.get(task) ?? [];
+      const { fold, drop } = planKeep(all, isWanted, (manifest) => this.tableOf(manifest) !== undefined);
+      const kept = all
+        .filter((manifest) => !drop.includes(manifest))
+        .map((manifest) => {
+          const table = fold.includes(manifest) ? this.tableOf(manifest) : undefined;
+          return table === undefined ? manifest : foldManifest(manifest, table);
+        });
+      this.table.manifests.set(task, kept);
       const freed = this.collect();
       this.disk.freed(freed);
       return { answer: freed, bytes: 0 };
@@ -103,6 +109,12 @@ export class DiskCheckpointStore implements CheckpointStore {
 
   tasks(): readonly TaskName[] {
     return [...this.table.manifests].filter(([, manifests]) => manifests.length > 0).map(([task]) => task);
+  }
+
+  orders(task: TaskName): readonly CheckpointOrder[] {
+    return (this.table.manifests.get(task) ?? [])
+      .map(({ epoch, sequence }) => ({ epoch, sequence }))
+      .sort((a, b) => (laterCheckpoint(a, b) ? 1 : -1));
   }
 
   close(): Promise<void> {
@@ -198,8 +210,11 @@ export class DiskCheckpointStore implements CheckpointStore {
       const digest = digestAt(table, index);
       const page = this.table.pages.get(digest);
       if (page === undefined) throw new DroverError('ERR_STORE_MISSING', `page ${index} of ${describe(manifest)} is not here`);
-      if (sha256(page) !== digest)
+      if (sha256(page) !== digest) {
+        // Quarantined: from here on it counts as missing, and whoever brings it again mends it.
+        this.table.pages.delete(digest);
         throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
+      }
       memory.set(page, index * PAGE_BYTES);
     }
     return { manifest, memory, globals: manifest.globals.slice(), pageDigests: table.slice() };

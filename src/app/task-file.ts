@@ -8,7 +8,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { isTaskName, parseMac } from '../domain/model/ids.ts';
-import type { TaskSpec } from '../domain/model/task.ts';
+import { STANDBYS_MAX, type TaskSpec } from '../domain/model/task.ts';
 
 /** A spec without what only the deploy pass knows. */
 export type TaskSpecDraft = Omit<TaskSpec, 'artefact' | 'artefactBytes'>;
@@ -178,6 +178,7 @@ const taskFileSchema = z.strictObject(
         interval: duration('100 ms').default(100_000),
         chain: wholeNumber(0, 10_000, '32').default(32),
         quorum: wholeNumber(1, 16, '2').default(2),
+        standbys: wholeNumber(0, STANDBYS_MAX, '1').default(1),
       })
       .prefault({}),
     inputs: z
@@ -202,7 +203,12 @@ function draftOf(file: Omit<z.output<typeof taskFileSchema>, 'module' | 'constan
     capabilities: file.capabilities,
     affinity: { ...file.affinity, resourceKind: file.affinity.resourceKind },
     reservation: file.reservation && { cpuPpm: file.reservation.cpu, memoryBytes: file.reservation.memory },
-    checkpoint: { intervalUs: file.checkpoint.interval, chainMax: file.checkpoint.chain, quorum: file.checkpoint.quorum },
+    checkpoint: {
+      intervalUs: file.checkpoint.interval,
+      chainMax: file.checkpoint.chain,
+      quorum: file.checkpoint.quorum,
+      standbys: file.checkpoint.standbys,
+    },
     inputs: { backlogMax: file.inputs.backlog, catchUpTicks: file.inputs.catchUpTicks },
     fuelPerJob: file.fuel,
   };

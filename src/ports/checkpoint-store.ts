@@ -1,4 +1,4 @@
-import type { CheckpointManifest } from '../domain/model/checkpoint.ts';
+import type { CheckpointManifest, CheckpointOrder } from '../domain/model/checkpoint.ts';
 import type { TaskName } from '../domain/model/ids.ts';
 
 /**
@@ -20,7 +20,11 @@ export interface CheckpointStore {
   rebuild(task: TaskName, epoch: number, sequence: number): Promise<RebuiltState>;
   /** Drops what no kept checkpoint needs: everything of the task before the oldest one to keep. Returns bytes freed. */
   retain(task: TaskName, oldest: { readonly epoch: number; readonly sequence: number }): Promise<number>;
+  /** Drops what is not named: also from between kept ones. The newest that can be rebuilt always stays. Returns bytes freed. */
+  keepOnly(task: TaskName, kept: readonly CheckpointOrder[]): Promise<number>;
   tasks(): readonly TaskName[];
+  /** Of a task, oldest first; damaged ones may be among them. */
+  orders(task: TaskName): readonly CheckpointOrder[];
   close(): Promise<void>;
 }
 

@@ -40,6 +40,19 @@ export const FaultPoint = {
   beforeStore: 41,
   /** The checkpoint is in the manager's store; nobody was told. */
   afterStore: 42,
+  // inside a store's transactions
+  /** The pages are written, their manifest is not. */
+  storePages: 43,
+  /** All is written; the commit has not begun. */
+  storeManifest: 44,
+  /** The commit is done; whoever asked for it was not told. */
+  storeCommitted: 45,
+  /** Folded manifests are written, what they replace is still there. */
+  storeFolded: 46,
+  /** Old checkpoints are gone, the commit has not begun. */
+  storeDropped: 47,
+  /** Damage is set aside, the commit has not begun. */
+  storeAside: 48,
 } as const;
 
 export type FaultPoint = (typeof FaultPoint)[keyof typeof FaultPoint];

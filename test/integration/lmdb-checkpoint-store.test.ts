@@ -48,7 +48,7 @@ describe('LMDB checkpoint store, beside its contract', () => {
     const last = stored.at(-1);
     if (refused === undefined || last === undefined) throw new Error('the store never was full');
     expect(stored.length).toBeGreaterThan(3);
-    expect(store.size().bytes).toBeLessThanOrEqual(2 * 1024 ** 2);
+    expect(store.usage().bytes).toBeLessThanOrEqual(2 * 1024 ** 2);
     expect(store.find('a', 1, refused.manifest.sequence)).toBeUndefined();
     for (const one of stored)
       expect(Buffer.compare((await store.rebuild('a', 1, one.manifest.sequence)).memory, one.memory)).toBe(0);

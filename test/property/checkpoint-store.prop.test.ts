@@ -112,7 +112,7 @@ test('after any puts, losses, retains and reopens: what was stored and kept rebu
         for (const { name } of tasks) await store.forget(name);
         expect(store.tasks()).toEqual([]);
         // The last reference took the last page along: only the tables' own pages are left.
-        expect(store.size().bytes).toBeLessThan(64 * 1024);
+        expect(store.usage().bytes).toBeLessThan(64 * 1024);
         await store.close();
       }),
     ),
@@ -159,7 +159,7 @@ test('bytes damaged on the disk: the right state or a named error, never wrong b
             expect(['right', 'ERR_STORE_CORRUPT', 'ERR_STORE_MISSING']).toContain(outcome);
             if (outcome === 'ERR_STORE_CORRUPT') noticed += 1;
           }
-          const quarantined = store.size().quarantinedPages;
+          const quarantined = store.usage().damagedPages;
           if (quarantined > 0) expect(reports.some(({ what }) => what === 'pages')).toBe(true);
           // A checkpoint with a page in quarantine is not the newest any more.
           const after = store.newest('a');
@@ -175,7 +175,7 @@ test('bytes damaged on the disk: the right state or a named error, never wrong b
           for (const one of taken) await bring(store, one);
           for (const one of taken)
             expect(Buffer.compare((await store.rebuild('a', 1, one.manifest.sequence)).memory, one.memory)).toBe(0);
-          expect(store.size().quarantinedPages).toBe(0);
+          expect(store.usage().damagedPages).toBe(0);
           expect(store.newest('a')?.sequence).toBe(5);
           await store.close();
         }),

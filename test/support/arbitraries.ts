@@ -120,7 +120,7 @@ export const taskSpec = (task: fc.Arbitrary<string> = taskName()): fc.Arbitrary<
     capabilities: list(name()),
     affinity: affinity(),
     reservation: optional(fc.record({ cpuPpm: count(), memoryBytes: count() })),
-    checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32() }),
+    checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32(), standbys: fc.integer({ min: 0, max: 4 }) }),
     inputs: fc.record({ backlogMax: count(), catchUpTicks: fc.boolean() }),
     fuelPerJob: count(),
   });
@@ -197,8 +197,13 @@ const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
     { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
   );
 
+const counters = (): fc.Arbitrary<Record<string, number>> =>
+  fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true });
+
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
-  fc.record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()) });
+  fc
+    .record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()), counters: counters() })
+    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }));
 
 // ——— checkpoints ———
 
@@ -259,7 +264,11 @@ export const checkpointManifest = (): fc.Arbitrary<CheckpointManifest> =>
 export const checkpointNotice = (): fc.Arbitrary<CheckpointNotice> => {
   const key = { task: taskName(), mac: mac(), programId: u32(), epoch: count(), sequence: count() };
   return fc.oneof(
-    fc.record({ kind: fc.constant('announced' as const), manifest: checkpointManifest() }),
+    fc.record({
+      kind: fc.constant('announced' as const),
+      manifest: checkpointManifest(),
+      standbys: fc.array(mac(), { maxLength: 4 }),
+    }),
     fc.record({ kind: fc.constant('stored' as const), manager: managerId(), ...key, reference: checkpointReference() }),
     fc.record({ kind: fc.constant('freed' as const), ...key }),
   );
@@ -330,8 +339,18 @@ export const command = (): fc.Arbitrary<Command> =>
     commandHeader().chain((header) => {
       const task = fc.constant(header.task);
       return fc
-        .record({ spec: taskSpec(task), incarnation: count(), checkpoint: optional(checkpointReference(task)) })
-        .map((deploy) => ({ kind: 'deploy' as const, ...header, ...deploy }));
+        .record({
+          spec: taskSpec(task),
+          incarnation: count(),
+          checkpoint: optional(checkpointReference(task)),
+          trimmed: optional(cursor()),
+        })
+        .map(({ trimmed, ...deploy }) => ({
+          kind: 'deploy' as const,
+          ...header,
+          ...deploy,
+          ...(trimmed === undefined ? {} : { trimmed }),
+        }));
     }),
     commandHeader().map((header) => ({ kind: 'pause' as const, ...header })),
     commandHeader().map((header) => ({ kind: 'resume' as const, ...header })),
@@ -409,7 +428,7 @@ export const fleetView = (): fc.Arbitrary<FleetView> =>
       }),
     ),
     managers: list(fc.record({ id: managerId(), alive: fc.boolean() })),
-    counters: fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true }),
+    counters: counters(),
   });
 
 export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
@@ -423,6 +442,14 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
 
 const jobRecord = (): fc.Arbitrary<JobRecord> => {
   const key = { task: taskName(), epoch: count(), jobNumber: count() };
+  const stopped = {
+    kind: fc.constant('stopped' as const),
+    ...key,
+    stoppedAtUs: count(),
+    failure: optional(code()),
+    fuelUsed: count(),
+    outputs: u32(),
+  };
   return fc.oneof(
     fc.record({
       kind: fc.constant('started' as const),
@@ -432,14 +459,8 @@ const jobRecord = (): fc.Arbitrary<JobRecord> => {
       releasedAtUs: count(),
       startedAtUs: count(),
     }),
-    fc.record({
-      kind: fc.constant('stopped' as const),
-      ...key,
-      stoppedAtUs: count(),
-      failure: optional(code()),
-      fuelUsed: count(),
-      outputs: u32(),
-    }),
+    fc.record(stopped),
+    fc.record({ ...stopped, executionUs: count() }),
   );
 };
 

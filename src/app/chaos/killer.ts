@@ -16,6 +16,8 @@ export interface KillerParts {
   readonly incarnationOf: (mac: Mac) => number | undefined;
   readonly say: (sentence: string) => void;
   readonly stopped: () => boolean;
+  /** Done before each kill, half-way to it from the one before. */
+  readonly between?: () => Promise<void>;
 }
 
 /** The claim comes within milliseconds; a manager that is slower than this was not worth waiting for. */
@@ -40,7 +42,14 @@ export class Killer {
   async carryOut(plan: readonly PlannedKill[]): Promise<void> {
     const { clock } = this.parts.fleet.client.host;
     const beganUs = clock.monotonicUs();
+    let lastUs = 0;
     for (const planned of plan) {
+      const halfWayUs = (lastUs + planned.atUs) / 2;
+      lastUs = planned.atUs;
+      if (this.parts.between !== undefined) {
+        while (clock.monotonicUs() - beganUs < halfWayUs && !this.parts.stopped()) await pause(clock, WAIT_US);
+        if (!this.parts.stopped()) await this.parts.between();
+      }
       while (clock.monotonicUs() - beganUs < planned.atUs && !this.parts.stopped()) await pause(clock, WAIT_US);
       if (this.parts.stopped()) break;
       await this.strike(planned);

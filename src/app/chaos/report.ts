@@ -1,4 +1,5 @@
 /** What a chaos run says at its end: a table for people, one JSON object for scripts, and what went wrong, to the output. */
+import type { DamageSummary } from './damage-strikes.ts';
 import { type FailoverSummary, summariseFailovers } from './failover-times.ts';
 import { KILL_KINDS, type KillChoice, type KillKind } from './kill-plan.ts';
 import type { ChaosRun } from './run-chaos.ts';
@@ -22,10 +23,11 @@ export interface ChaosResult extends FailoverSummary {
   readonly shed: number;
   readonly violations: number;
   readonly failoverMsByKind: Readonly<Record<string, FailoverSummary['failoverMs']>>;
+  readonly storeDamage?: DamageSummary;
 }
 
 export function chaosResult(
-  { kills, failovers, verdict, inputs }: ChaosRun,
+  { kills, failovers, verdict, inputs, damage }: ChaosRun,
   asked: { readonly seed: number; readonly kind: KillChoice },
 ): ChaosResult {
   const {
@@ -63,6 +65,7 @@ export function chaosResult(
       const those = failovers.filter(({ kill }) => kill.kind === kind);
       return those.length === 0 ? undefined : summariseFailovers(those).failoverMs;
     }),
+    ...(damage === undefined ? {} : { storeDamage: damage }),
   };
 }
 
@@ -75,7 +78,7 @@ function byKind<T>(of: (kind: KillKind) => T | undefined): Record<string, T> {
   return found;
 }
 
-export function chaosTable({ verdict, failovers, kills }: ChaosRun): string {
+export function chaosTable({ verdict, failovers, kills, damage }: ChaosRun): string {
   const width = Math.max(4, ...verdict.tasks.map(({ task }) => task.length));
   const lines = [`${'task'.padEnd(width)}   inputs  outputs  instances  lost  doubled  changed  longest gap`];
   for (const { task, inputs, outputs, epochs, lost, duplicates, changed } of verdict.tasks) {
@@ -105,6 +108,13 @@ export function chaosTable({ verdict, failovers, kills }: ChaosRun): string {
     part('· first output', outputMs),
     '',
   );
+  if (damage !== undefined) {
+    const { records, strikes, found, repairedFromManager, repairedFromEcu, caughtUp, left } = damage;
+    lines.push(
+      `${records} records of the managers' stores were damaged in ${strikes} strikes: ${found} noticed; checkpoints made whole by another manager ${repairedFromManager}, by an ECU ${repairedFromEcu}, caught up ${caughtUp}; ${left} pages and manifests still damaged at the end`,
+      '',
+    );
+  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -11,6 +11,7 @@ import { createRng } from '../../domain/kernel/rng.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { LogChoice } from '../compose/process-config.ts';
 import { ecuPlans, type FleetEvent, LocalFleet, managerIds } from '../fleet/local-fleet.ts';
+import { DamageStrikes, type DamageSummary } from './damage-strikes.ts';
 import { type Failover, failoversOf, type Kill } from './failover-times.ts';
 import { type KillChoice, planKills } from './kill-plan.ts';
 import { Killer } from './killer.ts';
@@ -28,6 +29,8 @@ export interface ChaosOptions {
   readonly tasks: number;
   readonly kills: number;
   readonly kind: KillChoice;
+  /** What is damaged between the kills. */
+  readonly damage?: 'store' | undefined;
   readonly dataFolder: string;
   /** The load goes on for at least this long. */
   readonly durationUs: number;
@@ -43,6 +46,8 @@ export interface ChaosRun {
   readonly failovers: readonly Failover[];
   readonly verdict: Verdict;
   readonly inputs: number;
+  /** Where damage was asked for. */
+  readonly damage?: DamageSummary;
 }
 
 const PLACED_US_MAX = 60_000_000;
@@ -82,8 +87,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     );
     const beganUs = host.clock.monotonicUs();
     await until(() => false, WARM_UP_US, host, options.interrupted);
+    const strikes =
+      options.damage === undefined
+        ? undefined
+        : new DamageStrikes({ dataFolder: options.dataFolder, fleet, rng: rng.stream('damage'), say: options.say });
     const killer = new Killer({
       fleet,
+      ...(strikes === undefined ? {} : { between: () => strikes.strike() }),
       recorder,
       incarnationOf: (mac) => incarnations.get(mac),
       say: options.say,
@@ -113,10 +123,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     await pause(host.clock, POLL_US * 3);
     alone.advance();
     recorder.stop();
+    await strikes?.count();
     const verdict = judge(recorder, alone.outputs());
     let inputs = 0;
     for (const task of recorder.tasks.values()) inputs += task.inputs.length;
-    return { kills: killer.kills, failovers: failoversOf(recorder, killer.kills), verdict, inputs };
+    const run = { kills: killer.kills, failovers: failoversOf(recorder, killer.kills), verdict, inputs };
+    if (strikes === undefined) return run;
+    leaving = true;
+    await fleet.stop();
+    return { ...run, damage: await strikes.summary() };
   } finally {
     leaving = true;
     await fleet.stop();

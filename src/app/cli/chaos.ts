@@ -13,6 +13,7 @@ interface ChaosFlags {
   readonly kill: 'ecu' | 'bridge' | 'manager' | 'both' | 'freeze' | 'mixed';
   readonly duration: number;
   readonly spacing: number;
+  readonly damage?: 'store';
   readonly data?: string;
   readonly keep?: boolean;
   readonly json?: boolean;
@@ -38,6 +39,9 @@ export function registerChaos(program: Command): void {
     )
     .option('--duration <seconds>', 'keep the load up for at least this long', wholeNumber(0, 86_400), 0)
     .option('--spacing <ms>', 'mean time between two kills', wholeNumber(100, 600_000), 1500)
+    .addOption(
+      new Option('--damage <what>', 'between the kills, damage records in the store of a random manager').choices(['store']),
+    )
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--keep', 'keep the data folder, also when all is well')
     .option('--json', 'print the result only; no table')
@@ -53,6 +57,7 @@ export function registerChaos(program: Command): void {
       line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7',
     },
     { does: 'Only zombies: ECUs that are stopped, replaced, and wake up later', line: 'drover chaos --kill freeze --kills 4' },
+    { does: 'Managers lose pages and manifests as well', line: 'drover chaos --kill mixed --kills 6 --damage store' },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
   ]).addHelpText(
     'after',
@@ -93,6 +98,7 @@ async function chaos(flags: ChaosFlags): Promise<void> {
       tasks,
       kills,
       kind,
+      damage: flags.damage,
       dataFolder,
       durationUs: flags.duration * 1_000_000,
       spacingUs: flags.spacing * 1_000,

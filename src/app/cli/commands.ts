@@ -14,6 +14,7 @@ import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
 import { registerStatus } from './status.ts';
+import { registerStore } from './store.ts';
 import { registerTask } from './task.ts';
 import { registerTest } from './test.ts';
 import { registerUp } from './up.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerEcu,
   registerManager,
   registerBridge,
+  registerStore,
   registerChaos,
   registerBench,
   registerConformance,

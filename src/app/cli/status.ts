@@ -1,10 +1,11 @@
 /** `drover status`: the fleet as a manager sees it, and how full every stream is. Live on a terminal, once elsewhere. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { FleetView } from '../../domain/protocol/messages.ts';
+import type { FleetEcu, FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
+import { bytesText } from './bytes-text.ts';
 import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -22,8 +23,17 @@ interface StreamRow extends StreamState {
   readonly stream: string;
 }
 
+type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
+/** `counters` is what its bridge has counted; undefined when it did not answer. */
+interface CountedEcu extends FleetEcu {
+  readonly counters: Readonly<Record<string, number>> | undefined;
+}
+
 interface Status extends FleetView {
+  readonly ecus: readonly CountedEcu[];
   readonly streams: readonly StreamRow[];
+  /** Of every manager that answers. */
+  readonly stores: readonly StoreRow[];
 }
 
 export function registerStatus(program: Command): void {
@@ -70,7 +80,7 @@ async function live(client: FleetClient, everyMs: number): Promise<void> {
 }
 
 async function read(client: FleetClient): Promise<Status> {
-  const { queryFleet } = await import('../fleet/fleet-calls.ts');
+  const { queryCounters, queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
   const { bus, names } = client.host;
@@ -79,7 +89,13 @@ async function read(client: FleetClient): Promise<Status> {
     ...[buckets.inventory, buckets.placement].map(bucket.stream),
   ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
-  return { ...fleet, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
+  const stores = await queryStores(client, fleet);
+  const counted = await queryCounters(
+    client,
+    fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac),
+  );
+  const ecus = fleet.ecus.map((ecu) => ({ ...ecu, counters: counted.get(ecu.mac) }));
+  return { ...fleet, ecus, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
 }
 
 function draw(status: Status): string {
@@ -101,7 +117,8 @@ function draw(status: Status): string {
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
     streamTable(status.streams),
-    ...countersText(counters),
+    ...(status.stores.length === 0 ? [] : [storeTable(status.stores)]),
+    countersText([{ name: status.manager, counters }, ...ecus]),
   ];
   return sections.join('\n');
 }
@@ -145,23 +162,35 @@ function streamTable(streams: readonly StreamRow[]): string {
   );
 }
 
-/** What was refused, dropped or retried; a quiet fleet shows none. */
-function countersText(counters: Readonly<Record<string, number>>): string[] {
-  const shown = Object.entries(counters).filter(([name]) =>
-    /^wire\.|refused|failed|Failed|corrupt|shed|takeovers|oversized|dropped/.test(name),
+function storeTable(stores: readonly StoreRow[]): string {
+  return table(
+    ['STORE', 'BYTES', 'BOUND', 'FULL', 'DAMAGED'],
+    stores.map(({ manager, bytes, bytesMax, damagedPages, damagedManifests }) => {
+      const share = Math.round((bytes / bytesMax) * 100);
+      const full = `${share} %`;
+      const damaged = damagedPages + damagedManifests;
+      return [
+        manager,
+        bytesText(bytes),
+        bytesText(bytesMax),
+        share >= 80 ? stdoutColours.red(full) : full,
+        damaged === 0 ? '0' : stdoutColours.red(String(damaged)),
+      ];
+    }),
   );
-  return shown.length === 0
-    ? []
-    : [`${stdoutColours.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
 }
 
-function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let amount = bytes;
-  let unit = 0;
-  while (amount >= 1024 && unit < units.length - 1) {
-    amount /= 1024;
-    unit++;
-  }
-  return `${amount >= 100 || unit === 0 ? Math.round(amount) : amount.toFixed(1)} ${units[unit]}`;
+/** What was refused, dropped, restored or retried, by who counted it; a quiet fleet shows none. */
+function countersText(hosts: readonly { readonly name: string; readonly counters: CountedEcu['counters'] }[]): string {
+  const lines = hosts.flatMap(({ name, counters = {} }) => {
+    const shown = Object.entries(counters).filter(([counter]) => SHOWN.test(counter));
+    if (shown.length === 0) return [];
+    return [
+      `${stdoutColours.dim('counted by')} ${name}  ${shown.map(([counter, count]) => `${counter} ${count}`).join('  ')}\n`,
+    ];
+  });
+  return lines.join('');
 }
+
+const SHOWN =
+  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;

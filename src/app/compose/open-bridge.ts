@@ -84,6 +84,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       hasher: systemHasher,
       localStore,
       coLocatedManagers: new Set(config.coLocatedManagers),
+      recordJobs: config.recordJobs ?? false,
     });
     await bridge.start();
     for (const sentence of damaged) {

@@ -1,11 +1,12 @@
 /** A manager process, put together: the actor, its stores, and a second connection that hears the server's disconnect events. */
 import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
-import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
+import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
+import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
@@ -28,7 +29,15 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
     historyMax: HISTORY_MAX,
     onDamage: (_actor, { message }) => damaged.push(message),
   });
-  const store = openLmdbCheckpointStore({ path: `${config.dataFolder}/checkpoints`, hasher: systemHasher, durable: true });
+  const storeDamage: StoreDamage[] = [];
+  let onStoreDamage = (damage: StoreDamage): void => void storeDamage.push(damage);
+  const store = openLmdbCheckpointStore({
+    path: `${config.dataFolder}/checkpoints`,
+    hasher: systemHasher,
+    durable: true,
+    onDamage: (damage) => onStoreDamage(damage),
+    faults: plannedFaults(process.env[FAULT_VARIABLE]),
+  });
   const closing: (() => Promise<unknown>)[] = [() => store.close(), () => localRecords.close()];
   const closeAll = async (): Promise<void> => {
     for (const close of closing.splice(0).reverse()) await close();
@@ -50,6 +59,8 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       sharedRecords: createStreamRecordStore({ bus: host.bus, names: host.names }),
       localRecords,
       store,
+      hasher: systemHasher,
+      upkeep: store,
       inventory: createBusInventory({
         bus: host.bus,
         sender: host.id,
@@ -60,6 +71,18 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
     });
+    onStoreDamage = ({ checkpoint, what, pages, reason }) => {
+      host.counters.add('store.damagedFound', Math.max(1, pages));
+      host.log.error('the store is damaged; it is set aside and fetched again', {
+        code: 'ERR_STORE_CORRUPT',
+        ...checkpoint,
+        what,
+        pages,
+        why: reason,
+      });
+      manager.storeDamaged();
+    };
+    for (const damage of storeDamage) onStoreDamage(damage);
     await manager.start();
     for (const sentence of damaged) {
       host.counters.add('records.corrupt');

@@ -63,19 +63,31 @@ export interface FoldPlan<Link> {
 
 /**
  * How everything before `oldest` can go while every later checkpoint can still be rebuilt: the kept ones that stand on a
- * dropped base are folded. Nothing goes that would have to be folded and cannot be (its chain is not whole), nor the newest
- * that can be rebuilt, nor what that one stands on, unless a kept one can be rebuilt too.
+ * dropped base are folded.
  */
 export function planFold<Link extends ChainLink>(
   links: readonly Link[],
   oldest: CheckpointOrder,
   canRebuild: (link: Link) => boolean,
 ): FoldPlan<Link> {
+  return planKeep(links, (link) => !laterCheckpoint(oldest, link), canRebuild);
+}
+
+/**
+ * How everything can go that `isWanted` does not name, from anywhere in a chain. Nothing goes that would have to be folded and
+ * cannot be (its chain is not whole), nor the newest that can be rebuilt, nor what that one stands on, unless a kept one can
+ * be rebuilt too.
+ */
+export function planKeep<Link extends ChainLink>(
+  links: readonly Link[],
+  isWanted: (link: Link) => boolean,
+  canRebuild: (link: Link) => boolean,
+): FoldPlan<Link> {
   const at = new Map(links.map((link) => [keyOf(link), link]));
   const find = (order: CheckpointOrder): Link | undefined => at.get(keyOf(order));
   const newestFirst = [...links].sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1));
   const newest = newestFirst.find(canRebuild);
-  const kept = new Set(links.filter((link) => !laterCheckpoint(oldest, link)));
+  const kept = new Set(links.filter(isWanted));
   if (newest !== undefined) kept.add(newest);
   const fold: Link[] = [];
   for (const link of newestFirst) {

@@ -46,10 +46,11 @@ export function applyPages(base: Uint8Array, increment: Increment, pages: Uint8A
 
 /** The page table after a manifest's increment; always a new one, so that a base's table can be kept. */
 export function applyManifest(base: PageTable, manifest: CheckpointManifest): Result<PageTable, DeltaError> {
-  const table = new Uint8Array(Math.max(base.length, manifest.pageCount * DIGEST_BYTES));
-  table.set(base);
+  // Before anything is made room for: a page count that lies would ask for 32 MiB.
   const checked = checkIncrement(base.length / DIGEST_BYTES, manifest);
   if (!checked.ok) return checked;
+  const table = new Uint8Array(Math.max(base.length, manifest.pageCount * DIGEST_BYTES));
+  table.set(base);
   scatter(table, manifest.pageIndexes, manifest.pageDigests, DIGEST_BYTES);
   return ok(table);
 }

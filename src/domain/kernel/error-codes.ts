@@ -30,6 +30,8 @@ export const ERROR_CODES = [
   'ERR_STORE_MISSING', // a page, manifest or artefact nobody has
   'ERR_STORE_CLOSED',
   'ERR_STORE_IO', // the disk or the file system failed
+  'ERR_STORE_IN_USE', // a process that runs has it open, and this needs it alone
+  'ERR_ARCHIVE_INVALID', // a file of exported checkpoints that is damaged, cut short, or none
   // task specifications and modules
   'ERR_SPEC_INVALID', // a field that is absurd or contradicts another
   'ERR_MODULE_INVALID', // bytes that are no WebAssembly module
@@ -58,7 +60,9 @@ export const ERROR_CODES = [
   // placement
   'ERR_NO_PLACE', // no feasible ECU
   'ERR_NO_TASK',
+  'ERR_NO_ECU',
   'ERR_TASK_EXISTS',
+  'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
   // the command line
   'ERR_USAGE',

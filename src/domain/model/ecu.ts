@@ -46,6 +46,8 @@ export interface ProcessIdentity {
 export interface EcuLoad extends Incarnation {
   readonly draining: boolean;
   readonly tasks: readonly AcceptedTask[];
+  /** What it has counted since it started, for people; absent where the bridge does not say. */
+  readonly counters?: Readonly<Record<string, number>>;
 }
 
 /** One task in a bridge's admission: enough to repeat the schedulability and memory tests elsewhere. */

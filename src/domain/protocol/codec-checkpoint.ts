@@ -17,6 +17,7 @@ import {
   enumTable,
   integerWithin,
   listWithin,
+  macList,
   macText,
   managerText,
   nonceText,
@@ -63,7 +64,9 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   (notice) => {
     switch (notice.kind) {
       case 'announced':
-        return { notice: { case: 'announced', value: { manifest: writeManifest(notice.manifest) } } };
+        return {
+          notice: { case: 'announced', value: { manifest: writeManifest(notice.manifest), standbys: [...notice.standbys] } },
+        };
       case 'stored':
         return {
           notice: {
@@ -80,7 +83,11 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   ({ notice }) => {
     switch (notice.case) {
       case 'announced':
-        return { kind: 'announced', manifest: readManifest(required(notice.value.manifest, 'announced.manifest')) };
+        return {
+          kind: 'announced',
+          manifest: readManifest(required(notice.value.manifest, 'announced.manifest')),
+          standbys: macList(notice.value.standbys, 'announced.standbys'),
+        };
       case 'stored':
         return {
           kind: 'stored',
@@ -372,13 +379,13 @@ export const readReference = (wire: WireReference): CheckpointReference => ({
   ...(wire.needs === undefined ? {} : { needs: readNeeds(wire.needs, 'reference.needs') }),
 });
 
-const writeCursor = (cursor: InputCursor): MessageInitShape<typeof InputCursorSchema> => ({
+export const writeCursor = (cursor: InputCursor): MessageInitShape<typeof InputCursorSchema> => ({
   sequence: wide(cursor.sequence),
   dataNumber: wide(cursor.dataNumber),
   tickNumber: wide(cursor.tickNumber),
 });
 
-const readCursor = (wire: WireCursor, field: string): InputCursor => ({
+export const readCursor = (wire: WireCursor, field: string): InputCursor => ({
   sequence: safeInteger(wire.sequence, `${field}.sequence`),
   dataNumber: safeInteger(wire.dataNumber, `${field}.data_number`),
   tickNumber: safeInteger(wire.tickNumber, `${field}.tick_number`),

@@ -26,7 +26,7 @@ import type {
   ProcessIdentity as WireProcessIdentity,
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
-import { LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
+import { COUNTERS_MAX, LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
 import type { Goodbye } from './messages.ts';
 
 const CORES_MAX = 65_536;
@@ -103,6 +103,15 @@ export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSche
     ...(task.hardDeadline === undefined ? {} : { hardDeadline: task.hardDeadline }),
     ...(task.cpuPpm === undefined ? {} : { cpuPpm: wide(task.cpuPpm) }),
   })),
+  ...(load.counters === undefined
+    ? {}
+    : {
+        counters: Object.fromEntries(
+          Object.entries(load.counters)
+            .slice(0, COUNTERS_MAX)
+            .map(([name, count]) => [name, wide(count)]),
+        ),
+      }),
 });
 
 export const readEcuLoad = (wire: WireEcuLoad): EcuLoad => ({
@@ -110,7 +119,18 @@ export const readEcuLoad = (wire: WireEcuLoad): EcuLoad => ({
   incarnation: safeInteger(wire.incarnation, 'load.incarnation'),
   draining: wire.draining,
   tasks: listWithin(wire.tasks, 'load.tasks', LIST_MAX).map(readAcceptedTask),
+  ...readCounters(wire.counters),
 });
+
+function readCounters(wire: Readonly<Record<string, bigint>>): Pick<EcuLoad, 'counters'> {
+  const entries = listWithin(Object.entries(wire), 'load.counters', COUNTERS_MAX);
+  if (entries.length === 0) return {};
+  const counters = entries.map(([name, count]) => [
+    nameText(name, 'a key of load.counters'),
+    safeInteger(count, 'a value of load.counters'),
+  ]);
+  return { counters: Object.fromEntries(counters) };
+}
 
 const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
   task: taskText(wire.task, 'load.tasks.task'),

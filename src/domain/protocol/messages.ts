@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import type { CheckpointManifest, CheckpointReference } from '../model/checkpoint.ts';
+import type { CheckpointManifest, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
@@ -65,6 +65,8 @@ export type Command =
       readonly incarnation: number;
       /** The state to restore; undefined: from the first input. */
       readonly checkpoint: CheckpointReference | undefined;
+      /** Inputs up to here may be gone: the placement's trim mark. */
+      readonly trimmed?: InputCursor | undefined;
     })
   | (CommandHeader & { readonly kind: 'pause' })
   | (CommandHeader & { readonly kind: 'resume' })
@@ -110,7 +112,7 @@ export type SupervisorAnswer = {
 // ——— checkpoints ———
 
 export type CheckpointNotice =
-  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest }
+  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest; readonly standbys: readonly Mac[] }
   | {
       readonly kind: 'stored';
       readonly manager: string;
@@ -169,7 +171,22 @@ export type ManagerCall =
   | { readonly kind: 'remove-task'; readonly task: TaskName }
   /** A bridge's word that an instance ended, caught up, or was fenced. Repeated until it is answered. */
   | InstanceReport
+  | RestoreRequest
   | { readonly kind: 'query-fleet' };
+
+/** Why a running task is to be restored elsewhere. */
+export type RestoreOpcode = 'load-balance' | 'operator';
+
+/** Move a task while its ECU lives. It is known by where it runs, as its checkpoints are. */
+export interface RestoreRequest {
+  readonly kind: 'request-restore';
+  readonly opcode: RestoreOpcode;
+  readonly mac: Mac;
+  readonly programId: number;
+  /** Undefined: the best one. */
+  readonly target: Mac | undefined;
+  readonly reason: string;
+}
 
 export interface InstanceReport {
   readonly kind: 'instance-report';
@@ -195,6 +212,13 @@ export interface FleetView {
   readonly tasks: readonly FleetTask[];
   readonly managers: readonly { readonly id: string; readonly alive: boolean }[];
   readonly counters: Readonly<Record<string, number>>;
+  /** How full the answering manager's store is, and what waits in it to be repaired. */
+  readonly store?: {
+    readonly bytes: number;
+    readonly bytesMax: number;
+    readonly damagedPages: number;
+    readonly damagedManifests: number;
+  };
 }
 
 export interface FleetEcu {
@@ -211,6 +235,8 @@ export interface FleetTask {
   readonly state: string;
   readonly epoch: number;
   readonly owner: Mac | undefined;
+  /** On its owner, once a checkpoint of it was announced there. */
+  readonly programId?: number | undefined;
   readonly reason: string | undefined;
   /** The newest checkpoint that as many living managers hold as the task asks for; failing that, the newest that one holds. */
   readonly checkpoint:
