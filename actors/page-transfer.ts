@@ -12,18 +12,20 @@ export const acceptedBy = ({ compression }: Host): Pick<PageRequest, 'accepts'> 
 
 /** The answer as it goes on the wire. */
 export function packedFor(host: Host, { accepts }: PageRequest, answer: PageAnswer): PageAnswer {
-  const { compression, counters } = host;
+  const { compression } = host;
   if (answer.kind !== 'pages' || compression === undefined || accepts?.includes(compression.encoding) !== true) return answer;
   const packed = compression.pack(answer.pages);
   if (packed === undefined) return answer;
-  counters.add('pages.bytesSaved', answer.pages.length - packed.length);
   return { kind: 'pages', pages: packed, encoding: compression.encoding };
 }
 
 /** The answer as it was before it was packed, of `bytes` bytes. Fails with ERR_WIRE_MALFORMED. */
-export function unpackedBy({ compression }: Host, answer: PageAnswer, bytes: number): PageAnswer {
+export function unpackedBy({ compression, counters }: Host, answer: PageAnswer, bytes: number): PageAnswer {
   if (answer.kind !== 'pages' || answer.encoding === undefined) return answer;
   if (answer.encoding !== compression?.encoding)
     throw new DroverError('ERR_WIRE_MALFORMED', `the pages came in ${answer.encoding}, which was not asked for`);
-  return { kind: 'pages', pages: compression.unpack(answer.pages, bytes) };
+  const pages = compression.unpack(answer.pages, bytes);
+  // Counted where they arrive: managers are asked for their counters, bridges are not.
+  counters.add('pages.bytesSaved', pages.length - answer.pages.length);
+  return { kind: 'pages', pages };
 }

@@ -72,7 +72,7 @@ describe('a fleet of processes', () => {
     });
     await until('20 more outputs', () => outputs.length > before + 20);
     expectCounted(outputs);
-    // Either manager may answer; the one that gave the pages has packed them.
+    // Both managers have pulled its first state of 64 KiB, which is mostly zeros.
     await until('packed pages', async () => {
       return ((await queryFleet(fleet.client)).counters['pages.bytesSaved'] ?? 0) > 60_000;
     });
