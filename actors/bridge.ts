@@ -45,6 +45,7 @@ import { type Chart, stateName } from './chart.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
 import { JobRecorder } from './job-recorder.ts';
 import { claimMac, readEntry } from './mac-claim.ts';
+import { packedFor } from './page-transfer.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StandbyCopies } from './standby.ts';
 import { StandbyChoice } from './standby-choice.ts';
@@ -542,7 +543,7 @@ export class Bridge {
       if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
       const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
-      return encodePageAnswer(envelope(this.host, answer));
+      return encodePageAnswer(envelope(this.host, packedFor(this.host, pages.value.body, answer)));
     }
     const manifest = decodeManifestRequest(message.payload);
     if (manifest.ok) {

@@ -43,6 +43,7 @@ import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { acceptedBy, packedFor, unpackedBy } from './page-transfer.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
 import { StoreRoom } from './store-room.ts';
 
@@ -443,12 +444,13 @@ export class CheckpointReceiver {
   private async somePages(manifest: CheckpointManifest, some: Uint32Array): Promise<PageAnswer> {
     const { task, epoch, sequence, mac, pageIndexes } = manifest;
     const positions = some.map((position) => pageIndexes[position] as number);
-    const request = encodePageRequest(envelope(this.parts.host, { kind: 'pages', task, epoch, sequence, positions }));
+    const { host } = this.parts;
+    const request = encodePageRequest(envelope(host, { kind: 'pages', task, epoch, sequence, positions, ...acceptedBy(host) }));
     const answer = decodePageAnswer(
       await this.parts.host.bus.request(ecuSubject.pages(mac), request, { timeoutUs: PULL_TIMEOUT_US }),
     );
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    return answer.value.body;
+    return unpackedBy(host, answer.value.body, some.length * PAGE_BYTES);
   }
 
   private async sayStored(manifest: CheckpointManifest): Promise<void> {
@@ -489,7 +491,7 @@ export class CheckpointReceiver {
       kind: 'pages',
       pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions),
     }));
-    return encodePageAnswer(envelope(host, answer));
+    return encodePageAnswer(envelope(host, packedFor(host, pages.value.body, answer)));
   }
 
   private async answering<A>(

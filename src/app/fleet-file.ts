@@ -7,12 +7,14 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
+import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
 export interface FleetPlan {
   readonly ecus: readonly EcuPlan[];
   readonly managers: readonly string[];
   readonly shardCount: number | undefined;
+  readonly compression: PageEncoding | undefined;
 }
 
 /** Fails with ERR_FLEET_FILE. */
@@ -42,11 +44,12 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards } = parsed.data;
+  const { ecus, managers, shards, compression } = parsed.data;
   const plan = {
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
+    compression: compression === 'none' ? undefined : compression,
   };
   const problems = [
     ...doubles(
@@ -107,6 +110,8 @@ const ecuSchema = z.strictObject({
 });
 
 const fleetFileSchema = z.strictObject({
+  /** How pages are packed on their way: docs/COMPRESSION.md says when it pays. */
+  compression: z.enum(['none', 'deflate', 'brotli']).default('none'),
   managers: z
     .union([
       z.number().int().min(1).max(16),

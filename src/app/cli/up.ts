@@ -73,6 +73,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
+    compression: plan.compression,
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,
   });
@@ -107,7 +108,12 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
     return { ...plan, shardCount: flags.shards ?? plan.shardCount };
   }
   const { ecuPlans, managerIds } = await import('../fleet/local-fleet.ts');
-  return { ecus: ecuPlans(flags.ecus ?? ECUS), managers: managerIds(flags.managers ?? MANAGERS), shardCount: flags.shards };
+  return {
+    ecus: ecuPlans(flags.ecus ?? ECUS),
+    managers: managerIds(flags.managers ?? MANAGERS),
+    shardCount: flags.shards,
+    compression: undefined,
+  };
 }
 
 type Asked = Promise<void> & { done: boolean };
