@@ -69,6 +69,8 @@ const TABLE_CACHE_BYTES_MAX = 8 * 1024 ** 2;
 const PAGES_PER_TURN = 256;
 /** Its share of tree pages, and of the last overflow page. */
 const MANIFEST_OVERHEAD_BYTES = 5120;
+/** Counting so many takes some twenty milliseconds, in which nothing else is done. */
+const RECOUNTED_PAGES_MAX = 16_384;
 const EMPTY_TABLE: PageTable = new Uint8Array(0);
 const PAGES_REASON = 'pages are not there, or do not have their digests';
 
@@ -285,12 +287,12 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     };
   }
 
-  /** A round ends with counting the references anew, which reads every manifest. */
+  /** A round ends with counting the references anew, which reads every manifest; a large store leaves that to `recount`. */
   async scrub(pagesMax: number): Promise<ScrubResult> {
     this.#assertOpen();
     const { damaged, result } = this.#quarantine.scan(pagesMax);
     if (damaged.size > 0) await this.#takePages(damaged, undefined);
-    if (result.wrapped) await this.recount();
+    if (result.wrapped && this.#pool.count() <= RECOUNTED_PAGES_MAX) await this.recount();
     return result;
   }
 

@@ -108,7 +108,8 @@ function checkText(check: StoreCheck & { readonly store: string; readonly inUseB
     [check.lostPages, 'pages that are not there'],
     [check.damagedManifests, 'damaged manifests'],
     [check.brokenCheckpoints, 'checkpoints that cannot be rebuilt'],
-    [check.wrongReferences, 'wrong counts of references ("drover store compact" mends them)'],
+    [check.wrongReferences, 'counts of references that are too low ("drover store compact" mends them)'],
+    [check.uncollectedPages, 'pages that are kept for longer than needed (no damage)'],
     [check.pagesSetAside, 'pages set aside, to be fetched again'],
     [check.manifestsSetAside, 'manifests set aside, to be fetched again'],
   ] as const;
@@ -146,7 +147,7 @@ async function stats(flags: StoreFlags): Promise<void> {
     const times = pages === 0 ? 1 : namedPages / pages;
     process.stdout.write(
       `store of ${store}: ${bytesText(usedBytes)} in use of ${bytesText(boundBytes)}, file ${bytesText(fileBytes)}; ` +
-        `${pages} pages, each shared by ${times.toFixed(1)} checkpoints; set aside ${pagesSetAside} pages, ${manifestsSetAside} manifests\n`,
+        `${pages} pages, each standing in ${times.toFixed(1)} places; set aside ${pagesSetAside} pages, ${manifestsSetAside} manifests\n`,
     );
     process.stdout.write(
       table(
