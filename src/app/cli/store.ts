@@ -63,7 +63,10 @@ export function registerStore(program: Command): void {
         .command('import <file>')
         .description('verify a file of checkpoints, then take all of it (the manager must be stopped)'),
     ),
-    [{ does: 'Into a manager that is stopped', line: 'drover store import fleet.drover --manager m1' }],
+    [
+      { does: 'Into a manager that is stopped', line: 'drover store import fleet.drover --manager m1' },
+      { does: 'Into a new store', line: 'drover store import fleet.drover --store /tmp/checkpoints' },
+    ],
   )
     .addHelpText('after', '\nNothing is taken from a file in which anything is wrong.')
     .action(importFrom);
@@ -216,13 +219,15 @@ async function exportTo(
 }
 
 async function importFrom(file: string, flags: StoreFlags): Promise<void> {
-  const [{ assertFree, findStore }, { importArchive }, { openLmdbCheckpointStore }, { systemHasher }] = await Promise.all([
-    import('../store/find-stores.ts'),
-    import('../store/import-store.ts'),
-    import('../../../infra/lmdb/checkpoint-store.ts'),
-    import('../../../infra/system/hasher.ts'),
-  ]);
-  const place = findStore(flags);
+  const [{ assertFree, findOrMakeStore }, { importArchive }, { openLmdbCheckpointStore }, { systemHasher }] = await Promise.all(
+    [
+      import('../store/find-stores.ts'),
+      import('../store/import-store.ts'),
+      import('../../../infra/lmdb/checkpoint-store.ts'),
+      import('../../../infra/system/hasher.ts'),
+    ],
+  );
+  const place = findOrMakeStore(flags);
   assertFree(place, 'importing');
   const store = openLmdbCheckpointStore({ path: place.path, hasher: systemHasher, durable: true });
   try {
