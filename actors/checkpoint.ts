@@ -29,7 +29,7 @@ import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
@@ -50,6 +50,10 @@ const PAGES_PER_REQUEST = 128;
 const PULL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 const PULL_ATTEMPTS_MAX = 3;
+/** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
+const FAR_BEHIND = 8;
+/** Between listening to who holds what and listening to what there is. */
+const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one. */
 const KEEP_BEFORE = 2;
 /** Rebuilt states kept for the page requests that follow a manifest request. */
@@ -85,7 +89,10 @@ export class CheckpointReceiver {
     }
     const consume = (filter: string) =>
       host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
-    this.cancels.push(await consume(checkpointSubject.allStored), await consume(checkpointSubject.allAnnounced));
+    this.cancels.push(await consume(checkpointSubject.allStored));
+    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
+    await pause(host.clock, HEARD_US);
+    this.cancels.push(await consume(checkpointSubject.allAnnounced));
   }
 
   stop(): void {
@@ -178,6 +185,7 @@ export class CheckpointReceiver {
   ): Promise<CheckpointManifest | undefined> {
     const announced = this.announced.get(task);
     const isAnnounced = announced !== undefined && sameOrder(announced, checkpoint);
+    if (this.isFarBehind(task, checkpoint)) await this.bringNewest(task, checkpoint);
     let manifest = isAnnounced && (this.hasBase(announced) || (await this.bringBase(announced))) ? announced : undefined;
     let mended = false;
     for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
@@ -215,6 +223,26 @@ export class CheckpointReceiver {
       },
       (cause: unknown) => this.parts.host.log.warn('intermediate checkpoints could not be dropped', { task, cause }),
     );
+  }
+
+  /** This manager was away, or is new: others may have most of what it would ask the ECU for. */
+  private isFarBehind(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const mine = this.stored.get(task)?.at(-1);
+    return mine === undefined || mine.epoch !== epoch || sequence - mine.sequence > FAR_BEHIND;
+  }
+
+  private async bringNewest(task: TaskName, announced: CheckpointOrder): Promise<void> {
+    const { host, manager, knowledge } = this.parts;
+    const placement = knowledge.placement(task)?.context;
+    const newest = placement === undefined ? undefined : knowledge.newestElsewhere(placement, manager);
+    if (newest === undefined || newest.epoch !== announced.epoch || laterCheckpoint(newest, announced)) return;
+    const { epoch, sequence, stateDigest, holders } = newest;
+    try {
+      await this.peers.fromManagers({ task, epoch, sequence, stateDigest }, holders);
+      host.counters.add('store.caughtUp');
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+    }
   }
 
   /** From another manager, so that the ECU has to give no more than the increment. */
