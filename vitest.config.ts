@@ -5,8 +5,8 @@
  */
 import { defineConfig } from 'vitest/config';
 
-/** Simulated, and so in need of nothing, but exhaustive: a manager dies at every step of a restore. Half a minute. */
-const EXHAUSTIVE = ['test/sim/fleet/managers.test.ts'];
+/** Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug. Half a minute each. */
+const EXHAUSTIVE = ['managers', 'eviction', 'bugs'].map((name) => `test/sim/fleet/${name}.test.ts`);
 const REAL_WORLD = [
   'test/integration/**/*.test.ts',
   'test/browser/**/*.test.ts',

@@ -6,13 +6,13 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Json } from '../src/domain/kernel/json.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
-import { assign } from '../src/domain/placement/assign.ts';
-import type { Newcomer } from '../src/domain/placement/evidence.ts';
+import { type AssignRequest, assign } from '../src/domain/placement/assign.ts';
+import type { Newcomer, Plan } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import type { Shell } from './shell.ts';
 
@@ -43,6 +43,8 @@ export class ArbiterEffects {
         return this.planRestore(open, effect);
       case 'takeEpoch':
         return this.takeEpoch(open, effect);
+      case 'stopInstance':
+        return this.stopInstance(open, effect);
       case 'deployInstance':
         return this.deployInstance(open, effect);
       case 'confirmPlacement':
@@ -52,6 +54,12 @@ export class ArbiterEffects {
       case 'evictTask':
         return this.evictTask(open, effect);
     }
+  }
+
+  /** Why a task that was asked to move would stay, as of now; undefined: it would go. */
+  whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): string | undefined {
+    const { skipped } = this.plan(cause, [placement], [], () => []);
+    return skipped[0]?.reason;
   }
 
   // ——— planning ———
@@ -96,13 +104,14 @@ export class ArbiterEffects {
     return { mine, skipped };
   }
 
-  /** `known`: the latest epoch that this actor knows of from its earlier plans. */
+  /** `knownEpoch`: the latest epoch that this actor knows of from its earlier plans. */
   private notMine(
     open: OpenEffect,
     cause: RestoreCause,
     { context, state }: PlacementView,
-    known: number | undefined,
+    knownEpoch: number | undefined,
   ): string | undefined {
+    const known = planted(this.parts.host, 'claim-what-passed') ? undefined : knownEpoch;
     if (state === 'removing' || state === 'removed' || state === 'crashed' || state === 'undeclared') return `it is ${state}`;
     const takenHere = context.takenBy === open.actor && state !== 'owned';
     if (takenHere) return undefined;
@@ -140,7 +149,13 @@ export class ArbiterEffects {
         });
         continue;
       }
-      newcomers.push({ spec, excluded: excludedFor(task) });
+      const needs = reference?.needs;
+      newcomers.push({
+        spec,
+        excluded: excludedFor(task),
+        dataAt: knowledge.standbys(task),
+        ...(needs === undefined ? {} : { needs }),
+      });
     }
     const running = [...knowledge.placements()].filter(isPlaced);
     const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));
@@ -153,7 +168,11 @@ export class ArbiterEffects {
       apartOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.affinity.apart ?? []])),
       criticalityOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.criticality ?? 0])),
     };
-    const present = cause.kind === 'request' ? mine[0]?.context.owner?.mac : undefined;
+    const owner = cause.kind === 'request' ? mine[0]?.context.owner : undefined;
+    // While it runs, better where it is than stopped for nothing; once stopped, it is a task that has lost its place.
+    if (cause.kind === 'request' && cause.move !== undefined && mine[0]?.state === 'owned' && owner !== undefined)
+      return this.move(cause, { mine, owner, skipped, plan: assign(onlyTo(cause.move.target, request, owner.mac)) });
+    const present = owner?.mac;
     let planned = assign(present === undefined ? request : { ...request, excluded: [...excluded, present] });
     // A request is for elsewhere, but here is better than nowhere.
     if (present !== undefined && planned.unplaced.length > 0) planned = assign(request);
@@ -170,6 +189,30 @@ export class ArbiterEffects {
       unplaced.push({ task, expectedEpoch: byTask.get(task)?.epoch ?? 0, reason: sentence, evict });
     }
     return { assignments, unplaced, skipped, evidence: planned.decisions as unknown as Json };
+  }
+
+  private move(
+    cause: Extract<RestoreCause, { kind: 'request' }>,
+    found: {
+      readonly mine: readonly PlacementView[];
+      readonly owner: Incarnation;
+      readonly skipped: RestorePlan['skipped'];
+      readonly plan: Plan;
+    },
+  ): RestorePlan {
+    const { mine, owner, plan } = found;
+    const evidence = plan.decisions as unknown as Json;
+    const [assigned] = plan.assignments;
+    const [placement] = mine;
+    if (assigned === undefined || placement === undefined) {
+      const reason = `it stays where it runs: ${plan.unplaced[0]?.sentence ?? 'no other ECU can take it'}`;
+      return { assignments: [], unplaced: [], skipped: [...found.skipped, { task: cause.task, reason }], evidence };
+    }
+    const { task, mac, incarnation } = assigned;
+    const { context } = placement;
+    const checkpoint = this.parts.knowledge.newestReference(context);
+    const planned = { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint, present: owner };
+    return { assignments: [planned], unplaced: [], skipped: found.skipped, evidence };
   }
 
   /** The running tasks that would make room, as their placements name them. */
@@ -202,6 +245,29 @@ export class ArbiterEffects {
     return { kind: 'event', event: { type: 'EPOCH.REFUSED', task, epoch, by: context.takenBy } };
   }
 
+  /** One that cannot be asked is stopped by the marker of the next instance. */
+  private async stopInstance(open: OpenEffect, effect: Effect<'stopInstance'>): Promise<EffectOutcome> {
+    const { task, epoch, expectedEpoch, owner } = effect;
+    const { host, knowledge } = this.parts;
+    const stopped: EffectOutcome = { kind: 'event', event: { type: 'INSTANCE.STOPPED', task, epoch } };
+    if (knowledge.isGone(owner)) return stopped;
+    const header = {
+      task,
+      epoch: expectedEpoch,
+      effectId: open.entry.id,
+      actor: open.actor,
+      actorRevision: open.entry.openedBy,
+    };
+    const command = encodeCommand(envelope(host, { kind: 'stop', ...header, reason: 'it moves' } as const));
+    try {
+      await host.bus.request(ecuSubject.command(owner.mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      host.log.info('a task that moves could not be stopped where it was', { task, epoch, why: cause.message });
+    }
+    return stopped;
+  }
+
   private async deployInstance(open: OpenEffect, effect: Effect<'deployInstance'>): Promise<EffectOutcome> {
     const { task, epoch, target, checkpoint } = effect;
     const { host, knowledge } = this.parts;
@@ -209,11 +275,15 @@ export class ArbiterEffects {
       kind: 'event',
       event: { type: 'DEPLOY.REFUSED', task, epoch, reason },
     });
-    const spec = knowledge.placement(task)?.context.spec;
+    // Of this epoch's record: whoever takes over an arbiter may know its record before the placement's.
+    const behind = (knowledge.placement(task)?.context.epoch ?? 0) < epoch;
+    const { spec, trim } = (behind ? await knowledge.freshPlacement(task) : knowledge.placement(task))?.context ?? {};
     if (spec === undefined) return refused('it has no specification any more');
     const { incarnation, mac } = target;
     const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
-    const command = encodeCommand(envelope(host, { kind: 'deploy', ...header, spec, incarnation, checkpoint } as const));
+    const trimmed = trim === undefined ? {} : { trimmed: trim };
+    const deploy = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
+    const command = encodeCommand(envelope(host, deploy));
     let bytes: Uint8Array;
     try {
       bytes = await host.bus.request(ecuSubject.command(mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
@@ -277,6 +347,12 @@ const preferring = (newcomer: Newcomer, mac: string): Newcomer => ({
   dataAt: [...(newcomer.dataAt ?? []), mac],
   spec: { ...newcomer.spec, affinity: { ...newcomer.spec.affinity, preferredEcus: [mac] } },
 });
+
+/** A move goes to the ECU that was named, or to any but the present one. */
+function onlyTo(target: string | undefined, request: AssignRequest, present: string): AssignRequest {
+  const candidates = request.candidates.filter(({ mac }) => mac !== present && (target === undefined || mac === target));
+  return { ...request, candidates };
+}
 
 /** A task that is planned anew no longer counts where it was. */
 function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(

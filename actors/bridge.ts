@@ -5,16 +5,19 @@
  *     one of another incarnation is told that what it knew has died.
  * B2. A command about a task of an actor below the highest revision of that actor handled here for that task is refused: it
  *     was overtaken. (An arbiter deploys many tasks at once; what it says of one overtakes nothing it says of another.)
- * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, before one more is accepted.
+ * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, and what the checkpoint needs,
+ *     before one more is accepted.
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { needsRefusal } from '../src/domain/placement/feasible.ts';
 import {
   decodeCheckpointNotice,
   decodeManifestRequest,
@@ -25,21 +28,26 @@ import {
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { encodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
+import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, managerSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
-import type { Cancel } from '../src/ports/clock.ts';
+import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
-import type { Inventory } from '../src/ports/inventory.ts';
+import type { Inventory, InventoryEntry } from '../src/ports/inventory.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
+import { JobRecorder } from './job-recorder.ts';
+import { claimMac, readEntry } from './mac-claim.ts';
 import { type ActorView, Shell } from './shell.ts';
+import { StandbyCopies } from './standby.ts';
+import { StandbyChoice } from './standby-choice.ts';
 import { TaskEffects } from './task.ts';
 
 export const bridgeChart: Chart = { kind: 'bridge', version: 1, machine: bridgeMachine };
@@ -55,11 +63,18 @@ export interface BridgeParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** Whether the start and stop of every job are published (`job-recorder.ts`). */
+  readonly recordJobs?: boolean;
 }
 
+/** A clean leave waits no longer than this for managers to pull the last checkpoints. */
+const LAST_CHECKPOINT_US = 2_000_000;
 const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
+/** Copies of other ECUs' tasks take at most so much, and no more than this part of the ECU's memory. */
+const STANDBY_BYTES_MAX = 256 * 1024 ** 2;
+const STANDBY_MEMORY_SHARE = 4;
 const ACCEPTED_STATES = new Set(['deploying', 'running', 'paused']);
 
 export class Bridge {
@@ -68,6 +83,9 @@ export class Bridge {
   private readonly mac: Mac;
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
+  private readonly standby: StandbyCopies;
+  private readonly standbyChoice: StandbyChoice;
+  private readonly jobs: JobRecorder | undefined;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -77,6 +95,9 @@ export class Bridge {
   private readonly handledRevisions = new Map<string, number>();
   private nextProgramId = 1;
   private draining = false;
+  /** Its description stands in the inventory (`mac-claim.ts`). */
+  private claimed = false;
+  private readonly nonce: string;
   private heartbeatSequence = 0;
   private readonly startedUs: number;
 
@@ -85,11 +106,25 @@ export class Bridge {
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
+    const { host, mac } = this;
+    this.nonce = newNonce(host);
+    this.jobs = parts.recordJobs === true ? new JobRecorder({ host, mac }) : undefined;
+    this.standby = new StandbyCopies({
+      host,
+      mac,
+      hasher: parts.hasher,
+      bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
+      runsHere: (task) => this.tasks.get(task) !== undefined,
+    });
+    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac });
     this.tasks = new TaskEffects({
       ...parts,
-      mac: this.mac,
+      mac,
+      standby: this.standby,
+      standbyChoice: this.standbyChoice,
+      jobs: this.jobs,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
-      onCaughtUp: (task, epoch) => void this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch }),
+      onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });
     this.shell = new Shell({
       ...this.host,
@@ -103,28 +138,69 @@ export class Bridge {
 
   /** Fails with ERR_MAC_TAKEN when another live bridge answers to this MAC. */
   async start(): Promise<void> {
+    // Read before anybody is asked: whoever claims after this is found by the claim, whoever claimed before it answers.
+    const seen = await readEntry(this.parts.inventory, this.mac, this.host.clock);
     await this.refuseTakenMac();
     await this.shell.start();
     const { incarnation } = this.host;
     await this.shell.deliver(`bridge/${this.mac}`, { type: 'BRIDGE.STARTED', id: `started:${incarnation}`, incarnation });
     await this.buryEarlierInstances();
     await this.serve();
-    await this.announce();
+    if (!(await this.claim(seen))) {
+      for (const cancel of this.cancels.splice(0)) cancel();
+      this.shell.stop();
+      throw new DroverError(
+        'ERR_MAC_TAKEN',
+        `another bridge has just started with MAC ${this.mac}: give this ECU another one with --mac`,
+      );
+    }
+    this.claimed = true;
     this.beat();
     this.cancels.push(this.host.bus.onConnection((connected) => void this.connectionChanged(connected)));
   }
 
-  /** A clean leave: no more commands, a last checkpoint where one is cheap, a goodbye. */
+  /** A clean leave: no new tasks, a last checkpoint of each (L1), no more commands, a goodbye. */
   async stop(reason: string): Promise<void> {
     this.draining = true;
+    await withinUs(this.host.clock, LAST_CHECKPOINT_US, this.saveTasks());
     this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.standby.stop();
     const { host, mac } = this;
     const goodbye = { kind: 'goodbye', mac, incarnation: host.incarnation, reason } as const;
     await this.tasks.stopAll();
+    this.jobs?.stop();
     host.bus.publish(ecuSubject.goodbye(mac), encodeGoodbye(envelope(host, goodbye)));
     await this.shell.deliver(`bridge/${mac}`, { type: 'BRIDGE.LEFT', id: `left:${host.incarnation}`, reason });
     this.shell.stop();
+  }
+
+  /**
+   * L1. Every task stands still at a job boundary with its outputs accepted, and the managers that live have this state (as many
+   *     of them as the task asks for): whoever goes on with it has nothing to replay. Nobody is waited for who is not there.
+   */
+  private async saveTasks(): Promise<void> {
+    const running = [...this.tasks.all()];
+    if (running.length === 0 || !this.host.bus.connected()) return;
+    const [managers] = await Promise.all([this.livingManagers(), ...running.map(({ instance }) => instance.leave())]);
+    await Promise.all(
+      running.map(({ instance, source }) => source.storedBy(Math.min(instance.spec.checkpoint.quorum, managers))),
+    );
+  }
+
+  /** Whose copies count, as one of them sees it. */
+  private async livingManagers(): Promise<number> {
+    const { host, parts } = this;
+    const query = encodeManagerCall(envelope(host, { kind: 'query-fleet' } as const));
+    try {
+      const answer = decodeManagerAnswer(await host.bus.request(managerSubject.call, query, { timeoutUs: LAST_CHECKPOINT_US }));
+      if (!answer.ok || answer.value.body.kind !== 'fleet') return 0;
+      const { managers } = answer.value.body.fleet;
+      return managers.filter(({ id, alive }) => alive && !parts.coLocatedManagers.has(id)).length;
+    } catch (cause) {
+      host.log.info('no manager takes a last checkpoint; what it would hold is replayed', { cause });
+      return 0;
+    }
   }
 
   load(): EcuLoad {
@@ -133,6 +209,10 @@ export class Bridge {
 
   running(): TaskEffects {
     return this.tasks;
+  }
+
+  standbyCopies(): StandbyCopies {
+    return this.standby;
   }
 
   // ——— arriving ———
@@ -167,6 +247,7 @@ export class Bridge {
 
   private async serve(): Promise<void> {
     const { host, mac } = this;
+    this.standby.start();
     const service = 'drover-bridge';
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
@@ -177,11 +258,23 @@ export class Bridge {
         { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
         (message) => this.checkpointStored(message),
       ),
+      await this.standbyChoice.start(this.parts.inventory),
     );
   }
 
-  private announce(): Promise<void> {
-    return this.parts.inventory.announce(this.parts.description);
+  private claim(seen: InventoryEntry): Promise<boolean> {
+    const { inventory, description, host } = this.parts;
+    return claimMac(inventory, description, { seen, nonce: this.nonce, clock: host.clock });
+  }
+
+  /** After the connection was lost: the bucket may have lost its entry, and somebody else may have taken the MAC. */
+  private async announceAgain(): Promise<void> {
+    const { inventory, description } = this.parts;
+    const seen = await inventory.read(this.mac);
+    const free = seen.description === undefined || seen.description.incarnation < description.incarnation;
+    if (seen.nonce === this.nonce || (free && (await this.claim(seen)))) return;
+    this.host.counters.add('bridge.macTaken');
+    this.host.log.error('another bridge has taken this MAC meanwhile; the inventory names that one', { mac: this.mac });
   }
 
   private beat(): void {
@@ -206,7 +299,7 @@ export class Bridge {
       this.host.log.warn('the local record could not be written', { event: type, cause });
     }
     if (connected)
-      await this.announce().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
+      await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
   // ——— commands ———
@@ -228,7 +321,9 @@ export class Bridge {
   }
 
   private async obey(command: Command): Promise<Answer> {
-    if (command.kind === 'query-load') return { kind: 'load', load: this.load() };
+    if (!this.claimed && command.kind !== 'query-load')
+      throw new DroverError('ERR_BUS_DISCONNECTED', 'this bridge has not claimed its MAC yet', { retryable: true });
+    if (command.kind === 'query-load') return { kind: 'load', load: { ...this.load(), counters: this.host.counters.read() } };
     const { task, epoch } = command;
     const overtaken = this.overtaken(command);
     if (overtaken !== undefined) return overtaken;
@@ -260,7 +355,7 @@ export class Bridge {
   /** B2. */
   private overtaken(command: CommandHeader & Command): Answer | undefined {
     const { actor, actorRevision, task } = command;
-    const subject = `${actor} ${task}`;
+    const subject = planted(this.host, 'overtake-by-actor') ? actor : `${actor} ${task}`;
     const handled = this.handledRevisions.get(subject) ?? 0;
     if (actorRevision < handled)
       return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
@@ -276,7 +371,7 @@ export class Bridge {
   }
 
   private async deploy(command: Extract<Command, { kind: 'deploy' }>): Promise<Answer> {
-    const { task, epoch, spec, checkpoint, effectId } = command;
+    const { task, epoch, spec, checkpoint, trimmed, effectId } = command;
     const { incarnation } = this.host;
     if (command.incarnation !== incarnation) {
       return refuse(
@@ -287,11 +382,11 @@ export class Bridge {
     }
     const before = this.taskContext(task);
     if (before === undefined || before.context.epoch < epoch) {
-      const refusal = this.admit(command, spec);
+      const refusal = this.admit(command, spec, checkpoint?.needs);
       if (refusal !== undefined) return refusal;
       this.admitting.set(task, acceptedTaskOf(spec, epoch));
       const programId = before?.context.programId ?? this.nextProgramId++;
-      const nonce = `${this.host.rng.u32().toString(36)}${this.host.rng.u32().toString(36)}`;
+      const nonce = newNonce(this.host);
       try {
         const event = {
           type: 'DEPLOY.COMMANDED',
@@ -303,6 +398,7 @@ export class Bridge {
           programId,
           spec,
           checkpoint,
+          ...(trimmed === undefined ? {} : { trimmed }),
         };
         await this.shell.deliver(`task/${task}`, event);
       } finally {
@@ -313,7 +409,14 @@ export class Bridge {
   }
 
   /** B3. */
-  private admit(command: Extract<Command, { kind: 'deploy' }>, spec: TaskSpec): Answer | undefined {
+  private admit(
+    command: Extract<Command, { kind: 'deploy' }>,
+    spec: TaskSpec,
+    needs: CheckpointNeeds | undefined,
+  ): Answer | undefined {
+    if (planted(this.host, 'overfill')) return undefined;
+    const lacking = needsRefusal(needs, this.parts.description);
+    if (lacking !== undefined) return refuse(command, errorCodeOf(lacking), sentenceOf(lacking));
     const { cores, memoryBytes, capabilities, runtimes } = this.parts.description;
     const admission = admits(this.accepted(), [spec], { cores, memoryBytes, capabilities, runtimes, draining: this.draining });
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
@@ -367,6 +470,7 @@ export class Bridge {
     const running = this.tasks.get(task);
     if (running === undefined || running.instance.epoch !== epoch)
       return refuse(command, 'ERR_NO_TASK', 'it does not run here');
+    if (type === 'RESUME.COMMANDED' && this.draining) return refuse(command, 'ERR_ADMIT_DRAINING', 'this bridge is leaving');
     if (type === 'PAUSE.COMMANDED') await running.instance.pause();
     await this.shell.deliver(`task/${task}`, { type, id: `${type}:${effectId}`, epoch });
     if (type === 'RESUME.COMMANDED') running.instance.resume();
@@ -391,9 +495,15 @@ export class Bridge {
     if (waiters.length === 0) this.waiters.delete(context.task);
   }
 
+  private async caughtUp(task: TaskName, epoch: number): Promise<void> {
+    if (planted(this.host, 'drop-early-caught-up') && this.taskContext(task)?.state === 'deploying') return;
+    await this.tellTask(task, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${epoch}`, epoch });
+  }
+
   private async instanceEnded(task: TaskName, epoch: number, code: ErrorCode, sentence: string): Promise<void> {
     this.host.counters.add(`instance.ended.${code}`);
     this.host.log.warn('an instance ended', { task, epoch, code, why: sentence });
+    if (planted(this.host, 'end-in-silence')) return;
     await this.tellTask(task, { type: 'INSTANCE.ENDED', id: `ended:${epoch}`, epoch, code, sentence });
   }
 
@@ -429,6 +539,7 @@ export class Bridge {
     const pages = decodePageRequest(message.payload);
     if (pages.ok) {
       const running = this.tasks.get(pages.value.body.task);
+      if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
       const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
       return encodePageAnswer(envelope(this.host, answer));
@@ -444,6 +555,9 @@ export class Bridge {
   }
 }
 
+/** How bridges begin their host ids; their MAC follows. */
+const BRIDGE = 'bridge.';
+
 const NOT_HERE = {
   kind: 'refused',
   code: 'ERR_STORE_MISSING',
@@ -457,3 +571,17 @@ const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: strin
   code,
   sentence,
 });
+
+const newNonce = ({ rng }: Host): string => `${rng.u32().toString(36)}${rng.u32().toString(36)}`;
+
+/** Waits for the promise, but no longer; what it says, and whether it fails, is nobody's concern any more. */
+function withinUs(clock: Clock, delayUs: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const tooLong = clock.after(delayUs, resolve);
+    const over = (): void => {
+      tooLong();
+      resolve();
+    };
+    promise.then(over, over);
+  });
+}

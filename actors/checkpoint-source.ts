@@ -13,6 +13,8 @@ import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
+import type { Mac } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
 import type {
@@ -22,11 +24,11 @@ import type {
   PageAnswer,
   PageRequest,
 } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
 
 export interface CheckpointSourceParts {
   readonly host: Host;
@@ -41,6 +43,8 @@ export interface CheckpointSourceParts {
   readonly localStore: CheckpointStore | undefined;
   /** Managers on this ECU: their copies do not count for durability. */
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** The ECUs that are to keep a copy at hand of the checkpoint being announced. */
+  readonly standbys: () => readonly Mac[];
 }
 
 export interface HeldCapture {
@@ -69,6 +73,7 @@ export class CheckpointSource {
   private durable = 0;
   private keeping: Promise<void> = Promise.resolve();
   private readonly takenAtUs = new Map<number, number>();
+  private whenStored: (() => void)[] = [];
 
   constructor(parts: CheckpointSourceParts) {
     this.parts = parts;
@@ -89,8 +94,9 @@ export class CheckpointSource {
     };
   }
 
-  hold(boundary: BoundaryState, capture: TaskCapture): void {
+  hold(boundary: BoundaryState, captured: TaskCapture): void {
     const { spec, mac, epoch, nonce, programId, host, hasher, localStore } = this.parts;
+    const capture = planted(host, 'forget-page') ? withoutLastPage(captured) : captured;
     this.updatePageTable(capture);
     const position = { input: boundary.input, outputNumber: boundary.outputNumber };
     const manifest: CheckpointManifest = {
@@ -109,12 +115,26 @@ export class CheckpointSource {
       stateDigest: stateDigest({ table: this.pageTable, globals: capture.globals, ...position }, (bytes) => hasher.hex(bytes)),
       ...position,
       artefact: spec.artefact,
+      needs: this.needsOf(capture),
     };
     this.newest = manifest;
     this.held.set(boundary.sequence, { manifest, pages: capture.pages });
     this.takenAtUs.set(boundary.sequence, host.clock.monotonicUs());
     this.bound();
     if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
+    if (planted(host, 'announce-unaccepted')) void this.announce(boundary.sequence);
+  }
+
+  /** Written into every manifest: what an ECU must offer to go on from it. */
+  private needsOf({ pageCount }: TaskCapture): CheckpointNeeds {
+    const { spec, program, host } = this.parts;
+    return {
+      runtime: spec.runtime,
+      ...program.needs,
+      memoryBytes: pageCount * PAGE_BYTES,
+      subjects: [taskSubject.inputs(host.names, spec.name), taskSubject.outputs(host.names, spec.name)],
+      capabilities: spec.capabilities,
+    };
   }
 
   async announce(sequence: number): Promise<void> {
@@ -123,8 +143,10 @@ export class CheckpointSource {
     const held = this.held.get(sequence);
     if (held === undefined) return;
     const { host, mac, programId } = this.parts;
-    const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest };
+    const standbys = this.parts.standbys();
+    const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest, standbys };
     const bytes = encodeCheckpointNotice(envelope(host, notice));
+    for (const standby of standbys) host.bus.publish(ecuSubject.standby(standby), bytes);
     while (this.held.has(sequence) && this.newest?.sequence === sequence) {
       if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
@@ -135,13 +157,28 @@ export class CheckpointSource {
   stored(manager: string, sequence: number): void {
     if (this.parts.coLocatedManagers.has(manager) || sequence <= this.durable) return;
     this.newestStoredBy.set(manager, Math.max(sequence, this.newestStoredBy.get(manager) ?? 0));
+    for (const look of this.whenStored.splice(0)) look();
     // The quorum has what its last member has.
-    const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[this.parts.spec.checkpoint.quorum - 1] ?? 0;
+    const quorum = planted(this.parts.host, 'free-before-quorum') ? 1 : this.parts.spec.checkpoint.quorum;
+    const durable = [...this.newestStoredBy.values()].sort((a, b) => b - a)[quorum - 1] ?? 0;
     if (durable <= this.durable) return;
     this.durable = durable;
     for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
     for (const known of [...this.takenAtUs.keys()]) if (known < durable) this.takenAtUs.delete(known);
     void this.sayFreed(durable);
+  }
+
+  /** Resolves when so many managers can rebuild the newest capture; at once where there is none. */
+  storedBy(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const sequence = this.newest?.sequence ?? 0;
+        const stored = [...this.newestStoredBy.values()].filter((newest) => newest >= sequence).length;
+        if (sequence === 0 || stored >= count) resolve();
+        else this.whenStored.push(look);
+      };
+      look();
+    });
   }
 
   // ——— serving managers ———
@@ -153,7 +190,7 @@ export class CheckpointSource {
       newest === undefined ||
       request.epoch !== this.parts.epoch ||
       newest.sequence < request.sequence ||
-      newest.sequence > this.acceptedSequence
+      (newest.sequence > this.acceptedSequence && !planted(this.parts.host, 'serve-unaccepted'))
     ) {
       return {
         kind: 'refused',
@@ -286,6 +323,18 @@ export function selectPages(pages: Uint8Array, positions: Uint32Array): Uint8Arr
     selected.set(pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES), order * PAGE_BYTES);
   }
   return selected;
+}
+
+/** A planted bug: an increment that lacks one of the pages that changed. */
+function withoutLastPage(capture: TaskCapture): TaskCapture {
+  const count = capture.pageIndexes.length - 1;
+  if (capture.mode === 'full' || count < 0) return capture;
+  return {
+    ...capture,
+    pageIndexes: capture.pageIndexes.subarray(0, count),
+    pageDigests: capture.pageDigests.subarray(0, count * DIGEST_BYTES),
+    pages: capture.pages.subarray(0, count * PAGE_BYTES),
+  };
 }
 
 /** Binary search in ascending indexes; −1 when it is not there. */

@@ -11,7 +11,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { type ArbiterContext, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { failureArbiter } from './ecu.ts';
 import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
-import type { Host } from './host.ts';
+import { type Host, planted } from './host.ts';
 import { requestArbiter } from './placement.ts';
 import type { Shell } from './shell.ts';
 
@@ -116,6 +116,7 @@ export class Duty {
 
   /** An arbiter that waits for an instance whose task has passed to a later epoch, or to none, waits in vain. */
   private async tellWhatPassed(): Promise<void> {
+    if (planted(this.host, 'never-tell-what-passed')) return;
     const told: Promise<unknown>[] = [];
     for (const { actor, record, snapshot } of this.replicated.views()) {
       if (record.writer !== this.host.id || snapshot.status !== 'active' || !actor.startsWith('arbiter/')) continue;
@@ -142,7 +143,7 @@ export class Duty {
     const context = view.snapshot.context as ArbiterContext;
     const progress = context.tasks[task];
     if (progress === undefined) return context.rounds === 0;
-    if (progress.phase === 'replaying') return !progress.confirmed; // once owned, it answers for nothing any more
+    if (progress.phase === 'replaying' && !planted(this.host, 'answer-for-the-owned')) return !progress.confirmed; // once owned, it answers for nothing any more
     return progress.phase !== 'skipped' && progress.phase !== 'done';
   }
 
@@ -155,7 +156,8 @@ export class Duty {
     }
   }
 
-  private freeRequestArbiter(task: string, epoch: number): ActorKey {
+  /** The arbiter of the next request about this task and epoch. */
+  freeRequestArbiter(task: string, epoch: number): ActorKey {
     for (let attempt = 0; ; attempt++) {
       const arbiter = requestArbiter(task, epoch, attempt);
       if (this.replicated.view(arbiter) === undefined) return arbiter;

@@ -9,6 +9,7 @@ import type { AcceptedTask, EcuDescription, Incarnation } from '../src/domain/mo
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { Candidate } from '../src/domain/placement/evidence.ts';
+import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { EcuContext } from '../statecharts/ecu.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import { stateName } from './chart.ts';
@@ -41,15 +42,18 @@ export class FleetKnowledge {
   readonly deadManagers = new Set<string>();
   private readonly replicated: Shell;
   private readonly local: Shell;
+  private readonly standbysOf = new Map<TaskName, readonly Mac[]>();
+  private readonly plants: Plants;
   private readonly references = new Map<TaskName, CheckpointReference[]>();
   /** What each manager said last, also where it lags so far behind that `references` has dropped it. */
   private readonly newestOfManagers = new Map<TaskName, Map<string, CheckpointReference>>();
   /** When a checkpoint was first stored, by the clock of the manager that did; for people. */
   private readonly storedAtUs = new Map<TaskName, Map<string, number>>();
 
-  constructor(parts: { readonly replicated: Shell; readonly local: Shell }) {
+  constructor(parts: { readonly replicated: Shell; readonly local: Shell; readonly plants?: Plants | undefined }) {
     this.replicated = parts.replicated;
     this.local = parts.local;
+    this.plants = parts.plants ?? NO_PLANTS;
   }
 
   // ——— tasks ———
@@ -121,6 +125,15 @@ export class FleetKnowledge {
 
   // ——— checkpoints ———
 
+  /** The ECUs that keep a copy of its newest state at hand: a restore there moves nothing. */
+  standbys(task: TaskName): readonly Mac[] {
+    return this.standbysOf.get(task) ?? [];
+  }
+
+  noteStandbys(task: TaskName, standbys: readonly Mac[]): void {
+    this.standbysOf.set(task, standbys);
+  }
+
   /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
   noteHolder(reference: CheckpointReference, manager: string, storedAtUs?: number): CheckpointReference {
     const known = this.references.get(reference.task) ?? [];
@@ -157,6 +170,7 @@ export class FleetKnowledge {
   /** The newest checkpoint that a living manager can rebuild and whose next inputs are still there. */
   newestReference(placement: PlacementContext): CheckpointReference | undefined {
     for (const reference of this.heldBy(placement, 1)) return reference;
+    if (this.plants.planted('forget-laggard')) return undefined;
     return this.newestOfALaggard(placement);
   }
 

@@ -8,6 +8,7 @@ import type { Clock } from '../src/ports/clock.ts';
 import type { Counters } from '../src/ports/counters.ts';
 import type { FaultPoints } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
+import type { Plant, Plants } from '../src/ports/plants.ts';
 
 export interface Host {
   /** `bridge.<mac>`, `manager.<id>`, `supervisor.<mac>`. */
@@ -21,7 +22,11 @@ export interface Host {
   readonly log: Log;
   readonly counters: Counters;
   readonly faults: FaultPoints;
+  /** Bugs that a test has put in; production has none. */
+  readonly plants?: Plants;
 }
+
+export const planted = ({ plants }: Host, name: Plant): boolean => plants?.planted(name) === true;
 
 const messageNumbers = new WeakMap<Host, number>();
 

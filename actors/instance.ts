@@ -11,17 +11,19 @@ import type {
   LastOutput,
   OutputEntry,
 } from '../src/domain/instance/requests.ts';
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
+import type { JobStarted, JobStopped } from '../src/domain/model/job.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { header, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { AppendAnswer, Headers, StreamMessage } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
-import type { TaskProgram } from '../src/ports/task-runtime.ts';
+import type { JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import { type Host, pause } from './host.ts';
+import { type Host, pause, planted } from './host.ts';
+import type { JobRecorder } from './job-recorder.ts';
 import { Ticker } from './ticker.ts';
 
 export interface InstanceParts {
@@ -32,6 +34,8 @@ export interface InstanceParts {
   readonly program: TaskProgram;
   readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
   readonly source: CheckpointSource;
+  /** undefined: jobs are not recorded. */
+  readonly jobs?: JobRecorder | undefined;
   /** Reads the task's placement: its epoch, or undefined when it cannot be read just now. */
   readonly readPlacementEpoch: () => Promise<number | undefined>;
   readonly onStarted: () => void;
@@ -56,8 +60,11 @@ export class Instance {
   private ticker: Ticker | undefined;
   private consuming: Cancel | undefined;
   private timePasses: Cancel | undefined;
+  /** When an input could be read; only where jobs are recorded. */
+  private readonly releasedAtUs = new WeakMap<InstanceInput, number>();
   private draining = false;
   private over = false;
+  private jobNumber = 0;
   private whenPaused: (() => void)[] = [];
   /** For the bench and `status`: jobs run and µs spent in them. */
   readonly totals = { jobs: 0, executionUs: 0, captures: 0, captureUs: 0, outputs: 0 };
@@ -101,6 +108,13 @@ export class Instance {
       this.whenPaused.push(resolve);
       this.tell((nowUs) => this.core.pause(nowUs));
     });
+  }
+
+  /** For a clean leave: no job begins any more; resolves when a checkpoint of the last boundary is being announced. */
+  async leave(): Promise<void> {
+    await this.pause();
+    this.tell((nowUs) => this.core.saveBoundary(nowUs));
+    await this.pause();
   }
 
   resume(): void {
@@ -200,6 +214,10 @@ export class Instance {
   private async appendOutputs(batch: readonly OutputEntry[], expectedSequence: number): Promise<void> {
     const { host } = this.parts;
     const marker = batch[0]?.marker === true;
+    if (marker && planted(host, 'skip-marker')) {
+      this.tell((nowUs) => this.core.outputsAnswered({ kind: 'appended', sequence: expectedSequence }, nowUs));
+      return;
+    }
     await host.faults.reach(marker ? FaultPoint.beforeMarker : FaultPoint.beforeOutput);
     let answer: OutputsAnswer;
     try {
@@ -224,7 +242,9 @@ export class Instance {
     }));
     const [first] = entries;
     if (entries.length === 1 && first !== undefined) {
-      return bus.append(this.outputSubject, first.payload, { ...first, expectedSequence, timeoutUs: APPEND_TIMEOUT_US });
+      const blindly = planted(this.parts.host, 'append-blindly') && batch[0]?.marker !== true;
+      const expected = blindly ? {} : { expectedSequence };
+      return bus.append(this.outputSubject, first.payload, { ...first, ...expected, timeoutUs: APPEND_TIMEOUT_US });
     }
     return bus.appendBatch(this.outputSubject, entries, { expectedSequence, timeoutUs: APPEND_TIMEOUT_US });
   }
@@ -268,6 +288,7 @@ export class Instance {
       this.parts.host.counters.add('inputs.unnumbered');
       return;
     }
+    if (this.parts.jobs !== undefined) this.releasedAtUs.set(input, this.parts.host.clock.monotonicUs());
     this.tell((nowUs) => this.core.inputArrived(input, nowUs));
   }
 
@@ -282,7 +303,10 @@ export class Instance {
   private async runJob(input: InstanceInput): Promise<void> {
     const { host, program } = this.parts;
     await host.faults.reach(FaultPoint.beforeJob);
+    const jobNumber = ++this.jobNumber;
+    this.parts.jobs?.note(this.jobStarted(jobNumber, input));
     const result = await program.runJob(input);
+    this.parts.jobs?.note(this.jobStopped(jobNumber, result));
     await host.faults.reach(FaultPoint.afterJob);
     if (result.kind === 'failed') {
       this.tell(() => this.core.jobFailed(result.failure.code, result.failure.sentence));
@@ -291,6 +315,35 @@ export class Instance {
     this.totals.jobs++;
     this.totals.executionUs += result.executionUs;
     this.tell((nowUs) => this.core.jobDone(result.outputs, nowUs));
+  }
+
+  private jobStarted(jobNumber: number, input: InstanceInput): JobStarted {
+    const startedAtUs = this.parts.host.clock.monotonicUs();
+    return {
+      kind: 'started',
+      task: this.spec.name,
+      epoch: this.epoch,
+      jobNumber,
+      inputKind: input.kind,
+      inputNumber: input.number,
+      releasedAtUs: this.releasedAtUs.get(input) ?? startedAtUs,
+      startedAtUs,
+    };
+  }
+
+  private jobStopped(jobNumber: number, result: JobResult): JobStopped {
+    const done = result.kind === 'done' ? result : undefined;
+    return {
+      kind: 'stopped',
+      task: this.spec.name,
+      epoch: this.epoch,
+      jobNumber,
+      stoppedAtUs: this.parts.host.clock.monotonicUs(),
+      failure: result.kind === 'failed' ? result.failure.code : undefined,
+      fuelUsed: done?.fuelUsed ?? 0,
+      outputs: done?.outputs.length ?? 0,
+      ...(done === undefined ? {} : { executionUs: done.executionUs }),
+    };
   }
 
   // ——— checkpoints ———
@@ -308,7 +361,8 @@ export class Instance {
     } catch (cause) {
       if (this.over) return;
       const sentence = cause instanceof Error ? cause.message : String(cause);
-      this.tell(() => this.core.end('ERR_JOB_HANG', `its state could not be captured: ${sentence}`));
+      const code = cause instanceof DroverError && cause.code.startsWith('ERR_JOB_') ? cause.code : 'ERR_JOB_HANG';
+      this.tell(() => this.core.end(code, `its state could not be captured: ${sentence}`));
     }
   }
 

@@ -9,7 +9,14 @@
 
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, InstanceReport, ManagerAnswer, ManagerCall } from '../src/domain/protocol/messages.ts';
+import type {
+  FleetTask,
+  FleetView,
+  InstanceReport,
+  ManagerAnswer,
+  ManagerCall,
+  RestoreRequest,
+} from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
@@ -20,7 +27,7 @@ import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { arbiterMachine } from '../statecharts/arbiter.machine.ts';
+import { type ArbiterContext, arbiterMachine } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
@@ -34,7 +41,7 @@ import { Detector } from './detector.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
@@ -75,7 +82,6 @@ const BY_ITSELF = new Set<ErrorCode>([
   'ERR_JOB_MEMORY',
   'ERR_JOB_OUTPUT',
   'ERR_INPUT_GAP',
-  'ERR_INPUT_TRIMMED',
   'ERR_MODULE_INVALID',
   'ERR_MODULE_REFUSED',
 ]);
@@ -120,7 +126,7 @@ export class Manager {
       perform: (open) => this.perform(open),
     });
     const replicated = () => this.replicated;
-    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local });
+    this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const effects = { host, replicated, knowledge: this.knowledge, processTable };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
@@ -294,9 +300,38 @@ export class Manager {
       }
       case 'instance-report':
         return this.instanceReport(call);
+      case 'request-restore':
+        return this.requestRestore(call, id);
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
     }
+  }
+
+  /** The second reason to restore: the task runs, and is to run elsewhere. The arbiter carries it through as after a failure. */
+  private async requestRestore(request: RestoreRequest, id: string): Promise<ManagerAnswer> {
+    const { mac, programId, target, opcode, reason } = request;
+    const refused = (code: ErrorCode, sentence: string): ManagerAnswer => ({ kind: 'refused', code, sentence });
+    const task = this.receiver.taskOf(mac, programId);
+    const placement = task === undefined ? undefined : await this.knowledge.freshPlacement(task);
+    if (placement === undefined || placement.context.owner?.mac !== mac)
+      return refused('ERR_NO_TASK', `no task of which a checkpoint is known runs as program ${programId} on ${mac}`);
+    const { context, state } = placement;
+    if (state !== 'owned') return refused('ERR_TASK_BUSY', `task ${context.task} is ${state}`);
+    if (target !== undefined && !this.knowledge.descriptions.has(target))
+      return refused('ERR_NO_ECU', `there is no ECU ${target}`);
+    if (target === mac) return refused('ERR_NO_ECU', `task ${context.task} runs on ${target} already`);
+    const cause = {
+      kind: 'request',
+      task: context.task,
+      epoch: context.epoch,
+      reason: `${opcode}: ${reason}`,
+      move: { target },
+    } as const;
+    const stays = this.arbiterEffects.whyItStays(cause, placement);
+    if (stays !== undefined) return refused('ERR_NO_PLACE', stays);
+    const arbiter = this.duty.freeRequestArbiter(context.task, context.epoch);
+    await this.replicated.deliver(arbiter, { type: 'RESTORE.NEEDED', id: `move:${id}`, cause });
+    return { kind: 'accepted' };
   }
 
   private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
@@ -316,9 +351,15 @@ export class Manager {
     const placement = await this.knowledge.freshPlacement(task);
     const arbiter = placement?.context.takenBy;
     if (placement?.context.epoch === epoch && arbiter !== undefined) {
+      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
       await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
     }
     return { kind: 'accepted' };
+  }
+
+  private stillDeploys(arbiter: string, task: string): boolean {
+    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
+    return context?.tasks[task]?.phase === 'deploying';
   }
 
   fleet(): FleetView {
@@ -364,6 +405,7 @@ export class Manager {
       state,
       epoch: context.epoch,
       owner: context.owner?.mac,
+      programId: this.receiver.programOf(context.task, context.owner),
       reason: context.reason,
       checkpoint:
         checkpoint === undefined

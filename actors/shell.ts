@@ -30,11 +30,14 @@ import type { Counters } from '../src/ports/counters.ts';
 import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
-import type { RecordStore, StoredRecord } from '../src/ports/record-store.ts';
+import type { RecordAppend, RecordStore, StoredRecord } from '../src/ports/record-store.ts';
 import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
+import { type ActorView, type Known, Mailbox } from './mailbox.ts';
 import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER } from './next-record.ts';
 import { Outbox, type Perform } from './outbox.ts';
 import { DurableTimers } from './timers.ts';
+
+export type { ActorView } from './mailbox.ts';
 
 /** What became of a delivered event. All but `deferred` mean: acknowledge it. */
 export type Delivery =
@@ -45,14 +48,6 @@ export type Delivery =
   | 'deferred'
   /** No state of the chart knows this event. Counted. */
   | 'unknown-event';
-
-/** An actor's state as this host knows it. */
-export interface ActorView {
-  readonly actor: ActorKey;
-  readonly record: ActorRecord;
-  readonly position: number;
-  readonly snapshot: AnyMachineSnapshot;
-}
 
 export interface ShellParts {
   readonly host: HostId;
@@ -78,25 +73,18 @@ const TIMER_RETRY_US = 50_000;
 /** A step that loses the race this often in a row is somebody's bug. */
 const ATTEMPTS_MAX = 1_000;
 
-interface Known extends ActorView {
-  readonly chart: Chart;
-  /** It came by reading; false where the store's answer to our own append said so. */
-  readonly heard: boolean;
-}
-
 export class Shell {
   private readonly parts: ShellParts;
   private readonly faults: FaultPoints;
   private readonly plants: Plants;
   /** Somebody listens at the fault points; otherwise a step does not wait for them. */
   private readonly faulty: boolean;
+  /** Somebody listens, or a bug was planted. */
+  private readonly watched: boolean;
   private readonly charts: ReadonlyMap<string, Chart>;
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
-  private readonly known = new Map<ActorKey, Known>();
-  private readonly queues = new Map<ActorKey, Promise<void>>();
-  private readonly waiting = new Map<ActorKey, StoredRecord>();
-  private readonly done = new Map<ActorKey, Set<string>>();
+  private readonly boxes = new Map<ActorKey, Mailbox>();
   private readonly attemptPrefix: string;
   private attempts = 0;
   private following: Cancel | undefined;
@@ -107,6 +95,7 @@ export class Shell {
     this.faults = parts.faults ?? NO_FAULT_POINTS;
     this.plants = parts.plants ?? NO_PLANTS;
     this.faulty = this.faults !== NO_FAULT_POINTS;
+    this.watched = this.faulty || this.plants !== NO_PLANTS;
     this.charts = new Map(parts.charts.map((chart) => [chart.kind, chart]));
     this.attemptPrefix = `${parts.host}~${parts.incarnation}~${parts.rng.u32().toString(36)}`;
     this.timers = new DurableTimers(parts.clock, (actor, timer) => void this.timerDue(actor, timer));
@@ -139,53 +128,81 @@ export class Shell {
 
   /** The last record this host knows of; it may be behind the store's. */
   view(actor: ActorKey): ActorView | undefined {
-    return this.known.get(actor);
+    return this.boxes.get(actor)?.known;
   }
 
-  views(): IterableIterator<ActorView> {
-    return this.known.values();
+  *views(): IterableIterator<ActorView> {
+    for (const { known } of this.boxes.values()) if (known !== undefined) yield known;
   }
 
   /** Reads the last record from the store. Fails with ERR_RECORD_CORRUPT where that one cannot be read: nobody may step over it. */
   async refresh(actor: ActorKey): Promise<ActorView | undefined> {
     const stored = await this.parts.store.load(actor);
     if (stored !== undefined) {
-      const damage = this.absorb(actor, stored);
+      const damage = this.absorb(this.findBox(actor), stored);
       if (damage !== undefined)
         throw new DroverError('ERR_RECORD_CORRUPT', `the last record of ${actor} cannot be read: ${damage}`);
     }
-    return this.known.get(actor);
+    return this.view(actor);
   }
 
-  /** Steps 1–6. `acknowledge` is called once, exactly when the delivery is no longer the sender's to repeat. */
+  /**
+   * Steps 1–6. `acknowledge` is called once, exactly when the delivery is no longer the sender's to repeat. One function
+   * that waits once, for the store: a promise for each of the steps would cost as much as the steps.
+   */
   async deliver(actor: ActorKey, event: ActorEvent, acknowledge?: () => void | Promise<void>): Promise<Delivery> {
     if (this.faulty) await this.faults.reach(FaultPoint.afterReceive);
-    return this.exclusive(actor, async () => {
+    const box = this.boxOf(actor);
+    const turn = box.enter();
+    if (turn !== undefined) await turn;
+    try {
+      this.learnWaiting(box);
       if (this.plants.planted('acknowledge-before-append')) await acknowledge?.();
-      const delivery = await this.step(actor, event);
-      if (delivery.outcome !== 'deferred' && acknowledge !== undefined) {
+      // 2. Whoever follows the store has been told of every record. One it has not heard of yet makes the store refuse an
+      // append to position 0, and is read then; only an event that this would leave alone is looked up first.
+      let looked = box.known !== undefined || this.following === undefined;
+      if (box.known === undefined && looked) await this.refresh(actor);
+      if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
+      let outcome: Delivery | undefined;
+      for (let attempt = 0; outcome === undefined; attempt++) {
+        if (attempt === ATTEMPTS_MAX) throw lostTooOften(actor);
+        const step = this.transition(box, event); // 3
+        if (typeof step === 'string') {
+          if (!looked && box.known === undefined && (await this.refresh(actor)) !== undefined) continue;
+          outcome = step;
+          break;
+        }
+        looked = true;
+        if (this.faulty) await this.faults.reach(FaultPoint.afterTransition);
+        const draft = this.draft(box, step);
+        const answer = await this.send(draft); // 4
+        const written =
+          answer.kind === 'appended' ? this.written(box, draft, answer.position) : await this.contested(box, draft, answer);
+        if (written) outcome = 'taken';
+      }
+      if (outcome !== 'deferred' && acknowledge !== undefined) {
         if (this.faulty) await this.faults.reach(FaultPoint.beforeAck);
-        await acknowledge();
+        await acknowledge(); // 5
       }
       if (this.faulty) await this.faults.reach(FaultPoint.afterAck);
-      if (delivery.wrote) this.hold(actor);
-      return delivery.outcome;
-    });
+      return outcome;
+    } finally {
+      this.leave(box); // 6
+    }
   }
 
   /** Step 7 for another host's record. False when it is settled, ours already, or of a chart version this host lacks. */
   async takeOver(actor: ActorKey): Promise<boolean> {
     if (this.plants.planted('no-takeover')) return false;
-    return this.exclusive(actor, async () => {
-      const before = this.known.get(actor);
+    return this.exclusive(this.boxOf(actor), async (box) => {
+      const before = box.known;
       if (before === undefined || this.isMine(before.record) || !this.hasWork(before.record)) return false;
       if (before.record.chartVersion !== before.chart.version) return false;
       if (this.faulty) await this.faults.reach(FaultPoint.beforeTakeover);
       const id = `takeover:${before.record.writer}:${before.record.revision}>${this.parts.host}`;
       const event = { type: TAKEN_OVER, id, from: before.record.writer };
-      const written = await this.tryAppend(actor, before, event, before.snapshot, []);
+      const written = await this.append(box, { before, event, snapshot: before.snapshot, requests: NO_REQUESTS });
       if (written) this.parts.counters.add('loop.takeovers');
-      this.hold(actor);
       return written;
     });
   }
@@ -197,69 +214,55 @@ export class Shell {
 
   // ——— steps 2 to 4 ———
 
-  private async step(actor: ActorKey, event: ActorEvent): Promise<Stepped> {
-    let known = this.known.get(actor) ?? (await this.refresh(actor)); // 2
-    if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
-    const chart = this.chartOf(actor);
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (known !== undefined) {
-        if (this.wasSeen(known.record, event) || this.isStale(known.record, event)) return SEEN;
-        if (known.record.chartVersion !== chart.version) return this.lacksVersion(actor, known.record);
-      }
-      const begin = known === undefined ? initialStep(chart, parseActorKey(actor).id) : undefined;
-      const before = known?.snapshot ?? begin?.snapshot;
-      assert(before !== undefined, 'an actor has a record or an initial state');
-      const timed = { ...event, atUs: recordTime(known?.record, this.parts.clock.wallUs()) };
-      const stepped = stepChart(chart, before, timed); // 3
-      if (stepped.handling !== 'taken') {
-        const refusal = this.unhandled(actor, event, stepped.handling);
-        if (refusal !== undefined) return refusal;
-      }
-      if (this.faulty) await this.faults.reach(FaultPoint.afterTransition);
-      const requests = begin === undefined ? stepped.requests : [...begin.requests, ...stepped.requests];
-      if (await this.tryAppend(actor, known, timed, stepped.snapshot, requests)) return TAKEN; // 4
-      known = this.known.get(actor);
+  /** Steps 2 and 3: what the chart makes of the event, or what became of the delivery without a step. */
+  private transition(box: Mailbox, event: ActorEvent): Step | Delivery {
+    const { chart, known: before } = box;
+    if (before !== undefined) {
+      if (this.wasSeen(before.record, event) || this.isStale(before.record, event)) return 'seen';
+      if (before.record.chartVersion !== chart.version) return this.lacksVersion(box.actor, before.record);
     }
-    throw new DroverError('ERR_BUS_TIMEOUT', `a step of ${actor} lost ${ATTEMPTS_MAX} races in a row`, { retryable: true });
+    const begin = before === undefined ? initialStep(chart, parseActorKey(box.actor).id) : undefined;
+    const from = before?.snapshot ?? begin?.snapshot;
+    assert(from !== undefined, 'an actor has a record or an initial state');
+    const timed = { ...event, atUs: recordTime(before?.record, this.parts.clock.wallUs()) };
+    const { snapshot, requests, handling } = stepChart(chart, from, timed);
+    if (handling !== 'taken') {
+      const refusal = this.unhandled(box.actor, event, handling);
+      if (refusal !== undefined) return refusal;
+    }
+    return { before, event: timed, snapshot, requests: begin === undefined ? requests : [...begin.requests, ...requests] };
   }
 
   /**
    * What becomes of an event that enables no transition. Undefined: the step is recorded all the same. A timer that is due
    * is over even where a guard says no, as in XState; and an answer closes its entry even after the chart's end.
    */
-  private unhandled(actor: ActorKey, event: ActorEvent, handling: 'not-now' | 'never' | 'over'): Stepped | undefined {
+  private unhandled(actor: ActorKey, event: ActorEvent, handling: 'not-now' | 'never' | 'over'): Delivery | undefined {
     switch (handling) {
       case 'not-now':
         if (typeof event['timer'] === 'string') return undefined;
-        return this.plants.planted('drop-deferred') ? SEEN : DEFERRED;
+        return this.plants.planted('drop-deferred') ? 'seen' : 'deferred';
       case 'over':
-        return isAnswer(event) && !this.plants.planted('forget-answers-at-the-end') ? undefined : SEEN;
+        return isAnswer(event) && !this.plants.planted('forget-answers-at-the-end') ? undefined : 'seen';
       case 'never':
         this.parts.counters.add('loop.unknownEvent');
         this.parts.log.warn('no state of the chart knows this event', { actor, event: event.type });
-        return { outcome: 'unknown-event', wrote: false };
+        return 'unknown-event';
     }
   }
 
-  /** Step 4. True when our record was written; false when it was not, and another one may be the last. */
-  private async tryAppend(
-    actor: ActorKey,
-    known: ActorView | undefined,
-    event: ActorEvent,
-    snapshot: AnyMachineSnapshot,
-    requests: readonly ChartRequest[],
-  ): Promise<boolean> {
-    const chart = this.chartOf(actor);
-    const { host, incarnation, store, clock } = this.parts;
-    const waiting = this.done.get(actor);
-    const done = waiting === undefined ? NONE_DONE : [...waiting];
+  /** The record that follows, ready to be sent. */
+  private draft(box: Mailbox, { before, event, snapshot, requests }: Step): Draft {
+    const { actor, chart } = box;
+    const { host, incarnation, clock } = this.parts;
+    const done = box.done === undefined ? NONE_DONE : [...box.done];
     const record = nextRecord(
       {
         actor,
-        previous: known?.record,
+        previous: before?.record,
         event,
         // A step without a transition leaves the snapshot as it is, and its text with it.
-        snapshot: known?.snapshot === snapshot ? known.record.snapshot : persistSnapshot(chart, snapshot),
+        snapshot: before?.snapshot === snapshot ? before.record.snapshot : persistSnapshot(chart, snapshot),
         requests,
         chartVersion: chart.version,
         writer: host,
@@ -272,27 +275,51 @@ export class Shell {
     );
     const bytes = encodeRecord(record);
     if (this.plants.planted('perform-before-append')) this.outbox.reconcile(actor, record.outbox);
-    for (;;) {
-      if (this.faulty) await this.faults.reach(FaultPoint.beforeAppend);
-      const blind = this.plants.planted('skip-compare-and-set');
-      const position = blind ? (await store.load(actor))?.position : known?.position;
-      const answer = await store.append(actor, position ?? 0, bytes);
-      if (this.faulty) await this.faults.reach(FaultPoint.afterAppend);
+    return { actor, record, snapshot, bytes, position: before?.position ?? 0, done };
+  }
+
+  /** Step 4. True when our record was written; false when it was not, and another one may be the last. */
+  private async append(box: Mailbox, step: Step): Promise<boolean> {
+    const draft = this.draft(box, step);
+    return this.contested(box, draft, await this.send(draft));
+  }
+
+  private send(draft: Draft): Promise<RecordAppend> {
+    return this.watched ? this.sendWatched(draft) : this.parts.store.append(draft.actor, draft.position, draft.bytes);
+  }
+
+  private async sendWatched({ actor, position, bytes }: Draft): Promise<RecordAppend> {
+    const { store } = this.parts;
+    if (this.faulty) await this.faults.reach(FaultPoint.beforeAppend);
+    const blind = this.plants.planted('skip-compare-and-set');
+    const answer = await store.append(actor, blind ? ((await store.load(actor))?.position ?? 0) : position, bytes);
+    if (this.faulty) await this.faults.reach(FaultPoint.afterAppend);
+    return answer;
+  }
+
+  private written(box: Mailbox, { actor, record, snapshot, done }: Draft, position: number): true {
+    this.adopt(box, { actor, chart: box.chart, record, position, snapshot, heard: false });
+    this.forgetDone(box, done);
+    return true;
+  }
+
+  /** What a store's answer means, and what follows when it is none: whose record is the last one? */
+  private async contested(box: Mailbox, draft: Draft, first: RecordAppend): Promise<boolean> {
+    for (let answer = first; ; ) {
       switch (answer.kind) {
         case 'appended':
-          this.adopt({ actor, chart, record, position: answer.position, snapshot, heard: false });
-          this.forgetDone(actor, done);
-          return true;
+          return this.written(box, draft, answer.position);
         case 'busy':
           await this.pause(BUSY_RETRY_US);
+          answer = await this.send(draft);
           continue;
         case 'refused':
         case 'unknown': {
           this.parts.counters.add(`loop.${answer.kind}`);
           if (answer.kind === 'unknown' && this.plants.planted('trust-lost-answer')) return true;
-          const last = await this.refresh(actor);
-          if (last?.record.attempt !== record.attempt) return false;
-          this.forgetDone(actor, done);
+          const last = await this.refresh(box.actor);
+          if (last?.record.attempt !== draft.record.attempt) return false;
+          this.forgetDone(box, draft.done);
           return true;
         }
       }
@@ -303,28 +330,28 @@ export class Shell {
 
   /** A record as the store's follower brings it. One that comes during a step of ours waits: mostly it is our own. */
   private learn(actor: ActorKey, stored: StoredRecord): void {
-    if (this.stopped || (this.known.get(actor)?.position ?? 0) >= stored.position) return;
-    if (this.queues.has(actor)) {
-      if ((this.waiting.get(actor)?.position ?? 0) < stored.position) this.waiting.set(actor, stored);
+    const box = this.findBox(actor);
+    if (box === undefined || this.stopped || (box.known?.position ?? 0) >= stored.position) return;
+    if (box.busy) {
+      if ((box.waiting?.position ?? 0) < stored.position) box.waiting = stored;
       return;
     }
-    this.absorb(actor, stored);
-    this.hold(actor);
+    this.absorb(box, stored);
+    this.hold(box);
   }
 
-  private learnWaiting(actor: ActorKey): void {
-    const stored = this.waiting.get(actor);
-    if (stored === undefined) return;
-    this.waiting.delete(actor);
-    this.absorb(actor, stored);
+  private learnWaiting(box: Mailbox): void {
+    const { waiting } = box;
+    if (waiting === undefined) return;
+    box.waiting = undefined;
+    this.absorb(box, waiting);
   }
 
   /** One record that cannot be read stops its own actor and no other. Answers what is wrong with it. */
-  private absorb(actor: ActorKey, stored: StoredRecord): string | undefined {
-    const before = this.known.get(actor);
-    if (this.stopped || (before !== undefined && before.position >= stored.position)) return undefined;
-    const chart = this.charts.get(parseActorKey(actor).kind);
-    if (chart === undefined) return undefined;
+  private absorb(box: Mailbox | undefined, stored: StoredRecord): string | undefined {
+    if (box === undefined || this.stopped) return undefined;
+    const { actor, chart, known } = box;
+    if (known !== undefined && known.position >= stored.position) return undefined;
     const decoded = decodeRecord(stored.bytes);
     if (!decoded.ok) return this.damaged(actor, decoded.error.sentence);
     const record = decoded.value;
@@ -337,7 +364,7 @@ export class Shell {
         `its snapshot is none of the chart's (${cause instanceof Error ? cause.message : String(cause)})`,
       );
     }
-    this.adopt({ actor, chart, record, position: stored.position, snapshot, heard: true });
+    this.adopt(box, { actor, chart, record, position: stored.position, snapshot, heard: true });
     return undefined;
   }
 
@@ -352,21 +379,20 @@ export class Shell {
   }
 
   /** Only forwards: the answer to an append may come after the news of another host's next one. */
-  private adopt(known: Known): void {
-    const before = this.known.get(known.actor);
+  private adopt(box: Mailbox, known: Known): void {
+    const before = box.known;
     if (before !== undefined && before.position > known.position && !this.plants.planted('adopt-older')) return;
-    this.known.set(known.actor, known);
+    box.known = known;
     this.parts.onRecord?.(known);
   }
 
   /** L1 and L2: performs and arms exactly while the last known record is ours. */
-  private hold(actor: ActorKey): void {
-    const known = this.known.get(actor);
+  private hold({ actor, known }: Mailbox): void {
     if (this.stopped || known === undefined) return;
     const { record, chart } = known;
     const mine = this.isMine(record) && record.chartVersion === chart.version && !this.isDisowned(known);
     this.timers.reconcile(actor, this.timersOf(record), mine);
-    this.outbox.reconcile(actor, mine ? record.outbox : []);
+    this.outbox.reconcile(actor, mine ? record.outbox : NO_ENTRIES);
   }
 
   private isDisowned({ record, heard }: Known): boolean {
@@ -400,57 +426,65 @@ export class Shell {
   }
 
   private entryDone(actor: ActorKey, entry: RecordEffect): void {
-    const waiting = this.done.get(actor);
-    if (waiting !== undefined) {
-      waiting.add(entry.id);
+    const box = this.boxOf(actor);
+    if (box.done !== undefined) {
+      box.done.add(entry.id);
       return;
     }
-    this.done.set(actor, new Set([entry.id]));
-    this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(actor));
+    box.done = new Set([entry.id]);
+    this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(box));
   }
 
-  private async flushDone(actor: ActorKey): Promise<void> {
+  private async flushDone(box: Mailbox): Promise<void> {
     try {
-      await this.exclusive(actor, async () => {
-        const known = this.known.get(actor);
-        const done = this.done.get(actor);
-        if (this.stopped || known === undefined || done === undefined || done.size === 0) return;
-        if (!this.isMine(known.record) || !known.record.outbox.some((entry) => done.has(entry.id))) {
-          this.done.delete(actor);
+      await this.exclusive(box, async () => {
+        const { known: before, done } = box;
+        if (this.stopped || before === undefined || done === undefined || done.size === 0) return;
+        if (!this.isMine(before.record) || !before.record.outbox.some((entry) => done.has(entry.id))) {
+          box.done = undefined;
           return;
         }
-        const id = `done:${[...done].at(-1)}`;
-        await this.tryAppend(actor, known, { type: DONE, id }, known.snapshot, []);
-        this.hold(actor);
+        const event = { type: DONE, id: `done:${[...done].at(-1)}` };
+        await this.append(box, { before, event, snapshot: before.snapshot, requests: NO_REQUESTS });
       });
     } catch (cause) {
+      const { actor } = box;
       this.parts.log.warn('a finished effect could not be recorded and will be tried again', { actor, cause });
     }
-    if (!this.stopped && (this.done.get(actor)?.size ?? 0) > 0)
-      this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(actor));
-    else this.done.delete(actor);
+    if (!this.stopped && (box.done?.size ?? 0) > 0) this.parts.clock.after(DONE_FLUSH_US, () => void this.flushDone(box));
+    else box.done = undefined;
   }
 
-  private forgetDone(actor: ActorKey, recorded: readonly string[]): void {
-    const waiting = this.done.get(actor);
-    for (const id of recorded) waiting?.delete(id);
+  private forgetDone(box: Mailbox, recorded: readonly string[]): void {
+    for (const id of recorded) box.done?.delete(id);
   }
 
   // ——— small parts ———
 
-  private chartOf(actor: ActorKey): Chart {
+  /** Undefined for an actor that none of this host's charts runs. */
+  private findBox(actor: ActorKey): Mailbox | undefined {
+    const known = this.boxes.get(actor);
+    if (known !== undefined) return known;
     const chart = this.charts.get(parseActorKey(actor).kind);
-    assert(chart !== undefined, `no chart runs actors like ${actor}`);
-    return chart;
+    if (chart === undefined) return undefined;
+    const box = new Mailbox(actor, chart);
+    this.boxes.set(actor, box);
+    return box;
   }
 
-  private lacksVersion(actor: ActorKey, record: ActorRecord): Stepped {
+  private boxOf(actor: ActorKey): Mailbox {
+    const box = this.findBox(actor);
+    assert(box !== undefined, `no chart runs actors like ${actor}`);
+    return box;
+  }
+
+  private lacksVersion(actor: ActorKey, record: ActorRecord): Delivery {
     this.parts.counters.add('loop.chartVersion');
     this.parts.log.warn('a record is of a chart version this build does not have', {
       actor,
       chartVersion: record.chartVersion,
     });
-    return DEFERRED;
+    return 'deferred';
   }
 
   private wasSeen(record: ActorRecord, event: ActorEvent): boolean {
@@ -468,26 +502,21 @@ export class Shell {
   }
 
   /** One step at a time per actor on this host; the compare-and-set keeps hosts apart. */
-  private async exclusive<T>(actor: ActorKey, run: () => Promise<T>): Promise<T> {
-    const before = this.queues.get(actor);
-    let end: () => void = () => {};
-    const turn = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.queues.set(actor, turn);
-    if (before !== undefined) await before;
+  private async exclusive<T>(box: Mailbox, run: (box: Mailbox) => Promise<T>): Promise<T> {
+    const turn = box.enter();
+    if (turn !== undefined) await turn;
     try {
-      this.learnWaiting(actor);
-      return await run();
+      this.learnWaiting(box);
+      return await run(box);
     } finally {
-      if (this.queues.get(actor) === turn) {
-        this.queues.delete(actor);
-        // What was learned of during the step, whoever wrote it.
-        this.learnWaiting(actor);
-        this.hold(actor);
-      }
-      end();
+      this.leave(box);
     }
+  }
+
+  /** Holds what the turn led to; when it is nobody's turn, also what was learned of during it, whoever wrote it. */
+  private leave(box: Mailbox): void {
+    if (box.leave()) this.learnWaiting(box);
+    this.hold(box);
   }
 
   private pause(delayUs: number): Promise<void> {
@@ -495,12 +524,29 @@ export class Shell {
   }
 }
 
-interface Stepped {
-  readonly outcome: Delivery;
-  readonly wrote: boolean;
+/** What a record is to be made of. */
+interface Step {
+  readonly before: Known | undefined;
+  readonly event: ActorEvent;
+  readonly snapshot: AnyMachineSnapshot;
+  readonly requests: readonly ChartRequest[];
 }
 
-const TAKEN: Stepped = { outcome: 'taken', wrote: true };
-const SEEN: Stepped = { outcome: 'seen', wrote: false };
-const DEFERRED: Stepped = { outcome: 'deferred', wrote: false };
+/** A record on its way to the store. */
+interface Draft {
+  readonly actor: ActorKey;
+  readonly record: ActorRecord;
+  readonly snapshot: AnyMachineSnapshot;
+  readonly bytes: Uint8Array;
+  /** Of the record before it. */
+  readonly position: number;
+  /** The entries that it reports done. */
+  readonly done: readonly string[];
+}
+
 const NONE_DONE: readonly string[] = [];
+const NO_REQUESTS: readonly ChartRequest[] = [];
+const NO_ENTRIES: readonly RecordEffect[] = [];
+
+const lostTooOften = (actor: ActorKey): DroverError =>
+  new DroverError('ERR_BUS_TIMEOUT', `a step of ${actor} lost ${ATTEMPTS_MAX} races in a row`, { retryable: true });

@@ -5,6 +5,7 @@
  * S1. One bridge lives at a time. The chart's open `spawnBridge` entry is performed again after a restart of the supervisor;
  *     a bridge of the former supervisor has left by then, because it is tied to it.
  * S2. What it answers is what the process table says at that moment, not what it remembers.
+ * S3. Whose bridge can never be answers for none: another supervisor may have this MAC, and its bridge may live.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
@@ -45,7 +46,12 @@ export type BridgeFact =
   | { readonly kind: 'ready'; readonly pid: number; readonly incarnation: number }
   | { readonly kind: 'ended'; readonly pid: number; readonly reason: string }
   /** It will not be started again by itself. */
-  | { readonly kind: 'given-up'; readonly reason: string };
+  | {
+      readonly kind: 'given-up';
+      readonly reason: string;
+      /** Starting it again would fail in the same way. */
+      readonly forGood: boolean;
+    };
 
 const MAC_PROBE_TIMEOUT_US = 300_000;
 
@@ -90,11 +96,15 @@ export class Supervisor {
 
   async stop(): Promise<void> {
     this.leaving = true;
-    this.beating?.();
-    for (const cancel of this.cancels.splice(0)) cancel();
+    this.fallSilent();
     await this.tell({ type: 'SUPERVISOR.LEFT', id: `left:${this.host.incarnation}` });
     await this.bridge?.stop();
     this.shell.stop();
+  }
+
+  private fallSilent(): void {
+    this.beating?.();
+    for (const cancel of this.cancels.splice(0)) cancel();
   }
 
   private async refuseTakenMac(): Promise<void> {
@@ -139,7 +149,10 @@ export class Supervisor {
     const id = `exited:${this.host.incarnation}.${start}`;
     await this.tell({ type: 'BRIDGE.EXITED', id, reason: exit.reason, clean: exit.clean, forGood: exit.forGood });
     const state = this.state();
-    if (state === 'givenUp' || state === 'left') this.parts.onBridge({ kind: 'given-up', reason: exit.reason });
+    // S3.
+    if (exit.forGood) this.fallSilent();
+    if (state === 'givenUp' || state === 'left')
+      this.parts.onBridge({ kind: 'given-up', reason: exit.reason, forGood: exit.forGood });
   }
 
   // ——— the bus ———

@@ -5,11 +5,16 @@
 
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
+import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind } from '../src/domain/model/task.ts';
+import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { needsRefusal } from '../src/domain/placement/feasible.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import { decodeRecord } from '../src/domain/protocol/codec-record.ts';
 import { actorSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
+import { belowTrimMark } from '../src/domain/task/contiguity.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
@@ -17,19 +22,28 @@ import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { TaskEffect } from '../statecharts/task.machine.ts';
 import { CheckpointSource } from './checkpoint-source.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
 import { Instance } from './instance.ts';
+import type { JobRecorder } from './job-recorder.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { RestoreImage } from './restore-image.ts';
+import type { StandbyCopies } from './standby.ts';
+import type { StandbyChoice } from './standby-choice.ts';
 
 export interface TaskEffectsParts {
   readonly host: Host;
   readonly mac: string;
+  readonly description: EcuDescription;
   readonly runtimes: ReadonlyMap<RuntimeKind, TaskRuntime>;
   readonly artefacts: Artefacts;
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** Copies kept here for others, and who keeps copies for us. */
+  readonly standby: StandbyCopies;
+  readonly standbyChoice: StandbyChoice;
+  /** undefined: jobs are not recorded. */
+  readonly jobs?: JobRecorder | undefined;
   /** An instance that had started came to its end by itself. */
   readonly onInstanceEnded: (task: TaskName, epoch: number, code: ErrorCode, sentence: string) => void;
   readonly onCaughtUp: (task: TaskName, epoch: number) => void;
@@ -56,7 +70,12 @@ export class TaskEffects {
 
   constructor(parts: TaskEffectsParts) {
     this.parts = parts;
-    this.restoreImage = new RestoreImage(parts);
+    this.restoreImage = new RestoreImage({ ...parts, admits: (needs) => this.admits(needs) });
+  }
+
+  private admits(needs: CheckpointNeeds | undefined): void {
+    const lacking = needsRefusal(needs, this.parts.description);
+    if (lacking !== undefined) throw new DroverError(errorCodeOf(lacking), sentenceOf(lacking));
   }
 
   get(task: TaskName): RunningTask | undefined {
@@ -119,11 +138,13 @@ export class TaskEffects {
 
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
   private async start(effect: StartInstance): Promise<{ code: ErrorCode; sentence: string } | undefined> {
-    const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers } = this.parts;
-    const { task, epoch, nonce, programId, spec, checkpoint } = effect;
+    const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
+    const { task, epoch, nonce, programId, spec, checkpoint, trimmed } = effect;
+    const below = belowTrimMark(checkpoint?.input, trimmed);
+    if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     const runtime = runtimes.get(spec.runtime);
     if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
-    const [artefact, image] = await Promise.all([
+    const [artefact, restored] = await Promise.all([
       artefacts.get(spec.artefact),
       checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint),
     ]);
@@ -131,11 +152,11 @@ export class TaskEffects {
     const program: TaskProgram = await runtime.start({
       spec,
       artefact,
-      image,
+      image: restored?.image,
       onEnded: ({ code, sentence }) => instance?.programEnded(code, sentence),
     });
     // The image took its time: a later deploy may be further, and must not be replaced by this one.
-    if (epoch <= (this.barred.get(task) ?? 0)) {
+    if (epoch <= (this.barred.get(task) ?? 0) && !planted(host, 'start-overtaken')) {
       await program.stop();
       return { code: 'ERR_COMMAND_EPOCH', sentence: 'it was stopped, or replaced by a later epoch, before it had started' };
     }
@@ -150,6 +171,7 @@ export class TaskEffects {
       hasher,
       localStore,
       coLocatedManagers,
+      standbys: () => standbyChoice.of(spec),
     });
     return new Promise((resolve) => {
       let started = false;
@@ -160,7 +182,8 @@ export class TaskEffects {
         nonce,
         program,
         source,
-        restored: checkpoint === undefined ? undefined : { input: checkpoint.input, outputNumber: checkpoint.outputNumber },
+        jobs: this.parts.jobs,
+        restored,
         readPlacementEpoch: () => this.readPlacementEpoch(task),
         onStarted: () => {
           started = true;
@@ -179,6 +202,7 @@ export class TaskEffects {
   }
 
   private async readPlacementEpoch(task: TaskName): Promise<number | undefined> {
+    if (planted(this.parts.host, 'never-ask-placement')) return 0;
     try {
       const last = await this.parts.host.bus.readLast(actorSubject(this.parts.host.names, `placement/${task}`));
       if (last === undefined) return 0;

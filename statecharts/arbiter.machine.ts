@@ -12,6 +12,8 @@
  *     task back to planning without that target.
  * A4. A task that another actor took meanwhile is skipped. A task without a place is shed with its reason, and planned again
  *     when capacity returns; before that, running tasks of lower criticality make room for it (`evictTask`).
+ * A5. A task that is moved while its owner lives (`move`) is fenced by its new epoch, then stopped, then restored. Stopping only
+ *     spares the owner the discovery: the marker of the new instance would end the old one all the same.
  */
 import { assign, enqueueActions, setup } from 'xstate';
 import type { Json } from '../src/domain/kernel/json.ts';
@@ -23,10 +25,17 @@ import { CLOSE, effectActions, OPEN } from './effects.ts';
 
 export type RestoreCause =
   | { readonly kind: 'failure'; readonly owner: Incarnation; readonly preferSameMachine: boolean; readonly reason: string }
-  | { readonly kind: 'request'; readonly task: TaskName; readonly epoch: number; readonly reason: string };
+  | {
+      readonly kind: 'request';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly reason: string;
+      /** It runs, and is to run elsewhere: at `target`, or where it is best. */
+      readonly move?: { readonly target?: Mac | undefined } | undefined;
+    };
 
-/** planning → taking → deploying → replaying → done; or skipped, or shed (and planning again). */
-export type TaskPhase = 'planning' | 'taking' | 'deploying' | 'replaying' | 'done' | 'skipped' | 'shed';
+/** planning → taking → (stopping, in a move) → deploying → replaying → done; or skipped, or shed (and planning again). */
+export type TaskPhase = 'planning' | 'taking' | 'stopping' | 'deploying' | 'replaying' | 'done' | 'skipped' | 'shed';
 
 export interface TaskProgress {
   readonly phase: TaskPhase;
@@ -36,6 +45,8 @@ export interface TaskProgress {
   readonly epoch?: number | undefined;
   readonly target?: Incarnation | undefined;
   readonly checkpoint?: CheckpointReference | undefined;
+  /** In a move: where it runs until it is stopped. */
+  readonly present?: Incarnation | undefined;
   /** Targets that refused or did not answer. */
   readonly excluded: readonly Mac[];
   readonly confirmed: boolean;
@@ -59,6 +70,8 @@ export interface PlannedTask {
   readonly expectedEpoch: number;
   readonly target: Incarnation;
   readonly checkpoint: CheckpointReference | undefined;
+  /** It runs there and is to be stopped before it is deployed. */
+  readonly present?: Incarnation | undefined;
 }
 
 export interface UnplacedTask {
@@ -89,6 +102,7 @@ export type ArbiterEvent = ActorEvent &
     | { readonly type: 'RESTORE.NEEDED'; readonly cause: RestoreCause }
     | { readonly type: 'PLAN.MADE'; readonly plan: RestorePlan }
     | { readonly type: 'EPOCH.GRANTED'; readonly task: TaskName; readonly epoch: number }
+    | { readonly type: 'INSTANCE.STOPPED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'EPOCH.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly by: ActorKey | undefined }
     | {
         readonly type: 'INSTANCE.RAN';
@@ -122,6 +136,14 @@ export type ArbiterEffect =
       readonly tasks: Readonly<Record<TaskName, PendingTask>> | undefined;
     }
   | { readonly kind: 'takeEpoch'; readonly task: TaskName; readonly expectedEpoch: number; readonly target: Incarnation }
+  | {
+      readonly kind: 'stopInstance';
+      readonly task: TaskName;
+      /** The epoch that was taken; what is stopped is of an earlier one. */
+      readonly epoch: number;
+      readonly expectedEpoch: number;
+      readonly owner: Incarnation;
+    }
   | {
       readonly kind: 'deployInstance';
       readonly task: TaskName;
@@ -197,15 +219,27 @@ export const arbiterMachine = setup({
         enqueue({ type: OPEN, params: { key: `shed/${task}`, effect } });
       }
     }),
-    noteGranted: assign(({ context, event }) =>
-      event.type === 'EPOCH.GRANTED'
-        ? { tasks: patch(context.tasks, event.task, { phase: 'deploying', epoch: event.epoch }) }
+    noteGranted: assign(({ context, event }) => {
+      if (event.type !== 'EPOCH.GRANTED') return {};
+      const phase = context.tasks[event.task]?.present === undefined ? 'deploying' : 'stopping';
+      return { tasks: patch(context.tasks, event.task, { phase, epoch: event.epoch }) };
+    }),
+    openStop: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'EPOCH.GRANTED') return;
+      const { present: owner, expectedEpoch = 0 } = context.tasks[event.task] ?? {};
+      if (owner === undefined) return;
+      const effect: ArbiterEffect = { kind: 'stopInstance', task: event.task, epoch: event.epoch, expectedEpoch, owner };
+      enqueue({ type: OPEN, params: { key: `stop/${event.task}`, effect } });
+    }),
+    noteStopped: assign(({ context, event }) =>
+      event.type === 'INSTANCE.STOPPED'
+        ? { tasks: patch(context.tasks, event.task, { phase: 'deploying', present: undefined }) }
         : {},
     ),
     openDeploy: enqueueActions(({ context, event, enqueue }) => {
-      if (event.type !== 'EPOCH.GRANTED') return;
+      if (event.type !== 'EPOCH.GRANTED' && event.type !== 'INSTANCE.STOPPED') return;
       const progress = context.tasks[event.task];
-      if (progress?.target === undefined) return;
+      if (progress?.target === undefined || progress.phase !== 'deploying') return;
       const { target, checkpoint } = progress;
       const effect: ArbiterEffect = { kind: 'deployInstance', task: event.task, epoch: event.epoch, target, checkpoint };
       enqueue({ type: OPEN, params: { key: `deploy/${event.task}`, effect } });
@@ -281,7 +315,8 @@ export const arbiterMachine = setup({
     isMyEpoch: ({ context, event }) => isEpochOf(context, event),
     awaitsDeploy: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'deploying',
     mustPlan: ({ context }) => some(context.tasks, 'planning'),
-    allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'deploying'),
+    awaitsStop: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'stopping',
+    allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'stopping', 'deploying'),
     allReplayed: ({ context }) => !some(context.tasks, 'replaying'),
     allConfirmed: ({ context }) => Object.values(context.tasks).every((task) => task.phase !== 'done' || task.confirmed),
     waitsForCapacity: ({ context }) => waitsForCapacity(context),
@@ -297,7 +332,8 @@ export const arbiterMachine = setup({
       initial: 'planning',
       on: {
         'RESTORE.NEEDED': {},
-        'EPOCH.GRANTED': { actions: ['noteGranted', 'openDeploy'] },
+        'EPOCH.GRANTED': { actions: ['noteGranted', 'openStop', 'openDeploy'] },
+        'INSTANCE.STOPPED': [{ guard: 'awaitsStop', actions: ['noteStopped', 'openDeploy'] }, {}],
         'EPOCH.REFUSED': { actions: 'noteTakenByOther' },
         'INSTANCE.RAN': [{ guard: 'awaitsDeploy', actions: ['noteRan', 'openConfirm'] }, {}],
         'DEPLOY.REFUSED': [{ guard: 'isMyEpoch', actions: 'noteDeployRefused' }, {}],
@@ -394,11 +430,11 @@ function planEffect(context: ArbiterContext): ArbiterEffect {
 function planned(context: ArbiterContext, plan: RestorePlan): Partial<ArbiterContext> {
   let tasks = context.tasks;
   const before = (task: TaskName) => tasks[task];
-  for (const { task, expectedEpoch, target, checkpoint } of plan.assignments) {
+  for (const { task, expectedEpoch, target, checkpoint, present } of plan.assignments) {
     const excluded = before(task)?.excluded ?? [];
     tasks = {
       ...tasks,
-      [task]: { phase: 'taking', expectedEpoch, target, checkpoint, excluded, confirmed: false, shed: false },
+      [task]: { phase: 'taking', expectedEpoch, target, checkpoint, present, excluded, confirmed: false, shed: false },
     };
   }
   for (const { task, expectedEpoch, reason, evict } of plan.unplaced) {

@@ -4,6 +4,7 @@
  *   idle → pulling → stored → durable        corrupt: the ECU's pages did not have the digests they should have
  *
  * K1. An announcement below the placement's epoch, or not newer than what is held, changes nothing.
+ *     What an answer brings may be newer than what was announced: one effect goes on with the increments that follow.
  * K2. A newer announcement while pulling supersedes: the manager pulls at its own pace and may skip increments, because the
  *     ECU can always serve a full image.
  * K3. *Stored* is this manager's word that it can rebuild the whole state. *Durable*: a quorum of managers said so.
@@ -30,8 +31,13 @@ export interface CheckpointContext {
 
 export type CheckpointEvent = ActorEvent &
   (
-    | { readonly type: 'CHECKPOINT.ANNOUNCED'; readonly checkpoint: AnnouncedCheckpoint }
-    | { readonly type: 'CHECKPOINT.PULLED'; readonly checkpoint: CheckpointOrder }
+    | {
+        readonly type: 'CHECKPOINT.ANNOUNCED';
+        readonly checkpoint: AnnouncedCheckpoint;
+        /** What has become durable since the last one, so that it takes no step of its own. */
+        readonly durable?: CheckpointOrder;
+      }
+    | { readonly type: 'CHECKPOINT.PULLED'; readonly checkpoint: CheckpointOrder; readonly durable?: CheckpointOrder }
     | { readonly type: 'PULL.FAILED'; readonly checkpoint: CheckpointOrder; readonly reason: string; readonly damaged: boolean }
     | { readonly type: 'CHECKPOINT.DURABLE'; readonly checkpoint: CheckpointOrder }
   );
@@ -45,6 +51,17 @@ export interface CheckpointEffect {
 const later = (a: CheckpointOrder, b: CheckpointOrder | undefined): boolean =>
   b === undefined || a.epoch > b.epoch || (a.epoch === b.epoch && a.sequence > b.sequence);
 
+/** What an event says to be durable. */
+const durableOf = (event: CheckpointEvent): CheckpointOrder | undefined => {
+  if (event.type === 'CHECKPOINT.DURABLE') return event.checkpoint;
+  return event.type === 'PULL.FAILED' ? undefined : event.durable;
+};
+
+const saysLaterDurable = (context: CheckpointContext, event: CheckpointEvent): boolean => {
+  const durable = durableOf(event);
+  return durable !== undefined && later(durable, context.durable);
+};
+
 export const checkpointMachine = setup({
   types: { context: {} as CheckpointContext, events: {} as CheckpointEvent, input: {} as { id: string } },
   actions: {
@@ -53,7 +70,7 @@ export const checkpointMachine = setup({
     noteStored: assign(({ event }) =>
       event.type === 'CHECKPOINT.PULLED' ? { stored: event.checkpoint, reason: undefined } : {},
     ),
-    noteDurable: assign(({ event }) => (event.type === 'CHECKPOINT.DURABLE' ? { durable: event.checkpoint } : {})),
+    noteDurable: assign(({ context, event }) => (saysLaterDurable(context, event) ? { durable: durableOf(event) } : {})),
     noteFailure: assign(({ event }) => (event.type === 'PULL.FAILED' ? { reason: event.reason } : {})),
   },
   guards: {
@@ -61,7 +78,7 @@ export const checkpointMachine = setup({
       event.type === 'CHECKPOINT.ANNOUNCED' &&
       later(event.checkpoint, context.announced) &&
       later(event.checkpoint, context.stored),
-    isLaterDurable: ({ context, event }) => event.type === 'CHECKPOINT.DURABLE' && later(event.checkpoint, context.durable),
+    isLaterDurable: ({ context, event }) => saysLaterDurable(context, event),
     isDamaged: ({ event }) => event.type === 'PULL.FAILED' && event.damaged,
   },
 }).createMachine({
@@ -69,7 +86,11 @@ export const checkpointMachine = setup({
   initial: 'idle',
   context: ({ input }) => ({ task: input.id }),
   on: {
-    'CHECKPOINT.ANNOUNCED': [{ guard: 'isNews', target: '.pulling', reenter: true, actions: 'noteAnnounced' }, {}],
+    'CHECKPOINT.ANNOUNCED': [
+      { guard: 'isNews', target: '.pulling', reenter: true, actions: ['noteAnnounced', 'noteDurable'] },
+      { guard: 'isLaterDurable', actions: 'noteDurable' },
+      {},
+    ],
     'CHECKPOINT.PULLED': {},
     'PULL.FAILED': {},
     'CHECKPOINT.DURABLE': [{ guard: 'isLaterDurable', actions: 'noteDurable' }, {}],
@@ -86,7 +107,7 @@ export const checkpointMachine = setup({
       },
       exit: { type: CLOSE, params: { key: 'pull' } },
       on: {
-        'CHECKPOINT.PULLED': { target: 'stored', actions: 'noteStored' },
+        'CHECKPOINT.PULLED': { target: 'stored', actions: ['noteStored', 'noteDurable'] },
         'PULL.FAILED': [
           { guard: 'isDamaged', target: 'corrupt', actions: 'noteFailure' },
           { target: 'idle', actions: 'noteFailure' },

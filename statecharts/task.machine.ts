@@ -11,7 +11,7 @@
  */
 import { assign, setup } from 'xstate';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
+import type { CheckpointReference, InputCursor } from '../src/domain/model/checkpoint.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
@@ -26,6 +26,8 @@ export interface TaskContext {
   readonly programId?: number | undefined;
   readonly spec?: TaskSpec | undefined;
   readonly checkpoint?: CheckpointReference | undefined;
+  /** Inputs up to here may be gone: nothing starts from a cursor below it. */
+  readonly trimmed?: InputCursor | undefined;
   readonly ended?: { readonly code: ErrorCode; readonly sentence: string } | undefined;
 }
 
@@ -40,6 +42,7 @@ export type TaskEvent = ActorEvent &
         readonly programId: number;
         readonly spec: TaskSpec;
         readonly checkpoint: CheckpointReference | undefined;
+        readonly trimmed?: InputCursor | undefined;
       }
     | { readonly type: 'INSTANCE.STARTED'; readonly epoch: number }
     | { readonly type: 'INSTANCE.ENDED'; readonly epoch: number; readonly code: ErrorCode; readonly sentence: string }
@@ -59,6 +62,7 @@ export type TaskEffect =
       readonly programId: number;
       readonly spec: TaskSpec;
       readonly checkpoint: CheckpointReference | undefined;
+      readonly trimmed?: InputCursor | undefined;
     }
   | {
       readonly kind: 'reportInstance';
@@ -97,6 +101,7 @@ const start = ({ context }: { context: TaskContext }) => ({
     programId: context.programId ?? 0,
     spec: context.spec as TaskSpec,
     checkpoint: context.checkpoint,
+    ...(context.trimmed === undefined ? {} : { trimmed: context.trimmed }),
   } satisfies TaskEffect,
 });
 
@@ -114,6 +119,7 @@ export const taskMachine = setup({
             programId: event.programId,
             spec: event.spec,
             checkpoint: event.checkpoint,
+            trimmed: event.trimmed,
             ended: undefined,
           }
         : {},

@@ -20,8 +20,9 @@ await build({
     'supervisor-main': join(compiled, 'src/app/processes/supervisor-main.js'),
     'bridge-main': join(compiled, 'src/app/processes/bridge-main.js'),
     'manager-main': join(compiled, 'src/app/processes/manager-main.js'),
-    // Where `lane.ts` looks for it: beside the file that holds its own code.
+    // Where `lane.ts` looks for them: beside the file that holds its own code.
     'lane-worker': join(compiled, 'infra/runtime/wasm/lane-worker.js'),
+    'program-worker': join(compiled, 'infra/runtime/worker/program-worker.js'),
   },
   platform: 'node',
   external: ['lmdb'],

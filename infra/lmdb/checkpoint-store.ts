@@ -443,7 +443,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
         memory.copyWithin(offset, offset - PAGE_BYTES, offset);
         continue;
       }
-      if (page % PAGES_PER_TURN === PAGES_PER_TURN - 1) {
+      if (page > 0 && page % PAGES_PER_TURN === 0) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         this.#assertOpen();
       }

@@ -8,32 +8,36 @@
  *    4  u16  nonce length (N)                 80  u32  pages of the whole memory
  *    6  6 B  MAC                              84  u32  pages carried (P)
  *   12  u32  program id                       88  u32  globals length (G)
- *   16  u64  epoch                            92  u32  0
+ *   16  u64  epoch                            92  u32  needs length (E): a `CheckpointNeeds`; 0: not said
  *   24  u64  sequence                         96  32 B state digest
  *   32  u64  base sequence; 0 when full      128  32 B artefact digest
- *   40  u64  incarnation                     160  task (T), nonce (N, UTF-8), globals (G),
+ *   40  u64  incarnation                     160  task (T), nonce (N, UTF-8), globals (G), needs (E),
  *   48  u64  input stream sequence                page indexes (u32 × P, increments only), page digests (32 B × P)
  *                                            end  32 B SHA-256 of everything before
  */
 import { allPages } from '../../src/domain/checkpoint/pages.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { DIGEST_BYTES } from '../../src/domain/model/checkpoint.ts';
+import { decodeNeeds, encodeNeeds } from '../../src/domain/protocol/codec-needs.ts';
 import type { Hasher } from '../../src/ports/digest.ts';
 import { readU64, writeU64 } from './record-format.ts';
 
 const MANIFEST_VERSION = 1;
 const FIXED_BYTES = 160;
 const FLAG_FULL = 1;
+const NO_NEEDS = new Uint8Array(0);
 
 export function encodeManifest(manifest: CheckpointManifest, hasher: Hasher): Buffer {
   const full = manifest.baseSequence === undefined;
   const nonce = Buffer.from(manifest.nonce, 'utf8');
+  const needs = manifest.needs === undefined ? NO_NEEDS : encodeNeeds(manifest.needs);
   const carried = manifest.pageIndexes.length;
   const bodyBytes =
     FIXED_BYTES +
     manifest.task.length +
     nonce.length +
     manifest.globals.length +
+    needs.length +
     (full ? 0 : 4 * carried) +
     DIGEST_BYTES * carried;
   const bytes = Buffer.alloc(bodyBytes + DIGEST_BYTES);
@@ -57,6 +61,7 @@ export function encodeManifest(manifest: CheckpointManifest, hasher: Hasher): Bu
   bytes.writeUInt32LE(manifest.pageCount, 80);
   bytes.writeUInt32LE(carried, 84);
   bytes.writeUInt32LE(manifest.globals.length, 88);
+  bytes.writeUInt32LE(needs.length, 92);
   bytes.write(manifest.stateDigest, 96, 'hex');
   bytes.write(manifest.artefact, 128, 'hex');
   let at = FIXED_BYTES;
@@ -64,6 +69,8 @@ export function encodeManifest(manifest: CheckpointManifest, hasher: Hasher): Bu
   at += nonce.copy(bytes, at);
   bytes.set(manifest.globals, at);
   at += manifest.globals.length;
+  bytes.set(needs, at);
+  at += needs.length;
   if (!full) for (const pageIndex of manifest.pageIndexes) at = bytes.writeUInt32LE(pageIndex, at);
   bytes.set(manifest.pageDigests, at);
   hasher.digestInto(bytes.subarray(0, bodyBytes), bytes, bodyBytes);
@@ -84,14 +91,17 @@ export function decodeManifest(bytes: Buffer, hasher: Hasher): CheckpointManifes
   const taskEnd = FIXED_BYTES + bytes.readUInt16LE(2);
   const nonceEnd = taskEnd + bytes.readUInt16LE(4);
   const globalsEnd = nonceEnd + bytes.readUInt32LE(88);
-  const digestsAt = globalsEnd + (full ? 0 : 4 * carried);
+  const needsEnd = globalsEnd + bytes.readUInt32LE(92);
+  const digestsAt = needsEnd + (full ? 0 : 4 * carried);
   if (digestsAt + DIGEST_BYTES * carried !== bodyBytes) return undefined;
   let pageIndexes: Uint32Array;
   if (full) pageIndexes = allPages(carried);
   else {
     pageIndexes = new Uint32Array(carried);
-    for (let i = 0; i < carried; i++) pageIndexes[i] = bytes.readUInt32LE(globalsEnd + 4 * i);
+    for (let i = 0; i < carried; i++) pageIndexes[i] = bytes.readUInt32LE(needsEnd + 4 * i);
   }
+  const needs = needsEnd === globalsEnd ? undefined : decodeNeeds(bytes.subarray(globalsEnd, needsEnd));
+  if (needs?.ok === false) return undefined;
   return {
     ...header,
     task: bytes.toString('ascii', FIXED_BYTES, taskEnd),
@@ -107,6 +117,7 @@ export function decodeManifest(bytes: Buffer, hasher: Hasher): CheckpointManifes
     globals: Uint8Array.from(bytes.subarray(nonceEnd, globalsEnd)),
     stateDigest: bytes.toString('hex', 96, 128),
     artefact: bytes.toString('hex', 128, 160),
+    ...(needs === undefined ? {} : { needs: needs.value }),
   };
 }
 

@@ -11,6 +11,7 @@
  * inside it, so an entry that turned up under another key is seen as damage too. `previous` is the position of the same
  * actor's entry before this one, which may have been trimmed.
  */
+import { crc32 } from 'node:zlib';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { ActorKey } from '../../src/domain/model/ids.ts';
 
@@ -74,15 +75,6 @@ export function writeU64(into: Buffer, at: number, value: number): void {
 
 export const readU64 = (from: Buffer, at: number): number => from.readUInt32LE(at) + from.readUInt32LE(at + 4) * 4294967296;
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit++) remainder = remainder & 1 ? (remainder >>> 1) ^ 0xedb88320 : remainder >>> 1;
-  return remainder >>> 0;
-});
-
 function checksumOf(entry: Buffer): number {
-  let crc = 0xffffffff;
-  for (let i = 0; i < CRC_AT; i++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (entry[i] ?? 0)) & 0xff] ?? 0);
-  for (let i = CRC_AT + 4; i < entry.length; i++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (entry[i] ?? 0)) & 0xff] ?? 0);
-  return (crc ^ 0xffffffff) >>> 0;
+  return crc32(entry.subarray(CRC_AT + 4), crc32(entry.subarray(0, CRC_AT)));
 }

@@ -177,6 +177,8 @@ class Journal {
   /** Written again and again: inside a transaction a put has read its key and value when it returns. */
   readonly #headValue = Buffer.alloc(HEAD_BYTES);
   readonly #positionKey = Buffer.alloc(POSITION_BYTES);
+  /** Where each actor's last entries are, newest last, so that trimming need not read its way back to them. */
+  readonly #trails = new Map<ActorKey, number[]>();
   #queue: PendingAppend[] = [];
   #committing: Promise<void> | undefined;
 
@@ -214,6 +216,8 @@ class Journal {
         });
       } catch (error) {
         if (batch.length === 0) [batch, this.#queue] = [this.#queue, []];
+        // The appends and removals were taken back, and their places will be given again.
+        this.#trails.clear();
         for (const append of batch) append.fail(error);
         continue;
       }
@@ -228,7 +232,7 @@ class Journal {
     const headValue = this.#headValue;
     const positionKey = this.#positionKey;
     let position = this.#lastPosition();
-    for (const { key, expectedPosition, entry, historyMax } of batch) {
+    for (const { actor, key, expectedPosition, entry, historyMax } of batch) {
       const head = this.#heads.getBinaryFast(key);
       const previous = head === undefined ? 0 : headPosition(head);
       if (previous !== expectedPosition) {
@@ -244,7 +248,11 @@ class Journal {
       sealEntry(entry, { position, previous });
       writePosition(positionKey, position);
       this.#entries.put(positionKey, entry);
-      if (count > 2 * historyMax) count = this.#trim(position, historyMax);
+      if (historyMax !== Number.POSITIVE_INFINITY) {
+        const trail = this.#trailOf(actor, previous);
+        trail.push(position);
+        if (count > 2 * historyMax) count = this.#trim(trail, count, historyMax);
+      }
       writeU64(headValue, 0, position);
       writeU64(headValue, 8, count);
       this.#heads.put(key, headValue);
@@ -253,20 +261,40 @@ class Journal {
     return outcomes;
   }
 
-  /** Removes all of an actor's entries but the newest `keep`; the walk is paid for by as many appends without one. */
-  #trim(newest: number, keep: number): number {
-    let position = newest;
-    let count = 0;
+  /** The places of an actor's entries as far back as they are known; none when others appended since. */
+  #trailOf(actor: ActorKey, last: number): number[] {
+    const known = this.#trails.get(actor);
+    if (known !== undefined && known.at(-1) === last) return known;
+    const trail: number[] = [];
+    this.#trails.set(actor, trail);
+    return trail;
+  }
+
+  /** Removes all of an actor's entries but the newest `keep`; done once for as many appends without. Answers how many are left. */
+  #trim(trail: number[], count: number, keep: number): number {
+    if (trail.length < count) return this.#trimByReading(trail, keep);
+    for (const position of trail.splice(0, trail.length - keep)) {
+      writePosition(this.#positionKey, position);
+      this.#entries.remove(this.#positionKey);
+    }
+    return keep;
+  }
+
+  /** The same where the trail does not reach back to the oldest; afterwards it does. */
+  #trimByReading(trail: number[], keep: number): number {
+    const kept: number[] = [];
+    let position = trail.at(-1) ?? 0;
     while (position !== 0) {
       const key = keyOfPosition(position);
       const entry = peek(this.#entries, key);
       if (entry === undefined) break;
       const previous = previousOf(entry, position);
-      if (count < keep) count += 1;
+      if (kept.length < keep) kept.push(position);
       else this.#entries.remove(key);
       position = previous;
     }
-    return count;
+    trail.splice(0, trail.length, ...kept.reverse());
+    return kept.length;
   }
 
   #answer(batch: readonly PendingAppend[], outcomes: readonly Outcome[]): void {
@@ -279,7 +307,9 @@ class Journal {
       }
       answer(outcome);
       if (outcome.kind === 'appended' && this.#followers.size > 0) {
-        const bytes = new Uint8Array(entry.buffer, entry.byteOffset, entry.length).slice(ENTRY_HEADER_BYTES + key.length);
+        // The entry is nobody else's and no longer written to: followers get its record where it lies.
+        const header = ENTRY_HEADER_BYTES + key.length;
+        const bytes = new Uint8Array(entry.buffer, entry.byteOffset + header, entry.length - header);
         appended.push({ actor, record: { position: outcome.position, bytes } });
       }
     }

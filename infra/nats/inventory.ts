@@ -5,13 +5,14 @@
  * The newest announcement wins: a MAC has one live bridge, and its incarnations rise.
  */
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
+import type { EcuDescription } from '../../src/domain/model/ecu.ts';
 import type { HostId, Mac } from '../../src/domain/model/ids.ts';
 import { decodeEcuDescription, encodeEcuDescription } from '../../src/domain/protocol/codec-ecu.ts';
-import { bucket, buckets } from '../../src/domain/protocol/subjects.ts';
+import { bucket, buckets, header } from '../../src/domain/protocol/subjects.ts';
 import type { Bus, Headers } from '../../src/ports/bus.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Counters } from '../../src/ports/counters.ts';
-import type { Inventory } from '../../src/ports/inventory.ts';
+import type { Inventory, InventoryEntry } from '../../src/ports/inventory.ts';
 import type { Log } from '../../src/ports/log.ts';
 
 export interface BusInventoryParts {
@@ -25,10 +26,16 @@ export interface BusInventoryParts {
 
 /** 0: the inventory does not know this MAC, or what it has there cannot be read. */
 export async function incarnationInInventory(bus: Bus, mac: Mac): Promise<number> {
+  return (await readEntry(bus, mac)).description?.incarnation ?? 0;
+}
+
+async function readEntry(bus: Bus, mac: Mac): Promise<InventoryEntry> {
   const last = await bus.readLast(bucket.entry(buckets.inventory, mac));
-  if (last === undefined || last.headers[bucket.operation] !== undefined) return 0;
-  const decoded = decodeEcuDescription(last.payload);
-  return decoded.ok ? decoded.value.body.incarnation : 0;
+  if (last === undefined) return { position: 0, description: undefined, nonce: undefined };
+  const forgotten = last.headers[bucket.operation] !== undefined;
+  const decoded = forgotten ? undefined : decodeEcuDescription(last.payload);
+  const description = decoded?.ok === true ? decoded.value.body : undefined;
+  return { position: last.sequence, description, nonce: last.headers[header.nonce] };
 }
 
 const APPEND_TIMEOUT_US = 2_000_000;
@@ -52,19 +59,28 @@ export function createBusInventory({ bus, sender, clock, log, counters }: BusInv
     }
   };
 
+  const payloadOf = (description: EcuDescription): Uint8Array =>
+    encodeEcuDescription({
+      id: `${description.mac}.${description.incarnation}`,
+      sender,
+      trace: '',
+      sentAtUs: clock.wallUs(),
+      body: description,
+    });
+
   return {
-    announce: (description) =>
-      write(
-        description.mac,
-        encodeEcuDescription({
-          id: `${description.mac}.${description.incarnation}`,
-          sender,
-          trace: '',
-          sentAtUs: clock.wallUs(),
-          body: description,
-        }),
-        NO_HEADERS,
-      ),
+    announce: (description) => write(description.mac, payloadOf(description), NO_HEADERS),
+
+    read: (mac) => readEntry(bus, mac),
+
+    async replace(description, { position }, nonce) {
+      const subject = bucket.entry(buckets.inventory, description.mac);
+      const headers = { [header.nonce]: nonce };
+      const options = { expectedSequence: position, headers, timeoutUs: APPEND_TIMEOUT_US };
+      const answer = await bus.append(subject, payloadOf(description), options);
+      if (answer.kind === 'full') throw new DroverError('ERR_BUS_STREAM_FULL', 'The inventory is at its bound.');
+      return answer.kind === 'appended' ? 'replaced' : 'unsure';
+    },
 
     forget: (mac) => write(mac, new Uint8Array(0), DELETED),
 

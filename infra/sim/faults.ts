@@ -31,13 +31,18 @@ export interface DrawnFaults {
 export class FaultPlan {
   /** What was done, in order, in the form of a script. */
   readonly done: (ScriptedFault & { readonly atUs: number })[] = [];
-  private readonly scripted: readonly ScriptedFault[];
+  private readonly scripted: ScriptedFault[];
   private drawn: DrawnFaults | undefined;
   private readonly passed = new Map<string, number>();
 
   constructor(options: { readonly scripted?: readonly ScriptedFault[]; readonly drawn?: DrawnFaults } = {}) {
-    this.scripted = options.scripted ?? [];
+    this.scripted = [...(options.scripted ?? [])];
     this.drawn = options.drawn;
+  }
+
+  /** One more, from now on: a scenario that has seen how far its hosts are. */
+  script(fault: ScriptedFault): void {
+    this.scripted.push(fault);
   }
 
   /** No more drawn faults: the healing phase begins. */

@@ -3,9 +3,10 @@
  * value is the description as JSON, which is enough inside the simulated world.
  */
 import type { EcuDescription } from '../../src/domain/model/ecu.ts';
+import { header } from '../../src/domain/protocol/subjects.ts';
 import type { Bus, StreamMessage } from '../../src/ports/bus.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
-import type { Inventory } from '../../src/ports/inventory.ts';
+import type { Inventory, InventoryEntry } from '../../src/ports/inventory.ts';
 import type { SimStreamOptions } from './stream.ts';
 
 const PREFIX = '$KV.inventory.';
@@ -34,6 +35,22 @@ export class SimInventory implements Inventory {
     return this.put(description.mac, new TextEncoder().encode(JSON.stringify(description)));
   }
 
+  async read(mac: string): Promise<InventoryEntry> {
+    const last = await this.bus.readLast(`${PREFIX}${mac}`);
+    return {
+      position: last?.sequence ?? 0,
+      description: last === undefined ? undefined : descriptionOf(last.payload),
+      nonce: last?.headers[header.nonce],
+    };
+  }
+
+  async replace(description: EcuDescription, { position }: InventoryEntry, nonce: string): Promise<'replaced' | 'unsure'> {
+    const payload = new TextEncoder().encode(JSON.stringify(description));
+    const options = { expectedSequence: position, headers: { [header.nonce]: nonce }, timeoutUs: TIMEOUT_US };
+    const answer = await this.bus.append(`${PREFIX}${description.mac}`, payload, options);
+    return answer.kind === 'appended' ? 'replaced' : 'unsure';
+  }
+
   forget(mac: string): Promise<void> {
     return this.put(mac, new Uint8Array(0));
   }
@@ -43,9 +60,7 @@ export class SimInventory implements Inventory {
       inventoryStream.name,
       { filter: `${PREFIX}>`, from: 'last-per-subject' },
       (message: StreamMessage) => {
-        const description =
-          message.payload.length === 0 ? undefined : (JSON.parse(new TextDecoder().decode(message.payload)) as EcuDescription);
-        handler(message.subject.slice(PREFIX.length), description);
+        handler(message.subject.slice(PREFIX.length), descriptionOf(message.payload));
       },
     );
   }
@@ -59,3 +74,6 @@ export class SimInventory implements Inventory {
     }
   }
 }
+
+const descriptionOf = (payload: Uint8Array): EcuDescription | undefined =>
+  payload.length === 0 ? undefined : (JSON.parse(new TextDecoder().decode(payload)) as EcuDescription);

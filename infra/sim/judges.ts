@@ -50,6 +50,11 @@ export class Judges {
     this.note(this.oneRestore.step(step));
   }
 
+  /** What another watcher found: of things that only it can read. */
+  report(violation: Violation | undefined): void {
+    this.note(violation);
+  }
+
   settled(): boolean {
     return this.work.settled();
   }

@@ -8,6 +8,7 @@ import { allPages, findDifferingPages, gatherPages } from '../../src/domain/chec
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
+import type { RuntimeOffer } from '../../src/domain/model/compatibility.ts';
 import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
 import type {
   JobFailure,
@@ -26,6 +27,8 @@ export interface SimRuntimeOptions {
   readonly process: SimProcess;
   readonly rng: Rng;
   readonly kind?: RuntimeKind;
+  /** Host functions besides the usual ones, which every program started here then needs: for scenarios of what lacks. */
+  readonly hostFunctions?: readonly string[];
   readonly executionUs?: RangeUs;
   readonly captureUs?: RangeUs;
   /** A job that fails instead of running, as a trap would: a function of the input, the same everywhere. */
@@ -35,11 +38,17 @@ export interface SimRuntimeOptions {
 export class SimTaskRuntime implements TaskRuntime {
   readonly kind: RuntimeKind;
   readonly options: SimRuntimeOptions;
+  readonly offer: RuntimeOffer;
   private readonly programs = new Map<string, SimProgram>();
 
   constructor(options: SimRuntimeOptions) {
     this.options = options;
     this.kind = options.kind ?? 'wasm';
+    this.offer = {
+      runtime: this.kind,
+      version: 1,
+      hostFunctions: ['drover.output', 'drover.log', ...(options.hostFunctions ?? [])],
+    };
   }
 
   start(options: StartOptions): Promise<TaskProgram> {
@@ -68,6 +77,7 @@ export class SimTaskRuntime implements TaskRuntime {
 }
 
 class SimProgram implements TaskProgram {
+  readonly needs: TaskProgram['needs'];
   private readonly options: SimRuntimeOptions;
   private readonly started: StartOptions;
   private readonly task: StandInTask;
@@ -78,6 +88,7 @@ class SimProgram implements TaskProgram {
 
   constructor(options: SimRuntimeOptions, started: StartOptions, task: StandInTask) {
     this.options = options;
+    this.needs = { runtimeVersion: 1, hostFunctions: ['drover.output', ...(options.hostFunctions ?? [])] };
     this.started = started;
     this.task = task;
   }

@@ -102,6 +102,8 @@ const ecuSchema = z.strictObject({
     .array(z.string().regex(/^[A-Za-z0-9._-]{1,63}$/, 'a capability has letters, digits, dots, hyphens and underscores'))
     .optional(),
   labels: z.record(z.string(), z.coerce.string()).optional(),
+  /** Publish the start and stop of every job. */
+  'record-jobs': z.boolean().optional(),
 });
 
 const fleetFileSchema = z.strictObject({
@@ -132,6 +134,7 @@ const plansOf =
         ...(line.memory === undefined ? {} : { memoryBytes: line.memory }),
         ...(line.capabilities === undefined ? {} : { capabilities: line.capabilities }),
         ...(line.labels === undefined ? {} : { labels: line.labels }),
+        ...(line['record-jobs'] === undefined ? {} : { recordJobs: line['record-jobs'] }),
       };
     });
   };

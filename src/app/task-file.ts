@@ -8,7 +8,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { isTaskName, parseMac } from '../domain/model/ids.ts';
-import type { TaskSpec } from '../domain/model/task.ts';
+import { STANDBYS_MAX, type TaskSpec } from '../domain/model/task.ts';
 
 /** A spec without what only the deploy pass knows. */
 export type TaskSpecDraft = Omit<TaskSpec, 'artefact' | 'artefactBytes'>;
@@ -17,7 +17,7 @@ export interface TaskFile {
   readonly draft: TaskSpecDraft;
   /** Absolute: where the task file lies. */
   readonly folder: string;
-  /** Absolute; ends in `.ts` (AssemblyScript, still to be compiled) or `.wasm`. */
+  /** Absolute. For `wasm` it ends in `.ts` (AssemblyScript, still to be compiled) or `.wasm`; for `worker` in `.ts`, `.mjs` or `.js`. */
   readonly modulePath: string;
   /** Whole-number constants for the compiler. */
   readonly constants: Readonly<Record<string, number>>;
@@ -48,7 +48,7 @@ export function parseTaskFile(text: string, file: string): TaskFile {
   if (!parsed.success) throw invalid(file, parsed.error.issues.map(sentenceOf));
   const { module, constants, ...fields } = parsed.data;
   const draft = draftOf(fields);
-  const problems = contradictions(draft);
+  const problems = [...contradictions(draft), ...moduleProblems(module, draft)];
   if (problems.length > 0) throw invalid(file, problems);
   return { draft, folder: resolve(dirname(file)), modulePath: resolve(dirname(file), module), constants };
 }
@@ -140,13 +140,14 @@ const taskFileSchema = z.strictObject(
   {
     name: taskName,
     runtime: z
-      .literal('wasm', {
-        error: (issue) => `${shown(issue.input)} is no runtime that task files can name yet; leave it out or write wasm`,
+      .enum(['wasm', 'worker'], {
+        error: (issue) =>
+          `${shown(issue.input)} is no runtime that task files can name yet; write wasm or worker, or leave it out`,
       })
       .default('wasm'),
     module: matching(
-      (text) => /\.(ts|wasm)$/.test(text),
-      'name the AssemblyScript entry file or a .wasm file, e.g. index.ts',
+      (text) => /\.(ts|wasm|mjs|js)$/.test(text),
+      'name the entry file (AssemblyScript for wasm, TypeScript or JavaScript for worker) or a .wasm file, e.g. index.ts',
     ).default('index.ts'),
     constants: z.record(z.string(), wholeNumber(-(2 ** 31), 2 ** 31 - 1, '1048576')).default({}),
     period: duration('10 ms').optional(),
@@ -177,6 +178,7 @@ const taskFileSchema = z.strictObject(
         interval: duration('100 ms').default(100_000),
         chain: wholeNumber(0, 10_000, '32').default(32),
         quorum: wholeNumber(1, 16, '2').default(2),
+        standbys: wholeNumber(0, STANDBYS_MAX, '1').default(1),
       })
       .prefault({}),
     inputs: z
@@ -201,10 +203,20 @@ function draftOf(file: Omit<z.output<typeof taskFileSchema>, 'module' | 'constan
     capabilities: file.capabilities,
     affinity: { ...file.affinity, resourceKind: file.affinity.resourceKind },
     reservation: file.reservation && { cpuPpm: file.reservation.cpu, memoryBytes: file.reservation.memory },
-    checkpoint: { intervalUs: file.checkpoint.interval, chainMax: file.checkpoint.chain, quorum: file.checkpoint.quorum },
+    checkpoint: {
+      intervalUs: file.checkpoint.interval,
+      chainMax: file.checkpoint.chain,
+      quorum: file.checkpoint.quorum,
+      standbys: file.checkpoint.standbys,
+    },
     inputs: { backlogMax: file.inputs.backlog, catchUpTicks: file.inputs.catchUpTicks },
     fuelPerJob: file.fuel,
   };
+}
+
+function moduleProblems(module: string, { runtime }: TaskSpecDraft): string[] {
+  const fits = runtime === 'worker' ? !module.endsWith('.wasm') : /\.(ts|wasm)$/.test(module);
+  return fits ? [] : [`module: ${module} is nothing that the runtime ${runtime} runs`];
 }
 
 /** Fields that are fine alone and absurd together. */

@@ -25,7 +25,9 @@ export async function compileWhenStale(
   file: TaskFile,
   options: { readonly force?: boolean; readonly onProgress?: ((sentence: string) => void) | undefined } = {},
 ): Promise<boolean> {
-  const { modulePath, folder, constants } = file;
+  const { modulePath, folder, constants, draft } = file;
+  // A class is bundled when it is deployed.
+  if (draft.runtime === 'worker') return false;
   const outFile = modulePathOf(file);
   if (outFile === modulePath) return false;
   const sources = [folder, dirname(modulePath), ...(isExample(folder) ? [join(projectRoot(), 'examples', 'sdk')] : [])];

@@ -7,9 +7,14 @@ import { join } from 'node:path';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { isTaskName } from '../domain/model/ids.ts';
 import { projectRoot } from './project-root.ts';
+import { workerFiles } from './task-skeleton-worker.ts';
 
 /** Makes the folder `directory` and answers with the files in it. Never writes over anything. */
-export async function createTaskSkeleton(directory: string, name: string): Promise<string[]> {
+export async function createTaskSkeleton(
+  directory: string,
+  name: string,
+  runtime: 'wasm' | 'worker' = 'wasm',
+): Promise<string[]> {
   if (!isTaskName(name)) {
     throw new DroverError(
       'ERR_SPEC_INVALID',
@@ -20,16 +25,19 @@ export async function createTaskSkeleton(directory: string, name: string): Promi
   if ((await readdir(directory)).length > 0) {
     throw new DroverError('ERR_USAGE', `${directory} is not empty; give a folder that does not exist yet`);
   }
-  await copyFile(join(projectRoot(), 'examples', 'sdk', 'drover.ts'), join(directory, 'drover.ts'));
-  const files: Readonly<Record<string, string>> = {
-    'index.ts': indexText(name),
-    'task.yaml': taskText(name),
-    'README.md': readmeText(name),
-    'tsconfig.json': tsconfigText,
-  };
+  const sdk = runtime === 'worker' ? 'worker.ts' : 'drover.ts';
+  await copyFile(join(projectRoot(), 'examples', 'sdk', sdk), join(directory, 'drover.ts'));
+  const files = runtime === 'worker' ? workerFiles(name) : wasmFiles(name);
   for (const [file, text] of Object.entries(files)) await writeFile(join(directory, file), text, { flag: 'wx' });
   return ['drover.ts', ...Object.keys(files)].map((file) => join(directory, file));
 }
+
+const wasmFiles = (name: string): Readonly<Record<string, string>> => ({
+  'index.ts': indexText(name),
+  'task.yaml': taskText(name),
+  'README.md': readmeText(name),
+  'tsconfig.json': tsconfigText,
+});
 
 const indexText = (name: string): string => `/**
  * ${name}: counts ticks, and adds what it is fed.

@@ -1,8 +1,9 @@
 /**
- * Known ways to break the one loop, each by name, so that a test can put one in and see its scenario fail. A test that
- * passes with the mechanism taken out proves nothing. Production passes `NO_PLANTS`; nothing else reads these names.
+ * Known ways to break drover, each by name, so that a test can put one in and see its scenario fail: a test that passes with
+ * the mechanism taken out proves nothing. Many of them were real bugs once. Production passes none; nothing else reads these
+ * names. `LOOP_PLANTS` break the one loop; `FLEET_PLANTS` break what bridges, instances and managers do with it.
  */
-export const PLANTS = [
+export const LOOP_PLANTS = [
   // the loop (actors/shell.ts, outbox.ts, timers.ts, next-record.ts)
   /** Appends at whatever position the store is at. */
   'skip-compare-and-set',
@@ -47,10 +48,56 @@ export const PLANTS = [
   'nameless-refusal',
 ] as const;
 
-export type Plant = (typeof PLANTS)[number];
+export const FLEET_PLANTS = [
+  // the instance and its bridge (actors/instance.ts, task.ts, bridge.ts)
+  /** A new instance goes on without a marker: nothing refuses what a stale one appends. */
+  'skip-marker',
+  /** Outputs are appended wherever the stream is. */
+  'append-blindly',
+  /** An instance that appends nothing never learns that its task has moved. */
+  'never-ask-placement',
+  /** A slow start of an earlier epoch takes the place of a later instance. */
+  'start-overtaken',
+  /** Having caught up is not taken for having started. */
+  'drop-early-caught-up',
+  /** A command is overtaken by what its actor said of another task. */
+  'overtake-by-actor',
+  /** The bridge accepts whatever it is told to run. */
+  'overfill',
+  /** Nobody is told that an instance has ended. */
+  'end-in-silence',
+  // checkpoints (actors/checkpoint-source.ts, fleet-knowledge.ts)
+  /** The newest capture is served although its outputs are not accepted. */
+  'serve-unaccepted',
+  /** A capture is announced although its outputs are not accepted. */
+  'announce-unaccepted',
+  /** One manager's copy is taken for a quorum. */
+  'free-before-quorum',
+  /** An increment leaves out a page that has changed. */
+  'forget-page',
+  /** What a manager holds that lagged behind a dead one is forgotten. */
+  'forget-laggard',
+  // managers (actors/arbiter.ts, duty.ts, manager.ts)
+  /** A restore goes on claiming a task that another has placed meanwhile. */
+  'claim-what-passed',
+  /** A restore that waits for an instance is not told that its task has passed to another. */
+  'never-tell-what-passed',
+  /** Whoever waits for an instance to catch up answers for its task, whatever becomes of it. */
+  'answer-for-the-owned',
+  /** An instance that caught up before its deploy was answered is not remembered to have. */
+  'forget-early-caught-up',
+] as const;
+
+export const PLANTS = [...LOOP_PLANTS, ...FLEET_PLANTS] as const;
+
+export type LoopPlant = (typeof LOOP_PLANTS)[number];
+export type FleetPlant = (typeof FLEET_PLANTS)[number];
+export type Plant = LoopPlant | FleetPlant;
 
 export interface Plants {
   planted(name: Plant): boolean;
 }
 
 export const NO_PLANTS: Plants = { planted: () => false };
+
+export const plantsNamed = (names: readonly Plant[]): Plants => ({ planted: (name) => names.includes(name) });

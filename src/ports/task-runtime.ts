@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../domain/kernel/error-codes.ts';
+import type { CheckpointNeeds, RuntimeOffer } from '../domain/model/compatibility.ts';
 import type { RuntimeKind, TaskSpec } from '../domain/model/task.ts';
 
 /**
@@ -13,6 +14,8 @@ import type { RuntimeKind, TaskSpec } from '../domain/model/task.ts';
  */
 export interface TaskRuntime {
   readonly kind: RuntimeKind;
+  /** What a program may need of it. */
+  readonly offer: RuntimeOffer;
   /**
    * Fails with ERR_MODULE_INVALID, ERR_MODULE_REFUSED or ERR_SPEC_INVALID; an image of another program with
    * ERR_STORE_CORRUPT; a task that fails in its own initialisation with the ERR_JOB_* of it.
@@ -33,6 +36,8 @@ export interface StartOptions {
 }
 
 export interface TaskProgram {
+  /** What this program needs of whatever runtime goes on from its state; written into its checkpoints. */
+  readonly needs: Pick<CheckpointNeeds, 'runtimeVersion' | 'hostFunctions'>;
   runJob(input: JobInput): Promise<JobResult>;
   /**
    * The state at this job boundary. `full` carries every page; `delta` those that differ from the previous capture, found

@@ -147,7 +147,7 @@ test('pages that do not match their digest are not stored, and the next checkpoi
   const announce = () =>
     append(
       checkpointSubject.announced(ecu, 1),
-      encodeCheckpointNotice(envelopeOf({ kind: 'announced', manifest: manifest() } as const)),
+      encodeCheckpointNotice(envelopeOf({ kind: 'announced', manifest: manifest(), standbys: [] } as const)),
     );
   await announce();
   await until('the damage is counted', async () => (await counterOf('checkpoint.pullFailed.ERR_STORE_CORRUPT')) >= 1);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openFleetClient } from '../../src/app/compose/open-fleet-client.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { isAlive, until } from '../support/fleet-run.ts';
@@ -86,6 +87,13 @@ test('a fleet is started, used and stopped from the command line', async () => {
   expect(status.ecus.map(({ state }) => state)).toEqual(['alive', 'alive']);
   expect(status.streams.find(({ stream }) => stream === 'OUTPUTS_0')?.messages).toBeGreaterThan(0);
   expect(drover('status')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/counter +owned[\s\S]*INPUTS_0/) });
+  const moved = JSON.parse(drover('task', 'move', 'counter', '--json').out);
+  expect(moved).toMatchObject({ task: 'counter', moved: true, epoch: 2 });
+  expect(moved.to).not.toBe(moved.from);
+  expect(drover('task', 'move', 'counter', '--to', 'ecu9')).toMatchObject({
+    exitCode: 1,
+    error: expect.stringContaining('there are ecu1, ecu2 (ERR_NO_ECU)'),
+  });
   expect(drover('up')).toMatchObject({ exitCode: 2, error: expect.stringContaining('drover down') });
   const pids = pidsOf();
   expect(drover('down', '--json').exitCode).toBe(0);
@@ -95,6 +103,21 @@ test('a fleet is started, used and stopped from the command line', async () => {
   await expect.poll(() => pids.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   expect(existsSync(join(folder, 'fleet.json'))).toBe(false);
   expect(drover('down')).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_NOT_RUNNING)') });
+});
+
+test('what a bridge has counted stands in `status`, under its ECU', async () => {
+  await startUp('--ecus', '2', '--managers', '1');
+  const client = await openFleetClient({ kind: 'folder', folder: join(folder, 'server') });
+  const nonsense = client.host.bus.request('ecu.02aa00000002.command', Uint8Array.of(1, 2, 3), { timeoutUs: 10_000_000 });
+  await expect(nonsense).rejects.toMatchObject({ code: expect.stringContaining('ERR_WIRE_') });
+  await client.close();
+  const { ecus }: { readonly ecus: readonly { readonly mac: string; readonly counters: Record<string, number> }[] } =
+    JSON.parse(drover('status', '--json').out);
+  const refused = Object.fromEntries(
+    ecus.map(({ mac, counters }) => [mac, Object.entries(counters).filter(([name]) => name.startsWith('wire.'))]),
+  );
+  expect(refused).toEqual({ '02aa00000001': [], '02aa00000002': [[expect.stringMatching(/^wire\./), 1]] });
+  expect(drover('status').out).toMatch(/counted by ecu2 {2}.*wire\.\w+ 1/);
 });
 
 test('without a fleet every command says how to get one', () => {

@@ -7,8 +7,19 @@ import { queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuPlans, type FleetEvent, LocalFleet, managerIds } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
+import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
+import { decodeCheckpointNotice } from '../../src/domain/protocol/codec-checkpoint.ts';
 import { decodeRecord } from '../../src/domain/protocol/codec-record.ts';
-import { actorSubject, bucket, buckets, header, streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
+import {
+  actorSubject,
+  bucket,
+  buckets,
+  checkpointSubject,
+  header,
+  streams,
+  taskSubject,
+} from '../../src/domain/protocol/subjects.ts';
+import type { StreamMessage } from '../../src/ports/bus.ts';
 import { text, until } from '../support/fleet-run.ts';
 
 const TASKS = ['counter-a', 'counter-b', 'counter-c'];
@@ -58,6 +69,40 @@ async function placementEvents(task: string): Promise<string[]> {
     if (record.ok) events.push(record.value.event.type);
     sequence = message.sequence + 1;
   }
+}
+
+test('a fleet that stops as a whole has nothing to replay when it is started again', async () => {
+  await up();
+  await deployAll();
+  await until('every task runs', async () => (await placements()).length === TASKS.length);
+  const outputs = await Promise.all(TASKS.map(outputsOf));
+  await until('20 outputs each', () => outputs.every(({ length }) => length > 20));
+  await fleet.stop();
+  await up();
+  await until('every task runs', async () => (await placements()).length === TASKS.length);
+  for (const task of TASKS) {
+    const { marker, newest } = await newestOfEpoch(task, 1);
+    expect(newest).toMatchObject({ task, outputNumber: Number(marker.headers[header.output]) });
+  }
+});
+
+/** The marker after an epoch, which says what was accepted of it, and the epoch's newest checkpoint. */
+async function newestOfEpoch(task: string, epoch: number) {
+  const { bus, names } = fleet.client.host;
+  let marker: StreamMessage | undefined;
+  await bus.consume(streams.outputs(0), { filter: taskSubject.outputs(names, task), from: 1 }, (message) => {
+    if (message.headers[header.marker] === '1' && Number(message.headers[header.epoch]) > epoch) marker ??= message;
+  });
+  let newest: CheckpointManifest | undefined;
+  await bus.consume(streams.checkpoints, { filter: checkpointSubject.all, from: 1 }, ({ payload }) => {
+    const notice = decodeCheckpointNotice(payload);
+    if (!notice.ok || notice.value.body.kind !== 'announced') return;
+    const { manifest } = notice.value.body;
+    if (manifest.task === task && manifest.epoch === epoch) newest = manifest;
+  });
+  await until('the next instance of it has begun', () => marker !== undefined);
+  await until('its last checkpoint is read', () => newest?.outputNumber === Number(marker?.headers[header.output]));
+  return { marker: marker as StreamMessage, newest };
 }
 
 test('a fleet that stops as a whole sheds nothing, and started again it goes on where it stopped', async () => {

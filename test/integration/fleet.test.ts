@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ECU_DEFAULTS, LocalFleet } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
+import { createTaskSkeleton } from '../../src/app/task-skeleton.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
 import { type FleetRun, isAlive, startFleet, text, until } from '../support/fleet-run.ts';
 
@@ -50,6 +51,26 @@ describe('a fleet of processes', () => {
         .filter(({ host }) => host.endsWith(first))
         .map(({ state }) => state),
     ).toEqual(['ready', 'ready']);
+  });
+
+  test('a class in TypeScript goes on elsewhere when its ECU is killed, byte for byte', async () => {
+    run = await startFleet({ ecus: 2, managers: 2 });
+    const { fleet, folder } = run;
+    await createTaskSkeleton(`${folder}/task`, 'class', 'worker');
+    await fleet.deploy(await prepareTask(`${folder}/task`));
+    const first = await ownerOf(run, 'class');
+    const outputs = await run.outputs('class');
+    await until('20 outputs and a checkpoint', async () => {
+      return outputs.length > 20 && (await run?.task('class'))?.checkpoint !== undefined;
+    });
+    await fleet.kill(first, 'ecu');
+    const before = outputs.length;
+    await until('another owner', async () => {
+      const owner = (await run?.task('class'))?.owner;
+      return owner !== undefined && owner !== first;
+    });
+    await until('20 more outputs', () => outputs.length > before + 20);
+    expectCounted(outputs);
   });
 
   test('a killed bridge is started again by its supervisor, with the next incarnation, and its task goes on', async () => {

@@ -8,6 +8,7 @@ import { JournalMirror } from '../../actors/journal-mirror.ts';
 import { type LmdbRecordStore, openLmdbRecordStore } from '../../infra/lmdb/record-store.ts';
 import { ensureStreams } from '../../infra/nats/streams.ts';
 import { createRng } from '../../src/domain/kernel/rng.ts';
+import { decodeJournalEntries } from '../../src/domain/protocol/codec-journal.ts';
 import { fleetStreams } from '../../src/domain/protocol/streams.ts';
 import { header, streams } from '../../src/domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
@@ -55,7 +56,17 @@ async function mirrored(host: string): Promise<StreamMessage[]> {
 }
 
 const text = ({ payload }: StreamMessage) => new TextDecoder().decode(payload);
-const entries = (messages: readonly StreamMessage[]) => messages.filter(({ subject }) => !subject.includes('.mirror.'));
+/** The copied entries, in the order of the host's own journal. */
+const entries = (messages: readonly StreamMessage[]) =>
+  messages
+    .filter(({ subject }) => !subject.includes('.mirror.'))
+    .flatMap(({ payload, headers }) => {
+      const decoded = decodeJournalEntries(payload);
+      if (!decoded.ok) throw new Error(decoded.error.sentence);
+      expect(Number(headers[header.position])).toBe(decoded.value.at(-1)?.position);
+      return decoded.value.map(({ position, bytes }) => ({ position, text: new TextDecoder().decode(bytes) }));
+    })
+    .sort((a, b) => a.position - b.position);
 
 describe('the journal mirror', () => {
   it('copies every entry of every actor in order, and goes on from its mark after a restart', async () => {
@@ -67,8 +78,25 @@ describe('the journal mirror', () => {
     await new JournalMirror({ host, journal: store }).stop();
     await store.close();
     const copied = entries(await mirrored(host.id));
-    expect(copied.map(text)).toEqual([1, 2, 3, 4, 5].map((number) => `entry ${number}`));
-    expect(copied.map(({ headers }) => Number(headers[header.position]))).toEqual([1, 2, 3, 4, 5]);
+    expect(copied).toEqual([1, 2, 3, 4, 5].map((position) => ({ position, text: `entry ${position}` })));
+  });
+
+  it('sends the entries of one actor in one message, and more than a batch in several', async () => {
+    const store = openLmdbRecordStore({ path: join(folder, 'c') });
+    const host = hostOf('bridge.02aa00000003');
+    const long = 'x'.repeat(100 * 1024);
+    for (const number of [1, 2, 3, 4, 5, 6]) await append(store, `task/t${number % 2}`, `${number}${long}`);
+    await new JournalMirror({ host, journal: store }).stop();
+    await store.close();
+    const messages = await mirrored(host.id);
+    expect(entries(messages).map(({ position, text }) => ({ position, begins: text.slice(0, 2) }))).toEqual(
+      [1, 2, 3, 4, 5, 6].map((position) => ({ position, begins: `${position}x` })),
+    );
+    const copies = messages.filter(({ subject }) => !subject.includes('.mirror.'));
+    expect(copies.length).toBeLessThanOrEqual(6);
+    expect(
+      messages.filter(({ subject }) => subject.endsWith('.mirror.mark')).map(({ headers }) => headers[header.position]),
+    ).toEqual(['2', '4', '6']);
   });
 
   it('names what was trimmed before it could be copied', async () => {
@@ -83,7 +111,7 @@ describe('the journal mirror', () => {
     const gaps = messages
       .filter(({ subject }) => subject.endsWith('.mirror.gap'))
       .map((message) => JSON.parse(text(message)) as { from: number; to: number });
-    const positions = entries(messages).map(({ headers }) => Number(headers[header.position]));
+    const positions = entries(messages).map(({ position }) => position);
     const missing = gaps.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
     expect(gaps.length).toBeGreaterThan(0);
     expect([...positions, ...missing].sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, at) => at + 1));

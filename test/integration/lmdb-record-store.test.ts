@@ -66,6 +66,22 @@ describe('LMDB record store, beside its contract', () => {
     expect((await textsOf(again, 'task/a')).length).toBeLessThanOrEqual(2);
   });
 
+  test('trims to the right entries also when another handle, which keeps all, appended in between', async () => {
+    const [trimming, keeping] = [open({ historyMax: 2 }), open()];
+    for (let n = 1; n <= 60; n++) {
+      await appendMany(n % 7 === 0 ? keeping : trimming, 'task/a', 1, n);
+      await appendMany(trimming, 'task/b', 1, n);
+      const texts = await textsOf(trimming, 'task/a');
+      expect(texts).toEqual(Array.from({ length: texts.length }, (_, i) => `task/a ${n - texts.length + 1 + i}`));
+      expect(texts.length).toBeGreaterThanOrEqual(Math.min(n, 2));
+      expect(texts.length).toBeLessThanOrEqual(5);
+      expect((await textsOf(trimming, 'task/b')).at(-1)).toBe(`task/b ${n}`);
+    }
+    // Nothing is left over that no head leads to.
+    const led = (await textsOf(trimming, 'task/a')).length + (await textsOf(trimming, 'task/b')).length;
+    expect([...trimming.since(0)]).toHaveLength(led);
+  });
+
   test('since gives what a mirror has not sent yet: all actors, in the order of the appends', async () => {
     const store = open();
     await appendMany(store, 'task/a', 3);

@@ -17,8 +17,10 @@ import { type BridgeConfig, HEARTBEAT_INTERVAL_US } from '../../src/app/compose/
 import { type PreparedTask, prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
+import type { JobRecord } from '../../src/domain/model/job.ts';
 import { decodeCheckpointNotice } from '../../src/domain/protocol/codec-checkpoint.ts';
 import { decodeAnswer, encodeCommand } from '../../src/domain/protocol/codec-command.ts';
+import { decodeJobJournal } from '../../src/domain/protocol/codec-job.ts';
 import type { Answer, Command } from '../../src/domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, header, streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
@@ -61,8 +63,8 @@ const config = (mac: string, home = mac): BridgeConfig => ({
   supervisor: undefined,
 });
 
-async function startBridge(mac: string, home?: string): Promise<OpenBridge> {
-  const bridge = await openBridge(config(mac, home));
+async function startBridge(mac: string, home?: string, more: Partial<BridgeConfig> = {}): Promise<OpenBridge> {
+  const bridge = await openBridge({ ...config(mac, home), ...more });
   bridges.push(bridge);
   return bridge;
 }
@@ -130,6 +132,37 @@ describe('a lone bridge', () => {
     expect(manifests[1]).toMatchObject({ sequence: 2, baseSequence: 1 });
   });
 
+  test('says when every job starts and stops, once it is asked to, and nothing before', async () => {
+    const records: JobRecord[] = [];
+    client.host.bus.subscribe(ecuSubject.allJobs, (message) => {
+      const journal = decodeJobJournal(message.payload);
+      if (!journal.ok) throw new Error(journal.error.sentence);
+      expect(journal.value.body).toMatchObject({ mac: MAC, incarnation: 2 });
+      records.push(...journal.value.body.records);
+    });
+    const counter = await prepareTask(exampleFolder('counter'));
+    const outputs = await outputsOf('counter');
+    const silent = await startBridge(MAC);
+    await deploy(MAC, counter, 1);
+    await until('20 outputs', () => outputs.length > 20);
+    await silent.stop('the test starts another');
+    bridges.splice(0);
+    await startBridge(MAC, MAC, { recordJobs: true });
+    await deploy(MAC, counter, 2, 2);
+    await until('20 jobs', () => records.length > 40);
+    const jobs = new Map<number, JobRecord[]>();
+    for (const record of records) jobs.set(record.jobNumber, [...(jobs.get(record.jobNumber) ?? []), record]);
+    expect([...jobs.keys()].slice(0, 3)).toEqual([1, 2, 3]);
+    for (const [started, stopped] of [...jobs.values()].filter(({ length }) => length === 2)) {
+      if (started?.kind !== 'started' || stopped?.kind !== 'stopped') throw new Error('a start comes before its stop');
+      expect(started).toMatchObject({ task: 'counter', epoch: 2, inputKind: 'tick' });
+      expect(started.releasedAtUs).toBeLessThanOrEqual(started.startedAtUs);
+      expect(started.startedAtUs).toBeLessThanOrEqual(stopped.stoppedAtUs);
+      expect(stopped).toMatchObject({ failure: undefined, outputs: 1 });
+      expect(stopped.fuelUsed).toBeGreaterThan(0);
+    }
+  });
+
   test('answers a repeated deploy with the same instance, and refuses an older epoch', async () => {
     await startBridge(MAC);
     const counter = await prepareTask(exampleFolder('counter'));
@@ -160,6 +193,19 @@ describe('a lone bridge', () => {
     await startBridge(MAC);
     await expect(openBridge(config(MAC, 'elsewhere'))).rejects.toMatchObject({ code: 'ERR_MAC_TAKEN' });
     expect(await send(MAC, { kind: 'query-load' })).toMatchObject({ kind: 'load', load: { mac: MAC, incarnation: 1 } });
+  });
+
+  test('two bridges that start on one MAC in the same moment: one serves, the other says so, and a start after a crash succeeds', async () => {
+    for (let round = 1; round <= 5; round++) {
+      const homes = [`one-${round}`, `two-${round}`];
+      const starts = await Promise.allSettled(homes.map((home) => startBridge(MAC, home)));
+      const served = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+      expect(served).toHaveLength(1);
+      expect(starts.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'ERR_MAC_TAKEN' } });
+      expect(await send(MAC, { kind: 'query-load' })).toMatchObject({ kind: 'load', load: { mac: MAC } });
+      await served[0]?.stop('the next round');
+      bridges.splice(0);
+    }
   });
 
   test('a bridge that starts again has the next incarnation and says that what it ran has died', async () => {

@@ -45,7 +45,7 @@ const spec: TaskSpec = {
   capabilities: [],
   affinity: NO_AFFINITY,
   reservation: undefined,
-  checkpoint: { intervalUs: 100_000, chainMax: 8, quorum: 2 },
+  checkpoint: { intervalUs: 100_000, chainMax: 8, quorum: 2, standbys: 1 },
   inputs: { backlogMax: 10_000, catchUpTicks: false },
   fuelPerJob: 1_000_000,
 };

@@ -10,7 +10,7 @@ import { keyOf } from '../../infra/lmdb/checkpoint-keys.ts';
 import { StoreReader } from '../../infra/lmdb/store-reader.ts';
 import { systemHasher } from '../../infra/system/hasher.ts';
 import { damageStore } from '../../src/app/chaos/store-damager.ts';
-import { queryCounters, queryFleet, queryStores } from '../../src/app/fleet/fleet-calls.ts';
+import { queryFleet, queryManagerCounters, queryStores } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
@@ -45,7 +45,7 @@ const newestIn = (manager: string): Promise<CheckpointManifest | undefined> =>
   });
 
 const counted = async (manager: string, name: string): Promise<number> =>
-  (await queryCounters(run.fleet.client, [manager]))[name] ?? 0;
+  (await queryManagerCounters(run.fleet.client, [manager]))[name] ?? 0;
 
 /** With `CI` set and no terminal, as build machines have it. */
 function drover(...args: string[]): { readonly exitCode: number | null; readonly out: string; readonly error: string } {

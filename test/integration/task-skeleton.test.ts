@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runAlone } from '../../infra/runtime/wasm/run-alone.ts';
+import { openAlone } from '../../src/app/open-alone.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { createTaskSkeleton } from '../../src/app/task-skeleton.ts';
 import { data, tick } from '../support/wasm.ts';
+import { saidOf } from '../support/worker.ts';
 
 let home: string;
 beforeAll(async () => {
@@ -26,6 +28,17 @@ describe('a new task', () => {
     const { outputs, failure } = await runAlone({ artefact, fuelPerJob: spec.fuelPerJob }, [tick(1), data(1, '41'), tick(2)]);
     expect([failure, ...outputs.map(({ payload }) => new TextDecoder().decode(payload))]).toEqual([undefined, '1', '42', '43']);
     expect((await prepareTask(folder, { name: 'twin' })).spec).toEqual({ ...spec, name: 'twin' });
+  }, 60_000);
+
+  it('of a class deploys and runs as it is', async () => {
+    const folder = join(home, 'class');
+    const files = await createTaskSkeleton(folder, 'my-class', 'worker');
+    expect((await readdir(folder)).sort()).toEqual(files.map((file) => file.slice(folder.length + 1)).sort());
+    const prepared = await prepareTask(folder);
+    expect(prepared.spec).toMatchObject({ name: 'my-class', runtime: 'worker', artefactBytes: prepared.artefact.length });
+    const program = await openAlone(prepared);
+    const said = [tick(1), data(1, '41'), data(2, 'x'), tick(2)].map((input) => saidOf(program.runJob(input)));
+    expect(said).toEqual(['1', '42', '42', '43']);
   }, 60_000);
 
   it('says in the compiler’s words why it does not compile', async () => {

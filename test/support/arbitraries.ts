@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { ERROR_CODES } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointReference, InputCursor } from '../../src/domain/model/checkpoint.ts';
+import type { CheckpointNeeds, RuntimeOffer } from '../../src/domain/model/compatibility.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad, ProcessIdentity } from '../../src/domain/model/ecu.ts';
 import type { Candidate, DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal, JobRecord } from '../../src/domain/model/job.ts';
@@ -119,30 +120,66 @@ export const taskSpec = (task: fc.Arbitrary<string> = taskName()): fc.Arbitrary<
     capabilities: list(name()),
     affinity: affinity(),
     reservation: optional(fc.record({ cpuPpm: count(), memoryBytes: count() })),
-    checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32() }),
+    checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32(), standbys: fc.integer({ min: 0, max: 4 }) }),
     inputs: fc.record({ backlogMax: count(), catchUpTicks: fc.boolean() }),
     fuelPerJob: count(),
   });
 
 const processIdentity = (): fc.Arbitrary<ProcessIdentity> => fc.record({ bootId: name(), pid: u32(), startTicks: count() });
 
-export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
+const version = (): fc.Arbitrary<number> => fc.integer({ min: 1, max: 65_535 });
+const subject = (): fc.Arbitrary<string> => fc.constantFrom('task.>', 'task.0.*.out', 'task.0.a.in.>', 'x');
+const runtimeOffer = (): fc.Arbitrary<RuntimeOffer> =>
+  fc.record({ runtime: runtimeKind(), version: version(), hostFunctions: list(name()) });
+export const checkpointNeeds = (): fc.Arbitrary<CheckpointNeeds> =>
   fc.record({
-    mac: mac(),
-    incarnation: count(),
-    name: name(),
-    ecuClass: name(),
-    resourceKind: resourceKind(),
-    cores: fc.integer({ min: 1, max: 65_536 }),
+    runtime: runtimeKind(),
+    runtimeVersion: version(),
     memoryBytes: count(),
+    hostFunctions: list(name()),
+    subjects: list(subject()),
     capabilities: list(name()),
-    labels: labels(),
-    runtimes: list(runtimeKind()),
-    bridge: processIdentity(),
-    supervisor: optional(processIdentity()),
-    heartbeatIntervalUs: count().map((us) => Math.max(1, us)),
-    version: unicode(128),
   });
+
+export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
+  fc.record(
+    {
+      mac: mac(),
+      incarnation: count(),
+      name: name(),
+      ecuClass: name(),
+      resourceKind: resourceKind(),
+      cores: fc.integer({ min: 1, max: 65_536 }),
+      memoryBytes: count(),
+      capabilities: list(name()),
+      labels: labels(),
+      runtimes: list(runtimeKind()),
+      bridge: processIdentity(),
+      supervisor: optional(processIdentity()),
+      heartbeatIntervalUs: count().map((us) => Math.max(1, us)),
+      version: unicode(128),
+      offers: fc.array(runtimeOffer(), { minLength: 1, maxLength: 3 }),
+      subjects: fc.array(subject(), { minLength: 1, maxLength: 3 }),
+    },
+    {
+      requiredKeys: [
+        'mac',
+        'incarnation',
+        'name',
+        'ecuClass',
+        'resourceKind',
+        'cores',
+        'memoryBytes',
+        'capabilities',
+        'labels',
+        'runtimes',
+        'bridge',
+        'supervisor',
+        'heartbeatIntervalUs',
+        'version',
+      ],
+    },
+  );
 
 const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
   fc.record(
@@ -160,23 +197,32 @@ const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
     { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
   );
 
+const counters = (): fc.Arbitrary<Record<string, number>> =>
+  fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true });
+
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
-  fc.record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()) });
+  fc
+    .record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()), counters: counters() })
+    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }));
 
 // ——— checkpoints ———
 
 const cursor = (): fc.Arbitrary<InputCursor> => fc.record({ sequence: count(), dataNumber: count(), tickNumber: count() });
 
 export const checkpointReference = (task: fc.Arbitrary<string> = taskName()): fc.Arbitrary<CheckpointReference> =>
-  fc.record({
-    task,
-    epoch: count(),
-    sequence: count(),
-    input: cursor(),
-    outputNumber: count(),
-    stateDigest: digest(),
-    holders: list(managerId()),
-  });
+  fc.record(
+    {
+      task,
+      epoch: count(),
+      sequence: count(),
+      input: cursor(),
+      outputNumber: count(),
+      stateDigest: digest(),
+      holders: list(managerId()),
+      needs: checkpointNeeds(),
+    },
+    { requiredKeys: ['task', 'epoch', 'sequence', 'input', 'outputNumber', 'stateDigest', 'holders'] },
+  );
 
 /** Full ones carry every page; increments some of them, on an earlier base. */
 export const checkpointManifest = (): fc.Arbitrary<CheckpointManifest> =>
@@ -210,13 +256,19 @@ export const checkpointManifest = (): fc.Arbitrary<CheckpointManifest> =>
         input: cursor(),
         outputNumber: count(),
         artefact: digest(),
+        needs: optional(checkpointNeeds()),
       });
-    });
+    })
+    .map(({ needs, ...manifest }) => (needs === undefined ? manifest : { ...manifest, needs }));
 
 export const checkpointNotice = (): fc.Arbitrary<CheckpointNotice> => {
   const key = { task: taskName(), mac: mac(), programId: u32(), epoch: count(), sequence: count() };
   return fc.oneof(
-    fc.record({ kind: fc.constant('announced' as const), manifest: checkpointManifest() }),
+    fc.record({
+      kind: fc.constant('announced' as const),
+      manifest: checkpointManifest(),
+      standbys: fc.array(mac(), { maxLength: 4 }),
+    }),
     fc.record({ kind: fc.constant('stored' as const), manager: managerId(), ...key, reference: checkpointReference() }),
     fc.record({ kind: fc.constant('freed' as const), ...key }),
   );
@@ -225,19 +277,32 @@ export const checkpointNotice = (): fc.Arbitrary<CheckpointNotice> => {
 const refused = () => fc.record({ kind: fc.constant('refused' as const), code: code(), sentence: sentence() });
 
 export const pageRequest = (): fc.Arbitrary<PageRequest> =>
-  fc.record({
-    kind: fc.constant('pages' as const),
-    task: taskName(),
-    epoch: count(),
-    sequence: count(),
-    positions: fc.uint32Array({ minLength: 1, maxLength: 20 }),
-  });
+  fc
+    .record({
+      kind: fc.constant('pages' as const),
+      task: taskName(),
+      epoch: count(),
+      sequence: count(),
+      positions: fc.uint32Array({ minLength: 1, maxLength: 20 }),
+    })
+    .chain((request) =>
+      fc.constantFrom<PageRequest>(
+        request,
+        { ...request, accepts: ['deflate'] },
+        { ...request, accepts: ['brotli', 'deflate'] },
+      ),
+    );
 
 export const pageAnswer = (): fc.Arbitrary<PageAnswer> =>
   fc.oneof(
     fc.record({
       kind: fc.constant('pages' as const),
       pages: fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 255 })).map(([n, byte]) => new Uint8Array(n * 4096).fill(byte)),
+    }),
+    fc.record({
+      kind: fc.constant('pages' as const),
+      pages: bytes(64),
+      encoding: fc.constantFrom('deflate' as const, 'brotli' as const),
     }),
     fc.record({ kind: fc.constant('superseded' as const), epoch: count(), sequence: count() }),
     refused(),
@@ -274,8 +339,18 @@ export const command = (): fc.Arbitrary<Command> =>
     commandHeader().chain((header) => {
       const task = fc.constant(header.task);
       return fc
-        .record({ spec: taskSpec(task), incarnation: count(), checkpoint: optional(checkpointReference(task)) })
-        .map((deploy) => ({ kind: 'deploy' as const, ...header, ...deploy }));
+        .record({
+          spec: taskSpec(task),
+          incarnation: count(),
+          checkpoint: optional(checkpointReference(task)),
+          trimmed: optional(cursor()),
+        })
+        .map(({ trimmed, ...deploy }) => ({
+          kind: 'deploy' as const,
+          ...header,
+          ...deploy,
+          ...(trimmed === undefined ? {} : { trimmed }),
+        }));
     }),
     commandHeader().map((header) => ({ kind: 'pause' as const, ...header })),
     commandHeader().map((header) => ({ kind: 'resume' as const, ...header })),
@@ -353,7 +428,7 @@ export const fleetView = (): fc.Arbitrary<FleetView> =>
       }),
     ),
     managers: list(fc.record({ id: managerId(), alive: fc.boolean() })),
-    counters: fc.dictionary(lettersOf(PLAIN, 1, 12), count(), { maxKeys: 4, noNullPrototype: true }),
+    counters: counters(),
   });
 
 export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
@@ -367,6 +442,14 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
 
 const jobRecord = (): fc.Arbitrary<JobRecord> => {
   const key = { task: taskName(), epoch: count(), jobNumber: count() };
+  const stopped = {
+    kind: fc.constant('stopped' as const),
+    ...key,
+    stoppedAtUs: count(),
+    failure: optional(code()),
+    fuelUsed: count(),
+    outputs: u32(),
+  };
   return fc.oneof(
     fc.record({
       kind: fc.constant('started' as const),
@@ -376,14 +459,8 @@ const jobRecord = (): fc.Arbitrary<JobRecord> => {
       releasedAtUs: count(),
       startedAtUs: count(),
     }),
-    fc.record({
-      kind: fc.constant('stopped' as const),
-      ...key,
-      stoppedAtUs: count(),
-      failure: optional(code()),
-      fuelUsed: count(),
-      outputs: u32(),
-    }),
+    fc.record(stopped),
+    fc.record({ ...stopped, executionUs: count() }),
   );
 };
 

@@ -19,7 +19,13 @@ const perTask: Draw = (rng) => ({ task: task(rng), epoch: small(rng) });
 const plan: Draw = (rng) => {
   const assignments = ['a', 'b']
     .filter(() => rng.below(2) === 0)
-    .map((name) => ({ task: name, expectedEpoch: small(rng), target: incarnation(rng), checkpoint: undefined }));
+    .map((name) => ({
+      task: name,
+      expectedEpoch: small(rng),
+      target: incarnation(rng),
+      checkpoint: undefined,
+      ...(rng.below(3) === 0 ? { present: incarnation(rng) } : {}),
+    }));
   const unplaced = rng.below(3) === 0 ? [{ task: 'c', expectedEpoch: small(rng), reason: 'no room', evict: [] }] : [];
   const skipped = rng.below(3) === 0 ? [{ task: 'd', reason: 'moved' }] : [];
   return { plan: { assignments, unplaced, skipped, evidence: [{ score: rng.below(10) }] } };
@@ -35,6 +41,7 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     }),
     'PLAN.MADE': plan,
     'EPOCH.GRANTED': perTask,
+    'INSTANCE.STOPPED': perTask,
     'EPOCH.REFUSED': (rng) => ({ ...perTask(rng), by: 'arbiter/other' }),
     'INSTANCE.RAN': (rng) => ({ ...perTask(rng), nonce: 'n', owner: incarnation(rng) }),
     'DEPLOY.REFUSED': (rng) => ({ ...perTask(rng), reason: 'full' }),

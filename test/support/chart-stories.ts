@@ -70,6 +70,18 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'xstate.after.1000.arbiter.claimed.replaying' },
       { type: 'PLAN.MADE', plan: { assignments: [assign('b', e2)], unplaced: [], skipped: [], evidence: [] } },
     ],
+    'a task that runs is moved: fenced, stopped, restored': [
+      { type: 'RESTORE.NEEDED', cause: { kind: 'request', task: 'a', epoch: 1, reason: 'load-balance: hot', move: {} } },
+      {
+        type: 'PLAN.MADE',
+        plan: { assignments: [{ ...assign('a', e2), present: e1 }], unplaced: [], skipped: [], evidence: [] },
+      },
+      { type: 'EPOCH.GRANTED', task: 'a', epoch: 2 },
+      { type: 'INSTANCE.STOPPED', task: 'a', epoch: 2 },
+      ranIn('a', e2),
+      { type: 'PLACEMENT.CONFIRMED', task: 'a', epoch: 2 },
+      { type: 'INSTANCE.CAUGHT_UP', task: 'a', epoch: 2 },
+    ],
     'a task of lower criticality makes room': [
       { type: 'RESTORE.NEEDED', cause: failure },
       {

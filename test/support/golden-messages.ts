@@ -45,7 +45,7 @@ const FULL_SPEC: TaskSpec = {
     apart: ['grid'],
   },
   reservation: { cpuPpm: 250_000, memoryBytes: 65_536 },
-  checkpoint: { intervalUs: 100_000, chainMax: 8, quorum: 2 },
+  checkpoint: { intervalUs: 100_000, chainMax: 8, quorum: 2, standbys: 1 },
   inputs: { backlogMax: 1000, catchUpTicks: true },
   fuelPerJob: 10_000_000,
 };
@@ -133,6 +133,7 @@ const COMMANDS: readonly Command[] = [
   { kind: 'stop', ...header, reason: 'removed' },
   { kind: 'checkpoint', ...header, mode: 'delta' },
   { kind: 'query-load' },
+  { kind: 'deploy', ...header, spec: LEAN_SPEC, incarnation: 3, checkpoint: REFERENCE, trimmed: input },
 ];
 const accepted = {
   task: TASK,
@@ -163,10 +164,14 @@ const ANSWERS: readonly Answer[] = [
     kind: 'load',
     load: { mac: MAC, incarnation: 3, draining: false, tasks: [{ ...accepted, hardDeadline: false, cpuPpm: 250_000 }] },
   },
+  {
+    kind: 'load',
+    load: { mac: MAC, incarnation: 3, draining: false, tasks: [], counters: { 'command.refused.ERR_COMMAND_EPOCH': 2 } },
+  },
 ];
 const NOTICES: readonly CheckpointNotice[] = [
-  { kind: 'announced', manifest: FULL },
-  { kind: 'announced', manifest: INCREMENT },
+  { kind: 'announced', manifest: FULL, standbys: [] },
+  { kind: 'announced', manifest: INCREMENT, standbys: [MAC] },
   { kind: 'stored', manager: 'm2', ...key, reference: REFERENCE },
   { kind: 'freed', ...key },
 ];
@@ -181,6 +186,7 @@ const CALLS: readonly ManagerCall[] = [
   { ...report, what: 'caught-up', code: undefined, sentence: '' },
   { ...report, what: 'ended', code: 'ERR_FENCED', sentence: 'epoch 8 owns the outputs' },
   { kind: 'query-fleet' },
+  { kind: 'request-restore', opcode: 'load-balance', mac: MAC, programId: 4, target: undefined, reason: 'it is hot' },
 ];
 const MANAGER_ANSWERS: readonly ManagerAnswer[] = [{ kind: 'accepted' }, REFUSED, { kind: 'fleet', fleet: FLEET }];
 const JOBS: JobJournal = {

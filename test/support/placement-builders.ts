@@ -53,7 +53,7 @@ export function specOf(name: string, overrides: Partial<TaskSpec> = {}): TaskSpe
     capabilities: [],
     affinity: NO_AFFINITY,
     reservation: undefined,
-    checkpoint: { intervalUs: 100_000, chainMax: 32, quorum: 1 },
+    checkpoint: { intervalUs: 100_000, chainMax: 32, quorum: 1, standbys: 1 },
     inputs: { backlogMax: 1000, catchUpTicks: false },
     fuelPerJob: 1_000_000,
     ...overrides,

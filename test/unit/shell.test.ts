@@ -143,6 +143,19 @@ describe('step 2: load, and drop what was seen', () => {
     expect(await fleet.journal()).toHaveLength(1);
   });
 
+  test('step 2: a record that this host was not told of yet is neither stepped over nor missed', async () => {
+    const b = await fleet.boot('b');
+    await fleet.deliver(b, 'COUNTED');
+    await fleet.deliver(b, 'WORKED');
+    const silent = (store: RecordStore): RecordStore => ({ ...bound(store), follow: async () => () => undefined });
+    // Without its record the actor would take the first one, and could not take the second.
+    expect(await fleet.deliver(await fleet.boot('a', { wrap: silent }), 'COUNTED')).toBe('seen');
+    const c = await fleet.boot('c', { wrap: silent });
+    expect(await fleet.deliver(c, 'STOPPED')).toBe('taken');
+    expect(c.view(ACTOR)?.record).toMatchObject({ revision: 3, writer: 'c' });
+    expect(await fleet.journal()).toHaveLength(3);
+  });
+
   test('step 2: what the loop tells itself does not push events out of the seen set', async () => {
     const a = await fleet.boot('a', { perform: async () => ({ kind: 'done' }) });
     await fleet.deliver(a, 'COUNTED');

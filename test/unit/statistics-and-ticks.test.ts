@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { START_OF_INPUTS } from '../../src/domain/model/checkpoint.ts';
 import { nearestRank, summarise } from '../../src/domain/statistics/quantiles.ts';
-import { advance, contiguityOf } from '../../src/domain/task/contiguity.ts';
+import { advance, belowTrimMark, contiguityOf } from '../../src/domain/task/contiguity.ts';
 import { adoptTick, dueTicks, resumeTicks, startTicks } from '../../src/domain/task/ticks.ts';
 
 describe('quantiles', () => {
@@ -88,5 +88,21 @@ describe('contiguity', () => {
       dataNumber: 1,
       tickNumber: 0,
     });
+  });
+});
+
+describe('the trim mark', () => {
+  const at = (sequence: number) => ({ sequence, dataNumber: 3, tickNumber: 4 });
+
+  it('lets start what has read everything up to it, and whatever there is where nothing was trimmed', () => {
+    expect(belowTrimMark(at(9), at(9))).toBeUndefined();
+    expect(belowTrimMark(at(10), at(9))).toBeUndefined();
+    expect(belowTrimMark(undefined, undefined)).toBeUndefined();
+    expect(belowTrimMark(at(1), undefined)).toBeUndefined();
+  });
+
+  it('keeps what has read less from starting, a start from the first input among it', () => {
+    expect(belowTrimMark(at(8), at(9))).toContain('up to sequence 8');
+    expect(belowTrimMark(undefined, at(9))).toContain('up to sequence 0');
   });
 });

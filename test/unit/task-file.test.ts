@@ -75,7 +75,7 @@ inputs: { backlog: 50, catchUpTicks: true }
         apart: ['other'],
       },
       reservation: { cpuPpm: 125_000, memoryBytes: 16_384 },
-      checkpoint: { intervalUs: 1_000_000, chainMax: 8, quorum: 1 },
+      checkpoint: { intervalUs: 1_000_000, chainMax: 8, quorum: 1, standbys: 1 },
       inputs: { backlogMax: 50, catchUpTicks: true },
       fuelPerJob: 5000,
     });

@@ -61,7 +61,10 @@ describe('task specification', () => {
       'affinity.requiredLabels has zone = 3, not a text of at most 253 characters',
     ],
     [{ checkpoint: { quorum: 0 } }, 'checkpoint.quorum is 0, outside 1 to 16'],
-    [{ checkpoint: { quorm: 1 } }, 'checkpoint.quorm is no field of a task; known here are intervalUs, chainMax, quorum'],
+    [
+      { checkpoint: { quorm: 1 } },
+      'checkpoint.quorm is no field of a task; known here are intervalUs, chainMax, quorum, standbys',
+    ],
     [{ memoryBytesMax: 100_000 }, 'memoryBytesMax is 100000 bytes, not a whole number of WebAssembly pages of 65536'],
     [{ periodUs: 1000, wcetUs: 900, deadlineUs: 800 }, 'wcetUs is 900 µs, longer than the deadline of 800 µs'],
     [{ periodUs: 1000, deadlineUs: 2000 }, 'deadlineUs is 2000 µs, beyond the period of 1000 µs, which has to be asked for'],

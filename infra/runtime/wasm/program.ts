@@ -13,6 +13,7 @@ import { assert } from '../../../src/domain/kernel/assert.ts';
 import { DroverError, type ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
 import { PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
 import type { JobFailure, JobInput, JobOutput, JobResult, TaskCapture, TaskImage } from '../../../src/ports/task-runtime.ts';
+import { isZeroPage, Shadow } from '../shadow.ts';
 import {
   CHANNEL_MAX,
   exported,
@@ -28,7 +29,6 @@ import { decodeGlobals, encodeGlobals } from './globals.ts';
 import { type Mark, readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
 import { growth, STACK_SLOTS } from './rewrite.ts';
-import { isZeroPage, Shadow } from './shadow.ts';
 
 /** Start and initialisation may loop over the whole memory, whatever one job may use; well under a second of loops. */
 const INIT_FUEL = 200_000_000;

@@ -8,21 +8,16 @@
 import { availableParallelism } from 'node:os';
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
+import type { RuntimeOffer } from '../../../src/domain/model/compatibility.ts';
 import type { Digest } from '../../../src/domain/model/ids.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
-import type {
-  JobFailure,
-  JobInput,
-  JobResult,
-  StartOptions,
-  TaskCapture,
-  TaskImage,
-  TaskProgram,
-  TaskRuntime,
-} from '../../../src/ports/task-runtime.ts';
-import { Lane } from './lane.ts';
-import { readMark } from './mark.ts';
+import type { StartOptions, TaskProgram, TaskRuntime } from '../../../src/ports/task-runtime.ts';
+import { Lane, threadFile } from '../lane.ts';
+import { compactImage, LaneProgram, logFromTask } from '../lane-program.ts';
+import { allowedImports } from './abi.ts';
+import type { WasmRequest } from './lane-messages.ts';
+import { MARK_VERSION, readMark } from './mark.ts';
 import { WASM_PAGE_BYTES } from './prepare.ts';
 import { compileArtefact } from './run-alone.ts';
 
@@ -35,7 +30,14 @@ export interface WasmRuntimeOptions {
   readonly watchdogUs?: number;
 }
 
+/** Runs what the deploy pass of this version, or an earlier one, has made. */
+const RUNTIME_VERSION = MARK_VERSION;
+const HOST_FUNCTIONS = Object.entries(allowedImports).flatMap(([module, functions]) =>
+  Object.keys(functions).map((name) => `${module}.${name}`),
+);
 const WATCHDOG_US = 5_000_000;
+/** Heaps stay small: programs live in array buffers, which these bounds do not count. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
 /** Compiled modules kept, the least recently started given up first. Programs that run keep theirs in any case. */
 const COMPILED_MAX = 64;
 
@@ -51,12 +53,13 @@ export function createWasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
 }
 
 interface HostedLane {
-  lane: Lane;
+  lane: Lane<WasmRequest>;
   readonly programs: Map<number, LaneProgram>;
 }
 
 class LanesRuntime implements WasmRuntime {
   readonly kind = 'wasm';
+  readonly offer: RuntimeOffer = { runtime: 'wasm', version: RUNTIME_VERSION, hostFunctions: HOST_FUNCTIONS };
   readonly #options: WasmRuntimeOptions;
   readonly #lanes: HostedLane[] = [];
   readonly #compiled = new Map<Digest, Promise<WebAssembly.Module>>();
@@ -84,7 +87,7 @@ class LanesRuntime implements WasmRuntime {
   async start({ spec, artefact, image, onEnded }: StartOptions): Promise<TaskProgram> {
     assert(spec.runtime === this.kind, 'the caller chose the runtime by the spec');
     const module = await this.#module(spec.artefact, artefact);
-    const { maximumPages } = readMark(module);
+    const { version, maximumPages } = readMark(module);
     if (maximumPages !== Math.ceil(spec.memoryBytesMax / WASM_PAGE_BYTES)) {
       throw new DroverError(
         'ERR_SPEC_INVALID',
@@ -95,6 +98,7 @@ class LanesRuntime implements WasmRuntime {
     const hosted = this.#roomiest();
     const number = ++this.#lastProgram;
     const program = new LaneProgram({
+      needs: { runtimeVersion: version, hostFunctions: hostFunctionsOf(module) },
       number,
       name: spec.name,
       lane: hosted.lane,
@@ -123,15 +127,15 @@ class LanesRuntime implements WasmRuntime {
     await Promise.all(this.#lanes.map(({ lane }) => lane.close()));
   }
 
-  #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane {
+  #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane<WasmRequest> {
     const { clock, log, watchdogUs = WATCHDOG_US } = this.#options;
-    return new Lane({
+    return new Lane<WasmRequest>({
+      file: threadFile(import.meta.url, 'lane-worker'),
+      name: 'drover-lane',
+      resourceLimits: RESOURCE_LIMITS,
       clock,
       watchdogUs,
-      onLog: (number, level, sentence) => {
-        const task = programs.get(number)?.name;
-        log[LEVELS[Math.min(Math.max(level, 0), 3)] ?? 'info'](sentence, task === undefined ? {} : { task });
-      },
+      onLog: (number, level, sentence) => logFromTask(log, programs.get(number)?.name, level, sentence),
       onEnded: (failure) => {
         const ended = [...programs.values()];
         programs.clear();
@@ -159,74 +163,6 @@ class LanesRuntime implements WasmRuntime {
   }
 }
 
-/** A message copies the whole buffer behind a view, so a view of a larger one is cut out first. Shared buffers are not copied. */
-const compact = (bytes: Uint8Array): Uint8Array =>
-  bytes.byteLength === bytes.buffer.byteLength || bytes.buffer instanceof SharedArrayBuffer ? bytes : bytes.slice();
-const compactImage = ({ memory, globals }: TaskImage): TaskImage => ({ memory: compact(memory), globals: compact(globals) });
-
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-
-interface LaneProgramOptions {
-  readonly number: number;
-  readonly name: string;
-  readonly lane: Lane;
-  readonly onEnded: (failure: JobFailure) => void;
-  readonly onStopped: () => void;
-}
-
-/** A program's end in the main thread. */
-class LaneProgram implements TaskProgram {
-  readonly name: string;
-  readonly #options: LaneProgramOptions;
-  #busy = false;
-  /** Nothing more will be heard of it: not started yet, stopped, or ended. */
-  #over = true;
-
-  constructor(options: LaneProgramOptions) {
-    this.name = options.name;
-    this.#options = options;
-  }
-
-  started(): void {
-    this.#over = false;
-  }
-
-  async runJob({ kind, number, skipped, payload }: JobInput): Promise<JobResult> {
-    assert(!this.#busy, 'one job at a time per program');
-    this.#busy = true;
-    const input: JobInput = { kind, number, skipped, payload: compact(payload) };
-    try {
-      return (await this.#options.lane.ask({ type: 'job', program: this.#options.number, input })) as JobResult;
-    } catch (error) {
-      if (error instanceof DroverError) return { kind: 'failed', failure: { code: error.code, sentence: error.message } };
-      throw error;
-    } finally {
-      this.#busy = false;
-    }
-  }
-
-  async capture(mode: 'full' | 'delta'): Promise<TaskCapture> {
-    return (await this.#options.lane.ask({ type: 'capture', program: this.#options.number, mode })) as TaskCapture;
-  }
-
-  async readShadow(pageIndexes: Uint32Array): Promise<Uint8Array> {
-    return (await this.#options.lane.ask({ type: 'read-shadow', program: this.#options.number, pageIndexes })) as Uint8Array;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
-    this.#options.onStopped();
-    // A lane that has ended meanwhile has stopped the program too.
-    await this.#options.lane.ask({ type: 'stop', program: this.#options.number }).catch((error: unknown) => {
-      if (!(error instanceof DroverError)) throw error;
-    });
-  }
-
-  /** The lane is gone. */
-  ended(failure: JobFailure): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#options.onEnded(failure);
-  }
-}
+const hostFunctionsOf = (module: WebAssembly.Module): readonly string[] => [
+  ...new Set(WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`)),
+];

@@ -8,6 +8,7 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
     static customSections(module: Module, name: string): ArrayBuffer[];
+    static imports(module: Module): { readonly module: string; readonly name: string }[];
     static exports(module: Module): { readonly name: string; readonly kind: string }[];
   }
   class Instance {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { StoreReader } from '../../../infra/lmdb/store-reader.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { Rng } from '../../domain/kernel/rng.ts';
-import { queryCounters } from '../fleet/fleet-calls.ts';
+import { queryManagerCounters } from '../fleet/fleet-calls.ts';
 import type { LocalFleet } from '../fleet/local-fleet.ts';
 import { checkStore } from '../store/check-store.ts';
 import { storePathOf } from '../store/find-stores.ts';
@@ -63,7 +63,7 @@ export class DamageStrikes {
 
   /** While the managers still answer. */
   async count(): Promise<void> {
-    const sums = await queryCounters(this.fleet.client, this.fleet.managers);
+    const sums = await queryManagerCounters(this.fleet.client, this.fleet.managers);
     this.counted = {
       found: sums['store.damagedFound'] ?? 0,
       repairedFromManager: sums['store.repairedFromManager'] ?? 0,

@@ -3,16 +3,16 @@
  * outputs are compared with. Goes along with the recording, so that it also knows when the fleet has come to rest.
  */
 
-import { openProgram } from '../../../infra/runtime/wasm/run-alone.ts';
 import { type InputCursor, START_OF_INPUTS } from '../../domain/model/checkpoint.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import { advance, contiguityOf } from '../../domain/task/contiguity.ts';
+import { openAlone } from '../open-alone.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 import type { Recording } from './recording.ts';
 import type { AloneOutput } from './verdict.ts';
 
 interface RunAlone {
-  readonly program: Awaited<ReturnType<typeof openProgram>>;
+  readonly program: Awaited<ReturnType<typeof openAlone>>;
   readonly outputs: AloneOutput[];
   /** How many of the recorded inputs were looked at. */
   looked: number;
@@ -29,8 +29,8 @@ export class RunsAlone {
   }
 
   async open(prepared: ReadonlyMap<TaskName, PreparedTask>): Promise<void> {
-    for (const [task, { artefact, spec }] of prepared) {
-      const program = await openProgram({ artefact, fuelPerJob: spec.fuelPerJob });
+    for (const [task, one] of prepared) {
+      const program = await openAlone(one);
       this.runs.set(task, { program, outputs: [], looked: 0, cursor: START_OF_INPUTS, failed: false });
     }
   }

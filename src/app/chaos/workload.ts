@@ -45,9 +45,14 @@ const KINDS: readonly Kind[] = [
   },
   { example: 'grid', feedPeriodUs: undefined, payload: () => () => new Uint8Array(0) },
   { example: 'counter-1m', feedPeriodUs: undefined, payload: () => () => new Uint8Array(0) },
+  {
+    example: 'window',
+    feedPeriodUs: 40_000,
+    payload: (rng) => (number) => utf8(`${rng.stream(String(number)).below(16)},${number % 1000}`),
+  },
 ];
 
-/** The kinds in turn, the heavy ones (8 MiB, 1 MiB) once in a round of six. */
+/** The kinds in turn, the heavy ones (8 MiB, 1 MiB) once in a round of seven. */
 export function workloadOf(count: number, rng: Rng): WorkloadTask[] {
   return Array.from({ length: count }, (_, at) => {
     const kind = KINDS[at % KINDS.length] as Kind;

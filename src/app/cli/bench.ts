@@ -16,7 +16,7 @@ interface FailoverFlags extends BenchFlags {
 }
 
 export function registerBench(program: Command): void {
-  const bench = program.command('bench').description('measure: failover, checkpoints, the loop');
+  const bench = program.command('bench').description('measure: failover, checkpoints, the managers’ stores, the loop');
   const failover = bench
     .command('failover')
     .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
@@ -42,6 +42,14 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(loopBench);
   withExamples(loop, [{ does: 'Steps a second, by store and durability', line: 'drover bench loop' }]);
+  const store = bench
+    .command('store')
+    .description('what receiving and reading checkpoints of 1 MiB with 2 % dirty pages costs a manager')
+    .option('--seconds <n>', 'length of each measured part', wholeNumber(1, 600), 4)
+    .option('--rounds <n>', 'turns of bare exchange and ingest', wholeNumber(1, 100), 3)
+    .option('--json', 'print one JSON object')
+    .action(storeBench);
+  withExamples(store, [{ does: 'Processor time a checkpoint', line: 'drover bench store --json | jq .cpuPerCheckpointUs' }]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
     { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },
@@ -131,6 +139,38 @@ async function loopBench(flags: LoopFlags): Promise<void> {
     );
     process.stdout.write(
       `${[`${cpu}, ${cores} cores, Node ${node}`, 'steps a second: median (least … most)', ...lines, ''].join('\n')}\n`,
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+interface StoreFlags extends BenchFlags {
+  readonly seconds: number;
+  readonly rounds: number;
+}
+
+async function storeBench(flags: StoreFlags): Promise<void> {
+  const { benchStore } = await import('../bench/store.ts');
+  const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  const result = await benchStore({ seconds: flags.seconds, rounds: flags.rounds, say });
+  if (flags.json !== true) {
+    const { ingest, paced, restore } = result;
+    const { cpu, cores, memoryGib, node, loadBefore } = result.machine;
+    const each = (of: Readonly<Record<string, number>>): string =>
+      Object.entries(of)
+        .map(([manager, value]) => `${manager} ${value}`)
+        .join(', ');
+    process.stdout.write(
+      [
+        `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load before ${loadBefore}`,
+        `ingest, ${ingest.tasks} tasks, one manager    ${ingest.perSecond} checkpoints a second, ${ingest.mibPerSecond} MiB/s`,
+        `bare request and reply, same sizes ${ingest.barePerSecond} a second, ${ingest.bareMibPerSecond} MiB/s`,
+        `share ${result.ingestShare} (aim: 0.6)   CPU a checkpoint: manager ${ingest.cpuPerCheckpointUs} µs, server ${ingest.serverCpuPerCheckpointUs} µs`,
+        `${paced.tasks} tasks, one each ${paced.intervalMs} ms, two managers: CPU a checkpoint in µs: ${each(paced.cpuPerCheckpointUs)} (aim: 400)`,
+        `  share of a core: ${each(paced.managerCpuShare)}; with nothing to do ${each(paced.idleCpuShare)}`,
+        `restore read of 1 MiB  p50 ${restore.ms.p50} ms, p99 ${restore.ms.p99} ms (aim: 5)   plain LMDB get and digest p50 ${restore.plainMs.p50} ms   share ${restore.share} (aim: 0.6)`,
+        '',
+      ].join('\n'),
     );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -20,6 +20,7 @@ export interface EcuFlags extends BrokerFlags {
   readonly label: readonly string[];
   readonly heartbeat: number;
   readonly coLocated: readonly string[];
+  readonly recordJobs?: boolean;
   readonly json?: boolean;
 }
 
@@ -78,6 +79,7 @@ function withEcuOptions(command: Command): Command {
     .option('--label <key=value>', 'a label for affinity; may be repeated', collect, [])
     .option('--heartbeat <ms>', 'between two heartbeats', wholeNumber(10, 60_000), HEARTBEAT_INTERVAL_US / 1000)
     .option('--co-located <manager>', 'a manager on this machine: its copies do not count as stored elsewhere', collect, [])
+    .option('--record-jobs', 'publish the start and stop of every job on ecu.<mac>.jobs, for monitoring')
     .option('--json', 'say that it serves as one JSON object');
 }
 
@@ -101,6 +103,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     labels: Object.fromEntries(flags.label.map(labelOf)),
     heartbeatIntervalUs: flags.heartbeat * 1000,
     coLocatedManagers: flags.coLocated,
+    ...(flags.recordJobs === true ? { recordJobs: true } : {}),
     broker: await brokerOf(flags),
     dataFolder: fleetFolders(flags.data).ecu(mac),
     log: { level: 'info', file: undefined },

@@ -1,4 +1,5 @@
 /** Runs a part of a fleet in the foreground: says when it serves, leaves cleanly at Ctrl-C or SIGTERM, fails as commands do. */
+import { onOutputGone } from './output-gone.ts';
 
 interface TerminalPart {
   readonly incarnation: number;
@@ -20,6 +21,7 @@ export async function runInTerminal(
         resolve(`it was ended by ${signal}`);
       });
     }
+    onOutputGone(() => resolve('its terminal is gone'));
   });
   const part = await open();
   if (json) process.stdout.write(`${JSON.stringify({ serves: what, pid: process.pid, incarnation: part.incarnation })}\n`);

@@ -1,7 +1,7 @@
 /** `drover status`: the fleet as a manager sees it, and how full every stream is. Live on a terminal, once elsewhere. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { FleetView } from '../../domain/protocol/messages.ts';
+import type { FleetEcu, FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
@@ -24,8 +24,13 @@ interface StreamRow extends StreamState {
 }
 
 type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
+/** `counters` is what its bridge has counted; undefined when it did not answer. */
+interface CountedEcu extends FleetEcu {
+  readonly counters: Readonly<Record<string, number>> | undefined;
+}
 
 interface Status extends FleetView {
+  readonly ecus: readonly CountedEcu[];
   readonly streams: readonly StreamRow[];
   /** Of every manager that answers. */
   readonly stores: readonly StoreRow[];
@@ -75,7 +80,7 @@ async function live(client: FleetClient, everyMs: number): Promise<void> {
 }
 
 async function read(client: FleetClient): Promise<Status> {
-  const { queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
+  const { queryCounters, queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
   const { bus, names } = client.host;
@@ -85,7 +90,12 @@ async function read(client: FleetClient): Promise<Status> {
   ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
   const stores = await queryStores(client, fleet);
-  return { ...fleet, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
+  const counted = await queryCounters(
+    client,
+    fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac),
+  );
+  const ecus = fleet.ecus.map((ecu) => ({ ...ecu, counters: counted.get(ecu.mac) }));
+  return { ...fleet, ecus, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
 }
 
 function draw(status: Status): string {
@@ -108,7 +118,7 @@ function draw(status: Status): string {
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
     streamTable(status.streams),
     ...(status.stores.length === 0 ? [] : [storeTable(status.stores)]),
-    ...countersText(counters),
+    countersText([{ name: status.manager, counters }, ...ecus]),
   ];
   return sections.join('\n');
 }
@@ -170,12 +180,17 @@ function storeTable(stores: readonly StoreRow[]): string {
   );
 }
 
-/** What was refused, dropped or retried; a quiet fleet shows none. */
-function countersText(counters: Readonly<Record<string, number>>): string[] {
-  const shown = Object.entries(counters).filter(([name]) =>
-    /^wire\.|refused|failed|Failed|corrupt|shed|takeovers|oversized|[dD]ropped|damaged|repaired|caughtUp|full$/.test(name),
-  );
-  return shown.length === 0
-    ? []
-    : [`${stdoutColours.dim('counted')}  ${shown.map(([name, count]) => `${name} ${count}`).join('  ')}\n`];
+/** What was refused, dropped, restored or retried, by who counted it; a quiet fleet shows none. */
+function countersText(hosts: readonly { readonly name: string; readonly counters: CountedEcu['counters'] }[]): string {
+  const lines = hosts.flatMap(({ name, counters = {} }) => {
+    const shown = Object.entries(counters).filter(([counter]) => SHOWN.test(counter));
+    if (shown.length === 0) return [];
+    return [
+      `${stdoutColours.dim('counted by')} ${name}  ${shown.map(([counter, count]) => `${counter} ${count}`).join('  ')}\n`,
+    ];
+  });
+  return lines.join('');
 }
+
+const SHOWN =
+  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;

@@ -1,6 +1,6 @@
-/** `drover task new|deploy|list|show|remove`: what runs in a fleet. */
+/** `drover task new|deploy|list|show|move|remove`: what runs in a fleet. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetTask, FleetView } from '../../domain/protocol/messages.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
@@ -15,6 +15,11 @@ interface JsonFlag {
   readonly json?: boolean;
 }
 
+interface MoveFlags extends BrokerFlags, JsonFlag {
+  readonly to?: string;
+  readonly wait: number;
+}
+
 interface DeployFlags extends BrokerFlags, JsonFlag {
   readonly name?: string;
   readonly wait: number;
@@ -24,11 +29,12 @@ const PLACED_S_MAX = 15;
 const POLL_MS = 100;
 
 export function registerTask(program: Command): void {
-  const task = program.command('task').description('make, deploy, list and remove tasks');
+  const task = program.command('task').description('make, deploy, list, move and remove tasks');
   registerNew(task);
   registerDeploy(task);
   registerList(task);
   registerShow(task);
+  registerMove(task);
   registerRemove(task);
   withExamples(task, [
     {
@@ -45,11 +51,19 @@ function registerNew(task: Command): void {
     .argument('<name>', 'lower-case letters, digits and inner hyphens')
     .argument('[folder]', 'where (default: a new folder of that name)')
     .description('make a skeleton of a task to start from')
+    .addOption(
+      new Option('--runtime <runtime>', 'what it runs in: WebAssembly, or a worker thread with a class in TypeScript')
+        .choices(['wasm', 'worker'])
+        .default('wasm'),
+    )
     .option('--json', 'print one JSON object');
-  withExamples(command, [{ does: 'A task in ./my-task', line: 'drover task new my-task' }]).action(
-    async (name: string, folder: string | undefined, { json }: JsonFlag) => {
+  withExamples(command, [
+    { does: 'A task in ./my-task', line: 'drover task new my-task' },
+    { does: 'A class in TypeScript', line: 'drover task new my-class --runtime worker' },
+  ]).action(
+    async (name: string, folder: string | undefined, { json, runtime }: JsonFlag & { readonly runtime: 'wasm' | 'worker' }) => {
       const { createTaskSkeleton } = await import('../task-skeleton.ts');
-      const files = await createTaskSkeleton(folder ?? name, name);
+      const files = await createTaskSkeleton(folder ?? name, name, runtime);
       if (json === true) return printJson({ task: name, files });
       process.stderr.write(
         `${files.map((file) => `  ${file}\n`).join('')}Start it with: ./drover task deploy ${folder ?? name}\n`,
@@ -95,13 +109,14 @@ async function deploy(path: string, flags: DeployFlags): Promise<void> {
   });
 }
 
-/** The task as soon as it runs somewhere, has crashed, or the time is over. */
-async function untilPlaced(client: FleetClient, name: string, waitS: number): Promise<FleetTask | undefined> {
+/** The task as soon as it runs somewhere in an epoch above `before`, has crashed, or the time is over. */
+async function untilPlaced(client: FleetClient, name: string, waitS: number, before = 0): Promise<FleetTask | undefined> {
   const { queryFleet } = await import('../fleet/fleet-calls.ts');
   const deadline = performance.now() + waitS * 1000;
   for (;;) {
     const found = (await queryFleet(client)).tasks.find((each) => each.task === name);
-    if (found?.state === 'owned' || found?.state === 'crashed' || performance.now() >= deadline) return found;
+    if ((found?.state === 'owned' && found.epoch > before) || found?.state === 'crashed' || performance.now() >= deadline)
+      return found;
     await sleep(POLL_MS);
   }
 }
@@ -184,6 +199,33 @@ function registerShow(task: Command): void {
         ? 'none yet'
         : `${checkpoint.epoch}.${checkpoint.sequence}, ${ageText(checkpoint.ageUs)} old, held by ${checkpoint.holders.join(' and ')} (${durability})`;
     process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\n`);
+  });
+}
+
+function registerMove(task: Command): void {
+  const command = task
+    .command('move')
+    .argument('<name>', 'the task')
+    .description('restore a running task on another ECU: fence, stop, go on there')
+    .option('--to <ecu>', 'the ECU it is to go to, by name or MAC (default: the best one)')
+    .option('--wait <seconds>', 'how long to wait until it runs there', wholeNumber(1, 3_600), PLACED_S_MAX)
+    .option('--json', 'print one JSON object');
+  withExamples(withBrokerOptions(command), [
+    { does: 'Away from where it is', line: 'drover task move counter' },
+    { does: 'To one ECU', line: 'drover task move counter --to ecu2' },
+  ]).action(move);
+}
+
+async function move(name: string, flags: MoveFlags): Promise<void> {
+  const { moveTask } = await import('../fleet/fleet-calls.ts');
+  await withClient(flags, async (client) => {
+    const from = await moveTask(client, name, flags.to);
+    const placed = await untilPlaced(client, name, flags.wait, from.epoch);
+    const moved = placed?.state === 'owned' && placed.epoch > from.epoch;
+    if (flags.json === true) printJson({ task: name, moved, from: from.owner, to: placed?.owner, epoch: placed?.epoch });
+    else if (moved) process.stderr.write(`${name}: ${sentenceOf(placed)}, was on ${from.owner}\n`);
+    if (!moved)
+      throw new DroverError('ERR_NO_PLACE', `${name} has not moved within ${flags.wait} s: ${placed?.reason ?? placed?.state}`);
   });
 }
 

@@ -10,6 +10,7 @@ import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-optio
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
+import { onOutputGone } from './output-gone.ts';
 
 interface UpFlags extends BrokerFlags {
   readonly ecus?: number;
@@ -118,14 +119,20 @@ function askedToStop(): Asked {
     resolve = settle;
   }) as Asked;
   asked.done = false;
+  let signals = 0;
   const onSignal = (): void => {
-    if (asked.done) process.exit(1);
+    if (signals++ > 0) process.exit(1);
     asked.done = true;
     resolve();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   process.on('SIGHUP', onSignal);
+  // Nobody reads any more: as good as a Ctrl-C, but never as a second one.
+  onOutputGone(() => {
+    asked.done = true;
+    resolve();
+  });
   return asked;
 }
 

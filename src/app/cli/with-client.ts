@@ -1,6 +1,7 @@
 /** Opens a connection to the fleet for one command, and closes it whatever comes. */
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, brokerOf } from './broker-options.ts';
+import { onOutputGone } from './output-gone.ts';
 
 export async function withClient<T>(flags: BrokerFlags, run: (client: FleetClient) => Promise<T>): Promise<T> {
   const { openFleetClient } = await import('../compose/open-fleet-client.ts');
@@ -23,6 +24,10 @@ export function interruption(): { readonly asked: () => boolean; readonly done: 
         resolve();
       });
     }
+    onOutputGone(() => {
+      asked = true;
+      resolve();
+    });
   });
   return { asked: () => asked, done };
 }

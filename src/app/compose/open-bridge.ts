@@ -10,6 +10,7 @@ import { createArtefactCache, followArtefacts } from '../../../infra/nats/artefa
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
+import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import type { EcuDescription } from '../../domain/model/ecu.ts';
@@ -62,12 +63,14 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     closing.push(close);
     const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });
     closing.push(() => wasm.close());
-    const runtimes = new Map<RuntimeKind, TaskRuntime>([['wasm', wasm]]);
+    const worker = createWorkerRuntime({ clock: host.clock, log: host.log });
+    closing.push(() => worker.close());
+    const runtimes = new Map<RuntimeKind, TaskRuntime>([wasm, worker].map((runtime) => [runtime.kind, runtime]));
     const stored = createNatsArtefacts({ connection: link.connection, hasher: systemHasher });
     const artefacts = createArtefactCache({ source: stored, bytesMax: ARTEFACTS_BYTES_MAX });
     const bridge = new Bridge({
       host,
-      description: describe(config, incarnation, [...runtimes.keys()]),
+      description: describe(config, incarnation, [...runtimes.values()]),
       runtimes,
       artefacts,
       inventory: createBusInventory({
@@ -81,6 +84,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       hasher: systemHasher,
       localStore,
       coLocatedManagers: new Set(config.coLocatedManagers),
+      recordJobs: config.recordJobs ?? false,
     });
     await bridge.start();
     for (const sentence of damaged) {
@@ -119,7 +123,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   }
 }
 
-function describe(config: BridgeConfig, incarnation: number, runtimes: readonly RuntimeKind[]): EcuDescription {
+function describe(config: BridgeConfig, incarnation: number, runtimes: readonly TaskRuntime[]): EcuDescription {
   const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } =
     config;
   return {
@@ -132,7 +136,8 @@ function describe(config: BridgeConfig, incarnation: number, runtimes: readonly 
     memoryBytes,
     capabilities,
     labels,
-    runtimes,
+    runtimes: runtimes.map(({ kind }) => kind),
+    offers: runtimes.map(({ offer }) => offer),
     bridge: createProcessTable().self(),
     supervisor,
     heartbeatIntervalUs,

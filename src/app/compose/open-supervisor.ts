@@ -50,7 +50,17 @@ export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor>
       log: config.log,
     });
     const { mac, heartbeatIntervalUs } = config;
-    const supervisor = new Supervisor({ host, mac, heartbeatIntervalUs, records, processes, processTable, onBridge: passOn });
+    const stop = async (): Promise<void> => {
+      await supervisor.stop();
+      await close();
+      await records.close();
+    };
+    const onBridge = (fact: BridgeFact): void => {
+      passOn(fact);
+      // A supervisor without a bridge to come is of no use, and its exit code says why it ended.
+      if (fact.kind === 'given-up' && fact.forGood) void stop().finally(() => process.exit(EXIT_FOR_GOOD));
+    };
+    const supervisor = new Supervisor({ host, mac, heartbeatIntervalUs, records, processes, processTable, onBridge });
     try {
       bridgeConfig = { ...bridgeConfig, incarnationKnown: await incarnationInInventory(host.bus, mac) };
       await supervisor.start();
@@ -58,14 +68,7 @@ export async function openSupervisor(config: EcuConfig): Promise<OpenSupervisor>
       await close();
       throw error;
     }
-    return {
-      incarnation,
-      stop: async () => {
-        await supervisor.stop();
-        await close();
-        await records.close();
-      },
-    };
+    return { incarnation, stop };
   } catch (error) {
     await records.close();
     throw error;

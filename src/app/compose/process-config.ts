@@ -37,6 +37,8 @@ export interface EcuConfig {
   readonly heartbeatIntervalUs: number;
   /** Managers on the same machine: a copy with them does not count as one elsewhere. */
   readonly coLocatedManagers: readonly string[];
+  /** Publish the start and stop of every job on `ecu.<mac>.jobs`. */
+  readonly recordJobs?: boolean;
   readonly broker: BrokerChoice;
   /** This ECU's own folder: records, local checkpoints. */
   readonly dataFolder: string;

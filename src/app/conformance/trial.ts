@@ -79,7 +79,12 @@ export class Trial {
       capabilities: [],
       affinity: NO_AFFINITY,
       reservation: undefined,
-      checkpoint: { intervalUs: options.checkpointIntervalUs ?? NEVER_US, chainMax: options.chainMax ?? 16, quorum: QUORUM },
+      checkpoint: {
+        intervalUs: options.checkpointIntervalUs ?? NEVER_US,
+        chainMax: options.chainMax ?? 16,
+        quorum: QUORUM,
+        standbys: 0,
+      },
       inputs: { backlogMax: 10_000, catchUpTicks: false },
       fuelPerJob: 10_000_000,
       ...options.spec,

@@ -4,15 +4,20 @@ import { envelope } from '../../../actors/host.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { TaskName } from '../../domain/model/ids.ts';
+import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
-import type { FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
-import { managerSubject } from '../../domain/protocol/subjects.ts';
+import type { FleetTask, FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
+import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
 const CALL_TIMEOUT_US = 10_000_000;
 const STORE_TIMEOUT_US = 2_000_000;
+/** A bridge that lives answers in a millisecond; nobody waits for one that hangs. */
+const LOAD_TIMEOUT_US = 500_000;
+
+type Counted = Readonly<Record<string, number>>;
 
 /** Stores the program, then declares the task. Doing it twice with the same spec changes nothing. */
 export async function deployTask(client: FleetClient, { spec, artefact }: PreparedTask): Promise<void> {
@@ -22,6 +27,31 @@ export async function deployTask(client: FleetClient, { spec, artefact }: Prepar
 
 export const removeTask = (client: FleetClient, task: TaskName): Promise<void> =>
   accepted(client, { kind: 'remove-task', task });
+
+/** Asks for a running task to go elsewhere; answers where it was. */
+export async function moveTask(client: FleetClient, name: TaskName, to: string | undefined): Promise<FleetTask> {
+  const fleet = await queryFleet(client);
+  const task = fleet.tasks.find((each) => each.task === name);
+  if (task === undefined) throw new DroverError('ERR_NO_TASK', `there is no task ${name}`);
+  const { owner, programId } = task;
+  if (owner === undefined || task.state !== 'owned') throw new DroverError('ERR_TASK_BUSY', `task ${name} is ${task.state}`);
+  if (programId === undefined)
+    throw new DroverError('ERR_TASK_BUSY', `task ${name} has no checkpoint yet; without one it would begin anew`);
+  const target =
+    to === undefined ? undefined : fleet.ecus.find((ecu) => ecu.name === to || ecu.mac === to.replaceAll(':', ''))?.mac;
+  if (to !== undefined && target === undefined)
+    throw new DroverError('ERR_NO_ECU', `there is no ECU ${to}; there are ${fleet.ecus.map((ecu) => ecu.name).join(', ')}`);
+  const request = {
+    kind: 'request-restore',
+    opcode: 'operator',
+    mac: owner,
+    programId,
+    target,
+    reason: 'drover task move',
+  } as const;
+  await accepted(client, request);
+  return task;
+}
 
 export async function queryFleet(client: FleetClient): Promise<FleetView> {
   const answer = await call(client, { kind: 'query-fleet' });
@@ -44,7 +74,7 @@ export async function queryStores(
 }
 
 /** What these managers counted, summed; one that does not answer counts as nothing. */
-export async function queryCounters(client: FleetClient, managers: readonly string[]): Promise<Record<string, number>> {
+export async function queryManagerCounters(client: FleetClient, managers: readonly string[]): Promise<Record<string, number>> {
   const sums: Record<string, number> = {};
   const asked = managers.map((id) => callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US));
   for (const one of await Promise.allSettled(asked)) {
@@ -52,6 +82,23 @@ export async function queryCounters(client: FleetClient, managers: readonly stri
     for (const [name, count] of Object.entries(one.value.fleet.counters)) sums[name] = (sums[name] ?? 0) + count;
   }
   return sums;
+}
+
+/** What each bridge has counted; of one that does not answer in time, or does not say, there is nothing. */
+export async function queryCounters(client: FleetClient, macs: readonly Mac[]): Promise<ReadonlyMap<Mac, Counted>> {
+  const { host } = client;
+  const counted = new Map<Mac, Counted>();
+  const ask = async (mac: Mac): Promise<void> => {
+    const query = encodeCommand(envelope(host, { kind: 'query-load' } as const));
+    try {
+      const answer = decodeAnswer(await host.bus.request(ecuSubject.command(mac), query, { timeoutUs: LOAD_TIMEOUT_US }));
+      if (answer.ok && answer.value.body.kind === 'load') counted.set(mac, answer.value.body.load.counters ?? {});
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+    }
+  };
+  await Promise.all(macs.map(ask));
+  return counted;
 }
 
 async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {

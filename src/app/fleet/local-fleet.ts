@@ -29,6 +29,8 @@ import type { PreparedTask } from '../prepare-task.ts';
 import { deployTask } from './fleet-calls.ts';
 import { type ChildExit, FleetChild } from './fleet-child.ts';
 import { FLEET_STATE_VERSION, writeFleetState } from './fleet-state.ts';
+import { ServerDisk } from './server-disk.ts';
+import { settleFleet } from './settle-fleet.ts';
 
 /** What one ECU offers; everything but the MAC has a default. */
 export interface EcuPlan extends Partial<Omit<EcuConfig, 'broker' | 'dataFolder' | 'log'>> {
@@ -103,6 +105,7 @@ export class LocalFleet {
   private readonly members = new Map<string, Member>();
   private readonly waiting = new Set<() => void>();
   private server: RunningServer | undefined;
+  private disk: ServerDisk | undefined;
   private connected: FleetClient | undefined;
   private starting: Promise<void> | undefined;
   private stopping = false;
@@ -125,6 +128,7 @@ export class LocalFleet {
   /** Also while it starts. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.disk?.stop();
     this.changed();
     await this.starting?.catch(() => {}); // told to whoever called `start`
     await this.stopAll();
@@ -133,7 +137,10 @@ export class LocalFleet {
   private async startAll(): Promise<void> {
     try {
       await mkdir(dirname(this.folders.log('any')), { recursive: true });
-      if (this.options.broker === undefined) await this.startServer();
+      if (this.options.broker === undefined) {
+        await this.startServer();
+        this.disk = this.watchServerDisk();
+      }
       const { shardCount } = this.options;
       this.connected = await openFleetClient(this.broker, {
         prepare: shardCount === undefined ? true : { shardCount },
@@ -153,6 +160,8 @@ export class LocalFleet {
   private async stopAll(): Promise<void> {
     const ecus = [...this.members.values()].filter(({ host }) => host.startsWith('supervisor.'));
     const managers = [...this.members.values()].filter(({ host }) => host.startsWith('manager.'));
+    // Every task stands still and its state is stored while there is somebody to store it.
+    if (this.connected !== undefined) await settleFleet(this.connected, this.macs);
     // Managers first: whoever still watches would read the ECUs' goodbyes as the failures they otherwise are.
     for (const group of [managers, ecus]) await Promise.all(group.map((member) => this.leave(member)));
     await this.connected?.close();
@@ -290,6 +299,20 @@ export class LocalFleet {
       ...(sync === undefined ? {} : { sync }),
     });
     this.tell({ kind: 'progress', sentence: `nats-server ${this.server.version} at ${this.server.url}` });
+  }
+
+  private watchServerDisk(): ServerDisk {
+    const disk = new ServerDisk({
+      folder: this.folders.server,
+      onFull: (sentence) => this.tell({ kind: 'progress', sentence }),
+      onRoom: async () => {
+        if (this.stopping) return;
+        this.tell({ kind: 'progress', sentence: 'the disk of the server has room again: the server is restarted' });
+        await this.restartServer();
+      },
+    });
+    disk.start();
+    return disk;
   }
 
   private startManager(id: string): FleetChild {

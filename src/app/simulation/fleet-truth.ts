@@ -1,16 +1,19 @@
 /**
  * What is true of the fleet, read from what the broker committed and not from what any host believes: placements and open
- * restores, and a timeline of the steps of a restore. Feeds the one-restore judge.
+ * restores, and a timeline of the steps of a restore. Feeds the judges that need to read records and words about checkpoints.
  */
 
 import { stateName } from '../../../actors/chart.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
-import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
+import { DurableBeforeFree } from '../../domain/invariants/durable-before-free.ts';
+import { unsaid } from '../../domain/invariants/restore-or-say-why.ts';
+import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
+import { decodeCheckpointNotice } from '../../domain/protocol/codec-checkpoint.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
-import { actorOfSubject, header } from '../../domain/protocol/subjects.ts';
+import { actorOfSubject, header, streams } from '../../domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
 
 export interface PlacementTruth {
@@ -36,6 +39,13 @@ interface Snapshot {
   readonly context: unknown;
 }
 
+export interface FleetTruthParts {
+  /** Managers on the machine of an ECU. */
+  readonly coLocated: (mac: Mac) => ReadonlySet<string>;
+  /** An instance has begun to write. */
+  readonly onMarker: () => void;
+}
+
 export class FleetTruth {
   readonly placements = new Map<TaskName, PlacementTruth>();
   readonly arbiters = new Map<ActorKey, ArbiterTruth>();
@@ -43,9 +53,12 @@ export class FleetTruth {
   /** Accepted outputs by task, since the last marker. */
   readonly sinceMarker = new Map<TaskName, number>();
   private readonly world: SimWorld;
+  private readonly parts: FleetTruthParts;
+  private readonly durableBeforeFree = new DurableBeforeFree();
 
-  constructor(world: SimWorld) {
+  constructor(world: SimWorld, parts: FleetTruthParts) {
     this.world = world;
+    this.parts = parts;
     world.broker.onCommit((message) => this.hear(message));
   }
 
@@ -62,6 +75,18 @@ export class FleetTruth {
     const actor = actorOfSubject(message.subject);
     if (actor !== undefined) this.hearRecord(actor, message);
     else if (message.subject.endsWith('.out')) this.hearOutput(message);
+    else if (message.stream === streams.checkpoints) this.hearNotice(message);
+  }
+
+  private hearNotice(message: StreamMessage): void {
+    const notice = decodeCheckpointNotice(message.payload);
+    if (!notice.ok) throw new Error(`a committed notice does not decode: ${notice.error.sentence}`);
+    const { body } = notice.value;
+    if (body.kind === 'stored') this.durableBeforeFree.stored(body);
+    if (body.kind !== 'freed') return;
+    const quorum = this.placements.get(body.task)?.context.spec?.checkpoint.quorum ?? 0;
+    const coLocated = this.parts.coLocated(body.mac);
+    this.world.judges.report(this.durableBeforeFree.freed({ ...body, quorum, coLocated }));
   }
 
   private hearRecord(actor: ActorKey, message: StreamMessage): void {
@@ -81,8 +106,9 @@ export class FleetTruth {
     this.judge(placement, before);
   }
 
-  private judge({ context, record }: PlacementTruth, before: PlacementTruth | undefined): void {
-    const { task, epoch, takenBy, takeId, owner } = context;
+  private judge({ state, context, record }: PlacementTruth, before: PlacementTruth | undefined): void {
+    const { task, epoch, takenBy, takeId, owner, reason } = context;
+    this.world.judges.report(unsaid({ task, revision: record.revision, state, reason }));
     const event = JSON.parse(record.event.json) as { readonly expectedEpoch?: number };
     const taken = epoch !== (before?.context.epoch ?? 0);
     this.world.judges.placement({
@@ -101,6 +127,7 @@ export class FleetTruth {
     if (message.headers[header.marker] === '1') {
       this.sinceMarker.set(task, 0);
       this.note(`${task} marker of epoch ${epoch}`);
+      this.parts.onMarker();
       return;
     }
     const count = (this.sinceMarker.get(task) ?? 0) + 1;

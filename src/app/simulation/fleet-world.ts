@@ -8,15 +8,19 @@
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
+import { leftOver } from '../../domain/invariants/conservation.ts';
+import { overfilled } from '../../domain/invariants/schedulable.ts';
+import type { Violation } from '../../domain/invariants/violation.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
 import type { ManagerAnswer } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
+import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type Feed, FleetClient } from './fleet-client.ts';
 import { FleetTruth } from './fleet-truth.ts';
-import { bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
+import { admittingEcu, bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
 import { managerHost, SimulatedManager } from './simulated-manager.ts';
 
 export interface ManagerPlan {
@@ -33,6 +37,8 @@ export interface FleetOptions {
   /** Of all streams. */
   readonly replicas?: 1 | 3;
   readonly world?: Partial<Omit<WorldOptions, 'seed' | 'streams'>>;
+  /** Bugs put in on purpose. */
+  readonly plants?: Plants;
 }
 
 export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
@@ -60,18 +66,20 @@ export class FleetWorld {
   readonly wanted = new Set<TaskName>();
 
   constructor(options: FleetOptions) {
-    const { seed, ecus, managers, janitor, replicas = 1 } = options;
+    const { seed, ecus, managers, janitor, replicas = 1, plants = NO_PLANTS } = options;
     const streams = fleetStreams(NAMES).map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
-    this.truth = new FleetTruth(this.world);
+    const coLocated = (mac: Mac): ReadonlySet<string> =>
+      new Set(managers.filter(({ onEcu }) => onEcu === mac).map(({ name }) => name));
+    this.truth = new FleetTruth(this.world, { coLocated, onMarker: () => this.judgeLoads() });
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
-      const coLocatedManagers = new Set(managers.filter(({ onEcu }) => onEcu === plan.mac).map(({ name }) => name));
-      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers }));
+      const coLocatedManagers = coLocated(plan.mac);
+      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants }));
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
-      this.managers.set(name, new SimulatedManager({ world: this.world, names: NAMES, name, machine, janitor }));
+      this.managers.set(name, new SimulatedManager({ world: this.world, names: NAMES, name, machine, janitor, plants }));
     }
   }
 
@@ -103,6 +111,20 @@ export class FleetWorld {
   async remove(task: TaskName): Promise<ManagerAnswer> {
     this.wanted.delete(task);
     return this.client.call({ kind: 'remove-task', task });
+  }
+
+  /** As an overloaded ECU asks: known by where it runs. */
+  move(task: TaskName, target?: Mac): Promise<ManagerAnswer> {
+    const [mac, programId] = [this.owner(task) ?? '', this.programOf(task)];
+    return this.client.call({ kind: 'request-restore', opcode: 'load-balance', mac, programId, target, reason: 'too hot' });
+  }
+
+  private programOf(task: TaskName): number {
+    for (const { manager } of this.managers.values()) {
+      const found = manager?.fleet().tasks.find((one) => one.task === task)?.programId;
+      if (found !== undefined) return found;
+    }
+    return 0;
   }
 
   feed(feed: Feed): void {
@@ -205,7 +227,24 @@ export class FleetWorld {
         .get(task)?.instance.state;
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
-    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0;
+    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0 && this.violationsAtRest().length === 0;
+  }
+
+  /** What is left over in the records of restores that have come to their end. */
+  private violationsAtRest(): readonly Violation[] {
+    const found: Violation[] = [];
+    for (const [actor, { state, record }] of this.truth.arbiters) {
+      const violation = state === 'settled' ? leftOver(actor, record) : undefined;
+      if (violation !== undefined) found.push(violation);
+    }
+    return found;
+  }
+
+  /** Whenever an instance has begun: what every living bridge has accepted. */
+  private judgeLoads(): void {
+    for (const { mac, bridge, plan } of this.ecus.values()) {
+      if (bridge !== undefined) this.world.judges.report(overfilled(mac, bridge.load().tasks, admittingEcu(plan)));
+    }
   }
 
   // ——— time ———
@@ -238,6 +277,11 @@ export class FleetWorld {
     this.world.judges.checkAtRest(() => this.story());
   }
 
+  /** The last of what was committed and what befell whom, oldest first. */
+  sequence(lines: number): readonly string[] {
+    return this.truth.milestones.slice(-lines).map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
+  }
+
   story(lines = 80): string {
     const tasks = [...this.truth.placements].map(
       ([task, { state, context }]) =>
@@ -259,18 +303,16 @@ export class FleetWorld {
     const hosts = [...this.world.hosts.values()].map(
       (host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`,
     );
-    const milestones = this.truth.milestones
-      .slice(-lines)
-      .map(({ atUs, what }) => `${(atUs / 1000).toFixed(3).padStart(12)} ms  ${what}`);
     const bridges = [...this.ecus.values()].map(({ mac, bridge }) => `${mac}: ${JSON.stringify(bridge?.load())}`);
     return [
       said,
+      ...this.violationsAtRest().map(({ sentence }) => sentence),
       ...tasks,
       ...bridges,
       ...instances,
       ...arbiters,
       hosts.join(', '),
-      ...milestones,
+      ...this.sequence(lines),
       this.world.story(lines),
     ].join('\n');
   }

@@ -1,15 +1,21 @@
 /**
- * One random fleet, played from one seed: its size, its tasks, its links, its weather and its crash points are all drawn
- * (swarm testing: whole kinds of fault are left out of a run as well). A phase of faults, then healing, then every promise
- * must hold again.
+ * The life of one random fleet, played from one seed (`draw-life.ts`): a phase of faults, then healing, then every promise
+ * must hold again. What it did and suffered can be asked for at any time, also after it has failed.
  */
-import { drawLinkOptions } from '../../../infra/sim/network.ts';
-import { drawWeather, Weather } from '../../../infra/sim/weather.ts';
-import { createRng, type Rng } from '../../domain/kernel/rng.ts';
+import { Weather, type WeatherKind } from '../../../infra/sim/weather.ts';
+import type { Rng } from '../../domain/kernel/rng.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
-import { FleetWorld, type ManagerPlan, macOf, type TaskDraft } from './fleet-world.ts';
-import { bridgeOf, type EcuPlan, supervisorOf } from './simulated-ecu.ts';
+import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
+import { type DrawnLife, drawLife, type LifeSize } from './draw-life.ts';
+import { FleetWorld, type TaskDraft } from './fleet-world.ts';
+import { bridgeOf, supervisorOf } from './simulated-ecu.ts';
 import { managerHost } from './simulated-manager.ts';
+
+export interface LifeOptions extends LifeSize {
+  readonly plants?: Plants;
+  /** The faults end here, before the time that was drawn: the same life up to this moment. */
+  readonly calmAtUs?: number;
+}
 
 export interface RandomOutcome {
   readonly seed: number;
@@ -20,78 +26,108 @@ export interface RandomOutcome {
   readonly steps: number;
   /** From the healing of the world until every promise held. */
   readonly healedUs: number;
+  readonly simulatedUs: number;
 }
 
-const MIB = 1024 * 1024;
+export interface FaultSuffered {
+  readonly atUs: number;
+  readonly kind: WeatherKind | 'crash-point';
+  readonly what: string;
+  readonly forUs: number | undefined;
+}
+
 const HEALING_US = 15_000_000;
 
-export async function playRandomFleet(seed: number): Promise<RandomOutcome> {
-  const draw = createRng(seed, 'fleet');
-  const fleet = drawFleet(seed, draw);
-  const { world } = fleet;
-  fleet.start();
-  const faultsUs = 1_500_000 + draw.below(3_500_000);
-  void live(fleet, draw.stream('life'), faultsUs);
-  const hosts = [
-    ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
-    ...[...fleet.managers.keys()].map(managerHost),
-  ];
-  const names = [streams.inputs(0), streams.outputs(0), streams.actors(0), streams.checkpoints];
-  const weather = new Weather(world, { ...drawWeather(draw), hosts, streams: names });
-  await world.run({ untilUs: faultsUs });
-  world.book.logOf('weather').info('calm', {});
-  weather.calm();
-  await fleet.settle(HEALING_US);
-  const restores = world.judges.markers;
-  return {
-    seed,
-    fingerprint: world.fingerprint(),
-    faults: weather.log.length + world.plan.done.length,
-    restores,
-    outputs: world.judges.outputs,
-    steps: world.scheduler.steps(),
-    healedUs: world.scheduler.nowUs() - faultsUs,
-  };
+/** Fails where a promise is broken. */
+export async function playRandomFleet(seed: number, options: LifeOptions = {}): Promise<RandomOutcome> {
+  const life = new RandomLife(seed, options);
+  await life.play();
+  return life.outcome();
 }
 
-function drawFleet(seed: number, draw: Rng): FleetWorld {
-  const ecus: EcuPlan[] = Array.from({ length: 2 + draw.below(4) }, (_, at) => ({
-    mac: macOf(at + 1),
-    memoryBytes: (3 + draw.below(5)) * 16 * MIB,
-  }));
-  const shared = draw.below(3) === 0;
-  const managers: ManagerPlan[] = Array.from({ length: 2 + draw.below(2) }, (_, at) => {
-    const ecu = shared ? ecus[at] : undefined;
-    return { name: `m${at + 1}`, ...(ecu === undefined ? {} : { onEcu: ecu.mac }) };
-  });
-  const crashPoints = draw.below(2) === 0 ? 0 : draw.below(4_000);
-  return new FleetWorld({
-    seed,
-    ecus,
-    managers,
-    replicas: draw.below(2) === 0 ? 1 : 3,
-    janitor: { everyUs: 100_000 + draw.below(1_000_000), outputsKept: 1 + draw.below(50), recordsKept: 1 + draw.below(20) },
-    world: {
-      link: drawLinkOptions(draw),
-      broker: { systemAccount: draw.below(4) !== 0, atomicBatches: draw.below(2) === 0 },
-      drawn: { perMillion: crashPoints, actions: ['kill', 'freeze'], forUs: { min: 1_000, max: 1_000_000 } },
-    },
-  });
+export class RandomLife {
+  readonly seed: number;
+  readonly drawn: DrawnLife;
+  readonly fleet: FleetWorld;
+  private readonly people: Rng;
+  private readonly calmAtUs: number;
+  private weather: Weather | undefined;
+
+  constructor(seed: number, options: LifeOptions = {}) {
+    this.seed = seed;
+    const { life, people } = drawLife(seed, options);
+    this.drawn = life;
+    this.people = people;
+    this.calmAtUs = Math.min(life.faultsUs, options.calmAtUs ?? life.faultsUs);
+    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm } = life;
+    this.fleet = new FleetWorld({
+      seed,
+      plants: options.plants ?? NO_PLANTS,
+      ecus,
+      managers,
+      replicas,
+      janitor,
+      world: {
+        link,
+        broker,
+        drawn: { perMillion: crashPointsPpm, actions: ['kill', 'freeze'], forUs: { min: 1_000, max: 1_000_000 } },
+      },
+    });
+  }
+
+  async play(): Promise<void> {
+    const { fleet, drawn } = this;
+    const { world } = fleet;
+    fleet.start();
+    void live({ fleet, drafts: drawn.tasks, rng: this.people, untilUs: drawn.faultsUs });
+    const hosts = [
+      ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
+      ...[...fleet.managers.keys()].map(managerHost),
+    ];
+    const names = [streams.inputs(0), streams.outputs(0), streams.actors(0), streams.checkpoints];
+    this.weather = new Weather(world, { ...drawn.weather, hosts, streams: names });
+    await world.run({ untilUs: this.calmAtUs });
+    world.book.logOf('weather').info('calm', {});
+    this.weather.calm();
+    await fleet.settle(HEALING_US);
+  }
+
+  outcome(): RandomOutcome {
+    const { world } = this.fleet;
+    const simulatedUs = world.scheduler.nowUs();
+    return {
+      seed: this.seed,
+      fingerprint: world.fingerprint(),
+      faults: this.suffered().length,
+      restores: world.judges.markers,
+      outputs: world.judges.outputs,
+      steps: world.scheduler.steps(),
+      healedUs: simulatedUs - this.calmAtUs,
+      simulatedUs,
+    };
+  }
+
+  /** Everything that was inflicted so far, in order of time. */
+  suffered(): readonly FaultSuffered[] {
+    const points = this.fleet.world.plan.done.map(({ atUs, host, point, nth, action, forUs }) => {
+      return { atUs, kind: 'crash-point', what: `${action} ${host} at ${point} no. ${nth}`, forUs } as const;
+    });
+    return [...(this.weather?.log ?? []), ...points].sort((a, b) => a.atUs - b.atUs);
+  }
+}
+
+interface People {
+  readonly fleet: FleetWorld;
+  readonly drafts: readonly TaskDraft[];
+  readonly rng: Rng;
+  readonly untilUs: number;
 }
 
 /** What people do meanwhile: declare tasks, feed them, now and then take one away and declare it again. */
-async function live(fleet: FleetWorld, rng: Rng, untilUs: number): Promise<void> {
+async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
   fleet.lived = false;
   const { scheduler } = fleet.world;
   const sleep = (us: number): Promise<void> => new Promise((resolve) => scheduler.after(us, resolve));
-  const drafts: TaskDraft[] = Array.from({ length: 1 + rng.below(5) }, (_, at) => ({
-    name: `task-${at + 1}`,
-    periodUs: rng.below(3) === 0 ? 0 : 5_000 + rng.below(60_000),
-    wcetUs: 500,
-    criticality: rng.below(5),
-    checkpoint: { intervalUs: 10_000 + rng.below(200_000), chainMax: rng.below(8), quorum: 1 + rng.below(2) },
-    inputs: { catchUpTicks: rng.below(4) === 0, backlogMax: 100 },
-  }));
   for (const draft of drafts) {
     await fleet.declare(draft);
     if (rng.below(3) > 0 || draft.periodUs === 0)

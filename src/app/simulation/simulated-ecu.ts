@@ -11,9 +11,11 @@ import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { EcuDescription } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
+import type { AdmittingEcu } from '../../domain/placement/admit.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { type FleetNames, supervisorSubject } from '../../domain/protocol/subjects.ts';
+import type { Plants } from '../../ports/plants.ts';
 import type { RecordStore } from '../../ports/record-store.ts';
 
 export interface EcuPlan {
@@ -21,11 +23,22 @@ export interface EcuPlan {
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
+  /** What it says its runtime offers, instead of all the runtime has. */
+  readonly hostFunctions?: readonly string[];
 }
 
 export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
 export const supervisorOf = (mac: Mac): HostId => `supervisor.${mac}`;
 export const machineOf = (mac: Mac): string => `ecu-${mac}`;
+
+/** What an ECU offers, where its plan does not say otherwise. */
+export const admittingEcu = (plan: EcuPlan): AdmittingEcu => ({
+  cores: plan.cores ?? 2,
+  memoryBytes: plan.memoryBytes ?? 1024 * 1024 * 1024,
+  capabilities: plan.capabilities ?? [],
+  runtimes: ['wasm'],
+  draining: false,
+});
 
 const HEARTBEAT_US = 100_000;
 const RESTART_US = { min: 1_000, max: 40_000 };
@@ -36,10 +49,12 @@ export interface SimulatedEcuParts {
   readonly plan: EcuPlan;
   /** Managers on the same machine. */
   readonly coLocatedManagers: ReadonlySet<string>;
+  readonly plants: Plants;
 }
 
 export class SimulatedEcu {
   readonly mac: Mac;
+  readonly plan: EcuPlan;
   /** The bridge that runs now, for looking at; undefined while none does. */
   bridge: Bridge | undefined;
   private readonly parts: SimulatedEcuParts;
@@ -47,6 +62,7 @@ export class SimulatedEcu {
   constructor(parts: SimulatedEcuParts) {
     this.parts = parts;
     this.mac = parts.plan.mac;
+    this.plan = parts.plan;
     const { world } = parts;
     const machine = machineOf(this.mac);
     world.add({ id: supervisorOf(this.mac), machine, boot: (process) => this.supervise(process) });
@@ -89,7 +105,7 @@ export class SimulatedEcu {
   // ——— the bridge ———
 
   private async bootBridge(process: SimProcess): Promise<void> {
-    const { world, names, plan, coLocatedManagers } = this.parts;
+    const { world, names, plan, coLocatedManagers, plants } = this.parts;
     const { mac } = plan;
     const id = bridgeOf(mac);
     process.onEnd(() => {
@@ -106,18 +122,16 @@ export class SimulatedEcu {
         name: mac,
         ecuClass: 'default',
         resourceKind: 'cpu',
-        cores: plan.cores ?? 2,
-        memoryBytes: plan.memoryBytes ?? 1024 * 1024 * 1024,
-        capabilities: plan.capabilities ?? [],
+        ...admittingEcu(plan),
         labels: {},
-        runtimes: ['wasm'],
+        offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
         heartbeatIntervalUs: HEARTBEAT_US,
         version: 'simulated',
       };
       const bridge = new Bridge({
-        host: hostOf({ id, incarnation, names, ports }),
+        host: { ...hostOf({ id, incarnation, names, ports }), plants },
         description,
         runtimes: new Map([['wasm', ports.runtime]]),
         artefacts: ports.artefacts,

@@ -9,6 +9,7 @@ import type { SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
+import type { Plants } from '../../ports/plants.ts';
 import { exit, hostOf, nextIncarnation } from './simulated-ecu.ts';
 
 export const managerHost = (name: string): HostId => `manager.${name}`;
@@ -19,6 +20,7 @@ export interface SimulatedManagerParts {
   readonly name: string;
   readonly machine: string;
   readonly janitor: JanitorPolicy | undefined;
+  readonly plants: Plants;
 }
 
 export class SimulatedManager {
@@ -34,7 +36,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor } = this.parts;
+    const { world, names, name, machine, janitor, plants } = this.parts;
     const id = managerHost(name);
     const folder = `manager-${name}/`;
     process.onEnd(() => {
@@ -45,7 +47,7 @@ export class SimulatedManager {
       const incarnation = await nextIncarnation(localRecords, `manager/${name}`);
       const ports = await world.portsOf(process, { connection: `${id}#${incarnation}`, folder });
       const manager = new Manager({
-        host: hostOf({ id, incarnation, names, ports }),
+        host: { ...hostOf({ id, incarnation, names, ports }), plants },
         manager: name,
         sharedRecords: createStreamRecordStore({ bus: ports.bus, names }),
         localRecords,

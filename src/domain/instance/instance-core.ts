@@ -256,7 +256,7 @@ export class InstanceCore {
       this.requests.push({ kind: 'caught-up' });
     }
     if (this.pauseWanted) {
-      this.pauseIfSettled();
+      this.pauseIfSettled(nowUs);
       return;
     }
     if (this.beginCapture(nowUs)) return;
@@ -344,8 +344,18 @@ export class InstanceCore {
     this.pump(nowUs);
   }
 
-  private pauseIfSettled(): void {
-    if (this.paused || this.waiting.length > 0 || this.appending !== undefined) return;
+  /** For a clean leave, while it is paused: what was consumed since the last checkpoint goes into one more. */
+  saveBoundary(nowUs: number): void {
+    if (!this.consumedSinceCapture) return;
+    this.checkpointWanted ??= 'delta';
+    this.pump(nowUs);
+  }
+
+  /** A pause is at a job boundary: the checkpoint that is asked for then is taken then. */
+  private pauseIfSettled(nowUs: number): void {
+    if (this.waiting.length > 0 || this.appending !== undefined) return;
+    if (this.checkpointWanted !== undefined && this.beginCapture(nowUs)) return;
+    if (this.paused) return;
     this.paused = true;
     this.requests.push({ kind: 'paused' });
   }

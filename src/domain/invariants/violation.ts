@@ -7,4 +7,12 @@ export interface Violation {
   readonly details: { readonly [key: string]: Json | undefined };
 }
 
-export type InvariantName = 'single-writer' | 'one-restore' | 'no-lost-work' | 'ticks-increase';
+export type InvariantName =
+  | 'single-writer'
+  | 'one-restore'
+  | 'no-lost-work'
+  | 'ticks-increase'
+  | 'durable-before-free'
+  | 'restore-or-say-why'
+  | 'schedulable'
+  | 'conservation';

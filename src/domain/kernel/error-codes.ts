@@ -60,7 +60,9 @@ export const ERROR_CODES = [
   // placement
   'ERR_NO_PLACE', // no feasible ECU
   'ERR_NO_TASK',
+  'ERR_NO_ECU',
   'ERR_TASK_EXISTS',
+  'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
   // the command line
   'ERR_USAGE',

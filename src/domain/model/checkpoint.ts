@@ -1,3 +1,4 @@
+import type { CheckpointNeeds } from './compatibility.ts';
 import type { Digest, Mac, TaskName } from './ids.ts';
 
 /** WebAssembly's page is 64 KiB; drover compares and stores 4 KiB pages, the grain at which real tasks dirty memory. */
@@ -49,6 +50,8 @@ export interface CheckpointManifest extends CheckpointOrder {
   /** Number of the last accepted output this state has produced. */
   readonly outputNumber: number;
   readonly artefact: Digest;
+  /** What an ECU must offer to go on from here; absent in checkpoints of builds that did not say. */
+  readonly needs?: CheckpointNeeds;
 }
 
 /** The newest durable checkpoint of a task, and which managers can rebuild it. */
@@ -58,4 +61,6 @@ export interface CheckpointReference extends CheckpointOrder {
   readonly outputNumber: number;
   readonly stateDigest: Digest;
   readonly holders: readonly string[];
+  /** As in the manifest: known before anything is moved. */
+  readonly needs?: CheckpointNeeds;
 }

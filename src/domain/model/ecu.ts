@@ -1,3 +1,4 @@
+import type { RuntimeOffer } from './compatibility.ts';
 import type { Mac } from './ids.ts';
 import type { ResourceKind, RuntimeKind } from './task.ts';
 
@@ -23,6 +24,10 @@ export interface EcuDescription extends Incarnation {
   readonly supervisor: ProcessIdentity | undefined;
   readonly heartbeatIntervalUs: number;
   readonly version: string;
+  /** What each runtime is able to; absent: version 1 of each. */
+  readonly offers?: readonly RuntimeOffer[];
+  /** Subjects that instances here may use, with `*` and `>`; absent: all. */
+  readonly subjects?: readonly string[];
 }
 
 /**
@@ -41,6 +46,8 @@ export interface ProcessIdentity {
 export interface EcuLoad extends Incarnation {
   readonly draining: boolean;
   readonly tasks: readonly AcceptedTask[];
+  /** What it has counted since it started, for people; absent where the bridge does not say. */
+  readonly counters?: Readonly<Record<string, number>>;
 }
 
 /** One task in a bridge's admission: enough to repeat the schedulability and memory tests elsewhere. */

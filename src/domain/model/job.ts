@@ -24,6 +24,7 @@ export interface JobStarted extends JobKey {
   readonly inputNumber: number;
   /** When its input could be read. */
   readonly releasedAtUs: number;
+  /** When it was handed to its lane, where another task's job may still run. */
   readonly startedAtUs: number;
 }
 
@@ -35,4 +36,6 @@ export interface JobStopped extends JobKey {
   /** Loop iterations and calls used. */
   readonly fuelUsed: number;
   readonly outputs: number;
+  /** Of its execution alone, without its wait for a lane; undefined where it was not measured. */
+  readonly executionUs?: number;
 }

@@ -22,6 +22,7 @@
  * | checkpoint.intervalUs    | 100 ms                    | 1 ms … 1 day                 |                                               |
  * | checkpoint.chainMax      | 32                        | 0 … 10,000                   | 0: every checkpoint is full                   |
  * | checkpoint.quorum        | 2                         | 1 … 16                       |                                               |
+ * | checkpoint.standbys      | 1                         | 0 … 4                        | ECUs with a copy at hand, beside the quorum   |
  * | inputs.backlogMax        | 10,000                    | 1 … 10,000,000               |                                               |
  * | inputs.catchUpTicks      | false                     |                              |                                               |
  * | fuelPerJob               | 100,000,000               | 1,000 … 10¹²                 | loop iterations and calls                     |
@@ -29,8 +30,17 @@
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import { isTaskName, parseMac } from './ids.ts';
-import type { Affinity, CheckpointPolicy, InputPolicy, Reservation, ResourceKind, RuntimeKind, TaskSpec } from './task.ts';
-import { NO_AFFINITY } from './task.ts';
+import {
+  type Affinity,
+  type CheckpointPolicy,
+  type InputPolicy,
+  NO_AFFINITY,
+  type Reservation,
+  type ResourceKind,
+  type RuntimeKind,
+  STANDBYS_MAX,
+  type TaskSpec,
+} from './task.ts';
 
 export interface SpecProblem {
   /** Path within the draft, e.g. `checkpoint.quorum`. */
@@ -50,7 +60,7 @@ export const TASK_DEFAULTS = {
   priority: 10,
   criticality: 0,
   memoryBytesMax: 16 * 1024 * 1024,
-  checkpoint: { intervalUs: 100_000, chainMax: 32, quorum: 2 },
+  checkpoint: { intervalUs: 100_000, chainMax: 32, quorum: 2, standbys: 1 },
   inputs: { backlogMax: 10_000, catchUpTicks: false },
   fuelPerJob: 100_000_000,
 } as const satisfies Partial<TaskSpec>;
@@ -161,6 +171,7 @@ function checkpointOf(fields: Fields | undefined): CheckpointPolicy {
     intervalUs: fields.integer('intervalUs', { default: defaults.intervalUs, min: 1000, max: DAY_US, unit: 'µs' }),
     chainMax: fields.integer('chainMax', { default: defaults.chainMax, min: 0, max: 10_000, unit: '' }),
     quorum: fields.integer('quorum', { default: defaults.quorum, min: 1, max: 16, unit: '' }),
+    standbys: fields.integer('standbys', { default: defaults.standbys, min: 0, max: STANDBYS_MAX, unit: '' }),
   };
   fields.reportUnknown();
   return policy;

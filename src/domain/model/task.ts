@@ -59,6 +59,9 @@ export interface Reservation {
   readonly memoryBytes: number;
 }
 
+/** More copies than that are a matter for a quorum of managers. */
+export const STANDBYS_MAX = 4;
+
 export interface CheckpointPolicy {
   /** At least this long between two checkpoints; taken at the first job boundary after. */
   readonly intervalUs: number;
@@ -66,6 +69,8 @@ export interface CheckpointPolicy {
   readonly chainMax: number;
   /** Managers that must have stored a checkpoint before the ECU frees what it needs. */
   readonly quorum: number;
+  /** ECUs that keep a copy of the newest state at hand (`actors/standby.ts`), so that a restore there moves nothing. */
+  readonly standbys: number;
 }
 
 export interface InputPolicy {

@@ -4,6 +4,7 @@
  * Bounded: every refusal is counted, but only so many candidates are written out (assign.ts, EVIDENCE_MAX).
  */
 import type { ErrorCode } from '../kernel/error-codes.ts';
+import type { CheckpointNeeds } from '../model/compatibility.ts';
 import type { AcceptedTask, EcuDescription } from '../model/ecu.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { ResourceKind, RuntimeKind, TaskSpec } from '../model/task.ts';
@@ -28,6 +29,8 @@ export interface Newcomer {
   readonly excluded?: readonly Mac[];
   /** ECUs that hold this task's newest checkpoint. */
   readonly dataAt?: readonly Mac[];
+  /** What the checkpoint it goes on from needs. */
+  readonly needs?: CheckpointNeeds;
 }
 
 export type Refusal =
@@ -37,6 +40,8 @@ export type Refusal =
   | { readonly kind: 'resource-kind'; readonly wanted: ResourceKind; readonly offered: ResourceKind }
   | { readonly kind: 'runtime'; readonly wanted: RuntimeKind; readonly offered: readonly RuntimeKind[] }
   | { readonly kind: 'capability'; readonly missing: readonly string[] }
+  /** The checkpoint needs what the ECU does not offer; each in words. */
+  | { readonly kind: 'needs'; readonly ecu: string; readonly lacks: readonly string[] }
   | { readonly kind: 'required-ecu'; readonly wanted: readonly Mac[] }
   | { readonly kind: 'required-label'; readonly label: string; readonly wanted: string; readonly offered: string | undefined }
   | { readonly kind: 'apart'; readonly from: TaskName }
@@ -72,6 +77,7 @@ export const errorCodeOf = (refusal: Refusal): ErrorCode => {
       return 'ERR_RUNTIME_UNKNOWN';
     case 'resource-kind':
     case 'capability':
+    case 'needs':
       return 'ERR_ADMIT_CAPABILITY';
     default:
       return 'ERR_NO_PLACE';
@@ -93,6 +99,8 @@ export function sentenceOf(refusal: Refusal): string {
       return `has no runtime ${refusal.wanted} (it has ${refusal.offered.join(', ') || 'none'})`;
     case 'capability':
       return `lacks ${refusal.missing.join(', ')}`;
+    case 'needs':
+      return `${refusal.ecu} lacks: ${refusal.lacks.join(', ')}`;
     case 'required-ecu':
       return `is not among the required ECUs ${refusal.wanted.join(', ')}`;
     case 'required-label':

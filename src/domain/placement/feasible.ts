@@ -5,7 +5,9 @@
  * tasks with the same requirements share one answer. *Load* reasons (memory, utilisation) change with every placement.
  * Both are necessary conditions: what they refuse, the final admission would refuse too; what they let pass, it still tests.
  */
+import type { CheckpointNeeds } from '../model/compatibility.ts';
 import type { Mac } from '../model/ids.ts';
+import { lackOf, type OfferingEcu } from './compatible.ts';
 import type { Candidate, Newcomer, Refusal } from './evidence.ts';
 
 export type AffinityTarget = Pick<Candidate, 'mac' | 'description'>;
@@ -28,6 +30,8 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
       return { kind: 'capability', missing: spec.capabilities.filter((one) => !description.capabilities.includes(one)) };
     }
   }
+  const lacking = needsRefusal(newcomer.needs, description);
+  if (lacking !== undefined) return lacking;
   if (requiredEcus.length > 0 && !requiredEcus.includes(candidate.mac)) return { kind: 'required-ecu', wanted: requiredEcus };
   for (const label in requiredLabels) {
     const wanted = requiredLabels[label] as string;
@@ -37,11 +41,28 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
   return undefined;
 }
 
+/** Why a checkpoint cannot go on here; run by the planner and again by the bridge, on its own description. */
+export function needsRefusal(
+  needs: CheckpointNeeds | undefined,
+  ecu: OfferingEcu & { readonly name: string },
+): Refusal | undefined {
+  const lacks = needs === undefined ? [] : lackOf(needs, ecu);
+  return lacks.length === 0 ? undefined : { kind: 'needs', ecu: ecu.name, lacks };
+}
+
 /** Two newcomers with the same key are refused by the same ECUs for the same static reasons. */
-export function staticKeyOf({ spec, excluded }: Newcomer): string {
+export function staticKeyOf({ spec, excluded, needs }: Newcomer): string {
   const { resourceKind, requiredEcus, requiredLabels } = spec.affinity;
   const labels = Object.entries(requiredLabels).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([spec.runtime, spec.capabilities, resourceKind ?? '', requiredEcus, labels, excluded ?? []]);
+  return JSON.stringify([
+    spec.runtime,
+    spec.capabilities,
+    resourceKind ?? '',
+    requiredEcus,
+    labels,
+    excluded ?? [],
+    needs ?? {},
+  ]);
 }
 
 /** What an ECU has left, in the units of admission. */

@@ -10,11 +10,14 @@ import {
   PAGE_BYTES,
 } from '../model/checkpoint.ts';
 import { envelopeCodec } from './codec-envelope.ts';
+import { readNeeds, writeNeeds } from './codec-needs.ts';
 import {
   digestBytes,
   digestHex,
+  enumTable,
   integerWithin,
   listWithin,
+  macList,
   macText,
   managerText,
   nonceText,
@@ -33,9 +36,25 @@ import type {
   CheckpointManifest as WireManifest,
   CheckpointReference as WireReference,
 } from './generated/drover/v1/checkpoint_pb.ts';
-import { PageRequestSchema } from './generated/drover/v1/checkpoint_pb.ts';
+import { PageRequestSchema, PageEncoding as WireEncoding } from './generated/drover/v1/checkpoint_pb.ts';
 import { GLOBALS_BYTES_MAX, HOLDERS_MAX, PAGES_MAX, PAGES_PER_REQUEST_MAX, WIRE_BYTES_MAX } from './limits.ts';
-import type { CheckpointNotice, Envelope, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from './messages.ts';
+import type {
+  CheckpointNotice,
+  Envelope,
+  ManifestAnswer,
+  ManifestRequest,
+  PageAnswer,
+  PageEncoding,
+  PageRequest,
+} from './messages.ts';
+
+const pageEncodings = enumTable<PageEncoding>({ deflate: WireEncoding.DEFLATE, brotli: WireEncoding.BROTLI });
+
+/** What a newer requester accepts besides is nothing this build could give. */
+const knownEncodings = (accepts: readonly WireEncoding[]): readonly PageEncoding[] =>
+  accepts
+    .map((encoding) => pageEncodings.wordIfKnown(encoding, 'page_request.accepts'))
+    .filter((encoding) => encoding !== undefined);
 
 export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } = envelopeCodec<
   'checkpointNotice',
@@ -45,7 +64,9 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   (notice) => {
     switch (notice.kind) {
       case 'announced':
-        return { notice: { case: 'announced', value: { manifest: writeManifest(notice.manifest) } } };
+        return {
+          notice: { case: 'announced', value: { manifest: writeManifest(notice.manifest), standbys: [...notice.standbys] } },
+        };
       case 'stored':
         return {
           notice: {
@@ -62,7 +83,11 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   ({ notice }) => {
     switch (notice.case) {
       case 'announced':
-        return { kind: 'announced', manifest: readManifest(required(notice.value.manifest, 'announced.manifest')) };
+        return {
+          kind: 'announced',
+          manifest: readManifest(required(notice.value.manifest, 'announced.manifest')),
+          standbys: macList(notice.value.standbys, 'announced.standbys'),
+        };
       case 'stored':
         return {
           kind: 'stored',
@@ -83,7 +108,12 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
 export const { encode: encodePageRequest, decode: decodePageRequest } = envelopeCodec<'pageRequest', PageRequest>(
   'pageRequest',
   (request) => ({
-    ...create(PageRequestSchema, { task: request.task, epoch: wide(request.epoch), sequence: wide(request.sequence) }),
+    ...create(PageRequestSchema, {
+      task: request.task,
+      epoch: wide(request.epoch),
+      sequence: wide(request.sequence),
+      accepts: (request.accepts ?? []).map((encoding) => pageEncodings.toWire[encoding] as WireEncoding),
+    }),
     $unknown: [packedFixed32(PageRequestSchema.field.positions.number, request.positions)],
   }),
   (wire) => {
@@ -94,6 +124,7 @@ export const { encode: encodePageRequest, decode: decodePageRequest } = envelope
       epoch: safeInteger(wire.epoch, 'page_request.epoch'),
       sequence: safeInteger(wire.sequence, 'page_request.sequence'),
       positions: Uint32Array.from(wire.positions),
+      ...(wire.accepts.length === 0 ? {} : { accepts: knownEncodings(wire.accepts) }),
     };
   },
 );
@@ -103,7 +134,15 @@ const pageAnswerCodec = envelopeCodec<'pageAnswer', PageAnswer>(
   (answer) => {
     switch (answer.kind) {
       case 'pages':
-        return { answer: { case: 'pages', value: { pages: answer.pages as Uint8Array<ArrayBuffer> } } };
+        return {
+          answer: {
+            case: 'pages',
+            value: {
+              pages: answer.pages as Uint8Array<ArrayBuffer>,
+              ...(answer.encoding === undefined ? {} : { encoding: pageEncodings.toWire[answer.encoding] as WireEncoding }),
+            },
+          },
+        };
       case 'superseded':
         return { answer: { case: 'superseded', value: { epoch: wide(answer.epoch), sequence: wide(answer.sequence) } } };
       case 'refused':
@@ -115,7 +154,13 @@ const pageAnswerCodec = envelopeCodec<'pageAnswer', PageAnswer>(
   ({ answer }) => {
     switch (answer.case) {
       case 'pages':
-        return { kind: 'pages', pages: wholePages(answer.value.pages) };
+        return answer.value.encoding === WireEncoding.UNSPECIFIED
+          ? { kind: 'pages', pages: wholePages(answer.value.pages) }
+          : {
+              kind: 'pages',
+              pages: answer.value.pages,
+              encoding: pageEncodings.word(answer.value.encoding, 'pages.encoding'),
+            };
       case 'superseded':
         return {
           kind: 'superseded',
@@ -134,7 +179,7 @@ const pageAnswerCodec = envelopeCodec<'pageAnswer', PageAnswer>(
 
 /**
  * A packed list of fixed32, written as what it is on the wire: one run of little-endian words. The library's own writer allocates
- * a buffer per entry, and a restore asks for thousands. The field must be its message's last, so that the order stays.
+ * a buffer per entry, and a restore asks for thousands. It stands after the other fields, in whose order nothing lies.
  */
 function packedFixed32(no: number, values: Uint32Array): { no: number; wireType: WireType; data: Uint8Array } {
   const words = new DataView(new ArrayBuffer(values.length * 4));
@@ -147,7 +192,7 @@ export const decodePageAnswer = pageAnswerCodec.decode;
 /** The bytes that the generated code gives, with the pages copied once: through its nested writers each is copied at every level. */
 export function encodePageAnswer(envelope: Envelope<PageAnswer>): Uint8Array {
   const { body } = envelope;
-  if (body.kind !== 'pages' || body.pages.length === 0) return pageAnswerCodec.encode(envelope);
+  if (body.kind !== 'pages' || body.pages.length === 0 || body.encoding !== undefined) return pageAnswerCodec.encode(envelope);
   const { pages } = body;
   // Without pages the answer is: the envelope's fields, then its body's tag, and three empty lengths to be replaced.
   const empty = pageAnswerCodec.encode({ ...envelope, body: { kind: 'pages', pages: NO_PAGES } });
@@ -258,6 +303,7 @@ const writeManifest = (manifest: CheckpointManifest): MessageInitShape<typeof Ch
   input: writeCursor(manifest.input),
   outputNumber: wide(manifest.outputNumber),
   artefact: digestBytes(manifest.artefact),
+  ...(manifest.needs === undefined ? {} : { needs: writeNeeds(manifest.needs) }),
 });
 
 function readManifest(wire: WireManifest): CheckpointManifest {
@@ -293,6 +339,7 @@ function readManifest(wire: WireManifest): CheckpointManifest {
     input: readCursor(required(wire.input, 'manifest.input'), 'manifest.input'),
     outputNumber: safeInteger(wire.outputNumber, 'manifest.output_number'),
     artefact: digestHex(wire.artefact, 'manifest.artefact'),
+    ...(wire.needs === undefined ? {} : { needs: readNeeds(wire.needs, 'manifest.needs') }),
   };
 }
 
@@ -318,6 +365,7 @@ export const writeReference = (reference: CheckpointReference): MessageInitShape
   outputNumber: wide(reference.outputNumber),
   stateDigest: digestBytes(reference.stateDigest),
   holders: [...reference.holders],
+  ...(reference.needs === undefined ? {} : { needs: writeNeeds(reference.needs) }),
 });
 
 export const readReference = (wire: WireReference): CheckpointReference => ({
@@ -328,15 +376,16 @@ export const readReference = (wire: WireReference): CheckpointReference => ({
   outputNumber: safeInteger(wire.outputNumber, 'reference.output_number'),
   stateDigest: digestHex(wire.stateDigest, 'reference.state_digest'),
   holders: listWithin(wire.holders, 'reference.holders', HOLDERS_MAX).map((holder) => managerText(holder, 'reference.holders')),
+  ...(wire.needs === undefined ? {} : { needs: readNeeds(wire.needs, 'reference.needs') }),
 });
 
-const writeCursor = (cursor: InputCursor): MessageInitShape<typeof InputCursorSchema> => ({
+export const writeCursor = (cursor: InputCursor): MessageInitShape<typeof InputCursorSchema> => ({
   sequence: wide(cursor.sequence),
   dataNumber: wide(cursor.dataNumber),
   tickNumber: wide(cursor.tickNumber),
 });
 
-const readCursor = (wire: WireCursor, field: string): InputCursor => ({
+export const readCursor = (wire: WireCursor, field: string): InputCursor => ({
   sequence: safeInteger(wire.sequence, `${field}.sequence`),
   dataNumber: safeInteger(wire.dataNumber, `${field}.data_number`),
   tickNumber: safeInteger(wire.tickNumber, `${field}.tick_number`),

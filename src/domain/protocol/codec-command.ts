@@ -1,6 +1,6 @@
 /** Commands to bridges and supervisors, and their answers (`command.proto`). */
 import { unreachable } from '../kernel/assert.ts';
-import { readReference, writeReference } from './codec-checkpoint.ts';
+import { readCursor, readReference, writeCursor, writeReference } from './codec-checkpoint.ts';
 import { readEcuLoad, writeEcuLoad } from './codec-ecu.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
@@ -35,7 +35,8 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
     switch (command.kind) {
       case 'deploy': {
         const checkpoint = command.checkpoint === undefined ? {} : { checkpoint: writeReference(command.checkpoint) };
-        const value = { spec: writeTaskSpec(command.spec), incarnation: wide(command.incarnation), ...checkpoint };
+        const trimmed = command.trimmed === undefined ? {} : { trimmed: writeCursor(command.trimmed) };
+        const value = { spec: writeTaskSpec(command.spec), incarnation: wide(command.incarnation), ...checkpoint, ...trimmed };
         return { header, order: { case: 'deploy', value } };
       }
       case 'pause':
@@ -98,7 +99,9 @@ function readDeploy(header: CommandHeader, wire: WireDeploy): Command {
   if (checkpoint !== undefined && checkpoint.task !== header.task) {
     refuse(`deploy.checkpoint is of ${checkpoint.task}; it must be of the header's task, ${header.task}`);
   }
-  return { kind: 'deploy', ...header, spec, incarnation: safeInteger(wire.incarnation, 'deploy.incarnation'), checkpoint };
+  const incarnation = safeInteger(wire.incarnation, 'deploy.incarnation');
+  const trimmed = wire.trimmed === undefined ? {} : { trimmed: readCursor(wire.trimmed, 'deploy.trimmed') };
+  return { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed };
 }
 
 export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'answer', Answer>(

@@ -2,6 +2,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AcceptedTask, EcuDescription, EcuLoad, ProcessIdentity } from '../model/ecu.ts';
 import { envelopeCodec } from './codec-envelope.ts';
+import { readOffers, subjectList, writeOffer } from './codec-needs.ts';
 import { resourceKinds, runtimeKinds } from './codec-task.ts';
 import {
   capabilityList,
@@ -25,7 +26,7 @@ import type {
   ProcessIdentity as WireProcessIdentity,
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
-import { LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
+import { COUNTERS_MAX, LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
 import type { Goodbye } from './messages.ts';
 
 const CORES_MAX = 65_536;
@@ -48,6 +49,8 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     ...(ecu.supervisor === undefined ? {} : { supervisor: writeProcess(ecu.supervisor) }),
     heartbeatIntervalUs: wide(ecu.heartbeatIntervalUs),
     version: ecu.version,
+    offers: (ecu.offers ?? []).map(writeOffer),
+    subjects: [...(ecu.subjects ?? [])],
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -68,6 +71,8 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
         : readProcess(wire.supervisor, 'ecu.supervisor.boot_id', 'ecu.supervisor.start_ticks'),
     heartbeatIntervalUs: safeInteger(wire.heartbeatIntervalUs, 'ecu.heartbeat_interval_us', 1),
     version: textWithin(wire.version, 'ecu.version', { min: 0, max: NAME_CHARS_MAX }),
+    ...(wire.offers.length === 0 ? {} : { offers: readOffers(wire.offers) }),
+    ...(wire.subjects.length === 0 ? {} : { subjects: subjectList(wire.subjects, 'ecu.subjects') }),
   }),
 );
 
@@ -98,6 +103,15 @@ export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSche
     ...(task.hardDeadline === undefined ? {} : { hardDeadline: task.hardDeadline }),
     ...(task.cpuPpm === undefined ? {} : { cpuPpm: wide(task.cpuPpm) }),
   })),
+  ...(load.counters === undefined
+    ? {}
+    : {
+        counters: Object.fromEntries(
+          Object.entries(load.counters)
+            .slice(0, COUNTERS_MAX)
+            .map(([name, count]) => [name, wide(count)]),
+        ),
+      }),
 });
 
 export const readEcuLoad = (wire: WireEcuLoad): EcuLoad => ({
@@ -105,7 +119,18 @@ export const readEcuLoad = (wire: WireEcuLoad): EcuLoad => ({
   incarnation: safeInteger(wire.incarnation, 'load.incarnation'),
   draining: wire.draining,
   tasks: listWithin(wire.tasks, 'load.tasks', LIST_MAX).map(readAcceptedTask),
+  ...readCounters(wire.counters),
 });
+
+function readCounters(wire: Readonly<Record<string, bigint>>): Pick<EcuLoad, 'counters'> {
+  const entries = listWithin(Object.entries(wire), 'load.counters', COUNTERS_MAX);
+  if (entries.length === 0) return {};
+  const counters = entries.map(([name, count]) => [
+    nameText(name, 'a key of load.counters'),
+    safeInteger(count, 'a value of load.counters'),
+  ]);
+  return { counters: Object.fromEntries(counters) };
+}
 
 const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
   task: taskText(wire.task, 'load.tasks.task'),

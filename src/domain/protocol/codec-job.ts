@@ -35,6 +35,7 @@ function writeRecord(record: JobRecord) {
     code: record.failure ?? '',
     fuelUsed: wide(record.fuelUsed),
     outputs: record.outputs,
+    ...(record.executionUs === undefined ? {} : { executionUs: wide(record.executionUs) }),
   };
   return { ...key, what: { case: 'stopped' as const, value } };
 }
@@ -66,6 +67,9 @@ function readRecord(wire: WireJobRecord): JobRecord {
       failure: failed ? refusal(what.value.code, '', 'stopped.code').code : undefined,
       fuelUsed: safeInteger(what.value.fuelUsed, 'stopped.fuel_used'),
       outputs: what.value.outputs,
+      ...(what.value.executionUs === undefined
+        ? {}
+        : { executionUs: safeInteger(what.value.executionUs, 'stopped.execution_us') }),
     };
   }
   return refuse('job.what is missing, or one that this build does not know');

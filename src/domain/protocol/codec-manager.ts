@@ -15,8 +15,21 @@ import {
   taskText,
   wide,
 } from './field-check.ts';
-import { type InstanceReport as WireReport, InstanceReportKind as WireReportKind } from './generated/drover/v1/manager_pb.ts';
-import type { FleetView, InstanceReport, ManagerAnswer, ManagerCall, ManagerHeartbeat } from './messages.ts';
+import {
+  type InstanceReport as WireReport,
+  InstanceReportKind as WireReportKind,
+  RestoreOpcode as WireRestoreOpcode,
+  type RequestRestoreCall as WireRestoreRequest,
+} from './generated/drover/v1/manager_pb.ts';
+import type {
+  FleetView,
+  InstanceReport,
+  ManagerAnswer,
+  ManagerCall,
+  ManagerHeartbeat,
+  RestoreOpcode,
+  RestoreRequest,
+} from './messages.ts';
 
 export const { encode: encodeManagerHeartbeat, decode: decodeManagerHeartbeat } = envelopeCodec<
   'managerHeartbeat',
@@ -46,6 +59,8 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'instanceReport', value: writeReport(call) } };
       case 'query-fleet':
         return { call: { case: 'queryFleet', value: {} } };
+      case 'request-restore':
+        return { call: { case: 'requestRestore', value: writeRestoreRequest(call) } };
       default:
         return unreachable(call);
     }
@@ -60,6 +75,8 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return readReport(call.value);
       case 'queryFleet':
         return { kind: 'query-fleet' };
+      case 'requestRestore':
+        return readRestoreRequest(call.value);
       case undefined:
         return refuse('manager_call.call is missing, or one that this build does not know');
       default:
@@ -67,6 +84,28 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
     }
   },
 );
+
+const opcodes = enumTable<RestoreOpcode>({
+  'load-balance': WireRestoreOpcode.LOAD_BALANCE,
+  operator: WireRestoreOpcode.OPERATOR,
+});
+
+const writeRestoreRequest = ({ opcode, mac, programId, target, reason }: RestoreRequest) => ({
+  opcode: opcodes.toWire[opcode] as WireRestoreOpcode,
+  mac,
+  programId,
+  target: target ?? '',
+  reason,
+});
+
+const readRestoreRequest = (wire: WireRestoreRequest): RestoreRequest => ({
+  kind: 'request-restore',
+  opcode: opcodes.word(wire.opcode, 'request_restore.opcode'),
+  mac: macText(wire.mac, 'request_restore.mac'),
+  programId: wire.programId,
+  target: wire.target === '' ? undefined : macText(wire.target, 'request_restore.target'),
+  reason: sentenceText(wire.reason, 'request_restore.reason'),
+});
 
 const writeReport = (report: InstanceReport) => ({
   task: report.task,

@@ -72,7 +72,7 @@ export function encodeRecord(record: ActorRecord): Uint8Array {
   w.text(TAG.snapshot, record.snapshot);
   for (const timer of record.timers) writeTimer(w, timer);
   for (const effect of record.outbox) writeEffect(w, effect);
-  for (const id of record.seen) w.entry(TAG.seen, id);
+  w.entries(TAG.seen, record.seen);
   w.text(TAG.trace, record.trace);
   w.fixed32(TAG.checksum, checksum(w.written(), w.length()));
   if (w.length() > WIRE_BYTES_MAX) {

@@ -1,6 +1,6 @@
 /** Task specifications on the wire (`task.proto`). They travel inside commands and calls, never alone. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type Affinity, NO_AFFINITY, type ResourceKind, type RuntimeKind, type TaskSpec } from '../model/task.ts';
+import { type Affinity, NO_AFFINITY, type ResourceKind, type RuntimeKind, STANDBYS_MAX, type TaskSpec } from '../model/task.ts';
 import {
   capabilityList,
   digestBytes,
@@ -59,6 +59,7 @@ export function writeTaskSpec(spec: TaskSpec): MessageInitShape<typeof TaskSpecS
       intervalUs: wide(spec.checkpoint.intervalUs),
       chainMax: spec.checkpoint.chainMax,
       quorum: spec.checkpoint.quorum,
+      standbys: spec.checkpoint.standbys,
     },
     inputs: { backlogMax: wide(spec.inputs.backlogMax), catchUpTicks: spec.inputs.catchUpTicks },
     fuelPerJob: wide(spec.fuelPerJob),
@@ -94,6 +95,7 @@ export function readTaskSpec(wire: WireTaskSpec): TaskSpec {
       intervalUs: safeInteger(checkpoint.intervalUs, 'spec.checkpoint.interval_us'),
       chainMax: checkpoint.chainMax,
       quorum: checkpoint.quorum,
+      standbys: integerWithin(checkpoint.standbys, 'spec.checkpoint.standbys', { min: 0, max: STANDBYS_MAX }),
     },
     inputs: { backlogMax: safeInteger(inputs.backlogMax, 'spec.inputs.backlog_max'), catchUpTicks: inputs.catchUpTicks },
     fuelPerJob: safeInteger(wire.fuelPerJob, 'spec.fuel_per_job'),

@@ -17,6 +17,8 @@ export const LABELS_MAX = 256;
 export const CAPABILITIES_MAX = 256;
 /** Lists of ECUs or tasks: ten times the largest fleet whose names one message has to carry today. */
 export const LIST_MAX = 4096;
+/** Names that one bridge counts under: today's have some fifty. */
+export const COUNTERS_MAX = 1024;
 /** Managers that hold a checkpoint: fleets have two or three. */
 export const HOLDERS_MAX = 64;
 /** 4 GiB in pages of 4 KiB: all that 32-bit WebAssembly can address. */

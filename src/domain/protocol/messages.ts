@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import type { CheckpointManifest, CheckpointReference } from '../model/checkpoint.ts';
+import type { CheckpointManifest, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
@@ -65,6 +65,8 @@ export type Command =
       readonly incarnation: number;
       /** The state to restore; undefined: from the first input. */
       readonly checkpoint: CheckpointReference | undefined;
+      /** Inputs up to here may be gone: the placement's trim mark. */
+      readonly trimmed?: InputCursor | undefined;
     })
   | (CommandHeader & { readonly kind: 'pause' })
   | (CommandHeader & { readonly kind: 'resume' })
@@ -110,7 +112,7 @@ export type SupervisorAnswer = {
 // ——— checkpoints ———
 
 export type CheckpointNotice =
-  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest }
+  | { readonly kind: 'announced'; readonly manifest: CheckpointManifest; readonly standbys: readonly Mac[] }
   | {
       readonly kind: 'stored';
       readonly manager: string;
@@ -138,9 +140,15 @@ export interface PageRequest {
   readonly sequence: number;
   /** Page indexes in memory. */
   readonly positions: Uint32Array;
+  /** Encodings the pages may come in, the preferred one first; absent: as they are. */
+  readonly accepts?: readonly PageEncoding[];
 }
+
+/** How pages are packed on their way. */
+export type PageEncoding = 'deflate' | 'brotli';
+
 export type PageAnswer =
-  | { readonly kind: 'pages'; readonly pages: Uint8Array }
+  | { readonly kind: 'pages'; readonly pages: Uint8Array; readonly encoding?: PageEncoding }
   /** A newer checkpoint replaced it here; pull that one. */
   | { readonly kind: 'superseded'; readonly epoch: number; readonly sequence: number }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string };
@@ -163,7 +171,22 @@ export type ManagerCall =
   | { readonly kind: 'remove-task'; readonly task: TaskName }
   /** A bridge's word that an instance ended, caught up, or was fenced. Repeated until it is answered. */
   | InstanceReport
+  | RestoreRequest
   | { readonly kind: 'query-fleet' };
+
+/** Why a running task is to be restored elsewhere. */
+export type RestoreOpcode = 'load-balance' | 'operator';
+
+/** Move a task while its ECU lives. It is known by where it runs, as its checkpoints are. */
+export interface RestoreRequest {
+  readonly kind: 'request-restore';
+  readonly opcode: RestoreOpcode;
+  readonly mac: Mac;
+  readonly programId: number;
+  /** Undefined: the best one. */
+  readonly target: Mac | undefined;
+  readonly reason: string;
+}
 
 export interface InstanceReport {
   readonly kind: 'instance-report';
@@ -212,6 +235,8 @@ export interface FleetTask {
   readonly state: string;
   readonly epoch: number;
   readonly owner: Mac | undefined;
+  /** On its owner, once a checkpoint of it was announced there. */
+  readonly programId?: number | undefined;
   readonly reason: string | undefined;
   /** The newest checkpoint that as many living managers hold as the task asks for; failing that, the newest that one holds. */
   readonly checkpoint:

@@ -15,10 +15,15 @@ const SHORT_UNITS = 42;
 /** Tag, length and 64-bit varint: 5 + 10 and room to spare. */
 const FIELD_BYTES = 24;
 const FIRST_BYTES = 64 * 1024;
+/** Small messages are cut from common pieces of this size: a buffer of its own costs a message more than its writing. */
+const SLAB_BYTES = 32 * 1024;
+const SLAB_SHARE_MAX = 4 * 1024;
 
 export class WireWriter {
   private bytes = new Uint8Array(FIRST_BYTES);
   private at = 0;
+  private slab = new Uint8Array(0);
+  private slabAt = 0;
 
   start(): void {
     this.at = 0;
@@ -33,8 +38,18 @@ export class WireWriter {
     return this.bytes;
   }
 
+  /** The message, the caller's for ever; its `buffer` may be shared with other messages. */
   finish(): Uint8Array {
-    return this.bytes.slice(0, this.at);
+    const { bytes, at: length } = this;
+    if (length > SLAB_SHARE_MAX) return bytes.slice(0, length);
+    if (this.slabAt + length > this.slab.length) {
+      this.slab = new Uint8Array(SLAB_BYTES);
+      this.slabAt = 0;
+    }
+    const message = this.slab.subarray(this.slabAt, this.slabAt + length);
+    message.set(bytes.subarray(0, length));
+    this.slabAt += length;
+    return message;
   }
 
   /** A varint field; 0 is the default and left out. */
@@ -69,6 +84,31 @@ export class WireWriter {
       this.reserve(FIELD_BYTES + length * BYTES_PER_UNIT);
     this.tag(tag);
     if (length > SHORT_UNITS || !this.shortAscii(value, length)) this.longText(value);
+  }
+
+  /** All entries of a repeated text field. One loop for all of them: a record has half a hundred, nearly all short. */
+  entries(tag: number, values: readonly string[]): void {
+    for (const value of values) {
+      const { length } = value;
+      if (length > SHORT_UNITS || tag >= 0x80 || this.at + 2 + length > this.bytes.length) {
+        this.entry(tag, value);
+        continue;
+      }
+      const { bytes, at } = this;
+      let to = at + 2;
+      let units = 0;
+      for (let i = 0; i < length; i++) {
+        const unit = value.charCodeAt(i);
+        units |= unit;
+        bytes[to++] = unit;
+      }
+      if (units > 0x7f) this.entry(tag, value);
+      else {
+        bytes[at] = tag;
+        bytes[at + 1] = length;
+        this.at = to;
+      }
+    }
   }
 
   /** Begins a nested message. `expected`: about how long it gets, so that its length need not be moved. */

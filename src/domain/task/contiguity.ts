@@ -5,7 +5,7 @@
  *   data:  number = last data number + 1 (nobody skips data)
  *   tick:  number = last tick number + 1 + skipped (ticks.ts, K1)
  */
-import type { InputCursor } from '../model/checkpoint.ts';
+import { type InputCursor, START_OF_INPUTS } from '../model/checkpoint.ts';
 
 export interface InputNumber {
   readonly kind: 'data' | 'tick';
@@ -30,6 +30,15 @@ export function contiguityOf(cursor: InputCursor, input: InputNumber): Contiguit
   const firstNumber = input.kind === 'data' ? input.number : input.number - input.skipped;
   // A tick that claims to have skipped what was consumed contradicts K1 just as one that leaves a hole.
   return firstNumber === last + 1 ? OK : { kind: 'gap', expectedNumber: last + 1, firstNumber };
+}
+
+/**
+ * Why an instance must not start at `cursor` (undefined: the first input): what it would read next may have been trimmed. It
+ * would find out by a gap, but only once another input comes, and a task without a next input would never find out.
+ */
+export function belowTrimMark(cursor: InputCursor = START_OF_INPUTS, mark: InputCursor = START_OF_INPUTS): string | undefined {
+  if (cursor.sequence >= mark.sequence) return undefined;
+  return `its state has read inputs up to sequence ${cursor.sequence}, and those up to ${mark.sequence} may be gone`;
 }
 
 /** The cursor after an input that was `ok`, read at `sequence` of its stream. */

@@ -213,6 +213,35 @@ test('a Node.js that is too old is named, with the way out', async () => {
   expect(error).toMatch(/needs Node\.js 20\.19 or newer, found 18\.19\.1 at .*\/old\/node\. Install/);
 });
 
+describe('a Node.js that is there and does not start', () => {
+  test('for its NODE_OPTIONS: they are named, with what Node says of them and the way out', async () => {
+    workOn(FRESH);
+    const { exitCode, out, error } = await launch([], { env: { NODE_OPTIONS: '--nonsense' } });
+    expect({ exitCode, out }).toEqual({ exitCode: 1, out: '' });
+    expect(error).toMatch(/--nonsense is not allowed[\s\S]*does not start with NODE_OPTIONS=--nonsense\. Correct it, or/);
+    expect(error).not.toContain('missing');
+  });
+
+  test('for another reason: its own words are shown, and where it is', async () => {
+    workOn(FRESH);
+    mkdirSync(join(folder, 'broken'));
+    writeFileSync(join(folder, 'broken', 'node'), '#!/bin/sh\necho "wrong ELF class" >&2\nexit 127\n');
+    chmodSync(join(folder, 'broken', 'node'), 0o755);
+    const { exitCode, error } = await launch([], { env: { PATH: `${join(folder, 'broken')}:${process.env['PATH']}` } });
+    expect(exitCode).toBe(1);
+    expect(error).toMatch(/wrong ELF class\ndrover: Node\.js at .*\/broken\/node does not start\./);
+  });
+
+  test('because there is none: that is said', async () => {
+    workOn(FRESH);
+    mkdirSync(join(folder, 'none'));
+    for (const tool of ['sh', 'dirname', 'readlink']) symlinkSync(`/bin/${tool}`, join(folder, 'none', tool));
+    const { exitCode, error } = await launch([], { env: { PATH: join(folder, 'none'), NODE_OPTIONS: '--nonsense' } });
+    expect(exitCode).toBe(1);
+    expect(error).toMatch(/^drover: Node\.js is missing\./);
+  });
+});
+
 interface Launch {
   readonly command?: string;
   readonly cwd?: string;

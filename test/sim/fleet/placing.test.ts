@@ -61,6 +61,33 @@ describe('a target', () => {
   });
 });
 
+describe('a checkpoint', () => {
+  test('that needs what no living ECU offers is shed, what lacks is named, and it goes on where it is offered', async () => {
+    const usual = ['drover.output', 'drover.log'];
+    const fleet = build({
+      ecus: [{ mac: ECU1 }, { mac: ECU2, hostFunctions: usual }, { mac: ECU3 }],
+      world: { runtime: { hostFunctions: ['drover.camera'] } },
+    });
+    fleet.start({ later: [ECU2, ECU3] });
+    await fleet.elapse(300_000);
+    await fleet.done(fleet.declare(task('lane-keeper')));
+    fleet.feed({ task: 'lane-keeper', count: 100, everyUs: 12_000 });
+    await fleet.until('it runs', () => fleet.runs('lane-keeper'));
+    await fleet.elapse(500_000);
+    fleet.startEcu(ECU2);
+    await fleet.elapse(300_000);
+    fleet.killEcu(ECU1);
+    await fleet.until('it is shed', () => fleet.truth.placements.get('lane-keeper')?.state === 'shed');
+    expect(fleet.truth.placements.get('lane-keeper')?.context.reason).toContain(`${ECU2} lacks: host function drover.camera`);
+    // Refused before anything was moved.
+    expect(fleet.ecus.get(ECU2)?.bridge?.running().get('lane-keeper')).toBeUndefined();
+    fleet.startEcu(ECU3);
+    await fleet.until('it goes on where it can', () => fleet.owner('lane-keeper') === ECU3 && fleet.runs('lane-keeper'));
+    // Byte for byte what it gives when it is run alone.
+    await fleet.settle();
+  });
+});
+
 describe('a fleet without room', () => {
   test('sheds what finds no place, lower criticality first, and takes it back when there is room', async () => {
     const two = [

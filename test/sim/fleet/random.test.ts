@@ -1,6 +1,6 @@
 /**
  * Random fleets: size, tasks, links, weather and crash points from one seed each. More are played by
- * `node dist/src/app/simulation/run-seeds.js --seeds A..B`; those that found something stay in `seeds.json`, with what it was.
+ * `./drover simulate --seeds A..B`; those that found something stay in `seeds.json`, with what it was.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const FOUND = JSON.parse(readFileSync(join(import.meta.dirname, '../seeds.json')
 }[];
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 describe('random fleets', () => {
   test(`keep every promise in ${SEEDS} random lives`, async () => {

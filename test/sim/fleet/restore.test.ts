@@ -25,7 +25,10 @@ describe('a failed ECU', () => {
   });
 
   test('its tasks are restored elsewhere from their checkpoints, and their outputs are those of a run alone', async () => {
-    const fleet = await stage();
+    const tasks = ['alpha', 'beta', 'gamma'].map((name) =>
+      task(name, { checkpoint: { intervalUs: 30_000, quorum: 2, standbys: 0 } }),
+    );
+    const fleet = await stage({ tasks });
     const dead = someOwner(fleet);
     const moved = tasksOn(fleet, dead);
     fleet.killEcu(dead);

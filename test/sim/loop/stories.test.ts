@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PLANTS, type Plant } from '../../../src/ports/plants.ts';
+import { LOOP_PLANTS, type LoopPlant } from '../../../src/ports/plants.ts';
 import { STORIES } from './stories.ts';
 
 type Title = keyof typeof STORIES;
@@ -12,10 +12,10 @@ describe('the one loop comes through', () => {
 });
 
 /** These two need a chart, or a store, that no fleet has: `test/unit/shell.test.ts` finds them. */
-const FOUND_ELSEWHERE = ['forget-answers-at-the-end', 'adopt-older'] as const satisfies readonly Plant[];
+const FOUND_ELSEWHERE = ['forget-answers-at-the-end', 'adopt-older'] as const satisfies readonly LoopPlant[];
 
 /** Which story is about which mechanism. */
-const FOUND_BY: Readonly<Record<Exclude<Plant, (typeof FOUND_ELSEWHERE)[number]>, Title>> = {
+const FOUND_BY: Readonly<Record<Exclude<LoopPlant, (typeof FOUND_ELSEWHERE)[number]>, Title>> = {
   'skip-compare-and-set': 'managers race for one actor, again and again',
   'forget-seen': 'two managers receive one fact',
   'overwrite-outbox': 'a step comes while entries of an earlier one are open',
@@ -37,7 +37,7 @@ const FOUND_BY: Readonly<Record<Exclude<Plant, (typeof FOUND_ELSEWHERE)[number]>
 };
 
 describe('and would not without its mechanisms', () => {
-  const plants = PLANTS.filter((plant): plant is keyof typeof FOUND_BY => plant in FOUND_BY);
+  const plants = LOOP_PLANTS.filter((plant): plant is keyof typeof FOUND_BY => plant in FOUND_BY);
   test.each(plants)('%s is found', async (plant) => {
     const found = await STORIES[FOUND_BY[plant]]([plant]).then(
       () => undefined,

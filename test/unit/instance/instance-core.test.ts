@@ -4,7 +4,7 @@ import { InstanceCore, type InstanceOptions } from '../../../src/domain/instance
 import type { InstanceInput, InstanceRequest, LastOutput } from '../../../src/domain/instance/requests.ts';
 
 const BYTE = new Uint8Array([1]);
-const POLICY = { intervalUs: 1_000_000, chainMax: 2, quorum: 2 };
+const POLICY = { intervalUs: 1_000_000, chainMax: 2, quorum: 2, standbys: 1 };
 
 const coreOf = (options: Partial<InstanceOptions> = {}) =>
   new InstanceCore({
@@ -260,4 +260,46 @@ it('says once that it has caught up, when everything that was there at the start
   expect(kinds(core.take())).toEqual(['run-job']);
   core.jobDone([], 0);
   expect(kinds(core.take())).toEqual(['caught-up']);
+});
+
+describe('a clean leave', () => {
+  /** Paused after one job, its outputs accepted. */
+  function pausedAfterOneJob(): InstanceCore {
+    const core = started();
+    core.take();
+    core.inputArrived(data(1), 0);
+    core.inputArrived(data(2), 0);
+    core.pause(0);
+    core.jobDone([], 0);
+    expect(kinds(core.take())).toEqual(['run-job', 'paused']);
+    return core;
+  }
+
+  it('carries what was consumed since the last checkpoint into one more, and only then says that it is paused', () => {
+    const core = pausedAfterOneJob();
+    core.saveBoundary(0);
+    expect(core.take()).toMatchObject([{ kind: 'capture', mode: 'full', boundary: { sequence: 1, input: { dataNumber: 1 } } }]);
+    core.pause(0);
+    expect(core.take()).toEqual([]);
+    core.captured(0);
+    expect(kinds(core.take())).toEqual(['announce', 'paused']);
+  });
+
+  it('takes none where nothing was consumed since', () => {
+    const core = pausedAfterOneJob();
+    core.saveBoundary(0);
+    core.captured(0);
+    core.take();
+    core.saveBoundary(0);
+    core.pause(0);
+    expect(kinds(core.take())).toEqual(['paused']);
+  });
+
+  it('a checkpoint that is asked for during a pause is taken then, and no job begins', () => {
+    const core = pausedAfterOneJob();
+    core.wantCheckpoint('full', 0);
+    expect(kinds(core.take())).toEqual(['capture']);
+    core.captured(0);
+    expect(kinds(core.take())).toEqual(['announce']);
+  });
 });

@@ -1,7 +1,11 @@
 /** Each checker passes what is right, and fails for each way in which it can be wrong: a judge that never convicts is none. */
 import { describe, expect, test } from 'vitest';
+import { leftOver } from '../../../src/domain/invariants/conservation.ts';
+import { DurableBeforeFree } from '../../../src/domain/invariants/durable-before-free.ts';
 import { NoLostWork } from '../../../src/domain/invariants/no-lost-work.ts';
 import { OneRestore, type PlacementStep } from '../../../src/domain/invariants/one-restore.ts';
+import { unsaid } from '../../../src/domain/invariants/restore-or-say-why.ts';
+import { overfilled } from '../../../src/domain/invariants/schedulable.ts';
 import { type AcceptedMessage, SingleWriter } from '../../../src/domain/invariants/single-writer.ts';
 import { type AcceptedTick, TicksIncrease } from '../../../src/domain/invariants/ticks-increase.ts';
 import type { Violation } from '../../../src/domain/invariants/violation.ts';
@@ -170,5 +174,100 @@ describe('ticks-increase', () => {
   });
   test('T3: a tick of an older epoch fails', () => {
     expect(judge(tick(1, 2), tick(2, 1))).toContain('T3');
+  });
+});
+
+describe('durable-before-free', () => {
+  const word = { task: 'pid', epoch: 3, sequence: 7 };
+  const freed = (holders: readonly [string, number, number?][], coLocated: readonly string[] = []): string | undefined => {
+    const checker = new DurableBeforeFree();
+    for (const [manager, sequence, epoch = 3] of holders) checker.stored({ task: 'pid', epoch, sequence, manager });
+    return checker.freed({ ...word, quorum: 2, coLocated: new Set(coLocated) })?.sentence;
+  };
+
+  test('a quorum that has it, or a later one, passes', () => {
+    expect(
+      freed([
+        ['m1', 7],
+        ['m2', 9],
+      ]),
+    ).toBeUndefined();
+    expect(
+      freed([
+        ['m1', 9],
+        ['m1', 2],
+        ['m2', 7],
+      ]),
+    ).toBeUndefined();
+  });
+
+  test.each([
+    ['one manager is no quorum', [['m1', 7]], []],
+    [
+      'an earlier state is not this one',
+      [
+        ['m1', 7],
+        ['m2', 6],
+      ],
+      [],
+    ],
+    [
+      'nor one of another epoch',
+      [
+        ['m1', 7],
+        ['m2', 8, 2],
+      ],
+      [],
+    ],
+    [
+      'a copy on the same ECU does not count',
+      [
+        ['m1', 7],
+        ['m2', 7],
+      ],
+      ['m2'],
+    ],
+  ] as const)('%s', (_, holders, coLocated) => {
+    expect(freed(holders as unknown as [string, number, number?][], coLocated)).toMatch(/was freed when 1 of 2/);
+  });
+});
+
+describe('schedulable', () => {
+  const ecu = { cores: 1, memoryBytes: 100, capabilities: [], runtimes: ['wasm'] as const, draining: false };
+  const task = (name: string, memoryBytesMax: number, wcetUs: number) => ({
+    task: name,
+    epoch: 1,
+    periodUs: 1_000,
+    wcetUs,
+    deadlineUs: 1_000,
+    priority: 1,
+    memoryBytesMax,
+    hardDeadline: true,
+  });
+
+  test('what fits passes; what lacks memory, or time, is named', () => {
+    expect(overfilled('02', [task('a', 50, 500), task('b', 50, 500)], ecu)).toBeUndefined();
+    expect(overfilled('02', [task('a', 60, 1), task('b', 50, 1)], ecu)?.sentence).toMatch(/has accepted a, b/);
+    expect(overfilled('02', [task('a', 1, 600), task('b', 1, 600)], ecu)?.sentence).toMatch(/has accepted a, b/);
+  });
+});
+
+describe('restore-or-say-why', () => {
+  const word = { task: 'pid', revision: 4 };
+
+  test.each(['shed', 'lost', 'crashed'])('who is %s says why', (state) => {
+    expect(unsaid({ ...word, state, reason: 'no memory' })).toBeUndefined();
+    expect(unsaid({ ...word, state, reason: undefined })?.sentence).toMatch(/nobody says why/);
+    expect(unsaid({ ...word, state: 'owned', reason: undefined })).toBeUndefined();
+  });
+});
+
+describe('conservation', () => {
+  test('a record at its end holds no timer and no open entry', () => {
+    const timer = { id: 'lease', eventType: 'LEASE', delayUs: 1, armedBy: 2 };
+    const entry = { id: 'e', key: 'plan', effect: '{}', openedBy: 2 };
+    expect(leftOver('arbiter/a', { revision: 3, timers: [], outbox: [] })).toBeUndefined();
+    expect(leftOver('arbiter/a', { revision: 3, timers: [timer], outbox: [] })?.sentence).toMatch(/timers lease/);
+    expect(leftOver('arbiter/a', { revision: 3, timers: [], outbox: [entry] })?.sentence).toMatch(/entries plan/);
   });
 });

@@ -96,7 +96,7 @@ const SPEC: TaskSpec = {
   capabilities: [],
   affinity: NO_AFFINITY,
   reservation: undefined,
-  checkpoint: { intervalUs: 0, chainMax: 8, quorum: 1 },
+  checkpoint: { intervalUs: 0, chainMax: 8, quorum: 1, standbys: 1 },
   inputs: { backlogMax: 100, catchUpTicks: false },
   fuelPerJob: 1_000,
 };

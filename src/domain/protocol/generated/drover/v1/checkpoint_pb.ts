@@ -2,15 +2,17 @@
 // @generated from file drover/v1/checkpoint.proto (package drover.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { RuntimeKind } from "./task_pb.ts";
+import { file_drover_v1_task } from "./task_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file drover/v1/checkpoint.proto.
  */
 export const file_drover_v1_checkpoint: GenFile = /*@__PURE__*/
-  fileDesc("Chpkcm92ZXIvdjEvY2hlY2twb2ludC5wcm90bxIJZHJvdmVyLnYxIkkKC0lucHV0Q3Vyc29yEhAKCHNlcXVlbmNlGAEgASgEEhMKC2RhdGFfbnVtYmVyGAIgASgEEhMKC3RpY2tfbnVtYmVyGAMgASgEIu0CChJDaGVja3BvaW50TWFuaWZlc3QSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBILCgNtYWMYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQSEgoKcHJvZ3JhbV9pZBgGIAEoDRINCgVub25jZRgHIAEoCRIaCg1iYXNlX3NlcXVlbmNlGAggASgESACIAQESEgoKcGFnZV9jb3VudBgJIAEoDRIUCgxwYWdlX2luZGV4ZXMYCiADKAcSFAoMcGFnZV9kaWdlc3RzGAsgASgMEg8KB2dsb2JhbHMYDCABKAwSFAoMc3RhdGVfZGlnZXN0GA0gASgMEiUKBWlucHV0GA4gASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYDyABKAQSEAoIYXJ0ZWZhY3QYECABKAxCEAoOX2Jhc2Vfc2VxdWVuY2UiqQEKE0NoZWNrcG9pbnRSZWZlcmVuY2USDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBIlCgVpbnB1dBgEIAEoCzIWLmRyb3Zlci52MS5JbnB1dEN1cnNvchIVCg1vdXRwdXRfbnVtYmVyGAUgASgEEhQKDHN0YXRlX2RpZ2VzdBgGIAEoDBIPCgdob2xkZXJzGAcgAygJIq0BChBDaGVja3BvaW50Tm90aWNlEjMKCWFubm91bmNlZBgBIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50QW5ub3VuY2VkSAASLQoGc3RvcmVkGAIgASgLMhsuZHJvdmVyLnYxLkNoZWNrcG9pbnRTdG9yZWRIABIrCgVmcmVlZBgDIAEoCzIaLmRyb3Zlci52MS5DaGVja3BvaW50RnJlZWRIAEIICgZub3RpY2UiRgoTQ2hlY2twb2ludEFubm91bmNlZBIvCghtYW5pZmVzdBgBIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50TWFuaWZlc3QipgEKEENoZWNrcG9pbnRTdG9yZWQSDwoHbWFuYWdlchgBIAEoCRIMCgR0YXNrGAIgASgJEgsKA21hYxgDIAEoCRISCgpwcm9ncmFtX2lkGAQgASgNEg0KBWVwb2NoGAUgASgEEhAKCHNlcXVlbmNlGAYgASgEEjEKCXJlZmVyZW5jZRgHIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlImEKD0NoZWNrcG9pbnRGcmVlZBIMCgR0YXNrGAEgASgJEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg0KBWVwb2NoGAQgASgEEhAKCHNlcXVlbmNlGAUgASgEIk8KC1BhZ2VSZXF1ZXN0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJcG9zaXRpb25zGAQgAygHIo0BCgpQYWdlQW5zd2VyEiEKBXBhZ2VzGAEgASgLMhAuZHJvdmVyLnYxLlBhZ2VzSAASKwoKc3VwZXJzZWRlZBgCIAEoCzIVLmRyb3Zlci52MS5TdXBlcnNlZGVkSAASJQoHcmVmdXNlZBgDIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGYW5zd2VyIhYKBVBhZ2VzEg0KBXBhZ2VzGAEgASgMIi0KClN1cGVyc2VkZWQSDQoFZXBvY2gYASABKAQSEAoIc2VxdWVuY2UYAiABKAQiKQoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJIkAKD01hbmlmZXN0UmVxdWVzdBIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEInQKDk1hbmlmZXN0QW5zd2VyEjEKCG1hbmlmZXN0GAEgASgLMh0uZHJvdmVyLnYxLkNoZWNrcG9pbnRNYW5pZmVzdEgAEiUKB3JlZnVzZWQYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAQggKBmFuc3dlcmIGcHJvdG8z");
+  fileDesc("Chpkcm92ZXIvdjEvY2hlY2twb2ludC5wcm90bxIJZHJvdmVyLnYxIkkKC0lucHV0Q3Vyc29yEhAKCHNlcXVlbmNlGAEgASgEEhMKC2RhdGFfbnVtYmVyGAIgASgEEhMKC3RpY2tfbnVtYmVyGAMgASgEIpgDChJDaGVja3BvaW50TWFuaWZlc3QSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBILCgNtYWMYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQSEgoKcHJvZ3JhbV9pZBgGIAEoDRINCgVub25jZRgHIAEoCRIaCg1iYXNlX3NlcXVlbmNlGAggASgESACIAQESEgoKcGFnZV9jb3VudBgJIAEoDRIUCgxwYWdlX2luZGV4ZXMYCiADKAcSFAoMcGFnZV9kaWdlc3RzGAsgASgMEg8KB2dsb2JhbHMYDCABKAwSFAoMc3RhdGVfZGlnZXN0GA0gASgMEiUKBWlucHV0GA4gASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYDyABKAQSEAoIYXJ0ZWZhY3QYECABKAwSKQoFbmVlZHMYESABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE5lZWRzQhAKDl9iYXNlX3NlcXVlbmNlIqkBCg9DaGVja3BvaW50TmVlZHMSJwoHcnVudGltZRgBIAEoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIXCg9ydW50aW1lX3ZlcnNpb24YAiABKA0SFAoMbWVtb3J5X2J5dGVzGAMgASgEEhYKDmhvc3RfZnVuY3Rpb25zGAQgAygJEhAKCHN1YmplY3RzGAUgAygJEhQKDGNhcGFiaWxpdGllcxgGIAMoCSLUAQoTQ2hlY2twb2ludFJlZmVyZW5jZRIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEiUKBWlucHV0GAQgASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYBSABKAQSFAoMc3RhdGVfZGlnZXN0GAYgASgMEg8KB2hvbGRlcnMYByADKAkSKQoFbmVlZHMYCCABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE5lZWRzIq0BChBDaGVja3BvaW50Tm90aWNlEjMKCWFubm91bmNlZBgBIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50QW5ub3VuY2VkSAASLQoGc3RvcmVkGAIgASgLMhsuZHJvdmVyLnYxLkNoZWNrcG9pbnRTdG9yZWRIABIrCgVmcmVlZBgDIAEoCzIaLmRyb3Zlci52MS5DaGVja3BvaW50RnJlZWRIAEIICgZub3RpY2UiWAoTQ2hlY2twb2ludEFubm91bmNlZBIvCghtYW5pZmVzdBgBIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50TWFuaWZlc3QSEAoIc3RhbmRieXMYAiADKAkipgEKEENoZWNrcG9pbnRTdG9yZWQSDwoHbWFuYWdlchgBIAEoCRIMCgR0YXNrGAIgASgJEgsKA21hYxgDIAEoCRISCgpwcm9ncmFtX2lkGAQgASgNEg0KBWVwb2NoGAUgASgEEhAKCHNlcXVlbmNlGAYgASgEEjEKCXJlZmVyZW5jZRgHIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlImEKD0NoZWNrcG9pbnRGcmVlZBIMCgR0YXNrGAEgASgJEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg0KBWVwb2NoGAQgASgEEhAKCHNlcXVlbmNlGAUgASgEInkKC1BhZ2VSZXF1ZXN0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJcG9zaXRpb25zGAQgAygHEigKB2FjY2VwdHMYBSADKA4yFy5kcm92ZXIudjEuUGFnZUVuY29kaW5nIo0BCgpQYWdlQW5zd2VyEiEKBXBhZ2VzGAEgASgLMhAuZHJvdmVyLnYxLlBhZ2VzSAASKwoKc3VwZXJzZWRlZBgCIAEoCzIVLmRyb3Zlci52MS5TdXBlcnNlZGVkSAASJQoHcmVmdXNlZBgDIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGYW5zd2VyIkEKBVBhZ2VzEg0KBXBhZ2VzGAEgASgMEikKCGVuY29kaW5nGAIgASgOMhcuZHJvdmVyLnYxLlBhZ2VFbmNvZGluZyItCgpTdXBlcnNlZGVkEg0KBWVwb2NoGAEgASgEEhAKCHNlcXVlbmNlGAIgASgEIikKB1JlZnVzYWwSDAoEY29kZRgBIAEoCRIQCghzZW50ZW5jZRgCIAEoCSJACg9NYW5pZmVzdFJlcXVlc3QSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCJ0Cg5NYW5pZmVzdEFuc3dlchIxCghtYW5pZmVzdBgBIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50TWFuaWZlc3RIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZhbnN3ZXIqYgoMUGFnZUVuY29kaW5nEh0KGVBBR0VfRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIZChVQQUdFX0VOQ09ESU5HX0RFRkxBVEUQARIYChRQQUdFX0VOQ09ESU5HX0JST1RMSRACYgZwcm90bzM", [file_drover_v1_task]);
 
 /**
  * How far an instance has read its inputs.
@@ -165,6 +167,13 @@ export type CheckpointManifest = Message<"drover.v1.CheckpointManifest"> & {
    * @generated from field: bytes artefact = 16;
    */
   artefact: Uint8Array;
+
+  /**
+   * What an ECU must offer to go on from here. Absent: what the task's spec asks for, and nothing more.
+   *
+   * @generated from field: drover.v1.CheckpointNeeds needs = 17;
+   */
+  needs?: CheckpointNeeds | undefined;
 };
 
 /**
@@ -173,6 +182,63 @@ export type CheckpointManifest = Message<"drover.v1.CheckpointManifest"> & {
  */
 export const CheckpointManifestSchema: GenMessage<CheckpointManifest> = /*@__PURE__*/
   messageDesc(file_drover_v1_checkpoint, 1);
+
+/**
+ * What an ECU must offer to run a program on from a checkpoint. It is compared with the ECU's description before anything
+ * is moved; what lacks is named in the refusal.
+ *
+ * @generated from message drover.v1.CheckpointNeeds
+ */
+export type CheckpointNeeds = Message<"drover.v1.CheckpointNeeds"> & {
+  /**
+   * The runtime.
+   *
+   * @generated from field: drover.v1.RuntimeKind runtime = 1;
+   */
+  runtime: RuntimeKind;
+
+  /**
+   * Its version, at least; from 1.
+   *
+   * @generated from field: uint32 runtime_version = 2;
+   */
+  runtimeVersion: number;
+
+  /**
+   * Memory of the state itself, in bytes.
+   *
+   * @generated from field: uint64 memory_bytes = 3;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * Host functions the program calls, for example `drover.output`; at most 256 names of 1 to 128 characters.
+   *
+   * @generated from field: repeated string host_functions = 4;
+   */
+  hostFunctions: string[];
+
+  /**
+   * Subjects the instance reads and writes; at most 256.
+   *
+   * @generated from field: repeated string subjects = 5;
+   */
+  subjects: string[];
+
+  /**
+   * Capabilities the task requires; at most 256.
+   *
+   * @generated from field: repeated string capabilities = 6;
+   */
+  capabilities: string[];
+};
+
+/**
+ * Describes the message drover.v1.CheckpointNeeds.
+ * Use `create(CheckpointNeedsSchema)` to create a new message.
+ */
+export const CheckpointNeedsSchema: GenMessage<CheckpointNeeds> = /*@__PURE__*/
+  messageDesc(file_drover_v1_checkpoint, 2);
 
 /**
  * A durable checkpoint, and which managers can rebuild it.
@@ -228,6 +294,13 @@ export type CheckpointReference = Message<"drover.v1.CheckpointReference"> & {
    * @generated from field: repeated string holders = 7;
    */
   holders: string[];
+
+  /**
+   * What an ECU must offer to go on from here. Absent: what the task's spec asks for, and nothing more.
+   *
+   * @generated from field: drover.v1.CheckpointNeeds needs = 8;
+   */
+  needs?: CheckpointNeeds | undefined;
 };
 
 /**
@@ -235,7 +308,7 @@ export type CheckpointReference = Message<"drover.v1.CheckpointReference"> & {
  * Use `create(CheckpointReferenceSchema)` to create a new message.
  */
 export const CheckpointReferenceSchema: GenMessage<CheckpointReference> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 2);
+  messageDesc(file_drover_v1_checkpoint, 3);
 
 /**
  * News of one checkpoint, in the stream CHECKPOINTS.
@@ -280,7 +353,7 @@ export type CheckpointNotice = Message<"drover.v1.CheckpointNotice"> & {
  * Use `create(CheckpointNoticeSchema)` to create a new message.
  */
 export const CheckpointNoticeSchema: GenMessage<CheckpointNotice> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 3);
+  messageDesc(file_drover_v1_checkpoint, 4);
 
 /**
  * An ECU has taken a checkpoint. Announced only when all outputs up to its output number were accepted.
@@ -294,6 +367,14 @@ export type CheckpointAnnounced = Message<"drover.v1.CheckpointAnnounced"> & {
    * @generated from field: drover.v1.CheckpointManifest manifest = 1;
    */
   manifest?: CheckpointManifest | undefined;
+
+  /**
+   * The ECUs that the announcing one asks to keep a copy at hand, 12 lower-case hex digits each; at most 4. They pull it as a
+   * manager does. No copy of theirs counts for the quorum.
+   *
+   * @generated from field: repeated string standbys = 2;
+   */
+  standbys: string[];
 };
 
 /**
@@ -301,7 +382,7 @@ export type CheckpointAnnounced = Message<"drover.v1.CheckpointAnnounced"> & {
  * Use `create(CheckpointAnnouncedSchema)` to create a new message.
  */
 export const CheckpointAnnouncedSchema: GenMessage<CheckpointAnnounced> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 4);
+  messageDesc(file_drover_v1_checkpoint, 5);
 
 /**
  * A manager has stored a checkpoint.
@@ -364,7 +445,7 @@ export type CheckpointStored = Message<"drover.v1.CheckpointStored"> & {
  * Use `create(CheckpointStoredSchema)` to create a new message.
  */
 export const CheckpointStoredSchema: GenMessage<CheckpointStored> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 5);
+  messageDesc(file_drover_v1_checkpoint, 6);
 
 /**
  * An ECU has freed a checkpoint: the quorum holds it, or a newer one replaced it.
@@ -413,7 +494,7 @@ export type CheckpointFreed = Message<"drover.v1.CheckpointFreed"> & {
  * Use `create(CheckpointFreedSchema)` to create a new message.
  */
 export const CheckpointFreedSchema: GenMessage<CheckpointFreed> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 6);
+  messageDesc(file_drover_v1_checkpoint, 7);
 
 /**
  * Asks for pages of one checkpoint: an ECU on `ecu.<mac>.pages`, a manager on `manager.<id>.pages`.
@@ -449,6 +530,13 @@ export type PageRequest = Message<"drover.v1.PageRequest"> & {
    * @generated from field: repeated fixed32 positions = 4;
    */
   positions: number[];
+
+  /**
+   * Encodings the pages may come in, the preferred one first. Empty: as they are.
+   *
+   * @generated from field: repeated drover.v1.PageEncoding accepts = 5;
+   */
+  accepts: PageEncoding[];
 };
 
 /**
@@ -456,7 +544,7 @@ export type PageRequest = Message<"drover.v1.PageRequest"> & {
  * Use `create(PageRequestSchema)` to create a new message.
  */
 export const PageRequestSchema: GenMessage<PageRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 7);
+  messageDesc(file_drover_v1_checkpoint, 8);
 
 /**
  * The answer to a PageRequest.
@@ -501,7 +589,7 @@ export type PageAnswer = Message<"drover.v1.PageAnswer"> & {
  * Use `create(PageAnswerSchema)` to create a new message.
  */
 export const PageAnswerSchema: GenMessage<PageAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 8);
+  messageDesc(file_drover_v1_checkpoint, 9);
 
 /**
  * Pages in the order asked for.
@@ -510,11 +598,18 @@ export const PageAnswerSchema: GenMessage<PageAnswer> = /*@__PURE__*/
  */
 export type Pages = Message<"drover.v1.Pages"> & {
   /**
-   * 4096 bytes for each position asked for, one after another.
+   * 4096 bytes for each position asked for, one after another, packed as `encoding` says.
    *
    * @generated from field: bytes pages = 1;
    */
   pages: Uint8Array;
+
+  /**
+   * One of the encodings the request accepts. Unspecified: as they are.
+   *
+   * @generated from field: drover.v1.PageEncoding encoding = 2;
+   */
+  encoding: PageEncoding;
 };
 
 /**
@@ -522,7 +617,7 @@ export type Pages = Message<"drover.v1.Pages"> & {
  * Use `create(PagesSchema)` to create a new message.
  */
 export const PagesSchema: GenMessage<Pages> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 9);
+  messageDesc(file_drover_v1_checkpoint, 10);
 
 /**
  * The checkpoint that has replaced the one asked for.
@@ -550,7 +645,7 @@ export type Superseded = Message<"drover.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 10);
+  messageDesc(file_drover_v1_checkpoint, 11);
 
 /**
  * Why something was not done.
@@ -579,7 +674,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 11);
+  messageDesc(file_drover_v1_checkpoint, 12);
 
 /**
  * Asks for the manifest of a whole state: every page of the memory, no base. A restore target asks a manager on
@@ -615,7 +710,7 @@ export type ManifestRequest = Message<"drover.v1.ManifestRequest"> & {
  * Use `create(ManifestRequestSchema)` to create a new message.
  */
 export const ManifestRequestSchema: GenMessage<ManifestRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 12);
+  messageDesc(file_drover_v1_checkpoint, 13);
 
 /**
  * The answer to a ManifestRequest.
@@ -652,5 +747,46 @@ export type ManifestAnswer = Message<"drover.v1.ManifestAnswer"> & {
  * Use `create(ManifestAnswerSchema)` to create a new message.
  */
 export const ManifestAnswerSchema: GenMessage<ManifestAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 13);
+  messageDesc(file_drover_v1_checkpoint, 14);
+
+/**
+ * How pages are packed on their way. A reader skips those that it does not know in `accepts`.
+ *
+ * @generated from enum drover.v1.PageEncoding
+ */
+export const PageEncoding = {
+  /**
+   * As they are.
+   *
+   * @generated from enum value: PAGE_ENCODING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * DEFLATE (RFC 1951), one stream over all pages of the answer.
+   *
+   * @generated from enum value: PAGE_ENCODING_DEFLATE = 1;
+   */
+  DEFLATE: 1,
+
+  /**
+   * Brotli (RFC 7932), one stream over all pages of the answer.
+   *
+   * @generated from enum value: PAGE_ENCODING_BROTLI = 2;
+   */
+  BROTLI: 2,
+} as const;
+
+/**
+ * How pages are packed on their way. A reader skips those that it does not know in `accepts`.
+ *
+ * @generated from enum drover.v1.PageEncoding
+ */
+export type PageEncoding = (typeof PageEncoding)[keyof typeof PageEncoding] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.PageEncoding.
+ */
+export const PageEncodingSchema: GenEnum<PageEncoding> = /*@__PURE__*/
+  enumDesc(file_drover_v1_checkpoint, 0);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file drover/v1/ecu.proto.
  */
 export const file_drover_v1_ecu: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvZWN1LnByb3RvEglkcm92ZXIudjEi2gMKDkVjdURlc2NyaXB0aW9uEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRuYW1lGAMgASgJEhEKCWVjdV9jbGFzcxgEIAEoCRIuCg1yZXNvdXJjZV9raW5kGAUgASgOMhcuZHJvdmVyLnYxLlJlc291cmNlS2luZBINCgVjb3JlcxgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSFAoMY2FwYWJpbGl0aWVzGAggAygJEjUKBmxhYmVscxgJIAMoCzIlLmRyb3Zlci52MS5FY3VEZXNjcmlwdGlvbi5MYWJlbHNFbnRyeRIoCghydW50aW1lcxgKIAMoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIqCgZicmlkZ2UYCyABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Ei4KCnN1cGVydmlzb3IYDCABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Eh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF91cxgNIAEoBBIPCgd2ZXJzaW9uGA4gASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoPUHJvY2Vzc0lkZW50aXR5Eg8KB2Jvb3RfaWQYASABKAkSCwoDcGlkGAIgASgNEhMKC3N0YXJ0X3RpY2tzGAMgASgEImUKB0VjdUxvYWQSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCGRyYWluaW5nGAMgASgIEiYKBXRhc2tzGAQgAygLMhcuZHJvdmVyLnYxLkFjY2VwdGVkVGFzayLgAQoMQWNjZXB0ZWRUYXNrEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEQoJcGVyaW9kX3VzGAMgASgEEg8KB3djZXRfdXMYBCABKAQSEwoLZGVhZGxpbmVfdXMYBSABKAQSEAoIcHJpb3JpdHkYBiABKBESGAoQbWVtb3J5X2J5dGVzX21heBgHIAEoBBIaCg1oYXJkX2RlYWRsaW5lGAggASgISACIAQESFAoHY3B1X3BwbRgJIAEoBEgBiAEBQhAKDl9oYXJkX2RlYWRsaW5lQgoKCF9jcHVfcHBtIlIKCUhlYXJ0YmVhdBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJdXB0aW1lX3VzGAQgASgEIjsKB0dvb2RieWUSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBnJlYXNvbhgDIAEoCWIGcHJvdG8z", [file_drover_v1_task]);
+  fileDesc("ChNkcm92ZXIvdjEvZWN1LnByb3RvEglkcm92ZXIudjEilQQKDkVjdURlc2NyaXB0aW9uEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRuYW1lGAMgASgJEhEKCWVjdV9jbGFzcxgEIAEoCRIuCg1yZXNvdXJjZV9raW5kGAUgASgOMhcuZHJvdmVyLnYxLlJlc291cmNlS2luZBINCgVjb3JlcxgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSFAoMY2FwYWJpbGl0aWVzGAggAygJEjUKBmxhYmVscxgJIAMoCzIlLmRyb3Zlci52MS5FY3VEZXNjcmlwdGlvbi5MYWJlbHNFbnRyeRIoCghydW50aW1lcxgKIAMoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIqCgZicmlkZ2UYCyABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Ei4KCnN1cGVydmlzb3IYDCABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Eh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF91cxgNIAEoBBIPCgd2ZXJzaW9uGA4gASgJEicKBm9mZmVycxgPIAMoCzIXLmRyb3Zlci52MS5SdW50aW1lT2ZmZXISEAoIc3ViamVjdHMYECADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJgCgxSdW50aW1lT2ZmZXISJwoHcnVudGltZRgBIAEoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIPCgd2ZXJzaW9uGAIgASgNEhYKDmhvc3RfZnVuY3Rpb25zGAMgAygJIkQKD1Byb2Nlc3NJZGVudGl0eRIPCgdib290X2lkGAEgASgJEgsKA3BpZBgCIAEoDRITCgtzdGFydF90aWNrcxgDIAEoBCLKAQoHRWN1TG9hZBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIZHJhaW5pbmcYAyABKAgSJgoFdGFza3MYBCADKAsyFy5kcm92ZXIudjEuQWNjZXB0ZWRUYXNrEjIKCGNvdW50ZXJzGAUgAygLMiAuZHJvdmVyLnYxLkVjdUxvYWQuQ291bnRlcnNFbnRyeRovCg1Db3VudGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEi4AEKDEFjY2VwdGVkVGFzaxIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhEKCXBlcmlvZF91cxgDIAEoBBIPCgd3Y2V0X3VzGAQgASgEEhMKC2RlYWRsaW5lX3VzGAUgASgEEhAKCHByaW9yaXR5GAYgASgREhgKEG1lbW9yeV9ieXRlc19tYXgYByABKAQSGgoNaGFyZF9kZWFkbGluZRgIIAEoCEgAiAEBEhQKB2NwdV9wcG0YCSABKARIAYgBAUIQCg5faGFyZF9kZWFkbGluZUIKCghfY3B1X3BwbSJSCglIZWFydGJlYXQSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEhEKCXVwdGltZV91cxgEIAEoBCI7CgdHb29kYnllEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZyZWFzb24YAyABKAliBnByb3RvMw", [file_drover_v1_task]);
 
 /**
  * What an ECU offers: written to the KV bucket `inventory`, under the MAC, at each start of its bridge.
@@ -117,6 +117,20 @@ export type EcuDescription = Message<"drover.v1.EcuDescription"> & {
    * @generated from field: string version = 14;
    */
   version: string;
+
+  /**
+   * What each runtime is able to. Empty: every runtime listed above in its version 1, with that version's host functions.
+   *
+   * @generated from field: repeated drover.v1.RuntimeOffer offers = 15;
+   */
+  offers: RuntimeOffer[];
+
+  /**
+   * Subjects that instances on this ECU may use, with the wildcards `*` and `>`; at most 256. Empty: all.
+   *
+   * @generated from field: repeated string subjects = 16;
+   */
+  subjects: string[];
 };
 
 /**
@@ -125,6 +139,41 @@ export type EcuDescription = Message<"drover.v1.EcuDescription"> & {
  */
 export const EcuDescriptionSchema: GenMessage<EcuDescription> = /*@__PURE__*/
   messageDesc(file_drover_v1_ecu, 0);
+
+/**
+ * One runtime of an ECU.
+ *
+ * @generated from message drover.v1.RuntimeOffer
+ */
+export type RuntimeOffer = Message<"drover.v1.RuntimeOffer"> & {
+  /**
+   * Which one. A reader skips kinds that it does not know.
+   *
+   * @generated from field: drover.v1.RuntimeKind runtime = 1;
+   */
+  runtime: RuntimeKind;
+
+  /**
+   * Its version, from 1; it runs what needs this version or an earlier one.
+   *
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * Host functions that a program may call; at most 256 names of 1 to 128 characters.
+   *
+   * @generated from field: repeated string host_functions = 3;
+   */
+  hostFunctions: string[];
+};
+
+/**
+ * Describes the message drover.v1.RuntimeOffer.
+ * Use `create(RuntimeOfferSchema)` to create a new message.
+ */
+export const RuntimeOfferSchema: GenMessage<RuntimeOffer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_ecu, 1);
 
 /**
  * A process as its own host knows it. A manager on the same boot of the same host looks it up in the process table.
@@ -159,7 +208,7 @@ export type ProcessIdentity = Message<"drover.v1.ProcessIdentity"> & {
  * Use `create(ProcessIdentitySchema)` to create a new message.
  */
 export const ProcessIdentitySchema: GenMessage<ProcessIdentity> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 1);
+  messageDesc(file_drover_v1_ecu, 2);
 
 /**
  * What a bridge answers when asked for its load: its own record of what it has accepted.
@@ -194,6 +243,14 @@ export type EcuLoad = Message<"drover.v1.EcuLoad"> & {
    * @generated from field: repeated drover.v1.AcceptedTask tasks = 4;
    */
   tasks: AcceptedTask[];
+
+  /**
+   * What the bridge has counted since it started, for people: names such as `command.refused.ERR_COMMAND_EPOCH`, `restore.local`,
+   * 1 to 128 characters; at most 1024.
+   *
+   * @generated from field: map<string, uint64> counters = 5;
+   */
+  counters: { [key: string]: bigint };
 };
 
 /**
@@ -201,7 +258,7 @@ export type EcuLoad = Message<"drover.v1.EcuLoad"> & {
  * Use `create(EcuLoadSchema)` to create a new message.
  */
 export const EcuLoadSchema: GenMessage<EcuLoad> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 2);
+  messageDesc(file_drover_v1_ecu, 3);
 
 /**
  * One task in a bridge's admission: enough to repeat the schedulability and memory tests elsewhere.
@@ -278,7 +335,7 @@ export type AcceptedTask = Message<"drover.v1.AcceptedTask"> & {
  * Use `create(AcceptedTaskSchema)` to create a new message.
  */
 export const AcceptedTaskSchema: GenMessage<AcceptedTask> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 3);
+  messageDesc(file_drover_v1_ecu, 4);
 
 /**
  * A sign of life, published on `ecu.<mac>.heartbeat` every `heartbeat_interval_us`.
@@ -320,7 +377,7 @@ export type Heartbeat = Message<"drover.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 4);
+  messageDesc(file_drover_v1_ecu, 5);
 
 /**
  * A clean leave, published on `ecu.<mac>.goodbye`: what disconnects after it has not failed.
@@ -355,5 +412,5 @@ export type Goodbye = Message<"drover.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 5);
+  messageDesc(file_drover_v1_ecu, 6);
 

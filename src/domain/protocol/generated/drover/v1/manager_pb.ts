@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLjAQoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkiEAoOUXVlcnlGbGVldENhbGwimAEKDU1hbmFnZXJBbnN3ZXISLQoIYWNjZXB0ZWQYASABKAsyGS5kcm92ZXIudjEuQWNjZXB0ZWRBbnN3ZXJIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIABInCgVmbGVldBgDIAEoCzIWLmRyb3Zlci52MS5GbGVldEFuc3dlckgAQggKBmFuc3dlciIQCg5BY2NlcHRlZEFuc3dlciIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAJiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCKdAgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSABCBgoEY2FsbCI0Cg9EZWNsYXJlVGFza0NhbGwSIQoEc3BlYxgBIAEoCzITLmRyb3Zlci52MS5UYXNrU3BlYyIeCg5SZW1vdmVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJIqsBCg5JbnN0YW5jZVJlcG9ydBIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEgsKA21hYxgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoBBINCgVub25jZRgFIAEoCRIrCgR3aGF0GAYgASgOMh0uZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0S2luZBIMCgRjb2RlGAcgASgJEhAKCHNlbnRlbmNlGAggASgJIn8KElJlcXVlc3RSZXN0b3JlQ2FsbBIoCgZvcGNvZGUYASABKA4yGC5kcm92ZXIudjEuUmVzdG9yZU9wY29kZRILCgNtYWMYAiABKAkSEgoKcHJvZ3JhbV9pZBgDIAEoDRIOCgZ0YXJnZXQYBCABKAkSDgoGcmVhc29uGAUgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIpgBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIAEIICgZhbnN3ZXIiEAoOQWNjZXB0ZWRBbnN3ZXIiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKm0KDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -94,6 +94,14 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: QueryFleetCall;
     case: "queryFleet";
+  } | {
+    /**
+     * Move a task elsewhere while its ECU lives: fence, stop, restore.
+     *
+     * @generated from field: drover.v1.RequestRestoreCall request_restore = 5;
+     */
+    value: RequestRestoreCall;
+    case: "requestRestore";
   } | { case: undefined; value?: undefined };
 };
 
@@ -217,6 +225,55 @@ export const InstanceReportSchema: GenMessage<InstanceReport> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 4);
 
 /**
+ * Move a task elsewhere while its ECU lives. The task is known by where it runs, as its checkpoints are.
+ *
+ * @generated from message drover.v1.RequestRestoreCall
+ */
+export type RequestRestoreCall = Message<"drover.v1.RequestRestoreCall"> & {
+  /**
+   * Why.
+   *
+   * @generated from field: drover.v1.RestoreOpcode opcode = 1;
+   */
+  opcode: RestoreOpcode;
+
+  /**
+   * The ECU it runs on, 12 lower-case hex digits.
+   *
+   * @generated from field: string mac = 2;
+   */
+  mac: string;
+
+  /**
+   * Its program id there.
+   *
+   * @generated from field: uint32 program_id = 3;
+   */
+  programId: number;
+
+  /**
+   * The ECU it is to go to, 12 lower-case hex digits. Empty: the best one.
+   *
+   * @generated from field: string target = 4;
+   */
+  target: string;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.RequestRestoreCall.
+ * Use `create(RequestRestoreCallSchema)` to create a new message.
+ */
+export const RequestRestoreCallSchema: GenMessage<RequestRestoreCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 5);
+
+/**
  * Say what the fleet looks like.
  *
  * @generated from message drover.v1.QueryFleetCall
@@ -229,7 +286,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 5);
+  messageDesc(file_drover_v1_manager, 6);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -274,7 +331,7 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 6);
+  messageDesc(file_drover_v1_manager, 7);
 
 /**
  * Recorded; it will be done.
@@ -289,7 +346,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 7);
+  messageDesc(file_drover_v1_manager, 8);
 
 /**
  * The fleet as one manager sees it.
@@ -310,7 +367,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 9);
 
 /**
  * What happened to an instance.
@@ -352,4 +409,45 @@ export type InstanceReportKind = (typeof InstanceReportKind)[keyof typeof Instan
  */
 export const InstanceReportKindSchema: GenEnum<InstanceReportKind> = /*@__PURE__*/
   enumDesc(file_drover_v1_manager, 0);
+
+/**
+ * Why a restore is asked for while the task runs.
+ *
+ * @generated from enum drover.v1.RestoreOpcode
+ */
+export const RestoreOpcode = {
+  /**
+   * Not given: refused.
+   *
+   * @generated from enum value: RESTORE_OPCODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The ECU has more to do than it should.
+   *
+   * @generated from enum value: RESTORE_OPCODE_LOAD_BALANCE = 1;
+   */
+  LOAD_BALANCE: 1,
+
+  /**
+   * A person wants it elsewhere.
+   *
+   * @generated from enum value: RESTORE_OPCODE_OPERATOR = 2;
+   */
+  OPERATOR: 2,
+} as const;
+
+/**
+ * Why a restore is asked for while the task runs.
+ *
+ * @generated from enum drover.v1.RestoreOpcode
+ */
+export type RestoreOpcode = (typeof RestoreOpcode)[keyof typeof RestoreOpcode] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.RestoreOpcode.
+ */
+export const RestoreOpcodeSchema: GenEnum<RestoreOpcode> = /*@__PURE__*/
+  enumDesc(file_drover_v1_manager, 1);
 

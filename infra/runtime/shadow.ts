@@ -7,8 +7,8 @@
  * BigUint64Array 25–190 ms). A WebAssembly comparison would need both memories in one instance, which Node 20 lacks.
  */
 import { hash } from 'node:crypto';
-import { assert } from '../../../src/domain/kernel/assert.ts';
-import { DIGEST_BYTES, PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
+import { assert } from '../../src/domain/kernel/assert.ts';
+import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 
 const BLOCK_BYTES = 65_536;
 

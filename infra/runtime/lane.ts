@@ -6,14 +6,18 @@
  * requests are open. A lane that makes none for `TICKS_WITHOUT_PROGRESS` ticks is ended, and with it every program it
  * hosts; so is one whose thread dies by itself. The watchdog starts when the thread has loaded its code.
  */
-import { Worker } from 'node:worker_threads';
-import { AssertionError } from '../../../src/domain/kernel/assert.ts';
-import { DroverError, type ErrorCode } from '../../../src/domain/kernel/error-codes.ts';
-import type { Cancel, Clock } from '../../../src/ports/clock.ts';
-import type { JobFailure } from '../../../src/ports/task-runtime.ts';
-import type { LaneAnswer, LaneRequestBody } from './lane-messages.ts';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { AssertionError } from '../../src/domain/kernel/assert.ts';
+import { DroverError, type ErrorCode } from '../../src/domain/kernel/error-codes.ts';
+import type { Cancel, Clock } from '../../src/ports/clock.ts';
+import type { JobFailure } from '../../src/ports/task-runtime.ts';
+import type { LaneAnswer } from './lane-messages.ts';
 
 export interface LaneOptions {
+  /** What the thread runs: compiled JavaScript, because a thread has no loader of its own. */
+  readonly file: URL;
+  readonly name: string;
+  readonly resourceLimits: ResourceLimits;
   readonly clock: Clock;
   readonly watchdogUs: number;
   /** The lane is gone, and everything open in it has failed with the same words. Called once, unless `close` came first. */
@@ -23,15 +27,12 @@ export interface LaneOptions {
 
 const TICKS_WITHOUT_PROGRESS = 4;
 
-/** Heaps stay small: programs live in array buffers, which these bounds do not count. */
-const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
-
 interface Open {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-export class Lane {
+export class Lane<Request> {
   readonly #worker: Worker;
   readonly #options: LaneOptions;
   /** Oldest first; `#head` is the first that is still open (a queue without moving its elements). */
@@ -44,13 +45,17 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    this.#worker = new Worker(workerFile(), { resourceLimits: RESOURCE_LIMITS, execArgv: [], name: 'drover-lane' });
+    const { file, name, resourceLimits } = options;
+    this.#worker = new Worker(file, { resourceLimits, execArgv: [], name });
     this.#worker.on('message', (answer: LaneAnswer) => this.#answered(answer));
-    this.#worker.on('error', (error) => this.#end('ERR_JOB_TRAP', `its worker thread died: ${error.message}`));
+    this.#worker.on('error', (error: NodeJS.ErrnoException) => {
+      const code = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'ERR_JOB_MEMORY' : 'ERR_JOB_TRAP';
+      this.#end(code, `its worker thread died: ${error.message}`);
+    });
     this.#worker.on('exit', (code) => this.#end('ERR_JOB_TRAP', `its worker thread ended with code ${code}`));
   }
 
-  ask(request: LaneRequestBody): Promise<unknown> {
+  ask(request: Request): Promise<unknown> {
     const ended = this.#ended;
     if (ended !== undefined) return Promise.reject(new DroverError(ended.code, ended.sentence));
     return new Promise((resolve, reject) => {
@@ -122,10 +127,10 @@ export class Lane {
   }
 }
 
-/** A worker needs JavaScript: from the source tree (vitest) that is the compiled file in `dist`. */
-function workerFile(): URL {
-  const here = import.meta.url;
-  return here.endsWith('.ts')
-    ? new URL('../../../dist/infra/runtime/wasm/lane-worker.js', here)
-    : new URL('./lane-worker.js', here);
+/** A thread needs JavaScript: from the source tree (vitest) that is the compiled file in `dist`. `file` lies beside `here`. */
+export function threadFile(here: string, file: string): URL {
+  if (!here.endsWith('.ts')) return new URL(`./${file}.js`, here);
+  const folder = here.slice(here.lastIndexOf('/infra/runtime/') + 1, here.lastIndexOf('/') + 1);
+  const root = here.slice(0, here.lastIndexOf('/infra/runtime/') + 1);
+  return new URL(`dist/${folder}${file}.js`, root);
 }

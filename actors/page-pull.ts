@@ -1,0 +1,116 @@
+/**
+ * Asking whoever serves checkpoint pages, an ECU or a manager: for the manifest of a whole state, and for pages by their index
+ * in memory. Every page that is given back had the digest it was to have; everything else is an error with its name.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import { type CheckpointManifest, type CheckpointOrder, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { TaskName } from '../src/domain/model/ids.ts';
+import {
+  decodeManifestAnswer,
+  decodePageAnswer,
+  encodeManifestRequest,
+  encodePageRequest,
+} from '../src/domain/protocol/codec-checkpoint.ts';
+import type { Hasher } from '../src/ports/digest.ts';
+import { envelope, type Host } from './host.ts';
+
+/** 512 KiB a request: large enough that the round trip is small beside the copy, well below the broker's limit. */
+const PAGES_PER_REQUEST = 128;
+
+export interface PageServer {
+  /** Where it answers. */
+  readonly subject: string;
+  readonly timeoutUs: number;
+}
+
+/** A checkpoint's pages, some of them: `positions` are places in its manifest's lists, ascending. */
+export interface WantedPages {
+  readonly manifest: CheckpointManifest;
+  readonly positions: Uint32Array;
+}
+
+export class PagePull {
+  private readonly host: Host;
+  private readonly hasher: Hasher;
+  private readonly digest = new Uint8Array(DIGEST_BYTES);
+
+  constructor(parts: { readonly host: Host; readonly hasher: Hasher }) {
+    this.host = parts.host;
+    this.hasher = parts.hasher;
+  }
+
+  /** The whole state's manifest, or undefined when it is no longer there. */
+  async manifest(
+    server: PageServer,
+    { task, epoch, sequence }: CheckpointOrder & { readonly task: TaskName },
+  ): Promise<CheckpointManifest | undefined> {
+    const request = encodeManifestRequest(envelope(this.host, { kind: 'manifest', task, epoch, sequence }));
+    const answer = decodeManifestAnswer(await this.ask(server, request));
+    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
+    const { body } = answer.value;
+    if (body.kind === 'manifest') return body.manifest;
+    if (body.code === 'ERR_STORE_MISSING') return undefined;
+    throw new DroverError(body.code, body.sentence);
+  }
+
+  /**
+   * Hands every wanted page to `take` with its place in `positions`, in no promised order. Answers false when a newer
+   * checkpoint has replaced this one at the server; what was handed over until then is still right.
+   */
+  async pages(
+    server: PageServer,
+    { manifest, positions }: WantedPages,
+    take: (page: Uint8Array, order: number) => void,
+  ): Promise<boolean> {
+    const requests: Promise<boolean>[] = [];
+    for (let first = 0; first < positions.length; first += PAGES_PER_REQUEST) {
+      const some = positions.subarray(first, first + PAGES_PER_REQUEST);
+      requests.push(this.somePages(server, { manifest, positions: some }, (page, order) => take(page, first + order)));
+    }
+    return (await Promise.all(requests)).every(Boolean);
+  }
+
+  private async somePages(
+    server: PageServer,
+    { manifest, positions }: WantedPages,
+    take: (page: Uint8Array, order: number) => void,
+  ): Promise<boolean> {
+    const { task, epoch, sequence, pageIndexes, pageDigests } = manifest;
+    const indexes = positions.map((position) => pageIndexes[position] as number);
+    const request = encodePageRequest(envelope(this.host, { kind: 'pages', task, epoch, sequence, positions: indexes }));
+    const answer = decodePageAnswer(await this.ask(server, request));
+    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
+    const { body } = answer.value;
+    if (body.kind === 'superseded') return false;
+    if (body.kind === 'refused') throw new DroverError(body.code, body.sentence);
+    if (body.pages.length !== indexes.length * PAGE_BYTES) {
+      const got = body.pages.length / PAGE_BYTES;
+      throw new DroverError(
+        'ERR_STORE_MISSING',
+        `${got} pages of checkpoint ${epoch}.${sequence} were given for ${indexes.length}`,
+      );
+    }
+    for (let order = 0; order < indexes.length; order++) {
+      const page = body.pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES);
+      this.hasher.digestInto(page, this.digest, 0);
+      const at = (positions[order] as number) * DIGEST_BYTES;
+      if (!equalDigests(this.digest, pageDigests.subarray(at, at + DIGEST_BYTES))) {
+        throw new DroverError(
+          'ERR_STORE_CORRUPT',
+          `page ${indexes[order]} of checkpoint ${epoch}.${sequence} has another digest`,
+        );
+      }
+      take(page, order);
+    }
+    return true;
+  }
+
+  private ask(server: PageServer, request: Uint8Array): Promise<Uint8Array> {
+    return this.host.bus.request(server.subject, request, { timeoutUs: server.timeoutUs });
+  }
+}
+
+export function equalDigests(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < DIGEST_BYTES; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,74 @@
+/**
+ * The judges are judged: every bug that can be planted in bridges, instances and managers is found, by a story that is about its
+ * mechanism or by random lives. A life is another one after most changes to the code, so a seed is where the search begins, not
+ * where it must end: a bug has to be found within 200 seeds (`./drover simulate --plant NAME` searches in the same way).
+ */
+import { describe, expect, test, vi } from 'vitest';
+import { judgeSeed } from '../../../src/app/simulation/judge-seed.ts';
+import { FLEET_PLANTS, type FleetPlant } from '../../../src/ports/plants.ts';
+import { BUG_STORIES } from './bug-stories.ts';
+
+const SEEDS_MAX = 200;
+
+// Virtual time is free, the machine's is not: a loaded one takes its time.
+vi.setConfig({ testTimeout: 300_000 });
+
+type Title = keyof typeof BUG_STORIES;
+const titles = Object.keys(BUG_STORIES) as readonly Title[];
+
+interface ByStory {
+  readonly story: Title;
+  /** A second mechanism that covers for the first, and is taken out with it. */
+  readonly behind?: FleetPlant;
+}
+
+const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>> = {
+  'skip-marker': { seed: 1 },
+  'append-blindly': { seed: 2 },
+  'never-ask-placement': { seed: 31 },
+  'start-overtaken': { story: 'a start takes long, and the task is removed and declared again meanwhile' },
+  'drop-early-caught-up': { seed: 64 },
+  'overtake-by-actor': { story: 'answers to the deploys of one restore are lost' },
+  overfill: { story: 'two managers plan one place for two tasks' },
+  'end-in-silence': { story: 'a task traps' },
+  'serve-unaccepted': { seed: 14 },
+  'announce-unaccepted': { seed: 2 },
+  'free-before-quorum': { seed: 1 },
+  'forget-page': { seed: 16 },
+  'forget-laggard': { story: 'the manager that was ahead dies with the ECU' },
+  'claim-what-passed': { story: 'a task is shed by one restore and placed by another, where it was' },
+  'never-tell-what-passed': { seed: 5 },
+  'answer-for-the-owned': {
+    story: 'a task makes room while its own restore still waits for it to catch up',
+    behind: 'never-tell-what-passed',
+  },
+  'forget-early-caught-up': { seed: 18 },
+};
+
+describe('a fleet comes through', () => {
+  test.each(titles)('%s', async (title) => {
+    await BUG_STORIES[title]([]);
+  });
+});
+
+describe('and would not without its mechanisms', () => {
+  test.each(FLEET_PLANTS)('%s is found', async (plant) => {
+    const by = FOUND_BY[plant];
+    if ('seed' in by) {
+      expect(await seedThatFinds(plant, by.seed)).toBeLessThanOrEqual(SEEDS_MAX);
+      return;
+    }
+    const planted = by.behind === undefined ? [plant] : [plant, by.behind];
+    const found = await BUG_STORIES[by.story](planted).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    expect(found, `${plant} was not found by “${by.story}”`).toBeDefined();
+  });
+});
+
+async function seedThatFinds(plant: FleetPlant, first: number): Promise<number> {
+  if ((await judgeSeed(first, { plant })).failure !== undefined) return first;
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) if ((await judgeSeed(seed, { plant })).failure !== undefined) return seed;
+  return Number.POSITIVE_INFINITY;
+}
