@@ -102,6 +102,7 @@ export class CheckpointReceiver {
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
   private readonly ownSubjects = new Set<string>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
+  private isListening = false;
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly cancels: Cancel[] = [];
@@ -126,6 +127,7 @@ export class CheckpointReceiver {
     // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
     await pause(host.clock, HEARD_US);
     this.cancels.push(await consume(checkpointSubject.allAnnounced));
+    this.isListening = true;
   }
 
   stop(): void {
@@ -261,6 +263,8 @@ export class CheckpointReceiver {
   // ——— pulling ———
 
   readonly perform = async (open: OpenEffect): Promise<EffectOutcome> => {
+    // A pull that an earlier start of this manager left open.
+    if (!this.isListening) return { kind: 'again', afterUs: HEARD_US };
     const { task, checkpoint } = open.effect as CheckpointEffect;
     const following: Following = { of: checkpoint, queue: [], wake: () => {} };
     this.following.set(task, following);
@@ -379,7 +383,7 @@ export class CheckpointReceiver {
     const { host, manager, knowledge } = this.parts;
     const placement = knowledge.placement(task)?.context;
     const newest = placement === undefined ? undefined : knowledge.newestElsewhere(placement, manager);
-    if (newest === undefined || newest.epoch !== announced.epoch || laterCheckpoint(newest, announced)) return;
+    if (newest === undefined || newest.epoch !== announced.epoch) return;
     const { epoch, sequence, stateDigest, holders } = newest;
     try {
       await this.peers.fromManagers({ task, epoch, sequence, stateDigest }, holders);
