@@ -83,9 +83,9 @@ export class Bridge {
   private readonly mac: Mac;
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
+  private readonly jobs: JobRecorder | undefined;
   private readonly standby: StandbyCopies;
   private readonly standbyChoice: StandbyChoice;
-  private readonly jobs: JobRecorder | undefined;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -106,8 +106,8 @@ export class Bridge {
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
+    this.nonce = newNonce(this.host);
     const { host, mac } = this;
-    this.nonce = newNonce(host);
     this.jobs = parts.recordJobs === true ? new JobRecorder({ host, mac }) : undefined;
     this.standby = new StandbyCopies({
       host,
@@ -120,9 +120,9 @@ export class Bridge {
     this.tasks = new TaskEffects({
       ...parts,
       mac,
+      jobs: this.jobs,
       standby: this.standby,
       standbyChoice: this.standbyChoice,
-      jobs: this.jobs,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
       onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });

@@ -44,6 +44,7 @@ import { envelope, type Host, pause } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
+import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
 export interface CheckpointReceiverParts {
@@ -592,16 +593,3 @@ const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest, 
   holders: [],
   ...(needs === undefined ? {} : { needs }),
 });
-
-function slicePages(memory: Uint8Array, indexes: Uint32Array): Uint8Array {
-  const [first] = indexes;
-  const last = indexes[indexes.length - 1];
-  if (first === undefined || last === undefined) return new Uint8Array(0);
-  if (indexes.some((index) => (index + 1) * PAGE_BYTES > memory.length))
-    throw new DroverError('ERR_WIRE_MALFORMED', 'a page index is beyond the memory');
-  if (last - first === indexes.length - 1) return memory.subarray(first * PAGE_BYTES, (last + 1) * PAGE_BYTES);
-  const pages = new Uint8Array(indexes.length * PAGE_BYTES);
-  for (const [order, index] of indexes.entries())
-    pages.set(memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), order * PAGE_BYTES);
-  return pages;
-}

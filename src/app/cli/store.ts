@@ -20,6 +20,10 @@ export function registerStore(program: Command): void {
     .command('store')
     .description('check, measure, compact, export and import a manager’s store of checkpoints')
     .action(() => store.help());
+  withExamples(store, [
+    { does: 'Is everything whole that the managers of this fleet hold?', line: 'drover store check' },
+    { does: 'Take the newest checkpoint of every task along', line: 'drover store export fleet.drover --manager m1' },
+  ]);
   withExamples(
     withStoreOptions(
       store.command('check').description('verify every page, manifest and chain; exit code 1 when something is damaged'),
