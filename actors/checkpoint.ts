@@ -40,10 +40,12 @@ import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { acceptedBy, packedFor, unpackedBy } from './page-transfer.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
+import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
 export interface CheckpointReceiverParts {
@@ -61,6 +63,10 @@ const PAGES_PER_REQUEST = 128;
 const PULL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 const PULL_ATTEMPTS_MAX = 3;
+/** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
+const FAR_BEHIND = 8;
+/** Between listening to who holds what and listening to what there is. */
+const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 8;
@@ -99,6 +105,7 @@ export class CheckpointReceiver {
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
   private readonly ownSubjects = new Set<string>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
+  private isListening = false;
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly cancels: Cancel[] = [];
@@ -119,7 +126,11 @@ export class CheckpointReceiver {
     }
     const consume = (filter: string) =>
       host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
-    this.cancels.push(await consume(checkpointSubject.allStored), await consume(checkpointSubject.allAnnounced));
+    this.cancels.push(await consume(checkpointSubject.allStored));
+    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
+    await pause(host.clock, HEARD_US);
+    this.cancels.push(await consume(checkpointSubject.allAnnounced));
+    this.isListening = true;
   }
 
   stop(): void {
@@ -260,6 +271,8 @@ export class CheckpointReceiver {
   // ——— pulling ———
 
   readonly perform = async (open: OpenEffect): Promise<EffectOutcome> => {
+    // A pull that an earlier start of this manager left open.
+    if (!this.isListening) return { kind: 'again', afterUs: HEARD_US };
     const { task, checkpoint } = open.effect as CheckpointEffect;
     const following: Following = { of: checkpoint, queue: [], wake: () => {} };
     this.following.set(task, following);
@@ -329,6 +342,7 @@ export class CheckpointReceiver {
   ): Promise<CheckpointManifest | undefined> {
     const announced = this.announced.get(task);
     const isAnnounced = announced !== undefined && sameOrder(announced, checkpoint);
+    if (this.isFarBehind(task, checkpoint)) await this.bringNewest(task, checkpoint);
     let manifest = isAnnounced && (this.hasBase(announced) || (await this.bringBase(announced))) ? announced : undefined;
     let mended = false;
     for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
@@ -366,6 +380,26 @@ export class CheckpointReceiver {
       },
       (cause: unknown) => this.parts.host.log.warn('intermediate checkpoints could not be dropped', { task, cause }),
     );
+  }
+
+  /** This manager was away, or is new: others may have most of what it would ask the ECU for. */
+  private isFarBehind(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const mine = this.stored.get(task)?.at(-1);
+    return mine === undefined || mine.epoch !== epoch || sequence - mine.sequence > FAR_BEHIND;
+  }
+
+  private async bringNewest(task: TaskName, announced: CheckpointOrder): Promise<void> {
+    const { host, manager, knowledge } = this.parts;
+    const placement = knowledge.placement(task)?.context;
+    const newest = placement === undefined ? undefined : knowledge.newestElsewhere(placement, manager);
+    if (newest === undefined || newest.epoch !== announced.epoch) return;
+    const { epoch, sequence, stateDigest, holders } = newest;
+    try {
+      await this.peers.fromManagers({ task, epoch, sequence, stateDigest }, holders);
+      host.counters.add('store.caughtUp');
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+    }
   }
 
   /** From another manager, so that the ECU has to give no more than the increment. */
@@ -450,12 +484,13 @@ export class CheckpointReceiver {
   private async somePages(manifest: CheckpointManifest, some: Uint32Array): Promise<PageAnswer> {
     const { task, epoch, sequence, mac, pageIndexes } = manifest;
     const positions = some.map((position) => pageIndexes[position] as number);
-    const request = encodePageRequest(envelope(this.parts.host, { kind: 'pages', task, epoch, sequence, positions }));
+    const { host } = this.parts;
+    const request = encodePageRequest(envelope(host, { kind: 'pages', task, epoch, sequence, positions, ...acceptedBy(host) }));
     const answer = decodePageAnswer(
       await this.parts.host.bus.request(ecuSubject.pages(mac), request, { timeoutUs: PULL_TIMEOUT_US }),
     );
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    return answer.value.body;
+    return unpackedBy(host, answer.value.body, some.length * PAGE_BYTES);
   }
 
   private async sayStored(manifest: CheckpointManifest): Promise<void> {
@@ -496,7 +531,7 @@ export class CheckpointReceiver {
       kind: 'pages',
       pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions),
     }));
-    return encodePageAnswer(envelope(host, answer));
+    return encodePageAnswer(envelope(host, packedFor(host, pages.value.body, answer)));
   }
 
   private async answering<A>(
@@ -567,16 +602,3 @@ const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest, 
   holders: [],
   ...(needs === undefined ? {} : { needs }),
 });
-
-function slicePages(memory: Uint8Array, indexes: Uint32Array): Uint8Array {
-  const [first] = indexes;
-  const last = indexes[indexes.length - 1];
-  if (first === undefined || last === undefined) return new Uint8Array(0);
-  if (indexes.some((index) => (index + 1) * PAGE_BYTES > memory.length))
-    throw new DroverError('ERR_WIRE_MALFORMED', 'a page index is beyond the memory');
-  if (last - first === indexes.length - 1) return memory.subarray(first * PAGE_BYTES, (last + 1) * PAGE_BYTES);
-  const pages = new Uint8Array(indexes.length * PAGE_BYTES);
-  for (const [order, index] of indexes.entries())
-    pages.set(memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), order * PAGE_BYTES);
-  return pages;
-}

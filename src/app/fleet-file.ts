@@ -7,6 +7,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
+import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
@@ -16,6 +17,7 @@ export interface FleetPlan {
   readonly shardCount: number | undefined;
   /** Undefined: as managers do by themselves. */
   readonly provesPerMinute: number | undefined;
+  readonly compression: PageEncoding | undefined;
 }
 
 /** Fails with ERR_FLEET_FILE. */
@@ -45,12 +47,13 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards, prove } = parsed.data;
+  const { ecus, managers, shards, compression, prove } = parsed.data;
   const plan = {
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
     provesPerMinute: prove === 'on' || prove === true ? PROVES_PER_MINUTE : prove === 'off' || prove === false ? 0 : prove,
+    compression: compression === 'none' ? undefined : compression,
   };
   const problems = [
     ...doubles(
@@ -111,6 +114,8 @@ const ecuSchema = z.strictObject({
 });
 
 const fleetFileSchema = z.strictObject({
+  /** How pages are packed on their way: docs/COMPRESSION.md says when it pays. */
+  compression: z.enum(['none', 'deflate', 'brotli']).default('none'),
   managers: z
     .union([
       z.number().int().min(1).max(16),

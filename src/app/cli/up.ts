@@ -76,6 +76,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(broker === undefined ? {} : { broker }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
+    compression: plan.compression,
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,
   });
@@ -119,6 +120,7 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
     managers: managerIds(flags.managers ?? MANAGERS),
     shardCount: flags.shards,
     provesPerMinute: flags.prove,
+    compression: undefined,
   };
 }
 

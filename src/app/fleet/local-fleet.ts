@@ -15,6 +15,7 @@ import { type RunningServer, startServer } from '../../../infra/nats/start-serve
 import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
+import type { PageEncoding } from '../../domain/protocol/messages.ts';
 import { type FleetClient, openFleetClient } from '../compose/open-fleet-client.ts';
 import type { ChildWord } from '../compose/parent-link.ts';
 import {
@@ -47,6 +48,8 @@ export interface LocalFleetOptions {
   readonly shardCount?: number;
   /** Checkpoints that each manager tries a minute; 0: none. */
   readonly provesPerMinute?: number;
+  /** How pages are packed on their way; only where the fleet does not exist yet. */
+  readonly compression?: PageEncoding | undefined;
   readonly logLevel?: LogChoice['level'];
   /** Planned deaths (DROVER_FAULT) by host, for the first start of each: `manager.m1`, or `supervisor.<mac>` for its bridge. */
   readonly faults?: Readonly<Record<string, string>>;
@@ -143,9 +146,9 @@ export class LocalFleet {
         await this.startServer();
         this.disk = this.watchServerDisk();
       }
-      const { shardCount } = this.options;
+      const { shardCount, compression } = this.options;
       this.connected = await openFleetClient(this.broker, {
-        prepare: shardCount === undefined ? true : { shardCount },
+        prepare: { ...(shardCount === undefined ? {} : { shardCount }), compression },
         patienceUs: PATIENCE_US,
       });
       // All at the same time, because starting is work; managers first, so that no ECU announces itself to nobody.

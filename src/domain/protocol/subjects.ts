@@ -10,10 +10,10 @@ export const ecuSubject = {
   goodbye: (mac: Mac) => `ecu.${mac}.goodbye`,
   command: (mac: Mac) => `ecu.${mac}.command`,
   pages: (mac: Mac) => `ecu.${mac}.pages`,
-  /** To an ECU that is to keep a copy at hand: a checkpoint was announced. Lost without harm. */
-  standby: (mac: Mac) => `ecu.${mac}.standby`,
   /** Start and stop records of jobs, where the bridge is asked for them. */
   jobs: (mac: Mac) => `ecu.${mac}.jobs`,
+  /** To an ECU that is to keep a copy at hand: a checkpoint was announced. Lost without harm. */
+  standby: (mac: Mac) => `ecu.${mac}.standby`,
   allHeartbeats: 'ecu.*.heartbeat',
   allGoodbyes: 'ecu.*.goodbye',
   allJobs: 'ecu.*.jobs',
