@@ -90,6 +90,8 @@ interface Following {
 export class CheckpointReceiver {
   /** Brings what other managers hold into this one's store. */
   readonly peers: PeerCheckpoints;
+  /** Tasks of which a checkpoint is on its way into the store. */
+  readonly pulling = new Set<TaskName>();
   private readonly parts: CheckpointReceiverParts;
   private readonly room: StoreRoom;
   /** The newest announcement of each task, with its page list. */
@@ -99,7 +101,6 @@ export class CheckpointReceiver {
   /** The newest durable checkpoint of each task that its chart has not heard of (Q3). */
   private readonly durable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
-  private pulls = 0;
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
@@ -139,11 +140,6 @@ export class CheckpointReceiver {
     this.tellingDurable?.();
     for (const following of this.following.values()) following.wake();
     this.following.clear();
-  }
-
-  /** A checkpoint is on its way into the store. */
-  get isPulling(): boolean {
-    return this.pulls > 0;
   }
 
   /** What runs as this program, by the newest announcement of it. */
@@ -281,8 +277,8 @@ export class CheckpointReceiver {
     try {
       for (;;) {
         await this.parts.host.faults.reach(FaultPoint.beforePull);
-        this.pulls++;
-        const manifest = await this.pull(task, wanted, open).finally(() => this.pulls--);
+        this.pulling.add(task);
+        const manifest = await this.pull(task, wanted, open).finally(() => this.pulling.delete(task));
         if (manifest === undefined) return failed(wanted, 'the ECU no longer has it', false);
         await this.sayStored(manifest);
         const next = await this.nextToFollow(following, untilUs, open);

@@ -157,7 +157,7 @@ export class Manager {
             ...keeping,
             ...parts.proving,
             living: () => this.peers.all().flatMap(({ id, alive }) => (alive ? [id] : [])),
-            occupied: () => (this.isRestoring() ? 'restoring' : this.receiver.isPulling ? 'pulling' : undefined),
+            occupied: () => (this.isRestoring() ? 'restoring' : this.receiver.pulling.size > 0 ? 'pulling' : undefined),
           });
     this.detector = new Detector({
       host,
