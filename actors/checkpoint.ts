@@ -90,8 +90,7 @@ interface Following {
 export class CheckpointReceiver {
   /** Brings what other managers hold into this one's store. */
   readonly peers: PeerCheckpoints;
-  /** Tasks of which a checkpoint is on its way into the store. */
-  readonly pulling = new Set<TaskName>();
+  readonly pulling = new Set<TaskName>(); // a checkpoint of theirs is on its way into the store
   private readonly parts: CheckpointReceiverParts;
   private readonly room: StoreRoom;
   /** The newest announcement of each task, with its page list. */
