@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
 import type { FleetTask } from '../../../src/domain/protocol/messages.ts';
 import { streams, taskSubject } from '../../../src/domain/protocol/subjects.ts';
-import { counted, someOwner, stage, task } from './stage.ts';
+import { counted, ECU1, ECU2, someOwner, stage, task } from './stage.ts';
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 120_000 });
@@ -67,6 +67,27 @@ describe('a checkpoint that is tried', () => {
     expect(byAll(fleet, 'alpha', (one) => one.refuted === undefined)).toBe(true);
     fleet.killEcu(someOwner(fleet));
     await fleet.settle();
+  });
+
+  test('waits while a restore is under way', async () => {
+    const names = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
+    const fleet = await stage({ tasks: names.map((name) => task(name)), provesPerMinute: 6_000 });
+    const tried = (): number =>
+      ['proven', 'inconclusive', 'refuted'].reduce((sum, verdict) => sum + counted(fleet, `prover.${verdict}`), 0);
+    await fleet.until('trials are made', () => tried() > 10);
+    const dead = someOwner(fleet);
+    const target = dead === ECU1 ? ECU2 : ECU1;
+    fleet.killEcu(dead);
+    // Whoever is to take the tasks hangs, so that the restore stays under way.
+    fleet.freezeEcu(target);
+    await fleet.until('a restore is under way', () => fleet.truth.openArbiters().length > 0);
+    await fleet.elapse(5_000); // until every manager has heard of it
+    const before = tried();
+    await fleet.elapse(100_000);
+    expect(fleet.truth.openArbiters()).not.toEqual([]);
+    expect(tried()).toBe(before);
+    fleet.thawEcu(target);
+    await fleet.until('trials go on', () => tried() > before + 10);
   });
 
   test('is neither when the inputs after it are gone, and the reason is said', async () => {
