@@ -1,6 +1,10 @@
 /**
- * A manager's side of checkpointing: hears announcements, pulls pages at its own pace into its store, says what it stored,
- * and serves restore targets from there. What the Checkpoint chart's effect means.
+ * A manager's side of checkpointing: learns of checkpoints in the way that the fleet has chosen (`receiving.ts`), brings their
+ * pages into its store at its own pace, says what it stored, and serves restore targets from there. What the Checkpoint chart's
+ * effect means.
+ *
+ * Whatever the strategy, there is one way in: a manifest is heard of (announced, or found by `interval-asking.ts`), what of its pages is
+ * at hand (`pages-at-hand.ts`: pushed ones) is taken, and the rest is pulled. So a bridge that knows `notify` alone is received all the same.
  *
  * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
  * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
@@ -13,23 +17,27 @@
  * Q4. Old checkpoints are dropped several at a time.
  */
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
+import { RECEIVE_DEFAULT, receivingRules } from '../src/domain/checkpoint/receiving.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
-import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import {
+  type CheckpointManifest,
+  type CheckpointOrder,
+  DIGEST_BYTES,
+  laterCheckpoint,
+  PAGE_BYTES,
+} from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import {
   decodeCheckpointNotice,
-  decodeManifestAnswer,
   decodeManifestRequest,
-  decodePageAnswer,
   decodePageRequest,
+  decodePagesPushed,
   encodeCheckpointNotice,
   encodeManifestAnswer,
-  encodeManifestRequest,
   encodePageAnswer,
-  encodePageRequest,
 } from '../src/domain/protocol/codec-checkpoint.ts';
 import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
@@ -38,11 +46,15 @@ import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-stor
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
+import { IntervalAsking } from './interval-asking.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { PagePull, type PageServer } from './page-pull.ts';
+import { PagesAtHand } from './pages-at-hand.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
 import { StoreRoom } from './store-room.ts';
 
@@ -53,14 +65,19 @@ export interface CheckpointReceiverParts {
   readonly store: CheckpointStore;
   readonly knowledge: FleetKnowledge;
   readonly hasher: Hasher;
+  /** How the fleet receives checkpoints; absent: it is notified. */
+  readonly receive?: ReceivePolicy | undefined;
   /** To the Checkpoint chart of `task`. */
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
 
-const PAGES_PER_REQUEST = 128;
 const PULL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
+/** Attempts of one pull: without a page more than before, and in all. */
 const PULL_ATTEMPTS_MAX = 3;
+const PULL_ATTEMPTS_IN_ALL = 64;
+/** Pages in memory that are not stored yet: pushed ones, and those of pulls that were cut short. */
+const AT_HAND_BYTES_MAX = 64 * 1024 * 1024;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 8;
@@ -92,6 +109,8 @@ export class CheckpointReceiver {
   private readonly gathered = new Map<TaskName, CheckpointManifest>();
   /** The newest durable checkpoint of each task that its chart has not heard of (Q3). */
   private readonly durable = new Map<TaskName, CheckpointOrder>();
+  /** The newest durable one ever heard of: what is not later is no news. */
+  private readonly toldDurable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
@@ -100,11 +119,24 @@ export class CheckpointReceiver {
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
+  private readonly pagePull: PagePull;
+  private readonly atHand: PagesAtHand;
+  private readonly asking: IntervalAsking;
+  private hearingPushed: Cancel | undefined;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
     this.room = new StoreRoom(parts);
+    this.pagePull = new PagePull(parts);
+    this.atHand = new PagesAtHand({ hasher: parts.hasher, bytesMax: AT_HAND_BYTES_MAX });
+    this.asking = new IntervalAsking({
+      host: parts.host,
+      knowledge: parts.knowledge,
+      pull: this.pagePull,
+      newest: (task) => this.stored.get(task)?.at(-1),
+      onFound: (manifest) => this.heard(manifest),
+    });
     this.peers = new PeerCheckpoints({ ...parts, onBrought: (manifest) => this.brought(manifest) });
   }
 
@@ -119,6 +151,27 @@ export class CheckpointReceiver {
     const consume = (filter: string) =>
       host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
     this.cancels.push(await consume(checkpointSubject.allStored), await consume(checkpointSubject.allAnnounced));
+    if (this.parts.receive !== undefined)
+      this.cancels.push(await this.parts.receive.follow(() => this.strategyChanged()), () => this.receiveNothing());
+  }
+
+  private get rules(): ReturnType<typeof receivingRules> {
+    return receivingRules(this.parts.receive?.current() ?? RECEIVE_DEFAULT);
+  }
+
+  private strategyChanged(): void {
+    const { pushes, asksEveryUs } = this.rules;
+    this.receiveNothing();
+    this.asking.set(asksEveryUs);
+    if (pushes)
+      this.hearingPushed = this.parts.host.bus.subscribe(ecuSubject.allPushed, (message) => this.heardPushed(message));
+  }
+
+  /** Announcements are heard as ever. */
+  private receiveNothing(): void {
+    this.asking.set(undefined);
+    this.hearingPushed?.();
+    this.hearingPushed = undefined;
   }
 
   stop(): void {
@@ -164,11 +217,33 @@ export class CheckpointReceiver {
       host.counters.add('checkpoint.refusedEpoch');
       return;
     }
+    knowledge.noteStandbys(task, standbys);
+    // Where managers ask, they ask again soon enough; but what is new to them they take at once.
+    if (this.rules.announces || this.stored.get(task)?.at(-1)?.epoch !== epoch) this.heard(manifest);
+  }
+
+  /** Of a checkpoint, however it became known. */
+  private heard(manifest: CheckpointManifest): void {
+    const { task } = manifest;
     const before = this.gathered.get(task) ?? this.following.get(task)?.queue.at(-1) ?? this.announced.get(task);
     if (before !== undefined && !laterCheckpoint(manifest, before)) return;
-    knowledge.noteStandbys(task, standbys);
     if (this.gathered.has(task)) this.tellGathered();
     this.gather(manifest);
+  }
+
+  private heardPushed(message: BusMessage): void {
+    const { host, knowledge } = this.parts;
+    const decoded = decodePagesPushed(message.payload);
+    if (!decoded.ok) {
+      host.counters.add(`wire.${decoded.error.kind}`);
+      return;
+    }
+    const { body } = decoded.value;
+    const newest = this.stored.get(body.task)?.at(-1);
+    const isOld = newest !== undefined && !laterCheckpoint(body, newest);
+    if (isOld || body.epoch < (knowledge.placement(body.task)?.context.epoch ?? 0)) return;
+    const dropped = this.atHand.add(body.task, body, body.pages);
+    if (dropped > 0) host.counters.add('checkpoint.pushedDropped', dropped);
   }
 
   private gather(manifest: CheckpointManifest): void {
@@ -215,14 +290,16 @@ export class CheckpointReceiver {
 
   private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string, storedAtUs: number): void {
     const { host, knowledge } = this.parts;
-    const merged = knowledge.noteHolder(reference, manager, storedAtUs);
-    const quorum = knowledge.placement(reference.task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
-    if (merged.holders.length < quorum) return;
-    const { epoch, sequence, task } = reference;
-    const before = this.durable.get(task);
-    if (before === undefined || laterCheckpoint(reference, before)) this.durable.set(task, { epoch, sequence });
+    knowledge.noteHolder(reference, manager, storedAtUs);
+    const { task } = reference;
+    const quorum = knowledge.placement(task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
+    const durable = knowledge.newestDurable(task, quorum);
+    const told = this.toldDurable.get(task);
+    if (durable === undefined || (told !== undefined && !laterCheckpoint(durable, told))) return;
+    this.toldDurable.set(task, orderOf(durable));
+    this.durable.set(task, orderOf(durable));
     this.tellingDurable ??= host.clock.after(DURABLE_TELL_US, () => this.tellDurable());
-    void this.forgetOld(task, reference);
+    void this.forgetOld(task, durable);
   }
 
   private tellDurable(): void {
@@ -324,12 +401,14 @@ export class CheckpointReceiver {
     const isAnnounced = announced !== undefined && sameOrder(announced, checkpoint);
     let manifest = isAnnounced && (this.hasBase(announced) || (await this.bringBase(announced))) ? announced : undefined;
     let mended = false;
-    for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
+    // Pages that came before a newer checkpoint cut a pull short are at hand in the next attempt: no page is asked for twice.
+    for (let attempt = 0, idle = 0; attempt < PULL_ATTEMPTS_IN_ALL && idle < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
       manifest ??= await this.wholeManifest(task, checkpoint);
       if (manifest === undefined) return undefined;
       const missing = this.parts.store.missing(manifest);
-      const pages = await this.pullPages(manifest, missing);
-      if (pages === 'superseded') {
+      const { pages, superseded, pulled } = await this.bringPages(manifest, missing);
+      idle = pulled > 0 ? 0 : idle + 1;
+      if (superseded) {
         manifest = undefined;
         continue;
       }
@@ -339,6 +418,7 @@ export class CheckpointReceiver {
       await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
         this.noteStored(manifest);
+        this.atHand.stored(task, manifest);
         this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
         return manifest;
       }
@@ -408,47 +488,40 @@ export class CheckpointReceiver {
     return baseSequence === undefined || this.parts.store.find(task, epoch, baseSequence) !== undefined;
   }
 
-  private async wholeManifest(
+  private wholeManifest(
     task: TaskName,
     { epoch, sequence, source }: AnnouncedCheckpoint,
   ): Promise<CheckpointManifest | undefined> {
-    const request = encodeManifestRequest(envelope(this.parts.host, { kind: 'manifest', task, epoch, sequence }));
-    const answer = decodeManifestAnswer(
-      await this.parts.host.bus.request(ecuSubject.pages(source.mac), request, { timeoutUs: PULL_TIMEOUT_US }),
-    );
-    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    const { body } = answer.value;
-    if (body.kind === 'refused') {
-      if (body.code === 'ERR_STORE_MISSING') return undefined;
-      throw new DroverError(body.code, body.sentence);
-    }
-    return body.manifest;
+    return this.pagePull.manifest(serverOf(source.mac), { task, epoch, sequence });
   }
 
-  private async pullPages(manifest: CheckpointManifest, missing: Uint32Array): Promise<Uint8Array | 'superseded'> {
+  /** The pages at the positions that the store lacks: what is at hand, and for the rest the ECU is asked. */
+  private async bringPages(
+    manifest: CheckpointManifest,
+    missing: Uint32Array,
+  ): Promise<{ readonly pages: Uint8Array; readonly superseded: boolean; readonly pulled: number }> {
+    const { task, mac, pageDigests } = manifest;
     const pages = new Uint8Array(missing.length * PAGE_BYTES);
-    for (let first = 0; first < missing.length; first += PAGES_PER_REQUEST) {
-      const some = missing.subarray(first, first + PAGES_PER_REQUEST);
-      const answer = await this.somePages(manifest, some);
-      if (answer.kind === 'superseded') return 'superseded';
-      if (answer.kind === 'refused') throw new DroverError(answer.code, answer.sentence);
-      if (answer.pages.length !== some.length * PAGE_BYTES)
-        throw new DroverError('ERR_WIRE_MALFORMED', 'the ECU gave another number of pages than was asked for');
-      pages.set(answer.pages, first * PAGE_BYTES);
+    const orders: number[] = [];
+    for (const [order, position] of missing.entries()) {
+      const page = this.atHand.find(task, pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES));
+      if (page === undefined) orders.push(order);
+      else pages.set(page, order * PAGE_BYTES);
     }
-    return pages;
-  }
-
-  /** Positions in the manifest become page indexes in memory: that is what the ECU serves by. */
-  private async somePages(manifest: CheckpointManifest, some: Uint32Array): Promise<PageAnswer> {
-    const { task, epoch, sequence, mac, pageIndexes } = manifest;
-    const positions = some.map((position) => pageIndexes[position] as number);
-    const request = encodePageRequest(envelope(this.parts.host, { kind: 'pages', task, epoch, sequence, positions }));
-    const answer = decodePageAnswer(
-      await this.parts.host.bus.request(ecuSubject.pages(mac), request, { timeoutUs: PULL_TIMEOUT_US }),
-    );
-    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    return answer.value.body;
+    if (orders.length < missing.length) this.parts.host.counters.add('checkpoint.pagesAtHand', missing.length - orders.length);
+    let pulled = 0;
+    const positions = Uint32Array.from(orders, (order) => missing[order] as number);
+    const came: number[] = [];
+    const take = (page: Uint8Array, nth: number): void => {
+      const order = orders[nth] as number;
+      pages.set(page, order * PAGE_BYTES);
+      came.push(order);
+      pulled++;
+    };
+    const got = await this.pagePull.pages(serverOf(mac), { manifest, positions }, take, { oneByOne: true });
+    if (!got)
+      for (const order of came) this.atHand.add(task, manifest, pages.slice(order * PAGE_BYTES, (order + 1) * PAGE_BYTES));
+    return { pages, superseded: !got, pulled };
   }
 
   private async sayStored(manifest: CheckpointManifest): Promise<void> {
@@ -546,6 +619,8 @@ const announcementOf = ({ epoch, sequence, mac, incarnation, programId }: Checkp
 
 const sameInstance = (of: AnnouncedCheckpoint, { epoch, mac, incarnation, programId }: CheckpointManifest): boolean =>
   of.epoch === epoch && of.source.mac === mac && of.source.incarnation === incarnation && of.programId === programId;
+
+const serverOf = (mac: Mac): PageServer => ({ subject: ecuSubject.pages(mac), timeoutUs: PULL_TIMEOUT_US });
 
 const orderOf = ({ epoch, sequence }: CheckpointOrder): CheckpointOrder => ({ epoch, sequence });
 const sameOrder = (a: CheckpointOrder, b: CheckpointOrder): boolean => a.epoch === b.epoch && a.sequence === b.sequence;

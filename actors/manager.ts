@@ -25,6 +25,7 @@ import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { type ArbiterContext, arbiterMachine } from '../statecharts/arbiter.machine.ts';
@@ -73,6 +74,8 @@ export interface ManagerParts {
   readonly janitor?: JanitorPolicy;
   /** KV `placement`, for people and tools. */
   readonly board?: PlacementBoard;
+  /** How the fleet receives checkpoints; absent: it is notified. */
+  readonly receive?: ReceivePolicy;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -139,6 +142,7 @@ export class Manager {
       store,
       hasher: parts.hasher,
       knowledge: this.knowledge,
+      receive: parts.receive,
       tell: (task, event) => void tell('checkpoint')(task, event),
     });
     const keeping = { host, manager, store, knowledge: this.knowledge, peers: this.receiver.peers };

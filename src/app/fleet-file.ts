@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
@@ -13,6 +14,8 @@ export interface FleetPlan {
   readonly ecus: readonly EcuPlan[];
   readonly managers: readonly string[];
   readonly shardCount: number | undefined;
+  /** Absent: what the fleet has stays; a new one is notified. */
+  readonly receive?: ReceiveChoice;
 }
 
 /** Fails with ERR_FLEET_FILE. */
@@ -42,11 +45,14 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards } = parsed.data;
+  const { ecus, managers, shards, receive, 'receive-interval-ms': intervalMs } = parsed.data;
   const plan = {
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
+    ...(receive === undefined
+      ? {}
+      : { receive: { strategy: receive, intervalUs: intervalMs === undefined ? RECEIVE_INTERVAL_US : intervalMs * 1000 } }),
   };
   const problems = [
     ...doubles(
@@ -114,6 +120,9 @@ const fleetFileSchema = z.strictObject({
     ])
     .default(2),
   shards: z.number().int().min(1).max(64).optional(),
+  /** How the managers receive checkpoints. */
+  receive: z.enum(RECEIVE_STRATEGIES).optional(),
+  'receive-interval-ms': z.number().int().min(10).max(3_600_000).optional(),
   ecus: z.array(ecuSchema).min(1),
 });
 

@@ -1,12 +1,16 @@
 /** `drover manager`: one checkpoint manager, until Ctrl-C. A fleet needs at least two, on different machines. */
 import type { Command } from 'commander';
+import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { fleetFolders } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface ManagerFlags extends BrokerFlags {
   readonly id: string;
+  readonly receive?: ReceiveStrategy;
+  readonly receiveInterval: number;
   readonly json?: boolean;
 }
 
@@ -16,8 +20,9 @@ export function registerManager(program: Command): void {
     .description('run a checkpoint manager until Ctrl-C')
     .requiredOption('--id <id>', 'its name in the fleet, e.g. m3; each manager has its own')
     .option('--json', 'say that it serves as one JSON object');
-  withExamples(withBrokerOptions(command), [
+  withExamples(withBrokerOptions(withReceiveOptions(command)), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
+    { does: 'And from now on the whole fleet pushes', line: 'drover manager --id m3 --receive push' },
     {
       does: 'A manager elsewhere',
       line: 'drover manager --id m1 --nats nats://user:password@10.0.0.5 --nats-sys nats://sys:password@10.0.0.5',
@@ -30,6 +35,7 @@ export function registerManager(program: Command): void {
     const { runInTerminal } = await import('./run-in-terminal.ts');
     const config = {
       id: flags.id,
+      ...receiveChoice(flags),
       broker,
       dataFolder: fleetFolders(flags.data).manager(flags.id),
       log: { level: 'info', file: undefined },

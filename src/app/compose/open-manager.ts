@@ -5,6 +5,7 @@ import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/c
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
+import { BusReceivePolicy, chooseReceiving } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
@@ -53,6 +54,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       prepares: true,
     });
     closing.push(close);
+    if (config.receive !== undefined) await chooseReceiving(host.bus, config.receive);
     const manager = new Manager({
       host,
       manager: config.id,
@@ -70,6 +72,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       }),
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
+      receive: new BusReceivePolicy(host),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {
       host.counters.add('store.damagedFound', Math.max(1, pages));

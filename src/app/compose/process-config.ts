@@ -3,6 +3,7 @@
  * URL may hold a password, and command lines are for everybody to read).
  */
 import { resolve } from 'node:path';
+import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import type { ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
@@ -53,6 +54,8 @@ export interface BridgeConfig extends EcuConfig {
 
 export interface ManagerConfig {
   readonly id: string;
+  /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
+  readonly receive?: ReceiveChoice;
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
   readonly log: LogChoice;

@@ -2,6 +2,7 @@
 
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { Manager } from '../../../actors/manager.ts';
+import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
@@ -21,6 +22,8 @@ export interface SimulatedManagerParts {
   readonly machine: string;
   readonly janitor: JanitorPolicy | undefined;
   readonly plants: Plants;
+  /** Whether the fleet's receiving strategy can be chosen. */
+  readonly chooses: boolean;
 }
 
 export class SimulatedManager {
@@ -36,7 +39,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants } = this.parts;
+    const { world, names, name, machine, janitor, plants, chooses } = this.parts;
     const id = managerHost(name);
     const folder = `manager-${name}/`;
     process.onEnd(() => {
@@ -56,6 +59,7 @@ export class SimulatedManager {
         inventory: ports.inventory,
         processTable: ports.processes,
         ...(janitor === undefined ? {} : { janitor }),
+        ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
       });
       await manager.start();
       this.manager = manager;

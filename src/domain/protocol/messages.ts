@@ -153,6 +153,15 @@ export type PageAnswer =
   | { readonly kind: 'superseded'; readonly epoch: number; readonly sequence: number }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string };
 
+/** Pages of a checkpoint sent ahead of its announcement, which names their digests. */
+export interface PagesPushed {
+  readonly kind: 'pushed';
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly pages: Uint8Array;
+}
+
 /** A restore target asks a manager for a whole state's manifest: every page of the memory, no base. */
 export interface ManifestRequest {
   readonly kind: 'manifest';
