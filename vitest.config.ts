@@ -6,7 +6,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug. Half a minute each. */
-const EXHAUSTIVE = ['managers', 'eviction', 'bugs'].map((name) => `test/sim/fleet/${name}.test.ts`);
+const EXHAUSTIVE = ['managers', 'eviction', 'bugs', 'receiving'].map((name) => `test/sim/fleet/${name}.test.ts`);
 const REAL_WORLD = [
   'test/integration/**/*.test.ts',
   'test/browser/**/*.test.ts',

@@ -34,6 +34,7 @@ import type { Hasher } from '../src/ports/digest.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
+import { equalDigests } from './page-pull.ts';
 import { PagePush } from './page-push.ts';
 
 export interface CheckpointSourceParts {
@@ -58,6 +59,8 @@ export interface CheckpointSourceParts {
 export interface HeldCapture {
   readonly manifest: CheckpointManifest;
   readonly pages: Uint8Array;
+  /** Places in the manifest's lists of the pages that the capture before did not have: what there is to push. */
+  readonly fresh: Uint32Array;
 }
 
 /** Captures that may wait for the local store; while more do, new ones are not kept there. */
@@ -119,7 +122,7 @@ export class CheckpointSource {
   hold(boundary: BoundaryState, captured: TaskCapture): void {
     const { spec, mac, epoch, nonce, programId, host, hasher, localStore } = this.parts;
     const capture = planted(host, 'forget-page') ? withoutLastPage(captured) : captured;
-    this.updatePageTable(capture);
+    const fresh = this.updatePageTable(capture);
     const position = { input: boundary.input, outputNumber: boundary.outputNumber };
     const manifest: CheckpointManifest = {
       task: spec.name,
@@ -140,7 +143,7 @@ export class CheckpointSource {
       needs: this.needsOf(capture),
     };
     this.newest = manifest;
-    this.held.set(boundary.sequence, { manifest, pages: capture.pages });
+    this.held.set(boundary.sequence, { manifest, pages: capture.pages, fresh });
     this.bound();
     if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
     if (planted(host, 'announce-unaccepted')) void this.announce(boundary.sequence);
@@ -170,7 +173,7 @@ export class CheckpointSource {
     const bytes = encodeCheckpointNotice(envelope(host, notice));
     for (const standby of standbys) host.bus.publish(ecuSubject.standby(standby), bytes);
     if (!this.isToBeAnnounced(standbys)) return;
-    if (this.rules.pushes) this.push.send(held.manifest, held.pages);
+    if (this.rules.pushes) this.push.send(held.manifest, selectPages(held.pages, held.fresh));
     while (this.held.has(sequence) && this.newest?.sequence === sequence) {
       if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
@@ -302,21 +305,25 @@ export class CheckpointSource {
 
   // ——— small parts ———
 
-  private updatePageTable(capture: TaskCapture): void {
+  /** Answers which of the capture's pages changed it. */
+  private updatePageTable(capture: TaskCapture): Uint32Array {
     const bytes = capture.pageCount * DIGEST_BYTES;
     if (this.pageTable.length !== bytes) {
       const grown = new Uint8Array(bytes);
       grown.set(this.pageTable.subarray(0, Math.min(bytes, this.pageTable.length)));
       this.pageTable = grown;
     }
+    const fresh = new Uint32Array(capture.pageIndexes.length);
+    let count = 0;
     for (let position = 0; position < capture.pageIndexes.length; position++) {
       const index = capture.pageIndexes[position] as number;
       assert(index < capture.pageCount, 'a captured page lies within the memory');
-      this.pageTable.set(
-        capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES),
-        index * DIGEST_BYTES,
-      );
+      const digest = capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES);
+      if (equalDigests(digest, this.pageTable.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES))) continue;
+      this.pageTable.set(digest, index * DIGEST_BYTES);
+      fresh[count++] = position;
     }
+    return fresh.subarray(0, count);
   }
 
   /** C3. */
