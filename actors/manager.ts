@@ -7,6 +7,7 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
+import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type {
@@ -392,6 +393,7 @@ export class Manager {
       tasks,
       managers: this.peers.all(),
       counters: this.host.counters.read(),
+      receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       ...this.store(),
     };
   }

@@ -221,6 +221,8 @@ export interface FleetView {
   readonly tasks: readonly FleetTask[];
   readonly managers: readonly { readonly id: string; readonly alive: boolean }[];
   readonly counters: Readonly<Record<string, number>>;
+  /** The fleet's receiving strategy, as the answering manager has read it. */
+  readonly receive?: string;
   /** How full the answering manager's store is, and what waits in it to be repaired. */
   readonly store?: {
     readonly bytes: number;
