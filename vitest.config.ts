@@ -5,8 +5,11 @@
  */
 import { defineConfig } from 'vitest/config';
 
-/** Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug. Half a minute each. */
-const EXHAUSTIVE = ['managers', 'eviction', 'bugs', 'receiving'].map((name) => `test/sim/fleet/${name}.test.ts`);
+/** Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage. Some take half a minute. */
+const EXHAUSTIVE = [
+  ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'].map((name) => `test/sim/fleet/${name}.test.ts`),
+  ...['store-records', 'wasm-restore'].map((name) => `test/property/${name}.prop.test.ts`),
+];
 const REAL_WORLD = [
   'test/integration/**/*.test.ts',
   'test/browser/**/*.test.ts',

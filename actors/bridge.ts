@@ -46,6 +46,7 @@ import { type Chart, stateName } from './chart.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
 import { JobRecorder } from './job-recorder.ts';
 import { claimMac, readEntry } from './mac-claim.ts';
+import { packedFor } from './page-transfer.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StandbyCopies } from './standby.ts';
 import { StandbyChoice } from './standby-choice.ts';
@@ -86,9 +87,9 @@ export class Bridge {
   private readonly mac: Mac;
   private readonly shell: Shell;
   private readonly tasks: TaskEffects;
+  private readonly jobs: JobRecorder | undefined;
   private readonly standby: StandbyCopies;
   private readonly standbyChoice: StandbyChoice;
-  private readonly jobs: JobRecorder | undefined;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -109,8 +110,8 @@ export class Bridge {
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();
+    this.nonce = newNonce(this.host);
     const { host, mac } = this;
-    this.nonce = newNonce(host);
     this.jobs = parts.recordJobs === true ? new JobRecorder({ host, mac }) : undefined;
     this.standby = new StandbyCopies({
       host,
@@ -123,9 +124,9 @@ export class Bridge {
     this.tasks = new TaskEffects({
       ...parts,
       mac,
+      jobs: this.jobs,
       standby: this.standby,
       standbyChoice: this.standbyChoice,
-      jobs: this.jobs,
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
       onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });
@@ -548,7 +549,7 @@ export class Bridge {
       if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
       const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
-      return encodePageAnswer(envelope(this.host, answer));
+      return encodePageAnswer(envelope(this.host, packedFor(this.host, pages.value.body, answer)));
     }
     const manifest = decodeManifestRequest(message.payload);
     if (manifest.ok) {

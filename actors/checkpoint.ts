@@ -49,13 +49,15 @@ import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, pause } from './host.ts';
 import { IntervalAsking } from './interval-asking.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PagePull, type PageServer } from './page-pull.ts';
+import { packedFor } from './page-transfer.ts';
 import { PagesAtHand } from './pages-at-hand.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
+import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
 export interface CheckpointReceiverParts {
@@ -78,6 +80,10 @@ const PULL_ATTEMPTS_MAX = 3;
 const PULL_ATTEMPTS_IN_ALL = 64;
 /** Pages in memory that are not stored yet: pushed ones, and those of pulls that were cut short. */
 const AT_HAND_BYTES_MAX = 64 * 1024 * 1024;
+/** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
+const FAR_BEHIND = 8;
+/** Between listening to who holds what and listening to what there is. */
+const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 8;
@@ -117,6 +123,7 @@ export class CheckpointReceiver {
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
   private readonly ownSubjects = new Set<string>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
+  private isListening = false;
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly pagePull: PagePull;
@@ -150,7 +157,11 @@ export class CheckpointReceiver {
     }
     const consume = (filter: string) =>
       host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
-    this.cancels.push(await consume(checkpointSubject.allStored), await consume(checkpointSubject.allAnnounced));
+    this.cancels.push(await consume(checkpointSubject.allStored));
+    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
+    await pause(host.clock, HEARD_US);
+    this.cancels.push(await consume(checkpointSubject.allAnnounced));
+    this.isListening = true;
     if (this.parts.receive !== undefined)
       this.cancels.push(await this.parts.receive.follow(() => this.strategyChanged()), () => this.receiveNothing());
   }
@@ -331,6 +342,8 @@ export class CheckpointReceiver {
   // ——— pulling ———
 
   readonly perform = async (open: OpenEffect): Promise<EffectOutcome> => {
+    // A pull that an earlier start of this manager left open.
+    if (!this.isListening) return { kind: 'again', afterUs: HEARD_US };
     const { task, checkpoint } = open.effect as CheckpointEffect;
     const following: Following = { of: checkpoint, queue: [], wake: () => {} };
     this.following.set(task, following);
@@ -399,6 +412,7 @@ export class CheckpointReceiver {
   ): Promise<CheckpointManifest | undefined> {
     const announced = this.announced.get(task);
     const isAnnounced = announced !== undefined && sameOrder(announced, checkpoint);
+    if (this.isFarBehind(task, checkpoint)) await this.bringNewest(task, checkpoint);
     let manifest = isAnnounced && (this.hasBase(announced) || (await this.bringBase(announced))) ? announced : undefined;
     let mended = false;
     // Pages that came before a newer checkpoint cut a pull short are at hand in the next attempt: no page is asked for twice.
@@ -439,6 +453,28 @@ export class CheckpointReceiver {
       },
       (cause: unknown) => this.parts.host.log.warn('intermediate checkpoints could not be dropped', { task, cause }),
     );
+  }
+
+  /** This manager was away, or is new: others may have most of what it would ask the ECU for. */
+  private isFarBehind(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const mine = this.stored.get(task)?.at(-1);
+    if (mine === undefined || mine.epoch !== epoch) return true;
+    // Between two rounds of asking any number of checkpoints is taken.
+    return this.rules.announces && sequence - mine.sequence > FAR_BEHIND;
+  }
+
+  private async bringNewest(task: TaskName, announced: CheckpointOrder): Promise<void> {
+    const { host, manager, knowledge } = this.parts;
+    const placement = knowledge.placement(task)?.context;
+    const newest = placement === undefined ? undefined : knowledge.newestElsewhere(placement, manager);
+    if (newest === undefined || newest.epoch !== announced.epoch) return;
+    const { epoch, sequence, stateDigest, holders } = newest;
+    try {
+      await this.peers.fromManagers({ task, epoch, sequence, stateDigest }, holders);
+      host.counters.add('store.caughtUp');
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+    }
   }
 
   /** From another manager, so that the ECU has to give no more than the increment. */
@@ -562,7 +598,7 @@ export class CheckpointReceiver {
       kind: 'pages',
       pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions),
     }));
-    return encodePageAnswer(envelope(host, answer));
+    return encodePageAnswer(envelope(host, packedFor(host, pages.value.body, answer)));
   }
 
   private async answering<A>(
@@ -635,16 +671,3 @@ const referenceTo = ({ task, epoch, sequence, input, outputNumber, stateDigest, 
   holders: [],
   ...(needs === undefined ? {} : { needs }),
 });
-
-function slicePages(memory: Uint8Array, indexes: Uint32Array): Uint8Array {
-  const [first] = indexes;
-  const last = indexes[indexes.length - 1];
-  if (first === undefined || last === undefined) return new Uint8Array(0);
-  if (indexes.some((index) => (index + 1) * PAGE_BYTES > memory.length))
-    throw new DroverError('ERR_WIRE_MALFORMED', 'a page index is beyond the memory');
-  if (last - first === indexes.length - 1) return memory.subarray(first * PAGE_BYTES, (last + 1) * PAGE_BYTES);
-  const pages = new Uint8Array(indexes.length * PAGE_BYTES);
-  for (const [order, index] of indexes.entries())
-    pages.set(memory.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), order * PAGE_BYTES);
-  return pages;
-}

@@ -187,7 +187,7 @@ export class FleetKnowledge {
     return best;
   }
 
-  /** The newest checkpoint that a living manager other than this one said it holds, with those that can give exactly it. */
+  /** The newest checkpoint that a living manager other than this one said it holds, with those that hold it. */
   newestElsewhere(placement: PlacementContext, self: string): CheckpointReference | undefined {
     let best: CheckpointReference | undefined;
     for (const [manager, newest] of this.newestOfManagers.get(placement.task) ?? []) {
@@ -197,14 +197,17 @@ export class FleetKnowledge {
     return best === undefined ? undefined : { ...best, holders: this.holdersElsewhere(best, placement.task, self) };
   }
 
-  /** Living managers other than this one that said they hold exactly this checkpoint. */
+  /**
+   * Living managers other than this one that said they hold this checkpoint, or a later one of its epoch: what leads to the
+   * newest is mostly still there.
+   */
   holdersElsewhere({ epoch, sequence }: CheckpointOrder, task: TaskName, self: string): string[] {
     const holders = new Set<string>();
     for (const reference of this.references.get(task) ?? [])
       if (reference.epoch === epoch && reference.sequence === sequence)
         for (const manager of reference.holders) holders.add(manager);
     for (const [manager, newest] of this.newestOfManagers.get(task) ?? [])
-      if (newest.epoch === epoch && newest.sequence === sequence) holders.add(manager);
+      if (newest.epoch === epoch && newest.sequence >= sequence) holders.add(manager);
     return [...holders].filter((manager) => manager !== self && !this.deadManagers.has(manager)).sort();
   }
 

@@ -5,6 +5,7 @@ import type { Envelope } from '../src/domain/protocol/messages.ts';
 import type { FleetNames } from '../src/domain/protocol/subjects.ts';
 import type { Bus } from '../src/ports/bus.ts';
 import type { Clock } from '../src/ports/clock.ts';
+import type { Compression } from '../src/ports/compression.ts';
 import type { Counters } from '../src/ports/counters.ts';
 import type { FaultPoints } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
@@ -22,6 +23,8 @@ export interface Host {
   readonly log: Log;
   readonly counters: Counters;
   readonly faults: FaultPoints;
+  /** How the fleet packs pages on their way; absent: not at all. */
+  readonly compression?: Compression | undefined;
   /** Bugs that a test has put in; production has none. */
   readonly plants?: Plants;
 }

@@ -10,7 +10,7 @@ import { shardOf } from '../src/domain/model/ids.ts';
 import { actorSubject, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
-import type { Host } from './host.ts';
+import { type Host, planted } from './host.ts';
 import type { Shell } from './shell.ts';
 
 export interface JanitorPolicy {
@@ -73,7 +73,9 @@ export class Janitor {
     const { task, epoch, spec, trim } = context;
     const durable = this.knowledge.newestDurable(task, spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY);
     if (state === 'owned' && durable !== undefined && durable.epoch === epoch) await this.raiseTrimMark(view.actor, durable);
-    const through = this.knowledge.placement(task)?.context.trim?.sequence ?? trim?.sequence ?? 0;
+    const marked = this.knowledge.placement(task)?.context.trim?.sequence ?? trim?.sequence ?? 0;
+    const unmarked = planted(this.host, 'trim-unmarked') ? this.knowledge.newestReference(context)?.input.sequence : undefined;
+    const through = unmarked ?? marked;
     if (through <= (this.purgedThrough.get(task) ?? 0)) return;
     const stream = streams.inputs(shardOf(task, this.host.names.shardCount));
     for (const subject of [taskSubject.data(this.host.names, task), taskSubject.tick(this.host.names, task)]) {

@@ -13,6 +13,7 @@ import {
 } from '../src/domain/protocol/codec-checkpoint.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import { envelope, type Host } from './host.ts';
+import { acceptedBy, unpackedBy } from './page-transfer.ts';
 
 /** 512 KiB a request: large enough that the round trip is small beside the copy, well below the broker's limit. */
 const PAGES_PER_REQUEST = 128;
@@ -81,10 +82,12 @@ export class PagePull {
   ): Promise<boolean> {
     const { task, epoch, sequence, pageIndexes, pageDigests } = manifest;
     const indexes = positions.map((position) => pageIndexes[position] as number);
-    const request = encodePageRequest(envelope(this.host, { kind: 'pages', task, epoch, sequence, positions: indexes }));
+    const request = encodePageRequest(
+      envelope(this.host, { kind: 'pages', task, epoch, sequence, positions: indexes, ...acceptedBy(this.host) }),
+    );
     const answer = decodePageAnswer(await this.ask(server, request));
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    const { body } = answer.value;
+    const body = unpackedBy(this.host, answer.value.body, indexes.length * PAGE_BYTES);
     if (body.kind === 'superseded') return false;
     if (body.kind === 'refused') throw new DroverError(body.code, body.sentence);
     if (body.pages.length !== indexes.length * PAGE_BYTES) {

@@ -20,6 +20,7 @@ import { ecuSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import { envelope, type Host } from './host.ts';
+import { acceptedBy, unpackedBy } from './page-transfer.ts';
 
 export interface WantedCheckpoint extends CheckpointOrder {
   readonly task: TaskName;
@@ -118,10 +119,12 @@ export class PeerCheckpoints {
     for (let first = 0; first < missing.length; first += PAGES_PER_REQUEST) {
       // Of a whole state, positions in the manifest and page indexes in memory are the same.
       const positions = missing.slice(first, first + PAGES_PER_REQUEST);
-      const request = encodePageRequest(envelope(host, { kind: 'pages', task, epoch, sequence, positions }));
+      const request = encodePageRequest(
+        envelope(host, { kind: 'pages', task, epoch, sequence, positions, ...acceptedBy(host) }),
+      );
       const answer = decodePageAnswer(await host.bus.request(subject, request, { timeoutUs: REQUEST_TIMEOUT_US }));
       if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-      const { body } = answer.value;
+      const body = unpackedBy(host, answer.value.body, positions.length * PAGE_BYTES);
       if (body.kind === 'refused') throw new DroverError(body.code, body.sentence);
       if (body.kind === 'superseded')
         throw new DroverError('ERR_STORE_MISSING', `${nameOf(manifest)} was superseded while its pages were fetched`, {

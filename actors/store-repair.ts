@@ -121,7 +121,7 @@ export class StoreRepair {
       const nowUs = host.clock.monotonicUs();
       const attempt = this.attempts.get(key);
       if (attempt !== undefined && nowUs < attempt.notBeforeUs) continue;
-      if (await this.repair(one)) this.attempts.delete(key);
+      if (await this.repair(one, attempt === undefined)) this.attempts.delete(key);
       else {
         const waitUs = Math.min(RETRY_US_MAX, attempt === undefined ? RETRY_US_MIN : attempt.waitUs * 2);
         this.attempts.set(key, { notBeforeUs: nowUs + waitUs, waitUs });
@@ -129,7 +129,7 @@ export class StoreRepair {
     }
   }
 
-  private async repair(damaged: DamagedCheckpoint): Promise<boolean> {
+  private async repair(damaged: DamagedCheckpoint, isFirst: boolean): Promise<boolean> {
     const { host, store, peers, others } = this.parts;
     const { task, epoch, sequence, what } = damaged;
     const facts = { task, epoch, sequence, what };
@@ -145,7 +145,10 @@ export class StoreRepair {
       const mac = this.ecuOf(task, epoch);
       if (mac !== undefined && (await this.fromEcu(wanted, mac))) return true;
       host.counters.add('store.repairFailed');
-      host.log.warn('a damaged checkpoint cannot be mended just now', { ...facts, code: cause.code, why: cause.message });
+      // Others drop what is old as this manager does: that nobody has an old one any more is no news twice.
+      const told = { ...facts, code: cause.code, why: cause.message };
+      if (isFirst) host.log.warn('a damaged checkpoint cannot be mended just now', told);
+      else host.log.debug('a damaged checkpoint still cannot be mended', told);
       return false;
     }
   }

@@ -15,14 +15,15 @@ import type { Host } from './host.ts';
 
 /** Checkpoints of a task that are stored without one being confirmed, before the middle is dropped. */
 const UNCONFIRMED_MAX = 24;
-/** The oldest ones: retention leaves this many older ones before the newest durable one, so that one is among them. */
-const OLDEST_KEPT = 3;
+/** Where the newest durable one is not known: as many of the oldest as retention may leave before it, so that it is among them. */
+const OLDEST_KEPT = 11;
 const NEWEST_KEPT = 2;
 
 export class StoreRoom {
   private readonly host: Host;
   private readonly store: CheckpointStore;
   private readonly durable = new Map<TaskName, CheckpointOrder>();
+  private readonly bounding = new Set<TaskName>();
   /** One shrinking for all the puts that did not fit meanwhile. */
   private shrinking: Promise<number> | undefined;
 
@@ -52,11 +53,17 @@ export class StoreRoom {
 
   /** `count` are stored: too many, when none was confirmed for so long. Answers what is left, where something was dropped. */
   async bound(task: TaskName, count: number): Promise<readonly CheckpointOrder[] | undefined> {
-    if (count <= UNCONFIRMED_MAX) return undefined;
-    const kept = this.keptOf(task);
-    await this.store.keepOnly(task, kept);
-    this.host.counters.add('store.intermediatesDropped', count - kept.length);
-    return kept;
+    if (count <= UNCONFIRMED_MAX || this.bounding.has(task)) return undefined;
+    this.bounding.add(task);
+    try {
+      await this.store.keepOnly(task, this.keptOf(task));
+      // As the store has them now: more may have come meanwhile.
+      const left = this.store.orders(task);
+      this.host.counters.add('store.intermediatesDropped', Math.max(0, count - left.length));
+      return left;
+    } finally {
+      this.bounding.delete(task);
+    }
   }
 
   private async shrinkAll(): Promise<number> {
@@ -74,11 +81,8 @@ export class StoreRoom {
   private keptOf(task: TaskName): CheckpointOrder[] {
     const sorted = this.store.orders(task);
     const durable = this.durable.get(task);
-    return sorted.filter(
-      (order, at) =>
-        at < OLDEST_KEPT ||
-        at >= sorted.length - NEWEST_KEPT ||
-        (durable !== undefined && order.epoch === durable.epoch && order.sequence === durable.sequence),
-    );
+    const isDurable = (order: CheckpointOrder, at: number): boolean =>
+      durable === undefined ? at < OLDEST_KEPT : order.epoch === durable.epoch && order.sequence === durable.sequence;
+    return sorted.filter((order, at) => isDurable(order, at) || at >= sorted.length - NEWEST_KEPT);
   }
 }

@@ -40,12 +40,12 @@ export interface TaskEffectsParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** undefined: jobs are not recorded. */
+  readonly jobs?: JobRecorder | undefined;
   /** Copies kept here for others, and who keeps copies for us. */
   readonly standby: StandbyCopies;
   readonly standbyChoice: StandbyChoice;
   readonly receive?: ReceivePolicy | undefined;
-  /** undefined: jobs are not recorded. */
-  readonly jobs?: JobRecorder | undefined;
   /** An instance that had started came to its end by itself. */
   readonly onInstanceEnded: (task: TaskName, epoch: number, code: ErrorCode, sentence: string) => void;
   readonly onCaughtUp: (task: TaskName, epoch: number) => void;

@@ -14,13 +14,7 @@
 import { chainOf, planFold, planKeep } from '../../src/domain/checkpoint/chain.ts';
 import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
 import { applyManifest } from '../../src/domain/checkpoint/delta.ts';
-import {
-  checkManifest,
-  describeManifestError,
-  foldManifest,
-  stateDigest,
-  stateOf,
-} from '../../src/domain/checkpoint/manifest.ts';
+import { checkManifest, foldManifest, stateDigest, stateOf } from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointOrder } from '../../src/domain/model/checkpoint.ts';
 import { DIGEST_BYTES, laterCheckpoint, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
@@ -29,12 +23,14 @@ import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-s
 import type { Hasher } from '../../src/ports/digest.ts';
 import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../../src/ports/fault-points.ts';
 import type { DamagedCheckpoint, ScrubResult, StoreUpkeep, StoreUsage } from '../../src/ports/store-upkeep.ts';
+import { assertSound, nameOf, roomFor } from './checkpoint-checks.ts';
 import { type CheckpointName, isKey, keyOf, nameOfKey, ORDER_MAX, orderOfKey, taskOfKey } from './checkpoint-keys.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
 import { decodeManifest, describeDamagedManifest, encodeManifest } from './manifest-format.ts';
 import { PagePool, POOLED_PAGE_BYTES } from './page-pool.ts';
 import { type DamagedPages, Quarantine } from './quarantine.ts';
+import { count, countDigests, countReplaced } from './reference-counts.ts';
 import { forgetOwner, noteOwner } from './store-owner.ts';
 import { TableCache } from './table-cache.ts';
 
@@ -69,6 +65,8 @@ const TABLE_CACHE_BYTES_MAX = 8 * 1024 ** 2;
 const PAGES_PER_TURN = 256;
 /** Its share of tree pages, and of the last overflow page. */
 const MANIFEST_OVERHEAD_BYTES = 5120;
+/** Counting so many takes some twenty milliseconds, in which nothing else is done. */
+const RECOUNTED_PAGES_MAX = 16_384;
 const EMPTY_TABLE: PageTable = new Uint8Array(0);
 const PAGES_REASON = 'pages are not there, or do not have their digests';
 
@@ -285,12 +283,12 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     };
   }
 
-  /** A round ends with counting the references anew, which reads every manifest. */
+  /** A round ends with counting the references anew, which reads every manifest; a large store leaves that to `recount`. */
   async scrub(pagesMax: number): Promise<ScrubResult> {
     this.#assertOpen();
     const { damaged, result } = this.#quarantine.scan(pagesMax);
     if (damaged.size > 0) await this.#takePages(damaged, undefined);
-    if (result.wrapped) await this.recount();
+    if (result.wrapped && this.#pool.count() <= RECOUNTED_PAGES_MAX) await this.recount();
     return result;
   }
 
@@ -587,53 +585,3 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
 }
 
 const nameOnly = ({ task, epoch, sequence }: CheckpointName): CheckpointName => ({ task, epoch, sequence });
-const nameOf = (name: CheckpointName): string => `checkpoint ${name.epoch}.${name.sequence} of ${name.task}`;
-
-function roomFor({ pageCount, ...name }: CheckpointManifest): Uint8Array {
-  try {
-    return new Uint8Array(pageCount * PAGE_BYTES);
-  } catch (cause) {
-    throw new DroverError('ERR_STORE_CORRUPT', `${nameOf(name)} asks for ${pageCount} pages, more than this host has`, {
-      cause,
-    });
-  }
-}
-
-function assertSound(manifest: CheckpointManifest): void {
-  const checked = checkManifest(manifest);
-  if (!checked.ok)
-    throw new DroverError(
-      'ERR_STORE_CORRUPT',
-      `${nameOf(manifest)} is no sound manifest: ${describeManifestError(checked.error)}`,
-    );
-}
-
-function countDigests(manifest: CheckpointManifest): Map<string, number> {
-  const counts = new Map<string, number>();
-  count(counts, manifest, 1);
-  return counts;
-}
-
-function count(counts: Map<string, number>, manifest: CheckpointManifest, by: number): void {
-  const digests = exact(manifest.pageDigests);
-  for (let at = 0; at < digests.length; at += DIGEST_BYTES) {
-    const text = digests.toString('latin1', at, at + DIGEST_BYTES);
-    counts.set(text, (counts.get(text) ?? 0) + by);
-  }
-}
-
-/** Takes away one reference for every entry of a chain that a later link replaced: what is left is its last link's whole table. */
-function countReplaced(counts: Map<string, number>, chain: readonly CheckpointManifest[]): void {
-  const replaced = new Uint8Array(chain.at(-1)?.pageCount ?? 0);
-  for (const { pageIndexes, pageDigests } of [...chain].reverse()) {
-    const digests = exact(pageDigests);
-    for (let position = 0; position < pageIndexes.length; position++) {
-      const page = pageIndexes[position] ?? 0;
-      if (replaced[page] === 1) {
-        const text = digests.toString('latin1', position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES);
-        counts.set(text, (counts.get(text) ?? 0) - 1);
-      }
-      replaced[page] = 1;
-    }
-  }
-}

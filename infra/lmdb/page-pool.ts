@@ -150,6 +150,13 @@ export class PagePool {
       wrong.push({ digest, references });
       this.quarantine(digest, new Uint8Array(0));
     }
+    // And the first bytes of a page that nothing names and nothing counts.
+    const orphans: Buffer[] = [];
+    for (const key of this.#heads.getKeys()) {
+      const digest = Buffer.from(exact(key));
+      if (!counts.has(digest.toString('latin1')) && !this.isReferenced(digest)) orphans.push(digest);
+    }
+    for (const digest of orphans) this.#heads.remove(digest);
     for (const { digest, references } of wrong) {
       const entry = Buffer.alloc(TAIL_ENTRY_BYTES);
       peek(this.#tails, digest)?.copy(entry, 0, 0, TAIL_BYTES);
@@ -162,6 +169,11 @@ export class PagePool {
 
   #release(digest: Uint8Array): void {
     if (this.#quarantined.size > 0 && this.#quarantined.delete(exact(digest).toString('latin1'))) this.#damaged.remove(digest);
+  }
+
+  /** How many pages there are, quarantined ones with them. */
+  count(): number {
+    return (this.#tails.getStats() as { readonly entryCount?: number }).entryCount ?? 0;
   }
 
   quarantinedCount(): number {

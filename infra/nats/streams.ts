@@ -12,6 +12,7 @@ import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { Objm } from '@nats-io/obj';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
+import type { PageEncoding } from '../../src/domain/protocol/messages.ts';
 import type { FleetLimits, StreamSpec } from '../../src/domain/protocol/streams.ts';
 import { fleetStreams } from '../../src/domain/protocol/streams.ts';
 import { buckets } from '../../src/domain/protocol/subjects.ts';
@@ -20,6 +21,7 @@ import { brokerCode } from './broker-api.ts';
 export interface BrokerLayout {
   /** Only for a fleet that does not exist yet; an existing one keeps its own. */
   readonly shardCount: number;
+  readonly compression?: PageEncoding | undefined;
   readonly replicas: number;
   readonly storage: 'file' | 'memory';
   readonly limits?: Partial<FleetLimits>;
@@ -28,6 +30,8 @@ export interface BrokerLayout {
 /** What every host of a fleet agrees on. */
 export interface FleetSettings {
   readonly shardCount: number;
+  /** How pages are packed on their way; absent: not at all. */
+  readonly compression?: PageEncoding;
 }
 
 const SETTINGS_KEY = 'settings';
@@ -41,7 +45,10 @@ export async function prepareBroker(connection: NatsConnection, layout: BrokerLa
   const kvm = new Kvm(connection);
   const options = { replicas: layout.replicas, storage, history: 1 };
   const fleet = await kvm.create(buckets.fleet, options);
-  const settings = await agreeOnSettings(fleet, { shardCount: layout.shardCount });
+  const settings = await agreeOnSettings(fleet, {
+    shardCount: layout.shardCount,
+    ...(layout.compression === undefined ? {} : { compression: layout.compression }),
+  });
   const specs = fleetStreams({
     shardCount: settings.shardCount,
     ...(layout.limits === undefined ? {} : { limits: layout.limits }),
@@ -84,6 +91,10 @@ function parseSettings(value: unknown): FleetSettings {
   if (typeof shardCount !== 'number' || !Number.isInteger(shardCount) || shardCount < 1) {
     throw new DroverError('ERR_WIRE_MALFORMED', 'The settings in the fleet bucket are not those of a drover fleet.');
   }
+  const compression = 'compression' in Object(value) ? (value as { compression: unknown }).compression : undefined;
+  if (compression === undefined) return { shardCount };
+  if (compression === 'deflate' || compression === 'brotli') return { shardCount, compression };
+  // A newer fleet's: whoever does not know it sends and asks for pages as they are, which everybody understands.
   return { shardCount };
 }
 

@@ -8,12 +8,14 @@ import { z } from 'zod';
 import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
+import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
 export interface FleetPlan {
   readonly ecus: readonly EcuPlan[];
   readonly managers: readonly string[];
   readonly shardCount: number | undefined;
+  readonly compression: PageEncoding | undefined;
   /** Absent: what the fleet has stays; a new one is notified. */
   readonly receive?: ReceiveChoice;
 }
@@ -45,11 +47,12 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards, receive, 'receive-interval-ms': intervalMs } = parsed.data;
+  const { ecus, managers, shards, compression, receive, 'receive-interval-ms': intervalMs } = parsed.data;
   const plan = {
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
+    compression: compression === 'none' ? undefined : compression,
     ...(receive === undefined
       ? {}
       : { receive: { strategy: receive, intervalUs: intervalMs === undefined ? RECEIVE_INTERVAL_US : intervalMs * 1000 } }),
@@ -113,6 +116,8 @@ const ecuSchema = z.strictObject({
 });
 
 const fleetFileSchema = z.strictObject({
+  /** How pages are packed on their way: docs/COMPRESSION.md says when it pays. */
+  compression: z.enum(['none', 'deflate', 'brotli']).default('none'),
   managers: z
     .union([
       z.number().int().min(1).max(16),

@@ -37,7 +37,10 @@ export const LOOP_PLANTS = [
   'drop-deferred',
   /** Leaves entries open that are answered after the chart's end. */
   'forget-answers-at-the-end',
-  // what managers do with it
+] as const;
+
+/** Mechanisms of managers as the miniature of them has them (`test/sim/miniature.ts`): a model's bugs, not the code's. */
+export const MINIATURE_PLANTS = [
   /** An effect that reads the world acts on what it read. */
   'act-on-reading',
   /** A failure is raised once per incarnation, whatever placements say later. */
@@ -66,7 +69,7 @@ export const FLEET_PLANTS = [
   'overfill',
   /** Nobody is told that an instance has ended. */
   'end-in-silence',
-  // checkpoints (actors/checkpoint-source.ts, fleet-knowledge.ts)
+  // checkpoints (actors/checkpoint-source.ts, janitor.ts, fleet-knowledge.ts)
   /** The newest capture is served although its outputs are not accepted. */
   'serve-unaccepted',
   /** A capture is announced although its outputs are not accepted. */
@@ -75,6 +78,8 @@ export const FLEET_PLANTS = [
   'free-before-quorum',
   /** An increment leaves out a page that has changed. */
   'forget-page',
+  /** Inputs are trimmed by what one manager has, before the placement says so. */
+  'trim-unmarked',
   /** What a manager holds that lagged behind a dead one is forgotten. */
   'forget-laggard',
   // managers (actors/arbiter.ts, duty.ts, manager.ts)
@@ -88,9 +93,10 @@ export const FLEET_PLANTS = [
   'forget-early-caught-up',
 ] as const;
 
+/** All that can be planted in a fleet. */
 export const PLANTS = [...LOOP_PLANTS, ...FLEET_PLANTS] as const;
 
-export type LoopPlant = (typeof LOOP_PLANTS)[number];
+export type LoopPlant = (typeof LOOP_PLANTS)[number] | (typeof MINIATURE_PLANTS)[number];
 export type FleetPlant = (typeof FLEET_PLANTS)[number];
 export type Plant = LoopPlant | FleetPlant;
 

@@ -184,6 +184,25 @@ export function describeCheckpointStore(name: string, options: { open(): Promise
       expect(store.find('filter', 1, 1)).toBeUndefined();
     });
 
+    test('keepOnly drops from the middle too: both ends still rebuild, and nothing between them is left', async () => {
+      const taken = run(new ChangingTask('filter', 16), 7);
+      for (const one of taken) await bring(store, one);
+      expect(store.orders('filter').map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      const [, second, , , fifth] = taken;
+      const last = taken.at(-1);
+      if (second === undefined || fifth === undefined || last === undefined) throw new Error('no checkpoint was taken');
+      const orders = [second, fifth, last].map(({ manifest: { epoch, sequence } }) => ({ epoch, sequence }));
+      expect(await store.keepOnly('filter', orders)).toBeGreaterThan(0);
+      expect(store.orders('filter')).toEqual(orders);
+      const again = await fixture.reopen();
+      for (const kept of [second, fifth, last]) await expectRebuilt(again, kept);
+      // Whatever it is asked: the newest that can be rebuilt stays.
+      await again.keepOnly('filter', []);
+      expect(again.orders('filter')).toEqual(orders.slice(-1));
+      await expectRebuilt(again, last);
+      expect(again.orders('nobody')).toEqual([]);
+    });
+
     test('the bytes given to put may be changed right after the call', async () => {
       const [full] = run(new ChangingTask('filter', 16), 0);
       if (full === undefined) throw new Error('no checkpoint was taken');

@@ -1,5 +1,6 @@
 /** A fleet of real processes, harmed in the ways the issue names: what dies comes back or is replaced, and nothing is lost. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { ECU_DEFAULTS, LocalFleet } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
@@ -53,8 +54,8 @@ describe('a fleet of processes', () => {
     ).toEqual(['ready', 'ready']);
   });
 
-  test('a class in TypeScript goes on elsewhere when its ECU is killed, byte for byte', async () => {
-    run = await startFleet({ ecus: 2, managers: 2 });
+  test('a class in TypeScript goes on elsewhere when its ECU is killed, byte for byte, its pages packed', async () => {
+    run = await startFleet({ ecus: 2, managers: 2 }, { compression: 'brotli' });
     const { fleet, folder } = run;
     await createTaskSkeleton(`${folder}/task`, 'class', 'worker');
     await fleet.deploy(await prepareTask(`${folder}/task`));
@@ -71,6 +72,10 @@ describe('a fleet of processes', () => {
     });
     await until('20 more outputs', () => outputs.length > before + 20);
     expectCounted(outputs);
+    // Both managers have pulled its first state of 64 KiB, which is mostly zeros.
+    await until('packed pages', async () => {
+      return ((await queryFleet(fleet.client)).counters['pages.bytesSaved'] ?? 0) > 60_000;
+    });
   });
 
   test('a killed bridge is started again by its supervisor, with the next incarnation, and its task goes on', async () => {

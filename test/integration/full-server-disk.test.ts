@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { queryCounters, queryFleet } from '../../src/app/fleet/fleet-calls.ts';
+import { queryBridgeCounters, queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuPlans, type FleetEvent, LocalFleet, managerIds } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
@@ -55,7 +55,7 @@ test('goes on where it stopped once there is room again', async ({ skip }) => {
     });
     await until('a person is told', () => said().includes('the disk of the server is full'));
     await until('appends that did not succeed are counted', async () => {
-      const counted = [...(await queryCounters(fleet.client, fleet.macs)).values()];
+      const counted = [...(await queryBridgeCounters(fleet.client, fleet.macs)).values()];
       return counted.some((counters) => Object.keys(counters).some((name) => /^bus\.append-(unknown|full|busy)$/.test(name)));
     });
     expect(mounted('-o', `remount,size=${SPACIOUS}`, disk)).toBe(true);

@@ -85,7 +85,7 @@ describe('a job of a class', () => {
     ['throws', "throw new TypeError('oh');", /^ERR_JOB_TRAP it threw: oh \(in .*line \d+ of the bundle\)/],
     ['asks the time', 'job.output(0, String(new Date()));', /time is an input/],
     ['asks for chance', 'job.output(0, String(Math.random()));', /a seed is an input/],
-    ['answers with a promise', 'return Promise.resolve() as any;', /answered with a promise/],
+    ['answers with a promise', 'return Promise.resolve() as never;', /answered with a promise/],
     ['puts out what is no output', 'job.output(0, 12);', /^ERR_JOB_OUTPUT an output is neither/],
     [
       'catches what the host refuses',

@@ -54,7 +54,7 @@ export interface ReceiveResult {
   readonly wireOutKib: number;
   /** Of the newest durable state. */
   readonly ageMs: { readonly n: number; readonly p50: number; readonly p99: number; readonly max: number };
-  /** Checkpoints that became durable, of all tasks, a second. */
+  /** By so many checkpoints the newest durable states moved on, of all tasks together, a second; those skipped count. */
   readonly durablePerSecond: number;
   readonly managerPeakMib: number;
   readonly ecuHeldPeakKib: number;

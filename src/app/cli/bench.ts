@@ -20,7 +20,7 @@ interface FailoverFlags extends BenchFlags {
 export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
-    .description('measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop');
+    .description('measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression');
   const failover = bench
     .command('failover')
     .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
@@ -46,6 +46,14 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(loopBench);
   withExamples(loop, [{ does: 'Steps a second, by store and durability', line: 'drover bench loop' }]);
+  const compression = bench
+    .command('compression')
+    .description('what packing the pages of checkpoints saves and costs, on the states of the examples')
+    .option('--json', 'print one JSON object')
+    .action(compressionBench);
+  withExamples(compression, [
+    { does: 'Whether it pays on a link of 100 Mbit/s', line: 'drover bench compression --json | jq .figures' },
+  ]);
   const store = bench
     .command('store')
     .description('what receiving and reading checkpoints of 1 MiB with 2 % dirty pages costs a manager')
@@ -167,6 +175,32 @@ async function loopBench(flags: LoopFlags): Promise<void> {
     );
     process.stdout.write(
       `${[`${cpu}, ${cores} cores, Node ${node}`, 'steps a second: median (least … most)', ...lines, ''].join('\n')}\n`,
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function compressionBench(flags: BenchFlags): Promise<void> {
+  const { benchCompression } = await import('../bench/compression.ts');
+  const result = await benchCompression();
+  if (flags.json !== true) {
+    const { cpu, cores, node, loadBefore } = result.machine;
+    const row = (cells: readonly (string | number)[]): string =>
+      cells.map((cell, at) => (at < 3 ? String(cell).padEnd(12) : String(cell).padStart(14))).join('');
+    const lines = result.figures.map((figure) =>
+      row([
+        figure.state,
+        figure.what,
+        figure.codec,
+        figure.ratio,
+        figure.packUsPerMib,
+        figure.unpackUsPerMib,
+        figure.breakEvenMbps ?? '-',
+      ]),
+    );
+    const head = row(['state', 'pages', 'codec', 'ratio', 'pack µs/MiB', 'unpack µs/MiB', 'below Mbit/s']);
+    process.stdout.write(
+      `${[`${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`, head, ...lines, ''].join('\n')}\n`,
     );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -13,6 +13,7 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
+import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
 import { registerTask } from './task.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerBridge,
   registerStore,
   registerChaos,
+  registerSimulate,
   registerBench,
   registerConformance,
   registerDoctor,

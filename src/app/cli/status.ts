@@ -23,11 +23,11 @@ interface StreamRow extends StreamState {
   readonly stream: string;
 }
 
-type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
 /** `counters` is what its bridge has counted; undefined when it did not answer. */
 interface CountedEcu extends FleetEcu {
   readonly counters: Readonly<Record<string, number>> | undefined;
 }
+type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
 
 interface Status extends FleetView {
   readonly ecus: readonly CountedEcu[];
@@ -80,7 +80,7 @@ async function live(client: FleetClient, everyMs: number): Promise<void> {
 }
 
 async function read(client: FleetClient): Promise<Status> {
-  const { queryCounters, queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
+  const { queryBridgeCounters, queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
   const { bus, names } = client.host;
@@ -89,11 +89,8 @@ async function read(client: FleetClient): Promise<Status> {
     ...[buckets.inventory, buckets.placement].map(bucket.stream),
   ];
   const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
-  const stores = await queryStores(client, fleet);
-  const counted = await queryCounters(
-    client,
-    fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac),
-  );
+  const alive = fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac);
+  const [stores, counted] = await Promise.all([queryStores(client, fleet), queryBridgeCounters(client, alive)]);
   const ecus = fleet.ecus.map((ecu) => ({ ...ecu, counters: counted.get(ecu.mac) }));
   return { ...fleet, ecus, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
 }
@@ -193,4 +190,4 @@ function countersText(hosts: readonly { readonly name: string; readonly counters
 }
 
 const SHOWN =
-  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|dropped|Dropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;
+  /^wire\.|^restore\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|[dD]ropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;

@@ -20,6 +20,10 @@ export function registerStore(program: Command): void {
     .command('store')
     .description('check, measure, compact, export and import a manager’s store of checkpoints')
     .action(() => store.help());
+  withExamples(store, [
+    { does: 'Is everything whole that the managers of this fleet hold?', line: 'drover store check' },
+    { does: 'Take the newest checkpoint of every task along', line: 'drover store export fleet.drover --manager m1' },
+  ]);
   withExamples(
     withStoreOptions(
       store.command('check').description('verify every page, manifest and chain; exit code 1 when something is damaged'),
@@ -63,7 +67,10 @@ export function registerStore(program: Command): void {
         .command('import <file>')
         .description('verify a file of checkpoints, then take all of it (the manager must be stopped)'),
     ),
-    [{ does: 'Into a manager that is stopped', line: 'drover store import fleet.drover --manager m1' }],
+    [
+      { does: 'Into a manager that is stopped', line: 'drover store import fleet.drover --manager m1' },
+      { does: 'Into a new store', line: 'drover store import fleet.drover --store /tmp/checkpoints' },
+    ],
   )
     .addHelpText('after', '\nNothing is taken from a file in which anything is wrong.')
     .action(importFrom);
@@ -108,7 +115,8 @@ function checkText(check: StoreCheck & { readonly store: string; readonly inUseB
     [check.lostPages, 'pages that are not there'],
     [check.damagedManifests, 'damaged manifests'],
     [check.brokenCheckpoints, 'checkpoints that cannot be rebuilt'],
-    [check.wrongReferences, 'wrong counts of references ("drover store compact" mends them)'],
+    [check.wrongReferences, 'counts of references that are too low ("drover store compact" mends them)'],
+    [check.uncollectedPages, 'pages that are kept for longer than needed (no damage)'],
     [check.pagesSetAside, 'pages set aside, to be fetched again'],
     [check.manifestsSetAside, 'manifests set aside, to be fetched again'],
   ] as const;
@@ -146,7 +154,7 @@ async function stats(flags: StoreFlags): Promise<void> {
     const times = pages === 0 ? 1 : namedPages / pages;
     process.stdout.write(
       `store of ${store}: ${bytesText(usedBytes)} in use of ${bytesText(boundBytes)}, file ${bytesText(fileBytes)}; ` +
-        `${pages} pages, each shared by ${times.toFixed(1)} checkpoints; set aside ${pagesSetAside} pages, ${manifestsSetAside} manifests\n`,
+        `${pages} pages, each standing in ${times.toFixed(1)} places; set aside ${pagesSetAside} pages, ${manifestsSetAside} manifests\n`,
     );
     process.stdout.write(
       table(
@@ -215,13 +223,15 @@ async function exportTo(
 }
 
 async function importFrom(file: string, flags: StoreFlags): Promise<void> {
-  const [{ assertFree, findStore }, { importArchive }, { openLmdbCheckpointStore }, { systemHasher }] = await Promise.all([
-    import('../store/find-stores.ts'),
-    import('../store/import-store.ts'),
-    import('../../../infra/lmdb/checkpoint-store.ts'),
-    import('../../../infra/system/hasher.ts'),
-  ]);
-  const place = findStore(flags);
+  const [{ assertFree, findOrMakeStore }, { importArchive }, { openLmdbCheckpointStore }, { systemHasher }] = await Promise.all(
+    [
+      import('../store/find-stores.ts'),
+      import('../store/import-store.ts'),
+      import('../../../infra/lmdb/checkpoint-store.ts'),
+      import('../../../infra/system/hasher.ts'),
+    ],
+  );
+  const place = findOrMakeStore(flags);
   assertFree(place, 'importing');
   const store = openLmdbCheckpointStore({ path: place.path, hasher: systemHasher, durable: true });
   try {

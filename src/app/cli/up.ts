@@ -79,6 +79,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(broker === undefined ? {} : { broker }),
     ...(plan.receive === undefined ? {} : { receive: plan.receive }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
+    compression: plan.compression,
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,
   });
@@ -117,6 +118,7 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
     ecus: ecuPlans(flags.ecus ?? ECUS),
     managers: managerIds(flags.managers ?? MANAGERS),
     shardCount: flags.shards,
+    compression: undefined,
     ...receiveChoice(flags),
   };
 }

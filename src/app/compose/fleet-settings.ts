@@ -4,9 +4,9 @@
  */
 import type { NatsConnection } from '@nats-io/nats-core';
 import { pause } from '../../../actors/host.ts';
-import { prepareBroker, readFleetSettings } from '../../../infra/nats/streams.ts';
+import { type FleetSettings, prepareBroker, readFleetSettings } from '../../../infra/nats/streams.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { FleetNames } from '../../domain/protocol/subjects.ts';
+import type { PageEncoding } from '../../domain/protocol/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 const LOOK_AGAIN_US = 100_000;
@@ -15,7 +15,7 @@ const LOOK_AGAIN_US = 100_000;
 export async function awaitFleetSettings(
   connection: NatsConnection,
   options: { readonly clock: Clock; readonly patienceUs: number },
-): Promise<FleetNames> {
+): Promise<FleetSettings> {
   const untilUs = options.clock.monotonicUs() + options.patienceUs;
   for (;;) {
     const settings = await readFleetSettings(connection);
@@ -32,10 +32,17 @@ export async function awaitFleetSettings(
 
 export interface NewFleet {
   readonly shardCount?: number;
+  /** How pages are packed on their way (docs/COMPRESSION.md). */
+  readonly compression?: PageEncoding | undefined;
   /** Copies of every stream at the broker: 3 on a cluster of three. */
   readonly replicas?: number;
 }
 
 /** Creates what is missing. The settings of a fleet that exists stay as they are. */
-export const prepareFleet = (connection: NatsConnection, fleet: NewFleet = {}): Promise<FleetNames> =>
-  prepareBroker(connection, { shardCount: fleet.shardCount ?? 1, replicas: fleet.replicas ?? 1, storage: 'file' });
+export const prepareFleet = (connection: NatsConnection, fleet: NewFleet = {}): Promise<FleetSettings> =>
+  prepareBroker(connection, {
+    shardCount: fleet.shardCount ?? 1,
+    compression: fleet.compression,
+    replicas: fleet.replicas ?? 1,
+    storage: 'file',
+  });

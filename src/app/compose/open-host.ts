@@ -9,6 +9,7 @@ import { createLog } from '../../../infra/log/pino.ts';
 import { createNatsBus } from '../../../infra/nats/bus.ts';
 import { type BusLink, connectBus } from '../../../infra/nats/connect.ts';
 import { createSystemClock } from '../../../infra/system/clock.ts';
+import { createCompression } from '../../../infra/system/compression.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
@@ -63,12 +64,17 @@ export async function openHost(options: HostOptions): Promise<OpenHost> {
     counters,
   });
   try {
-    const names =
+    const { compression, ...names } =
       options.prepares === true
         ? await prepareFleet(link.connection)
         : await awaitFleetSettings(link.connection, { clock, patienceUs });
     const rng = createRng(randomInt(2 ** 32), id);
-    return { host: { id, incarnation, names, bus, clock, rng, log, counters, faults }, link, close: () => bus.close() };
+    const packing = compression === undefined ? undefined : createCompression(compression);
+    return {
+      host: { id, incarnation, names, bus, clock, rng, log, counters, faults, compression: packing },
+      link,
+      close: () => bus.close(),
+    };
   } catch (error) {
     await bus.close();
     throw error;

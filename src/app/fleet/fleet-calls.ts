@@ -13,11 +13,11 @@ import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
 const CALL_TIMEOUT_US = 10_000_000;
-const STORE_TIMEOUT_US = 2_000_000;
 /** A bridge that lives answers in a millisecond; nobody waits for one that hangs. */
 const LOAD_TIMEOUT_US = 500_000;
 
 type Counted = Readonly<Record<string, number>>;
+const STORE_TIMEOUT_US = 2_000_000;
 
 /** Stores the program, then declares the task. Doing it twice with the same spec changes nothing. */
 export async function deployTask(client: FleetClient, { spec, artefact }: PreparedTask): Promise<void> {
@@ -59,6 +59,23 @@ export async function queryFleet(client: FleetClient): Promise<FleetView> {
   throw refusalOf(answer);
 }
 
+/** What each bridge has counted; of one that does not answer in time, or does not say, there is nothing. */
+export async function queryBridgeCounters(client: FleetClient, macs: readonly Mac[]): Promise<ReadonlyMap<Mac, Counted>> {
+  const { host } = client;
+  const counted = new Map<Mac, Counted>();
+  const ask = async (mac: Mac): Promise<void> => {
+    const query = encodeCommand(envelope(host, { kind: 'query-load' } as const));
+    try {
+      const answer = decodeAnswer(await host.bus.request(ecuSubject.command(mac), query, { timeoutUs: LOAD_TIMEOUT_US }));
+      if (answer.ok && answer.value.body.kind === 'load') counted.set(mac, answer.value.body.load.counters ?? {});
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+    }
+  };
+  await Promise.all(macs.map(ask));
+  return counted;
+}
+
 /** Every living manager is asked for its own store; one that does not answer is left out, because the others' still count. */
 export async function queryStores(
   client: FleetClient,
@@ -82,23 +99,6 @@ export async function queryManagerCounters(client: FleetClient, managers: readon
     for (const [name, count] of Object.entries(one.value.fleet.counters)) sums[name] = (sums[name] ?? 0) + count;
   }
   return sums;
-}
-
-/** What each bridge has counted; of one that does not answer in time, or does not say, there is nothing. */
-export async function queryCounters(client: FleetClient, macs: readonly Mac[]): Promise<ReadonlyMap<Mac, Counted>> {
-  const { host } = client;
-  const counted = new Map<Mac, Counted>();
-  const ask = async (mac: Mac): Promise<void> => {
-    const query = encodeCommand(envelope(host, { kind: 'query-load' } as const));
-    try {
-      const answer = decodeAnswer(await host.bus.request(ecuSubject.command(mac), query, { timeoutUs: LOAD_TIMEOUT_US }));
-      if (answer.ok && answer.value.body.kind === 'load') counted.set(mac, answer.value.body.load.counters ?? {});
-    } catch (cause) {
-      if (!(cause instanceof DroverError)) throw cause;
-    }
-  };
-  await Promise.all(macs.map(ask));
-  return counted;
 }
 
 async function accepted(client: FleetClient, body: ManagerCall): Promise<void> {

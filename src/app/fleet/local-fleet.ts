@@ -17,6 +17,7 @@ import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
+import type { PageEncoding } from '../../domain/protocol/messages.ts';
 import { type FleetClient, openFleetClient } from '../compose/open-fleet-client.ts';
 import type { ChildWord } from '../compose/parent-link.ts';
 import {
@@ -47,6 +48,8 @@ export interface LocalFleetOptions {
   readonly broker?: BrokerChoice;
   readonly sync?: SyncPolicy;
   readonly shardCount?: number;
+  /** How pages are packed on their way; only where the fleet does not exist yet. */
+  readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
   readonly receive?: ReceiveChoice;
   readonly logLevel?: LogChoice['level'];
@@ -145,9 +148,9 @@ export class LocalFleet {
         await this.startServer();
         this.disk = this.watchServerDisk();
       }
-      const { shardCount } = this.options;
+      const { shardCount, compression } = this.options;
       this.connected = await openFleetClient(this.broker, {
-        prepare: shardCount === undefined ? true : { shardCount },
+        prepare: { ...(shardCount === undefined ? {} : { shardCount }), compression },
         patienceUs: PATIENCE_US,
       });
       const { receive } = this.options;

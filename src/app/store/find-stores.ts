@@ -49,6 +49,14 @@ export function findStore(choice: StoreChoice): StorePlace {
   return first;
 }
 
+/** The same, or a new one where there is none yet: what is imported may be all that is left of a fleet. */
+export function findOrMakeStore(choice: StoreChoice): StorePlace {
+  const { data, manager, store } = choice;
+  if (store === undefined && manager === undefined) return findStore(choice);
+  const path = store === undefined ? storePathOf(data, manager ?? '') : resolve(store);
+  return { name: store ?? manager ?? '', path, owner: storeOwner(path) };
+}
+
 export const storePathOf = (data: string, manager: string): string => `${fleetFolders(data).manager(manager)}/checkpoints`;
 
 export function assertFree({ name, owner }: StorePlace, what: string): void {

@@ -35,6 +35,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'announce-unaccepted': { seed: 2 },
   'free-before-quorum': { seed: 1 },
   'forget-page': { seed: 16 },
+  'trim-unmarked': { story: 'the manager that was ahead dies with the ECU' },
   'forget-laggard': { story: 'the manager that was ahead dies with the ECU' },
   'claim-what-passed': { story: 'a task is shed by one restore and placed by another, where it was' },
   'never-tell-what-passed': { seed: 5 },

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { playRandomFleet } from '../../../src/app/simulation/random-fleet.ts';
 
-const SEEDS = 60;
+const SEEDS = 15;
 const FOUND = JSON.parse(readFileSync(join(import.meta.dirname, '../seeds.json'), 'utf8')) as readonly {
   readonly seed: number;
   readonly found: string;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LOOP_PLANTS, type LoopPlant } from '../../../src/ports/plants.ts';
+import { LOOP_PLANTS, type LoopPlant, MINIATURE_PLANTS } from '../../../src/ports/plants.ts';
 import { STORIES } from './stories.ts';
 
 type Title = keyof typeof STORIES;
@@ -37,7 +37,7 @@ const FOUND_BY: Readonly<Record<Exclude<LoopPlant, (typeof FOUND_ELSEWHERE)[numb
 };
 
 describe('and would not without its mechanisms', () => {
-  const plants = LOOP_PLANTS.filter((plant): plant is keyof typeof FOUND_BY => plant in FOUND_BY);
+  const plants = [...LOOP_PLANTS, ...MINIATURE_PLANTS].filter((plant): plant is keyof typeof FOUND_BY => plant in FOUND_BY);
   test.each(plants)('%s is found', async (plant) => {
     const found = await STORIES[FOUND_BY[plant]]([plant]).then(
       () => undefined,
