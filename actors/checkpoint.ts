@@ -3,8 +3,8 @@
  * pages into its store at its own pace, says what it stored, and serves restore targets from there. What the Checkpoint chart's
  * effect means.
  *
- * Whatever the strategy, there is one way in: a manifest is heard of (announced, or found by `interval-asking.ts`), what of its pages is
- * at hand (`pages-at-hand.ts`: pushed ones) is taken, and the rest is pulled. So a bridge that knows `notify` alone is received all the same.
+ * Whatever the strategy (`receiving-ways.ts`), there is one way in: a manifest is heard of, announced or found by asking, and its
+ * pages are brought, so that a bridge that knows `notify` alone is received all the same.
  *
  * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
  * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
@@ -17,16 +17,9 @@
  * Q4. Old checkpoints are dropped several at a time.
  */
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
-import { RECEIVE_DEFAULT, receivingRules } from '../src/domain/checkpoint/receiving.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
-import {
-  type CheckpointManifest,
-  type CheckpointOrder,
-  DIGEST_BYTES,
-  laterCheckpoint,
-  PAGE_BYTES,
-} from '../src/domain/model/checkpoint.ts';
+import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
@@ -34,13 +27,12 @@ import {
   decodeCheckpointNotice,
   decodeManifestRequest,
   decodePageRequest,
-  decodePagesPushed,
   encodeCheckpointNotice,
   encodeManifestAnswer,
   encodePageAnswer,
 } from '../src/domain/protocol/codec-checkpoint.ts';
 import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -50,13 +42,11 @@ import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, pause } from './host.ts';
-import { IntervalAsking } from './interval-asking.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
-import { PagePull, type PageServer } from './page-pull.ts';
 import { packedFor } from './page-transfer.ts';
-import { PagesAtHand } from './pages-at-hand.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
+import { ReceivingWays } from './receiving-ways.ts';
 import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
@@ -73,13 +63,10 @@ export interface CheckpointReceiverParts {
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
 
-const PULL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 /** Attempts of one pull: without a page more than before, and in all. */
 const PULL_ATTEMPTS_MAX = 3;
 const PULL_ATTEMPTS_IN_ALL = 64;
-/** Pages in memory that are not stored yet: pushed ones, and those of pulls that were cut short. */
-const AT_HAND_BYTES_MAX = 64 * 1024 * 1024;
 /** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
 const FAR_BEHIND = 8;
 /** Between listening to who holds what and listening to what there is. */
@@ -126,21 +113,14 @@ export class CheckpointReceiver {
   private isListening = false;
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
-  private readonly pagePull: PagePull;
-  private readonly atHand: PagesAtHand;
-  private readonly asking: IntervalAsking;
-  private hearingPushed: Cancel | undefined;
+  private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
     this.room = new StoreRoom(parts);
-    this.pagePull = new PagePull(parts);
-    this.atHand = new PagesAtHand({ hasher: parts.hasher, bytesMax: AT_HAND_BYTES_MAX });
-    this.asking = new IntervalAsking({
-      host: parts.host,
-      knowledge: parts.knowledge,
-      pull: this.pagePull,
+    this.ways = new ReceivingWays({
+      ...parts,
       newest: (task) => this.stored.get(task)?.at(-1),
       onFound: (manifest) => this.heard(manifest),
     });
@@ -162,27 +142,7 @@ export class CheckpointReceiver {
     await pause(host.clock, HEARD_US);
     this.cancels.push(await consume(checkpointSubject.allAnnounced));
     this.isListening = true;
-    if (this.parts.receive !== undefined)
-      this.cancels.push(await this.parts.receive.follow(() => this.strategyChanged()), () => this.receiveNothing());
-  }
-
-  private get rules(): ReturnType<typeof receivingRules> {
-    return receivingRules(this.parts.receive?.current() ?? RECEIVE_DEFAULT);
-  }
-
-  private strategyChanged(): void {
-    const { pushes, asksEveryUs } = this.rules;
-    this.receiveNothing();
-    this.asking.set(asksEveryUs);
-    if (pushes)
-      this.hearingPushed = this.parts.host.bus.subscribe(ecuSubject.allPushed, (message) => this.heardPushed(message));
-  }
-
-  /** Announcements are heard as ever. */
-  private receiveNothing(): void {
-    this.asking.set(undefined);
-    this.hearingPushed?.();
-    this.hearingPushed = undefined;
+    this.cancels.push(await this.ways.start());
   }
 
   stop(): void {
@@ -230,7 +190,7 @@ export class CheckpointReceiver {
     }
     knowledge.noteStandbys(task, standbys);
     // Where managers ask, they ask again soon enough; but what is new to them they take at once.
-    if (this.rules.announces || this.stored.get(task)?.at(-1)?.epoch !== epoch) this.heard(manifest);
+    if (this.ways.rules.announces || this.stored.get(task)?.at(-1)?.epoch !== epoch) this.heard(manifest);
   }
 
   /** Of a checkpoint, however it became known. */
@@ -240,21 +200,6 @@ export class CheckpointReceiver {
     if (before !== undefined && !laterCheckpoint(manifest, before)) return;
     if (this.gathered.has(task)) this.tellGathered();
     this.gather(manifest);
-  }
-
-  private heardPushed(message: BusMessage): void {
-    const { host, knowledge } = this.parts;
-    const decoded = decodePagesPushed(message.payload);
-    if (!decoded.ok) {
-      host.counters.add(`wire.${decoded.error.kind}`);
-      return;
-    }
-    const { body } = decoded.value;
-    const newest = this.stored.get(body.task)?.at(-1);
-    const isOld = newest !== undefined && !laterCheckpoint(body, newest);
-    if (isOld || body.epoch < (knowledge.placement(body.task)?.context.epoch ?? 0)) return;
-    const dropped = this.atHand.add(body.task, body, body.pages);
-    if (dropped > 0) host.counters.add('checkpoint.pushedDropped', dropped);
   }
 
   private gather(manifest: CheckpointManifest): void {
@@ -417,10 +362,10 @@ export class CheckpointReceiver {
     let mended = false;
     // Pages that came before a newer checkpoint cut a pull short are at hand in the next attempt: no page is asked for twice.
     for (let attempt = 0, idle = 0; attempt < PULL_ATTEMPTS_IN_ALL && idle < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
-      manifest ??= await this.wholeManifest(task, checkpoint);
+      manifest ??= await this.ways.wholeManifest(task, checkpoint);
       if (manifest === undefined) return undefined;
       const missing = this.parts.store.missing(manifest);
-      const { pages, superseded, pulled } = await this.bringPages(manifest, missing);
+      const { pages, superseded, pulled } = await this.ways.bringPages(manifest, missing);
       idle = pulled > 0 ? 0 : idle + 1;
       if (superseded) {
         manifest = undefined;
@@ -432,7 +377,7 @@ export class CheckpointReceiver {
       await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
         this.noteStored(manifest);
-        this.atHand.stored(task, manifest);
+        this.ways.stored(task, manifest);
         this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
         return manifest;
       }
@@ -460,7 +405,7 @@ export class CheckpointReceiver {
     const mine = this.stored.get(task)?.at(-1);
     if (mine === undefined || mine.epoch !== epoch) return true;
     // Between two rounds of asking any number of checkpoints is taken.
-    return this.rules.announces && sequence - mine.sequence > FAR_BEHIND;
+    return this.ways.rules.announces && sequence - mine.sequence > FAR_BEHIND;
   }
 
   private async bringNewest(task: TaskName, announced: CheckpointOrder): Promise<void> {
@@ -522,42 +467,6 @@ export class CheckpointReceiver {
 
   private hasBase({ task, epoch, baseSequence }: CheckpointManifest): boolean {
     return baseSequence === undefined || this.parts.store.find(task, epoch, baseSequence) !== undefined;
-  }
-
-  private wholeManifest(
-    task: TaskName,
-    { epoch, sequence, source }: AnnouncedCheckpoint,
-  ): Promise<CheckpointManifest | undefined> {
-    return this.pagePull.manifest(serverOf(source.mac), { task, epoch, sequence });
-  }
-
-  /** The pages at the positions that the store lacks: what is at hand, and for the rest the ECU is asked. */
-  private async bringPages(
-    manifest: CheckpointManifest,
-    missing: Uint32Array,
-  ): Promise<{ readonly pages: Uint8Array; readonly superseded: boolean; readonly pulled: number }> {
-    const { task, mac, pageDigests } = manifest;
-    const pages = new Uint8Array(missing.length * PAGE_BYTES);
-    const orders: number[] = [];
-    for (const [order, position] of missing.entries()) {
-      const page = this.atHand.find(task, pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES));
-      if (page === undefined) orders.push(order);
-      else pages.set(page, order * PAGE_BYTES);
-    }
-    if (orders.length < missing.length) this.parts.host.counters.add('checkpoint.pagesAtHand', missing.length - orders.length);
-    let pulled = 0;
-    const positions = Uint32Array.from(orders, (order) => missing[order] as number);
-    const came: number[] = [];
-    const take = (page: Uint8Array, nth: number): void => {
-      const order = orders[nth] as number;
-      pages.set(page, order * PAGE_BYTES);
-      came.push(order);
-      pulled++;
-    };
-    const got = await this.pagePull.pages(serverOf(mac), { manifest, positions }, take, { oneByOne: true });
-    if (!got)
-      for (const order of came) this.atHand.add(task, manifest, pages.slice(order * PAGE_BYTES, (order + 1) * PAGE_BYTES));
-    return { pages, superseded: !got, pulled };
   }
 
   private async sayStored(manifest: CheckpointManifest): Promise<void> {
@@ -655,8 +564,6 @@ const announcementOf = ({ epoch, sequence, mac, incarnation, programId }: Checkp
 
 const sameInstance = (of: AnnouncedCheckpoint, { epoch, mac, incarnation, programId }: CheckpointManifest): boolean =>
   of.epoch === epoch && of.source.mac === mac && of.source.incarnation === incarnation && of.programId === programId;
-
-const serverOf = (mac: Mac): PageServer => ({ subject: ecuSubject.pages(mac), timeoutUs: PULL_TIMEOUT_US });
 
 const orderOf = ({ epoch, sequence }: CheckpointOrder): CheckpointOrder => ({ epoch, sequence });
 const sameOrder = (a: CheckpointOrder, b: CheckpointOrder): boolean => a.epoch === b.epoch && a.sequence === b.sequence;
