@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage. Some take half a minute. */
 const EXHAUSTIVE = [
-  ...['managers', 'eviction', 'bugs', 'many-lives'].map((name) => `test/sim/fleet/${name}.test.ts`),
+  ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...['store-records', 'wasm-restore'].map((name) => `test/property/${name}.prop.test.ts`),
 ];
 const REAL_WORLD = [

@@ -37,6 +37,7 @@ import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory, InventoryEntry } from '../src/ports/inventory.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
@@ -64,6 +65,8 @@ export interface BridgeParts {
   readonly hasher: Hasher;
   readonly localStore: CheckpointStore | undefined;
   readonly coLocatedManagers: ReadonlySet<string>;
+  /** How the fleet receives checkpoints; absent: it is notified. */
+  readonly receive?: ReceivePolicy;
   /** Whether the start and stop of every job are published (`job-recorder.ts`). */
   readonly recordJobs?: boolean;
 }
@@ -261,6 +264,9 @@ export class Bridge {
       ),
       await this.standbyChoice.start(this.parts.inventory),
     );
+    const { receive } = this.parts;
+    // Read at every capture; a change needs nothing else.
+    if (receive !== undefined) this.cancels.push(await receive.follow(() => {}));
   }
 
   private claim(seen: InventoryEntry): Promise<boolean> {
@@ -547,8 +553,8 @@ export class Bridge {
     }
     const manifest = decodeManifestRequest(message.payload);
     if (manifest.ok) {
-      const answer: ManifestAnswer =
-        this.tasks.get(manifest.value.body.task)?.source.wholeManifest(manifest.value.body) ?? NOT_HERE;
+      const running = this.tasks.get(manifest.value.body.task);
+      const answer: ManifestAnswer = running === undefined ? NOT_HERE : await running.source.wholeManifest(manifest.value.body);
       return encodeManifestAnswer(envelope(this.host, answer));
     }
     this.host.counters.add(`wire.${pages.error.kind}`);

@@ -1,14 +1,18 @@
 /**
- * The ECU's side of checkpointing, one per instance: holds what was captured until a quorum has it, announces it, and serves
- * its pages to managers that pull at their own pace.
+ * The ECU's side of checkpointing, one per instance: holds what was captured until a quorum has it, makes it known in the way
+ * that the fleet has chosen (`receiving.ts`), and serves its pages to managers that pull at their own pace.
  *
  * C1. A capture is held from `hold` until the quorum stored it or a later one (*durable before free*).
  * C2. The newest capture can be served whole: changed pages from what is held, the rest from the shadow copy. But only once
  *     all its outputs are accepted: a restore from an earlier one would leave out outputs that nobody ever accepted.
- * C3. Bound: at most HELD_MAX captures are held. Above that the oldest increments go first and the next capture is asked to
- *     be full, so a slow or absent manager costs bytes, never the newest state, and never a job.
+ * C3. Bound: besides the newest capture, increments of at most the size of the whole state are held, and no more than the
+ *     strategy allows; the oldest go first. The newest is served whole from the shadow copy, so that nothing depends on those
+ *     that went. A slow or absent manager costs at most twice the state's bytes, never the newest state, and never a job.
+ * C4. Where managers ask (`interval`) only this is announced: an instance's first checkpoint and every change of its standbys, which
+ *     nobody could know of, and one whenever no word of a quorum has come for ASKED_INTERVALS.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
+import { RECEIVE_DEFAULT, receivingRules } from '../src/domain/checkpoint/receiving.ts';
 import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
@@ -27,8 +31,11 @@ import type {
 import { checkpointSubject, ecuSubject, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { TaskCapture, TaskProgram } from '../src/ports/task-runtime.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
+import { equalDigests } from './page-pull.ts';
+import { PagePush } from './page-push.ts';
 
 export interface CheckpointSourceParts {
   readonly host: Host;
@@ -45,14 +52,23 @@ export interface CheckpointSourceParts {
   readonly coLocatedManagers: ReadonlySet<string>;
   /** The ECUs that are to keep a copy at hand of the checkpoint being announced. */
   readonly standbys: () => readonly Mac[];
+  /** How the fleet receives checkpoints; absent: it is notified. */
+  readonly receive?: Pick<ReceivePolicy, 'current'> | undefined;
 }
 
 export interface HeldCapture {
   readonly manifest: CheckpointManifest;
   readonly pages: Uint8Array;
+  /** Places in the manifest's lists of the pages that the capture before did not have: what there is to push. */
+  readonly fresh: Uint32Array;
 }
 
-const HELD_MAX = 8;
+/** Captures that may wait for the local store; while more do, new ones are not kept there. */
+const LOCAL_WAITING_MAX = 8;
+/** Without a quorum's word for so many intervals, managers that should ask are told. */
+const ASKED_INTERVALS = 3;
+/** For so long a request for the newest state waits until its outputs are accepted. */
+const ACCEPTED_WAIT_US = 200_000;
 /** Increments kept in the local store at most, and how often older ones are dropped. */
 const LOCAL_MAX = 64;
 const LOCAL_TIDY_EVERY = 8;
@@ -60,7 +76,8 @@ const ANNOUNCE_TIMEOUT_US = 2_000_000;
 const RETRY_US = 50_000;
 
 export class CheckpointSource {
-  onChainTooLong: () => void = () => {};
+  /** The local store has missed an increment: the next capture should be a full one. */
+  onLocalGap: () => void = () => {};
   private readonly parts: CheckpointSourceParts;
   private readonly held = new Map<number, HeldCapture>();
   /** Digest of every page of the newest capture, by page index. */
@@ -72,23 +89,31 @@ export class CheckpointSource {
   private acceptedSequence = 0;
   private durable = 0;
   private keeping: Promise<void> = Promise.resolve();
-  private readonly takenAtUs = new Map<number, number>();
+  private waitingToBeKept = 0;
   private whenStored: (() => void)[] = [];
+  private whenAccepted: (() => void)[] = [];
+  private readonly push: PagePush;
+  /** When a quorum or an announcement last made this instance known, and what the announcement said of standbys (C4). */
+  private knownAtUs = Number.NEGATIVE_INFINITY;
+  private announcedStandbys = '';
 
   constructor(parts: CheckpointSourceParts) {
     this.parts = parts;
+    this.push = new PagePush(parts.host);
   }
 
-  /** For `status`: the newest durable sequence of this instance (0: none), how many captures wait, and the newest one's age. */
+  /** For `status`: the newest durable sequence of this instance (0: none), how many captures are held, and in how many bytes. */
   get state(): {
     readonly durableSequence: number;
     readonly heldCaptures: number;
+    readonly heldBytes: number;
     readonly newestSequence: number;
     readonly programId: number;
   } {
     return {
       durableSequence: this.durable,
       heldCaptures: this.held.size,
+      heldBytes: this.heldBytes(),
       newestSequence: this.newest?.sequence ?? 0,
       programId: this.parts.programId,
     };
@@ -97,7 +122,7 @@ export class CheckpointSource {
   hold(boundary: BoundaryState, captured: TaskCapture): void {
     const { spec, mac, epoch, nonce, programId, host, hasher, localStore } = this.parts;
     const capture = planted(host, 'forget-page') ? withoutLastPage(captured) : captured;
-    this.updatePageTable(capture);
+    const fresh = this.updatePageTable(capture);
     const position = { input: boundary.input, outputNumber: boundary.outputNumber };
     const manifest: CheckpointManifest = {
       task: spec.name,
@@ -118,8 +143,7 @@ export class CheckpointSource {
       needs: this.needsOf(capture),
     };
     this.newest = manifest;
-    this.held.set(boundary.sequence, { manifest, pages: capture.pages });
-    this.takenAtUs.set(boundary.sequence, host.clock.monotonicUs());
+    this.held.set(boundary.sequence, { manifest, pages: capture.pages, fresh });
     this.bound();
     if (localStore !== undefined) this.keepLocally(localStore, manifest, capture.pages);
     if (planted(host, 'announce-unaccepted')) void this.announce(boundary.sequence);
@@ -140,6 +164,7 @@ export class CheckpointSource {
   async announce(sequence: number): Promise<void> {
     // Before the append: a manager may hear of it before its answer comes back.
     this.acceptedSequence = Math.max(this.acceptedSequence, sequence);
+    for (const look of this.whenAccepted.splice(0)) look();
     const held = this.held.get(sequence);
     if (held === undefined) return;
     const { host, mac, programId } = this.parts;
@@ -147,10 +172,27 @@ export class CheckpointSource {
     const notice: CheckpointNotice = { kind: 'announced', manifest: held.manifest, standbys };
     const bytes = encodeCheckpointNotice(envelope(host, notice));
     for (const standby of standbys) host.bus.publish(ecuSubject.standby(standby), bytes);
+    if (!this.isToBeAnnounced(standbys)) return;
+    if (this.rules.pushes) this.push.send(held.manifest, selectPages(held.pages, held.fresh));
     while (this.held.has(sequence) && this.newest?.sequence === sequence) {
       if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
     }
+  }
+
+  private get rules(): ReturnType<typeof receivingRules> {
+    return receivingRules(this.parts.receive?.current() ?? RECEIVE_DEFAULT);
+  }
+
+  /** C4. */
+  private isToBeAnnounced(standbys: readonly Mac[]): boolean {
+    const { announces, asksEveryUs = 0 } = this.rules;
+    const nowUs = this.parts.host.clock.monotonicUs();
+    const named = standbys.join();
+    if (!announces && named === this.announcedStandbys && nowUs - this.knownAtUs < ASKED_INTERVALS * asksEveryUs) return false;
+    this.announcedStandbys = named;
+    this.knownAtUs = nowUs;
+    return true;
   }
 
   /** A manager's word that it can rebuild `sequence`. */
@@ -164,7 +206,8 @@ export class CheckpointSource {
     if (durable <= this.durable) return;
     this.durable = durable;
     for (const known of [...this.held.keys()]) if (known <= durable && known !== this.newest?.sequence) this.held.delete(known);
-    for (const known of [...this.takenAtUs.keys()]) if (known < durable) this.takenAtUs.delete(known);
+    this.push.acknowledged(durable);
+    this.knownAtUs = this.parts.host.clock.monotonicUs();
     void this.sayFreed(durable);
   }
 
@@ -183,8 +226,29 @@ export class CheckpointSource {
 
   // ——— serving managers ———
 
-  /** The newest capture as a full manifest: every page of the memory, no base. One that is yet to be announced is not given. */
-  wholeManifest(request: ManifestRequest): ManifestAnswer {
+  /**
+   * The newest capture as a full manifest: every page of the memory, no base. One whose outputs are not all accepted is not given,
+   * but waited for a moment: who asks at intervals would else come away with nothing as often as not.
+   */
+  async wholeManifest(request: ManifestRequest): Promise<ManifestAnswer> {
+    const asked = this.newest;
+    if (asked !== undefined && asked.sequence >= request.sequence && asked.sequence > this.acceptedSequence) {
+      await this.acceptedOrLate();
+    }
+    return this.wholeManifestNow(request);
+  }
+
+  private acceptedOrLate(): Promise<void> {
+    return new Promise((resolve) => {
+      const late = this.parts.host.clock.after(ACCEPTED_WAIT_US, resolve);
+      this.whenAccepted.push(() => {
+        late();
+        resolve();
+      });
+    });
+  }
+
+  private wholeManifestNow(request: ManifestRequest): ManifestAnswer {
     const { newest } = this;
     if (
       newest === undefined ||
@@ -241,35 +305,58 @@ export class CheckpointSource {
 
   // ——— small parts ———
 
-  private updatePageTable(capture: TaskCapture): void {
+  /** Answers which of the capture's pages changed it. */
+  private updatePageTable(capture: TaskCapture): Uint32Array {
     const bytes = capture.pageCount * DIGEST_BYTES;
     if (this.pageTable.length !== bytes) {
       const grown = new Uint8Array(bytes);
       grown.set(this.pageTable.subarray(0, Math.min(bytes, this.pageTable.length)));
       this.pageTable = grown;
     }
+    const fresh = new Uint32Array(capture.pageIndexes.length);
+    let count = 0;
     for (let position = 0; position < capture.pageIndexes.length; position++) {
       const index = capture.pageIndexes[position] as number;
       assert(index < capture.pageCount, 'a captured page lies within the memory');
-      this.pageTable.set(
-        capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES),
-        index * DIGEST_BYTES,
-      );
+      const digest = capture.pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES);
+      if (equalDigests(digest, this.pageTable.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES))) continue;
+      this.pageTable.set(digest, index * DIGEST_BYTES);
+      fresh[count++] = position;
+    }
+    return fresh.subarray(0, count);
+  }
+
+  /** C3. */
+  private bound(): void {
+    const { newest } = this;
+    if (newest === undefined) return;
+    const { olderHeldMax } = this.rules;
+    let older = this.held.size - 1;
+    let olderBytes = this.heldBytes() - (this.held.get(newest.sequence)?.pages.length ?? 0);
+    for (const [sequence, { pages }] of this.held) {
+      if (sequence === newest.sequence || (older <= olderHeldMax && olderBytes <= newest.pageCount * PAGE_BYTES)) break;
+      this.held.delete(sequence);
+      older--;
+      olderBytes -= pages.length;
+      this.parts.host.counters.add('checkpoint.incrementsDropped');
     }
   }
 
-  private bound(): void {
-    if (this.held.size <= HELD_MAX) return;
-    for (const sequence of this.held.keys()) {
-      if (this.held.size <= HELD_MAX || sequence === this.newest?.sequence) break;
-      this.held.delete(sequence);
-      this.parts.host.counters.add('checkpoint.incrementsDropped');
-    }
-    this.onChainTooLong();
+  private heldBytes(): number {
+    let bytes = 0;
+    for (const { pages } of this.held.values()) bytes += pages.length;
+    return bytes;
   }
 
   /** One at a time: what `missing` said must still hold when `put` comes, and `retain` takes pages away. */
   private keepLocally(store: CheckpointStore, manifest: CheckpointManifest, pages: Uint8Array): void {
+    // A disk that is slow must not hold captures without bound either.
+    if (this.waitingToBeKept >= LOCAL_WAITING_MAX) {
+      this.parts.host.counters.add('checkpoint.localSkipped');
+      this.onLocalGap();
+      return;
+    }
+    this.waitingToBeKept++;
     const before = this.keeping;
     this.keeping = before.then(async () => {
       try {
@@ -284,6 +371,8 @@ export class CheckpointSource {
           epoch: manifest.epoch,
           cause,
         });
+      } finally {
+        this.waitingToBeKept--;
       }
     });
   }

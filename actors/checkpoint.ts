@@ -1,6 +1,10 @@
 /**
- * A manager's side of checkpointing: hears announcements, pulls pages at its own pace into its store, says what it stored,
- * and serves restore targets from there. What the Checkpoint chart's effect means.
+ * A manager's side of checkpointing: learns of checkpoints in the way that the fleet has chosen (`receiving.ts`), brings their
+ * pages into its store at its own pace, says what it stored, and serves restore targets from there. What the Checkpoint chart's
+ * effect means.
+ *
+ * Whatever the strategy (`receiving-ways.ts`), there is one way in: a manifest is heard of, announced or found by asking, and its
+ * pages are brought, so that a bridge that knows `notify` alone is received all the same.
  *
  * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
  * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
@@ -15,36 +19,34 @@
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
-import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import {
   decodeCheckpointNotice,
-  decodeManifestAnswer,
   decodeManifestRequest,
-  decodePageAnswer,
   decodePageRequest,
   encodeCheckpointNotice,
   encodeManifestAnswer,
-  encodeManifestRequest,
   encodePageAnswer,
-  encodePageRequest,
 } from '../src/domain/protocol/codec-checkpoint.ts';
 import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, pause } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
-import { acceptedBy, packedFor, unpackedBy } from './page-transfer.ts';
+import { packedFor } from './page-transfer.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
+import { ReceivingWays } from './receiving-ways.ts';
 import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
@@ -55,14 +57,16 @@ export interface CheckpointReceiverParts {
   readonly store: CheckpointStore;
   readonly knowledge: FleetKnowledge;
   readonly hasher: Hasher;
+  /** How the fleet receives checkpoints; absent: it is notified. */
+  readonly receive?: ReceivePolicy | undefined;
   /** To the Checkpoint chart of `task`. */
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
 
-const PAGES_PER_REQUEST = 128;
-const PULL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
+/** Attempts of one pull: without a page more than before, and in all. */
 const PULL_ATTEMPTS_MAX = 3;
+const PULL_ATTEMPTS_IN_ALL = 64;
 /** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
 const FAR_BEHIND = 8;
 /** Between listening to who holds what and listening to what there is. */
@@ -99,6 +103,8 @@ export class CheckpointReceiver {
   private readonly gathered = new Map<TaskName, CheckpointManifest>();
   /** The newest durable checkpoint of each task that its chart has not heard of (Q3). */
   private readonly durable = new Map<TaskName, CheckpointOrder>();
+  /** The newest durable one ever heard of: what is not later is no news. */
+  private readonly toldDurable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
@@ -108,11 +114,17 @@ export class CheckpointReceiver {
   private isListening = false;
   private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
+  private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
     this.room = new StoreRoom(parts);
+    this.ways = new ReceivingWays({
+      ...parts,
+      newest: (task) => this.stored.get(task)?.at(-1),
+      onFound: (manifest) => this.heard(manifest),
+    });
     this.peers = new PeerCheckpoints({ ...parts, onBrought: (manifest) => this.brought(manifest) });
   }
 
@@ -131,6 +143,7 @@ export class CheckpointReceiver {
     await pause(host.clock, HEARD_US);
     this.cancels.push(await consume(checkpointSubject.allAnnounced));
     this.isListening = true;
+    this.cancels.push(await this.ways.start());
   }
 
   stop(): void {
@@ -176,9 +189,16 @@ export class CheckpointReceiver {
       host.counters.add('checkpoint.refusedEpoch');
       return;
     }
+    knowledge.noteStandbys(task, standbys);
+    // Where managers ask, they ask again soon enough; but what is new to them they take at once.
+    if (this.ways.rules.announces || this.stored.get(task)?.at(-1)?.epoch !== epoch) this.heard(manifest);
+  }
+
+  /** Of a checkpoint, however it became known. */
+  private heard(manifest: CheckpointManifest): void {
+    const { task } = manifest;
     const before = this.gathered.get(task) ?? this.following.get(task)?.queue.at(-1) ?? this.announced.get(task);
     if (before !== undefined && !laterCheckpoint(manifest, before)) return;
-    knowledge.noteStandbys(task, standbys);
     if (this.gathered.has(task)) this.tellGathered();
     this.gather(manifest);
   }
@@ -227,14 +247,16 @@ export class CheckpointReceiver {
 
   private heardStored(reference: Parameters<FleetKnowledge['noteHolder']>[0], manager: string, storedAtUs: number): void {
     const { host, knowledge } = this.parts;
-    const merged = knowledge.noteHolder(reference, manager, storedAtUs);
-    const quorum = knowledge.placement(reference.task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
-    if (merged.holders.length < quorum) return;
-    const { epoch, sequence, task } = reference;
-    const before = this.durable.get(task);
-    if (before === undefined || laterCheckpoint(reference, before)) this.durable.set(task, { epoch, sequence });
+    knowledge.noteHolder(reference, manager, storedAtUs);
+    const { task } = reference;
+    const quorum = knowledge.placement(task)?.context.spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY;
+    const durable = knowledge.newestDurable(task, quorum);
+    const told = this.toldDurable.get(task);
+    if (durable === undefined || (told !== undefined && !laterCheckpoint(durable, told))) return;
+    this.toldDurable.set(task, orderOf(durable));
+    this.durable.set(task, orderOf(durable));
     this.tellingDurable ??= host.clock.after(DURABLE_TELL_US, () => this.tellDurable());
-    void this.forgetOld(task, reference);
+    void this.forgetOld(task, durable);
   }
 
   private tellDurable(): void {
@@ -340,12 +362,14 @@ export class CheckpointReceiver {
     if (this.isFarBehind(task, checkpoint)) await this.bringNewest(task, checkpoint);
     let manifest = isAnnounced && (this.hasBase(announced) || (await this.bringBase(announced))) ? announced : undefined;
     let mended = false;
-    for (let attempt = 0; attempt < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
-      manifest ??= await this.wholeManifest(task, checkpoint);
+    // Pages that came before a newer checkpoint cut a pull short are at hand in the next attempt: no page is asked for twice.
+    for (let attempt = 0, idle = 0; attempt < PULL_ATTEMPTS_IN_ALL && idle < PULL_ATTEMPTS_MAX && open.wanted(); attempt++) {
+      manifest ??= await this.ways.wholeManifest(task, checkpoint);
       if (manifest === undefined) return undefined;
       const missing = this.parts.store.missing(manifest);
-      const pages = await this.pullPages(manifest, missing);
-      if (pages === 'superseded') {
+      const { pages, superseded, pulled } = await this.ways.bringPages(manifest, missing);
+      idle = pulled > 0 ? 0 : idle + 1;
+      if (superseded) {
         manifest = undefined;
         continue;
       }
@@ -355,6 +379,7 @@ export class CheckpointReceiver {
       await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
         this.noteStored(manifest);
+        this.ways.stored(task, manifest);
         this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
         return manifest;
       }
@@ -380,7 +405,9 @@ export class CheckpointReceiver {
   /** This manager was away, or is new: others may have most of what it would ask the ECU for. */
   private isFarBehind(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
     const mine = this.stored.get(task)?.at(-1);
-    return mine === undefined || mine.epoch !== epoch || sequence - mine.sequence > FAR_BEHIND;
+    if (mine === undefined || mine.epoch !== epoch) return true;
+    // Between two rounds of asking any number of checkpoints is taken.
+    return this.ways.rules.announces && sequence - mine.sequence > FAR_BEHIND;
   }
 
   private async bringNewest(task: TaskName, announced: CheckpointOrder): Promise<void> {
@@ -442,50 +469,6 @@ export class CheckpointReceiver {
 
   private hasBase({ task, epoch, baseSequence }: CheckpointManifest): boolean {
     return baseSequence === undefined || this.parts.store.find(task, epoch, baseSequence) !== undefined;
-  }
-
-  private async wholeManifest(
-    task: TaskName,
-    { epoch, sequence, source }: AnnouncedCheckpoint,
-  ): Promise<CheckpointManifest | undefined> {
-    const request = encodeManifestRequest(envelope(this.parts.host, { kind: 'manifest', task, epoch, sequence }));
-    const answer = decodeManifestAnswer(
-      await this.parts.host.bus.request(ecuSubject.pages(source.mac), request, { timeoutUs: PULL_TIMEOUT_US }),
-    );
-    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    const { body } = answer.value;
-    if (body.kind === 'refused') {
-      if (body.code === 'ERR_STORE_MISSING') return undefined;
-      throw new DroverError(body.code, body.sentence);
-    }
-    return body.manifest;
-  }
-
-  private async pullPages(manifest: CheckpointManifest, missing: Uint32Array): Promise<Uint8Array | 'superseded'> {
-    const pages = new Uint8Array(missing.length * PAGE_BYTES);
-    for (let first = 0; first < missing.length; first += PAGES_PER_REQUEST) {
-      const some = missing.subarray(first, first + PAGES_PER_REQUEST);
-      const answer = await this.somePages(manifest, some);
-      if (answer.kind === 'superseded') return 'superseded';
-      if (answer.kind === 'refused') throw new DroverError(answer.code, answer.sentence);
-      if (answer.pages.length !== some.length * PAGE_BYTES)
-        throw new DroverError('ERR_WIRE_MALFORMED', 'the ECU gave another number of pages than was asked for');
-      pages.set(answer.pages, first * PAGE_BYTES);
-    }
-    return pages;
-  }
-
-  /** Positions in the manifest become page indexes in memory: that is what the ECU serves by. */
-  private async somePages(manifest: CheckpointManifest, some: Uint32Array): Promise<PageAnswer> {
-    const { task, epoch, sequence, mac, pageIndexes } = manifest;
-    const positions = some.map((position) => pageIndexes[position] as number);
-    const { host } = this.parts;
-    const request = encodePageRequest(envelope(host, { kind: 'pages', task, epoch, sequence, positions, ...acceptedBy(host) }));
-    const answer = decodePageAnswer(
-      await this.parts.host.bus.request(ecuSubject.pages(mac), request, { timeoutUs: PULL_TIMEOUT_US }),
-    );
-    if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
-    return unpackedBy(host, answer.value.body, some.length * PAGE_BYTES);
   }
 
   private async sayStored(manifest: CheckpointManifest): Promise<void> {

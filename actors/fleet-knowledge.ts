@@ -261,9 +261,17 @@ export class FleetKnowledge {
     }
   }
 
-  /** The newest checkpoint that `quorum` managers hold, dead ones included: what must be kept. */
+  /**
+   * The newest checkpoint that `quorum` managers hold, dead ones included, or a later one of its epoch: what must be kept. Managers
+   * that ask at intervals seldom hold the same one, and whoever has a later one has no need of this one.
+   */
   newestDurable(task: TaskName, quorum: number): CheckpointReference | undefined {
-    return (this.references.get(task) ?? []).find((reference) => reference.holders.length >= quorum);
+    const exact = (this.references.get(task) ?? []).find((reference) => reference.holders.length >= quorum);
+    const newest = [...(this.newestOfManagers.get(task)?.values() ?? [])].sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1));
+    const [first] = newest;
+    const last = newest[quorum - 1];
+    if (first === undefined || last === undefined || last.epoch !== first.epoch) return exact;
+    return exact === undefined || laterCheckpoint(last, exact) ? last : exact;
   }
 
   /** The oldest checkpoint of this epoch that is still remembered, and so kept. */

@@ -91,7 +91,7 @@ export class Instance {
   }
 
   start(): void {
-    this.parts.source.onChainTooLong = () => this.core.restartChain();
+    this.parts.source.onLocalGap = () => this.core.restartChain();
     this.tell(() => this.core.begin());
     this.watchTime();
   }

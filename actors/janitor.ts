@@ -5,7 +5,7 @@
  *     the mark is written to the placement record first, then the stream is purged.
  * J2. OUTPUTS and ACTORS keep at least their last message per subject: it is the fence.
  */
-import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
+import { type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
 import { actorSubject, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -88,7 +88,9 @@ export class Janitor {
   /** The oldest kept checkpoint's cursor, not the newest's: a restore may have to fall back. */
   private async raiseTrimMark(actor: string, durable: CheckpointReference): Promise<void> {
     const { epoch } = durable;
-    const oldest = this.knowledge.oldestOfEpoch(durable.task, epoch) ?? durable;
+    const remembered = this.knowledge.oldestOfEpoch(durable.task, epoch) ?? durable;
+    // A manager may be so far behind the others that its newest is not remembered by order any more.
+    const oldest = laterCheckpoint(remembered, durable) ? durable : remembered;
     const id = `trim:${epoch}.${oldest.sequence}`;
     await this.replicated.deliver(actor, { type: 'INPUTS.TRIMMABLE', id, epoch, cursor: oldest.input });
   }

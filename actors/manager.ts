@@ -7,6 +7,7 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
+import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type {
@@ -25,6 +26,7 @@ import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { type ArbiterContext, arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
@@ -76,6 +78,8 @@ export interface ManagerParts {
   readonly janitor?: JanitorPolicy;
   /** KV `placement`, for people and tools. */
   readonly board?: PlacementBoard;
+  /** How the fleet receives checkpoints; absent: it is notified. */
+  readonly receive?: ReceivePolicy;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -143,6 +147,7 @@ export class Manager {
       store,
       hasher: parts.hasher,
       knowledge: this.knowledge,
+      receive: parts.receive,
       tell: (task, event) => void tell('checkpoint')(task, event),
     });
     const keeping = { host, manager, store, knowledge: this.knowledge, peers: this.receiver.peers };
@@ -411,6 +416,7 @@ export class Manager {
       tasks,
       managers: this.peers.all(),
       counters: this.host.counters.read(),
+      receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       ...this.store(),
     };
   }

@@ -56,17 +56,21 @@ export class PagePull {
 
   /**
    * Hands every wanted page to `take` with its place in `positions`, in no promised order. Answers false when a newer
-   * checkpoint has replaced this one at the server; what was handed over until then is still right.
+   * checkpoint has replaced this one at the server; what was handed over until then is still right. All requests are under way
+   * at once unless `oneByOne`: a restore is in a hurry, a manager is not.
    */
   async pages(
     server: PageServer,
     { manifest, positions }: WantedPages,
     take: (page: Uint8Array, order: number) => void,
+    { oneByOne = false }: { readonly oneByOne?: boolean } = {},
   ): Promise<boolean> {
     const requests: Promise<boolean>[] = [];
     for (let first = 0; first < positions.length; first += PAGES_PER_REQUEST) {
       const some = positions.subarray(first, first + PAGES_PER_REQUEST);
-      requests.push(this.somePages(server, { manifest, positions: some }, (page, order) => take(page, first + order)));
+      const request = this.somePages(server, { manifest, positions: some }, (page, order) => take(page, first + order));
+      if (oneByOne && !(await request)) return false;
+      requests.push(request);
     }
     return (await Promise.all(requests)).every(Boolean);
   }

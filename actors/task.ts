@@ -18,6 +18,7 @@ import { belowTrimMark } from '../src/domain/task/contiguity.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
+import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { TaskEffect } from '../statecharts/task.machine.ts';
@@ -44,6 +45,7 @@ export interface TaskEffectsParts {
   /** Copies kept here for others, and who keeps copies for us. */
   readonly standby: StandbyCopies;
   readonly standbyChoice: StandbyChoice;
+  readonly receive?: ReceivePolicy | undefined;
   /** An instance that had started came to its end by itself. */
   readonly onInstanceEnded: (task: TaskName, epoch: number, code: ErrorCode, sentence: string) => void;
   readonly onCaughtUp: (task: TaskName, epoch: number) => void;
@@ -172,6 +174,7 @@ export class TaskEffects {
       localStore,
       coLocatedManagers,
       standbys: () => standbyChoice.of(spec),
+      receive: this.parts.receive,
     });
     return new Promise((resolve) => {
       let started = false;

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseMac } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
@@ -18,6 +19,8 @@ export interface FleetPlan {
   /** Undefined: as managers do by themselves. */
   readonly provesPerMinute: number | undefined;
   readonly compression: PageEncoding | undefined;
+  /** Absent: what the fleet has stays; a new one is notified. */
+  readonly receive?: ReceiveChoice;
 }
 
 /** Fails with ERR_FLEET_FILE. */
@@ -47,13 +50,16 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards, compression, prove } = parsed.data;
+  const { ecus, managers, shards, compression, prove, receive, 'receive-interval-ms': intervalMs } = parsed.data;
   const plan = {
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
     provesPerMinute: prove === 'on' || prove === true ? PROVES_PER_MINUTE : prove === 'off' || prove === false ? 0 : prove,
     compression: compression === 'none' ? undefined : compression,
+    ...(receive === undefined
+      ? {}
+      : { receive: { strategy: receive, intervalUs: intervalMs === undefined ? RECEIVE_INTERVAL_US : intervalMs * 1000 } }),
   };
   const problems = [
     ...doubles(
@@ -125,6 +131,9 @@ const fleetFileSchema = z.strictObject({
   shards: z.number().int().min(1).max(64).optional(),
   /** Trying checkpoints in idle time: on, off (YAML may read both as booleans), or how many a minute. */
   prove: z.union([z.enum(['on', 'off']), z.boolean(), z.number().int().min(1).max(PROVES_PER_MINUTE_MAX)]).optional(),
+  /** How the managers receive checkpoints. */
+  receive: z.enum(RECEIVE_STRATEGIES).optional(),
+  'receive-interval-ms': z.number().int().min(10).max(3_600_000).optional(),
   ecus: z.array(ecuSchema).min(1),
 });
 

@@ -28,6 +28,7 @@ import type {
   ManifestRequest,
   PageAnswer,
   PageRequest,
+  PagesPushed,
   SupervisorAnswer,
   SupervisorCommand,
 } from '../../src/domain/protocol/messages.ts';
@@ -292,6 +293,17 @@ export const pageRequest = (): fc.Arbitrary<PageRequest> =>
         { ...request, accepts: ['brotli', 'deflate'] },
       ),
     );
+
+export const pagesPushed = (): fc.Arbitrary<PagesPushed> =>
+  fc.record({
+    kind: fc.constant('pushed' as const),
+    task: taskName(),
+    epoch: count(),
+    sequence: count(),
+    pages: fc
+      .tuple(fc.integer({ min: 1, max: 3 }), fc.nat({ max: 255 }))
+      .map(([pages, byte]) => new Uint8Array(pages * 4096).fill(byte)),
+  });
 
 export const pageAnswer = (): fc.Arbitrary<PageAnswer> =>
   fc.oneof(

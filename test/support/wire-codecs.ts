@@ -43,6 +43,7 @@ export const WIRE_CODECS: readonly WireCodec[] = [
   ),
   codec('page-request', checkpoint.encodePageRequest, checkpoint.decodePageRequest, arbitrary.pageRequest()),
   codec('page-answer', checkpoint.encodePageAnswer, checkpoint.decodePageAnswer, arbitrary.pageAnswer()),
+  codec('pages-pushed', checkpoint.encodePagesPushed, checkpoint.decodePagesPushed, arbitrary.pagesPushed()),
   codec('manifest-request', checkpoint.encodeManifestRequest, checkpoint.decodeManifestRequest, arbitrary.manifestRequest()),
   codec('manifest-answer', checkpoint.encodeManifestAnswer, checkpoint.decodeManifestAnswer, arbitrary.manifestAnswer()),
   codec('manager-call', manager.encodeManagerCall, manager.decodeManagerCall, arbitrary.managerCall()),

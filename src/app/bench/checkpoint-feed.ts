@@ -86,7 +86,7 @@ export class CheckpointFeed {
     const manifest = decodeManifestRequest(payload);
     assert(manifest.ok, 'managers ask for pages or for a manifest');
     const { body } = manifest.value;
-    return encodeManifestAnswer(envelope(host, this.task(body.task).source.wholeManifest(body)));
+    return encodeManifestAnswer(envelope(host, await this.task(body.task).source.wholeManifest(body)));
   }
 
   private heard({ payload }: BusMessage): void {

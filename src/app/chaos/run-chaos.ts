@@ -7,6 +7,7 @@
  * that does not come to rest in time has lost what is still missing.
  */
 import { pause } from '../../../actors/host.ts';
+import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { LogChoice } from '../compose/process-config.ts';
@@ -31,6 +32,7 @@ export interface ChaosOptions {
   readonly kind: KillChoice;
   /** What is damaged between the kills. */
   readonly damage?: 'store' | undefined;
+  readonly receive?: ReceiveChoice;
   readonly dataFolder: string;
   /** The load goes on for at least this long. */
   readonly durationUs: number;
@@ -69,6 +71,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     dataFolder: options.dataFolder,
     ecus: ecuPlans(options.ecus),
     managers: managerIds(options.managers),
+    ...(options.receive === undefined ? {} : { receive: options.receive }),
     ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
     onEvent: (event) => {
       if (!leaving) heard(event, incarnations, options.say);

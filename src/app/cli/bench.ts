@@ -1,5 +1,7 @@
 /** `drover bench`: what drover costs and how quick it is, on this machine, with the spread and what was measured. */
 import type { Command } from 'commander';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import type { ReceiveBench } from '../bench/receive.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
 
@@ -18,7 +20,7 @@ interface FailoverFlags extends BenchFlags {
 export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
-    .description('measure: failover, checkpoints, the managers’ stores, the loop, compression');
+    .description('measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression');
   const failover = bench
     .command('failover')
     .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
@@ -60,6 +62,30 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(storeBench);
   withExamples(store, [{ does: 'Processor time a checkpoint', line: 'drover bench store --json | jq .cpuPerCheckpointUs' }]);
+  const receive = bench
+    .command('receive')
+    .description('the receiving strategies on the same work: bytes on the wire, age of durable states, memory')
+    .option('--ecus <n>', 'ECUs', wholeNumber(1, 32), 2)
+    .option('--managers <n>', 'managers, all of which must store', wholeNumber(1, 8), 2)
+    .option('--tasks <n>', 'tasks in the fleet', wholeNumber(1, 200), 6)
+    .option('--memory <KiB>', 'memory of a task', wholeNumber(64, 65_536), 1024)
+    .option('--dirty <percents>', 'how much of it changes between two checkpoints', percents, [2, 20])
+    .option('--hot <percent>', 'how much of that is the same pages every time', wholeNumber(0, 100), 75)
+    .option('--checkpoint-ms <n>', 'between two checkpoints of a task', wholeNumber(20, 60_000), 500)
+    .option('--interval-ms <n>', 'between two rounds of the interval strategy', wholeNumber(10, 600_000), 1_000)
+    .option('--seconds <n>', 'length of each measurement', wholeNumber(1, 3_600), 8)
+    .option('--from <file>', 'measure nothing: read what --json printed before')
+    .option('--picture <file>', 'draw the result as SVG into this file')
+    .option('--json', 'print one JSON object')
+    .action(receiveBench);
+  withExamples(receive, [
+    { does: 'Two ECUs, six tasks of 1 MiB, 2 % and 20 % changed', line: 'drover bench receive' },
+    { does: 'Another rate of change', line: 'drover bench receive --dirty 50 --json' },
+    {
+      does: 'The picture of docs/RECEIVING.md again',
+      line: 'drover bench receive --from docs/receiving.json --picture docs/receiving.svg',
+    },
+  ]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
     { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },
@@ -208,6 +234,76 @@ async function storeBench(flags: StoreFlags): Promise<void> {
         '',
       ].join('\n'),
     );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+function percents(text: string): number[] {
+  const all = text.split(',').map(Number);
+  if (all.every((percent) => percent > 0 && percent <= 100)) return all;
+  throw new DroverError('ERR_USAGE', `--dirty ${text}: write percents above 0 and up to 100, e.g. 2,20`);
+}
+
+interface ReceiveBenchFlags extends BenchFlags {
+  readonly ecus: number;
+  readonly managers: number;
+  readonly tasks: number;
+  readonly memory: number;
+  readonly dirty: readonly number[];
+  readonly hot: number;
+  readonly checkpointMs: number;
+  readonly intervalMs: number;
+  readonly seconds: number;
+  readonly from?: string;
+  readonly picture?: string;
+}
+
+async function receiveBench(flags: ReceiveBenchFlags): Promise<void> {
+  const [{ benchReceive }, { drawReceive }, { readFile, writeFile }] = await Promise.all([
+    import('../bench/receive.ts'),
+    import('../bench/receive-picture.ts'),
+    import('node:fs/promises'),
+  ]);
+  const { memory, dirty, hot, from, picture, json, ...work } = flags;
+  const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  const result: ReceiveBench =
+    from === undefined
+      ? await benchReceive({ ...work, memoryKib: memory, dirtyPercents: dirty, hotPercent: hot, say })
+      : JSON.parse(await readFile(from, 'utf8'));
+  if (picture !== undefined) await writeFile(picture, drawReceive(result));
+  if (json !== true) {
+    const { cpu, cores, memoryGib, node, loadBefore } = result.machine;
+    const head = [
+      '',
+      'changed',
+      'KiB/s in',
+      'out',
+      'age p50',
+      'p99 ms',
+      'managers %',
+      'server %',
+      'manager MiB',
+      'ECU held KiB',
+    ];
+    const row = (cells: readonly (string | number)[]): string =>
+      cells.map((cell, at) => (at === 0 ? String(cell).padEnd(10) : String(cell).padStart(13))).join('');
+    const rows = result.results.map((one) =>
+      row([
+        one.strategy,
+        `${one.dirtyPercent} %`,
+        one.wireInKib,
+        one.wireOutKib,
+        one.ageMs.p50,
+        one.ageMs.p99,
+        one.managersCpuPercent,
+        one.serverCpuPercent,
+        one.managerPeakMib,
+        one.ecuHeldPeakKib,
+      ]),
+    );
+    const idle = row(['no ckpt', '', result.idle.wireInKib, result.idle.wireOutKib]);
+    const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load before ${loadBefore}`;
+    process.stdout.write(`${[machine, row(head), idle, ...rows, ''].join('\n')}\n`);
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }

@@ -1,8 +1,10 @@
 /** `drover chaos`: kill parts of a fleet under load, then prove that nothing was lost, doubled or changed. */
 import { type Command, Option } from 'commander';
+import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
+import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface ChaosFlags {
   readonly ecus: number;
@@ -14,6 +16,8 @@ interface ChaosFlags {
   readonly duration: number;
   readonly spacing: number;
   readonly damage?: 'store';
+  readonly receive?: ReceiveStrategy;
+  readonly receiveInterval: number;
   readonly data?: string;
   readonly keep?: boolean;
   readonly json?: boolean;
@@ -51,13 +55,14 @@ export function registerChaos(program: Command): void {
         .default('info'),
     )
     .action(chaos);
-  withExamples(command, [
+  withExamples(withReceiveOptions(command), [
     {
       does: 'The run of the README: six kills of all kinds in a fleet of four ECUs',
       line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7',
     },
     { does: 'Only zombies: ECUs that are stopped, replaced, and wake up later', line: 'drover chaos --kill freeze --kills 4' },
     { does: 'Managers lose pages and manifests as well', line: 'drover chaos --kill mixed --kills 6 --damage store' },
+    { does: 'With another receiving strategy', line: 'drover chaos --receive push --ecus 3 --tasks 4 --kills 2' },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
   ]).addHelpText(
     'after',
@@ -99,6 +104,7 @@ async function chaos(flags: ChaosFlags): Promise<void> {
       kills,
       kind,
       damage: flags.damage,
+      ...receiveChoice(flags),
       dataFolder,
       durationUs: flags.duration * 1_000_000,
       spacingUs: flags.spacing * 1_000,

@@ -1,14 +1,18 @@
 /** `drover manager`: one checkpoint manager, until Ctrl-C. A fleet needs at least two, on different machines. */
 import type { Command } from 'commander';
+import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { fleetFolders } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
+import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface ManagerFlags extends BrokerFlags {
   readonly id: string;
   readonly prove?: number;
+  readonly receive?: ReceiveStrategy;
+  readonly receiveInterval: number;
   readonly json?: boolean;
 }
 
@@ -19,8 +23,9 @@ export function registerManager(program: Command): void {
     .requiredOption('--id <id>', 'its name in the fleet, e.g. m3; each manager has its own')
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option('--json', 'say that it serves as one JSON object');
-  withExamples(withBrokerOptions(command), [
+  withExamples(withBrokerOptions(withReceiveOptions(command)), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
+    { does: 'And from now on the whole fleet pushes', line: 'drover manager --id m3 --receive push' },
     {
       does: 'A manager elsewhere',
       line: 'drover manager --id m1 --nats nats://user:password@10.0.0.5 --nats-sys nats://sys:password@10.0.0.5',
@@ -33,6 +38,7 @@ export function registerManager(program: Command): void {
     const { runInTerminal } = await import('./run-in-terminal.ts');
     const config = {
       id: flags.id,
+      ...receiveChoice(flags),
       broker,
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       dataFolder: fleetFolders(flags.data).manager(flags.id),

@@ -109,7 +109,7 @@ function draw(status: Status): string {
       : [stdoutColours.yellow('one manager alone: nobody takes over when it dies')]),
   ];
   const sections = [
-    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}\n`,
+    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}\n`,
     ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),

@@ -3,6 +3,7 @@
  * another terminal). Progress goes to standard error; with --json, events go to standard output, one object a line.
  */
 import type { Command } from 'commander';
+import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetEvent } from '../fleet/local-fleet.ts';
 import type { FleetPlan } from '../fleet-file.ts';
@@ -11,6 +12,7 @@ import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
+import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface UpFlags extends BrokerFlags {
   readonly ecus?: number;
@@ -18,6 +20,8 @@ interface UpFlags extends BrokerFlags {
   readonly shards?: number;
   readonly prove?: number;
   readonly sync: 'always' | 'relaxed';
+  readonly receive?: ReceiveStrategy;
+  readonly receiveInterval: number;
   readonly json?: boolean;
 }
 
@@ -42,10 +46,11 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  withExamples(withBrokerOptions(command), [
+  withExamples(withBrokerOptions(withReceiveOptions(command)), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
+    { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
 }
@@ -74,6 +79,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ecus: plan.ecus,
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
+    ...(plan.receive === undefined ? {} : { receive: plan.receive }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
     compression: plan.compression,
@@ -112,6 +118,7 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
       ...plan,
       shardCount: flags.shards ?? plan.shardCount,
       provesPerMinute: flags.prove ?? plan.provesPerMinute,
+      ...receiveChoice(flags),
     };
   }
   const { ecuPlans, managerIds } = await import('../fleet/local-fleet.ts');
@@ -121,6 +128,7 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
     shardCount: flags.shards,
     provesPerMinute: flags.prove,
     compression: undefined,
+    ...receiveChoice(flags),
   };
 }
 

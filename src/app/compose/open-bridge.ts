@@ -9,6 +9,7 @@ import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createArtefactCache, followArtefacts } from '../../../infra/nats/artefact-cache.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
+import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
 import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
@@ -84,6 +85,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       hasher: systemHasher,
       localStore,
       coLocatedManagers: new Set(config.coLocatedManagers),
+      receive: new BusReceivePolicy(host),
       recordJobs: config.recordJobs ?? false,
     });
     await bridge.start();

@@ -7,6 +7,7 @@ import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
+import { BusReceivePolicy, chooseReceiving } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
@@ -56,6 +57,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       prepares: true,
     });
     closing.push(close);
+    if (config.receive !== undefined) await chooseReceiving(host.bus, config.receive);
     const manager = new Manager({
       host,
       manager: config.id,
@@ -79,6 +81,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       }),
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
+      receive: new BusReceivePolicy(host),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {
       host.counters.add('store.damagedFound', Math.max(1, pages));

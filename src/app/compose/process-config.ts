@@ -3,6 +3,7 @@
  * URL may hold a password, and command lines are for everybody to read).
  */
 import { resolve } from 'node:path';
+import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import type { ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
@@ -55,6 +56,8 @@ export interface ManagerConfig {
   readonly id: string;
   /** Checkpoints that are tried a minute (docs/PROVING.md); 0: none. Absent: PROVES_PER_MINUTE. */
   readonly provesPerMinute?: number;
+  /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
+  readonly receive?: ReceiveChoice;
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
   readonly log: LogChoice;

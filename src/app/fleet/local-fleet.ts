@@ -10,9 +10,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { findServer } from '../../../infra/nats/find-server.ts';
+import { chooseReceiving } from '../../../infra/nats/receive-policy.ts';
 import type { SyncPolicy } from '../../../infra/nats/server-config.ts';
 import { type RunningServer, startServer } from '../../../infra/nats/start-server.ts';
 import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
+import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { PageEncoding } from '../../domain/protocol/messages.ts';
@@ -50,6 +52,8 @@ export interface LocalFleetOptions {
   readonly provesPerMinute?: number;
   /** How pages are packed on their way; only where the fleet does not exist yet. */
   readonly compression?: PageEncoding | undefined;
+  /** For the whole fleet; absent: what it has stays, and a new one is notified. */
+  readonly receive?: ReceiveChoice;
   readonly logLevel?: LogChoice['level'];
   /** Planned deaths (DROVER_FAULT) by host, for the first start of each: `manager.m1`, or `supervisor.<mac>` for its bridge. */
   readonly faults?: Readonly<Record<string, string>>;
@@ -151,6 +155,8 @@ export class LocalFleet {
         prepare: { ...(shardCount === undefined ? {} : { shardCount }), compression },
         patienceUs: PATIENCE_US,
       });
+      const { receive } = this.options;
+      if (receive !== undefined) await chooseReceiving(this.connected.host.bus, receive);
       // All at the same time, because starting is work; managers first, so that no ECU announces itself to nobody.
       for (const member of this.members.values()) this.launch(member);
       await this.ready();

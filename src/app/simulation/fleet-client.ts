@@ -2,9 +2,12 @@
  * The outside of a simulated fleet: a person who declares and removes tasks, and the feeders whose inputs the tasks consume.
  * It lives on a host that no fault is drawn for, and it says everything until it is answered.
  */
+
 import { envelope, type Host, pause } from '../../../actors/host.ts';
+import { chooseReceiving } from '../../../infra/nats/receive-policy.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
+import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
@@ -43,6 +46,12 @@ export class FleetClient {
 
   start(): void {
     this.world.host(CLIENT).start();
+  }
+
+  /** For the whole fleet, from now on. */
+  async chooseReceiving(choice: ReceiveChoice): Promise<void> {
+    const { ports } = await this.ready;
+    await chooseReceiving(ports.bus, choice);
   }
 
   fed(): boolean {

@@ -7,7 +7,10 @@
  */
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
+import { inventoryStream } from '../../../infra/sim/inventory.ts';
+import type { SimStreamOptions } from '../../../infra/sim/stream.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
+import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { leftOver } from '../../domain/invariants/conservation.ts';
 import { overfilled } from '../../domain/invariants/schedulable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
@@ -34,6 +37,8 @@ export interface FleetOptions {
   readonly ecus: readonly EcuPlan[];
   readonly managers: readonly ManagerPlan[];
   readonly janitor?: JanitorPolicy;
+  /** How checkpoints are received; absent: hosts know no other way than to notify. */
+  readonly receive?: ReceiveChoice;
   /** Of all streams. */
   readonly replicas?: 1 | 3;
   readonly world?: Partial<Omit<WorldOptions, 'seed' | 'streams'>>;
@@ -53,6 +58,9 @@ export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inpu
 const NAMES = { shardCount: 1 };
 const MEMORY_BYTES = 16 * 1024 * 1024;
 
+/** The bucket `fleet`, where the choice stands. */
+const FLEET_BUCKET: SimStreamOptions = { ...inventoryStream, name: 'KV_fleet', subjects: ['$KV.fleet.>'] };
+
 /** `02…` with the number at the end: what a person calls ECU 1, 2, 3. */
 export const macOf = (number: number): Mac => `02aa000000${number.toString(16).padStart(2, '0')}`;
 
@@ -64,24 +72,28 @@ export class FleetWorld {
   readonly managers = new Map<string, SimulatedManager>();
   /** Whoever declares tasks has said all that they will say. */
   lived = true;
+  private readonly firstChoice: ReceiveChoice | undefined;
   /** Tasks that should run now. */
   readonly wanted = new Set<TaskName>();
 
   constructor(options: FleetOptions) {
-    const { seed, ecus, managers, janitor, replicas = 1, plants = NO_PLANTS, provesPerMinute = 0 } = options;
-    const streams = fleetStreams(NAMES).map((stream) => ({ ...stream, replicas }));
+    const { seed, ecus, managers, janitor, receive, replicas = 1, plants = NO_PLANTS, provesPerMinute = 0 } = options;
+    const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
+    const streams = specs.map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
+    const chooses = receive !== undefined;
+    this.firstChoice = receive;
     const coLocated = (mac: Mac): ReadonlySet<string> =>
       new Set(managers.filter(({ onEcu }) => onEcu === mac).map(({ name }) => name));
     this.truth = new FleetTruth(this.world, { coLocated, onMarker: () => this.judgeLoads() });
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
       const coLocatedManagers = coLocated(plan.mac);
-      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants }));
+      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants, chooses }));
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
-      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute };
+      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute, chooses };
       this.managers.set(name, new SimulatedManager(parts));
     }
   }
@@ -90,6 +102,7 @@ export class FleetWorld {
   start(options: { readonly later?: readonly string[] } = {}): void {
     const later = new Set(options.later ?? []);
     this.client.start();
+    if (this.firstChoice !== undefined) void this.client.chooseReceiving(this.firstChoice);
     for (const mac of this.ecus.keys()) if (!later.has(mac)) this.startEcu(mac);
     for (const name of this.managers.keys()) if (!later.has(name)) this.startManager(name);
   }

@@ -5,6 +5,7 @@
  */
 import { Bridge } from '../../../actors/bridge.ts';
 import { envelope, type Host } from '../../../actors/host.ts';
+import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
@@ -25,6 +26,8 @@ export interface EcuPlan {
   readonly capabilities?: readonly string[];
   /** What it says its runtime offers, instead of all the runtime has. */
   readonly hostFunctions?: readonly string[];
+  /** Its bridge knows no other way to have its checkpoints received than to announce them, whatever the fleet has chosen. */
+  readonly notifiesOnly?: boolean;
 }
 
 export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
@@ -50,6 +53,8 @@ export interface SimulatedEcuParts {
   /** Managers on the same machine. */
   readonly coLocatedManagers: ReadonlySet<string>;
   readonly plants: Plants;
+  /** Whether the fleet's receiving strategy can be chosen. */
+  readonly chooses: boolean;
 }
 
 export class SimulatedEcu {
@@ -105,7 +110,7 @@ export class SimulatedEcu {
   // ——— the bridge ———
 
   private async bootBridge(process: SimProcess): Promise<void> {
-    const { world, names, plan, coLocatedManagers, plants } = this.parts;
+    const { world, names, plan, coLocatedManagers, plants, chooses } = this.parts;
     const { mac } = plan;
     const id = bridgeOf(mac);
     process.onEnd(() => {
@@ -140,6 +145,7 @@ export class SimulatedEcu {
         hasher: systemHasher,
         localStore: ports.checkpoints,
         coLocatedManagers,
+        ...(chooses && plan.notifiesOnly !== true ? { receive: new BusReceivePolicy(ports) } : {}),
       });
       this.bridge = bridge;
       await bridge.start();

@@ -4,6 +4,7 @@ import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { Manager } from '../../../actors/manager.ts';
 import type { Proving } from '../../../actors/prover.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
+import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
@@ -25,6 +26,8 @@ export interface SimulatedManagerParts {
   readonly plants: Plants;
   /** Checkpoints tried a minute; 0: none. */
   readonly provesPerMinute: number;
+  /** Whether the fleet's receiving strategy can be chosen. */
+  readonly chooses: boolean;
 }
 
 export class SimulatedManager {
@@ -40,7 +43,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants, provesPerMinute } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute, chooses } = this.parts;
     const id = managerHost(name);
     const folder = `manager-${name}/`;
     process.onEnd(() => {
@@ -61,6 +64,7 @@ export class SimulatedManager {
         processTable: ports.processes,
         ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),
         ...(janitor === undefined ? {} : { janitor }),
+        ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
       });
       await manager.start();
       this.manager = manager;

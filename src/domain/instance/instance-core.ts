@@ -298,7 +298,7 @@ export class InstanceCore {
     this.pump(nowUs);
   }
 
-  /** The next checkpoint carries everything: the managers lost the thread, or too many increments wait to become durable. */
+  /** The next checkpoint carries everything: somebody who follows the increments has missed one. */
   restartChain(): void {
     this.chainLength = this.options.checkpoint.chainMax;
   }

@@ -46,6 +46,7 @@ import type {
   PageAnswer,
   PageEncoding,
   PageRequest,
+  PagesPushed,
 } from './messages.ts';
 
 const pageEncodings = enumTable<PageEncoding>({ deflate: WireEncoding.DEFLATE, brotli: WireEncoding.BROTLI });
@@ -229,6 +230,27 @@ function wholePages(pages: Uint8Array): Uint8Array {
   if (pages.length % PAGE_BYTES !== 0) refuse(`pages has ${pages.length} bytes; it must be a multiple of ${PAGE_BYTES}`);
   return pages;
 }
+
+export const { encode: encodePagesPushed, decode: decodePagesPushed } = envelopeCodec<'pagesPushed', PagesPushed>(
+  'pagesPushed',
+  (pushed) => ({
+    task: pushed.task,
+    epoch: wide(pushed.epoch),
+    sequence: wide(pushed.sequence),
+    pages: pushed.pages as Uint8Array<ArrayBuffer>,
+  }),
+  (wire) => {
+    const pages = wholePages(wire.pages);
+    integerWithin(pages.length / PAGE_BYTES, 'the number of pages_pushed.pages', { min: 1, max: PAGES_PER_REQUEST_MAX });
+    return {
+      kind: 'pushed',
+      task: taskText(wire.task, 'pages_pushed.task'),
+      epoch: safeInteger(wire.epoch, 'pages_pushed.epoch'),
+      sequence: safeInteger(wire.sequence, 'pages_pushed.sequence'),
+      pages,
+    };
+  },
+);
 
 export const { encode: encodeManifestRequest, decode: decodeManifestRequest } = envelopeCodec<
   'manifestRequest',

@@ -154,6 +154,15 @@ export type PageAnswer =
   | { readonly kind: 'superseded'; readonly epoch: number; readonly sequence: number }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string };
 
+/** Pages of a checkpoint sent ahead of its announcement, which names their digests. */
+export interface PagesPushed {
+  readonly kind: 'pushed';
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly pages: Uint8Array;
+}
+
 /** A restore target asks a manager for a whole state's manifest: every page of the memory, no base. */
 export interface ManifestRequest {
   readonly kind: 'manifest';
@@ -213,6 +222,8 @@ export interface FleetView {
   readonly tasks: readonly FleetTask[];
   readonly managers: readonly { readonly id: string; readonly alive: boolean }[];
   readonly counters: Readonly<Record<string, number>>;
+  /** The fleet's receiving strategy, as the answering manager has read it. */
+  readonly receive?: string;
   /** How full the answering manager's store is, and what waits in it to be repaired. */
   readonly store?: {
     readonly bytes: number;

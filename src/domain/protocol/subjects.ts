@@ -10,6 +10,9 @@ export const ecuSubject = {
   goodbye: (mac: Mac) => `ecu.${mac}.goodbye`,
   command: (mac: Mac) => `ecu.${mac}.command`,
   pages: (mac: Mac) => `ecu.${mac}.pages`,
+  /** Pages sent ahead of an announcement, where the fleet's strategy is push. Lost without harm. */
+  pushed: (mac: Mac) => `ecu.${mac}.pushed`,
+  allPushed: 'ecu.*.pushed',
   /** Start and stop records of jobs, where the bridge is asked for them. */
   jobs: (mac: Mac) => `ecu.${mac}.jobs`,
   /** To an ECU that is to keep a copy at hand: a checkpoint was announced. Lost without harm. */

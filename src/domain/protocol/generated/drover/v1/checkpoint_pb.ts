@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/checkpoint.proto.
  */
 export const file_drover_v1_checkpoint: GenFile = /*@__PURE__*/
-  fileDesc("Chpkcm92ZXIvdjEvY2hlY2twb2ludC5wcm90bxIJZHJvdmVyLnYxIkkKC0lucHV0Q3Vyc29yEhAKCHNlcXVlbmNlGAEgASgEEhMKC2RhdGFfbnVtYmVyGAIgASgEEhMKC3RpY2tfbnVtYmVyGAMgASgEIpgDChJDaGVja3BvaW50TWFuaWZlc3QSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBILCgNtYWMYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQSEgoKcHJvZ3JhbV9pZBgGIAEoDRINCgVub25jZRgHIAEoCRIaCg1iYXNlX3NlcXVlbmNlGAggASgESACIAQESEgoKcGFnZV9jb3VudBgJIAEoDRIUCgxwYWdlX2luZGV4ZXMYCiADKAcSFAoMcGFnZV9kaWdlc3RzGAsgASgMEg8KB2dsb2JhbHMYDCABKAwSFAoMc3RhdGVfZGlnZXN0GA0gASgMEiUKBWlucHV0GA4gASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYDyABKAQSEAoIYXJ0ZWZhY3QYECABKAwSKQoFbmVlZHMYESABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE5lZWRzQhAKDl9iYXNlX3NlcXVlbmNlIqkBCg9DaGVja3BvaW50TmVlZHMSJwoHcnVudGltZRgBIAEoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIXCg9ydW50aW1lX3ZlcnNpb24YAiABKA0SFAoMbWVtb3J5X2J5dGVzGAMgASgEEhYKDmhvc3RfZnVuY3Rpb25zGAQgAygJEhAKCHN1YmplY3RzGAUgAygJEhQKDGNhcGFiaWxpdGllcxgGIAMoCSLUAQoTQ2hlY2twb2ludFJlZmVyZW5jZRIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEiUKBWlucHV0GAQgASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYBSABKAQSFAoMc3RhdGVfZGlnZXN0GAYgASgMEg8KB2hvbGRlcnMYByADKAkSKQoFbmVlZHMYCCABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE5lZWRzIq0BChBDaGVja3BvaW50Tm90aWNlEjMKCWFubm91bmNlZBgBIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50QW5ub3VuY2VkSAASLQoGc3RvcmVkGAIgASgLMhsuZHJvdmVyLnYxLkNoZWNrcG9pbnRTdG9yZWRIABIrCgVmcmVlZBgDIAEoCzIaLmRyb3Zlci52MS5DaGVja3BvaW50RnJlZWRIAEIICgZub3RpY2UiWAoTQ2hlY2twb2ludEFubm91bmNlZBIvCghtYW5pZmVzdBgBIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50TWFuaWZlc3QSEAoIc3RhbmRieXMYAiADKAkipgEKEENoZWNrcG9pbnRTdG9yZWQSDwoHbWFuYWdlchgBIAEoCRIMCgR0YXNrGAIgASgJEgsKA21hYxgDIAEoCRISCgpwcm9ncmFtX2lkGAQgASgNEg0KBWVwb2NoGAUgASgEEhAKCHNlcXVlbmNlGAYgASgEEjEKCXJlZmVyZW5jZRgHIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlImEKD0NoZWNrcG9pbnRGcmVlZBIMCgR0YXNrGAEgASgJEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg0KBWVwb2NoGAQgASgEEhAKCHNlcXVlbmNlGAUgASgEInkKC1BhZ2VSZXF1ZXN0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJcG9zaXRpb25zGAQgAygHEigKB2FjY2VwdHMYBSADKA4yFy5kcm92ZXIudjEuUGFnZUVuY29kaW5nIo0BCgpQYWdlQW5zd2VyEiEKBXBhZ2VzGAEgASgLMhAuZHJvdmVyLnYxLlBhZ2VzSAASKwoKc3VwZXJzZWRlZBgCIAEoCzIVLmRyb3Zlci52MS5TdXBlcnNlZGVkSAASJQoHcmVmdXNlZBgDIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSABCCAoGYW5zd2VyIkEKBVBhZ2VzEg0KBXBhZ2VzGAEgASgMEikKCGVuY29kaW5nGAIgASgOMhcuZHJvdmVyLnYxLlBhZ2VFbmNvZGluZyItCgpTdXBlcnNlZGVkEg0KBWVwb2NoGAEgASgEEhAKCHNlcXVlbmNlGAIgASgEIikKB1JlZnVzYWwSDAoEY29kZRgBIAEoCRIQCghzZW50ZW5jZRgCIAEoCSJACg9NYW5pZmVzdFJlcXVlc3QSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCJ0Cg5NYW5pZmVzdEFuc3dlchIxCghtYW5pZmVzdBgBIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50TWFuaWZlc3RIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZhbnN3ZXIqYgoMUGFnZUVuY29kaW5nEh0KGVBBR0VfRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIZChVQQUdFX0VOQ09ESU5HX0RFRkxBVEUQARIYChRQQUdFX0VOQ09ESU5HX0JST1RMSRACYgZwcm90bzM", [file_drover_v1_task]);
+  fileDesc("Chpkcm92ZXIvdjEvY2hlY2twb2ludC5wcm90bxIJZHJvdmVyLnYxIkkKC0lucHV0Q3Vyc29yEhAKCHNlcXVlbmNlGAEgASgEEhMKC2RhdGFfbnVtYmVyGAIgASgEEhMKC3RpY2tfbnVtYmVyGAMgASgEIpgDChJDaGVja3BvaW50TWFuaWZlc3QSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBILCgNtYWMYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQSEgoKcHJvZ3JhbV9pZBgGIAEoDRINCgVub25jZRgHIAEoCRIaCg1iYXNlX3NlcXVlbmNlGAggASgESACIAQESEgoKcGFnZV9jb3VudBgJIAEoDRIUCgxwYWdlX2luZGV4ZXMYCiADKAcSFAoMcGFnZV9kaWdlc3RzGAsgASgMEg8KB2dsb2JhbHMYDCABKAwSFAoMc3RhdGVfZGlnZXN0GA0gASgMEiUKBWlucHV0GA4gASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYDyABKAQSEAoIYXJ0ZWZhY3QYECABKAwSKQoFbmVlZHMYESABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE5lZWRzQhAKDl9iYXNlX3NlcXVlbmNlIqkBCg9DaGVja3BvaW50TmVlZHMSJwoHcnVudGltZRgBIAEoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIXCg9ydW50aW1lX3ZlcnNpb24YAiABKA0SFAoMbWVtb3J5X2J5dGVzGAMgASgEEhYKDmhvc3RfZnVuY3Rpb25zGAQgAygJEhAKCHN1YmplY3RzGAUgAygJEhQKDGNhcGFiaWxpdGllcxgGIAMoCSLUAQoTQ2hlY2twb2ludFJlZmVyZW5jZRIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEiUKBWlucHV0GAQgASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEhUKDW91dHB1dF9udW1iZXIYBSABKAQSFAoMc3RhdGVfZGlnZXN0GAYgASgMEg8KB2hvbGRlcnMYByADKAkSKQoFbmVlZHMYCCABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE5lZWRzIq0BChBDaGVja3BvaW50Tm90aWNlEjMKCWFubm91bmNlZBgBIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50QW5ub3VuY2VkSAASLQoGc3RvcmVkGAIgASgLMhsuZHJvdmVyLnYxLkNoZWNrcG9pbnRTdG9yZWRIABIrCgVmcmVlZBgDIAEoCzIaLmRyb3Zlci52MS5DaGVja3BvaW50RnJlZWRIAEIICgZub3RpY2UiWAoTQ2hlY2twb2ludEFubm91bmNlZBIvCghtYW5pZmVzdBgBIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50TWFuaWZlc3QSEAoIc3RhbmRieXMYAiADKAkipgEKEENoZWNrcG9pbnRTdG9yZWQSDwoHbWFuYWdlchgBIAEoCRIMCgR0YXNrGAIgASgJEgsKA21hYxgDIAEoCRISCgpwcm9ncmFtX2lkGAQgASgNEg0KBWVwb2NoGAUgASgEEhAKCHNlcXVlbmNlGAYgASgEEjEKCXJlZmVyZW5jZRgHIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlImEKD0NoZWNrcG9pbnRGcmVlZBIMCgR0YXNrGAEgASgJEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg0KBWVwb2NoGAQgASgEEhAKCHNlcXVlbmNlGAUgASgEInkKC1BhZ2VSZXF1ZXN0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJcG9zaXRpb25zGAQgAygHEigKB2FjY2VwdHMYBSADKA4yFy5kcm92ZXIudjEuUGFnZUVuY29kaW5nIksKC1BhZ2VzUHVzaGVkEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSDQoFcGFnZXMYBCABKAwijQEKClBhZ2VBbnN3ZXISIQoFcGFnZXMYASABKAsyEC5kcm92ZXIudjEuUGFnZXNIABIrCgpzdXBlcnNlZGVkGAIgASgLMhUuZHJvdmVyLnYxLlN1cGVyc2VkZWRIABIlCgdyZWZ1c2VkGAMgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIAEIICgZhbnN3ZXIiQQoFUGFnZXMSDQoFcGFnZXMYASABKAwSKQoIZW5jb2RpbmcYAiABKA4yFy5kcm92ZXIudjEuUGFnZUVuY29kaW5nIi0KClN1cGVyc2VkZWQSDQoFZXBvY2gYASABKAQSEAoIc2VxdWVuY2UYAiABKAQiKQoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJIkAKD01hbmlmZXN0UmVxdWVzdBIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEInQKDk1hbmlmZXN0QW5zd2VyEjEKCG1hbmlmZXN0GAEgASgLMh0uZHJvdmVyLnYxLkNoZWNrcG9pbnRNYW5pZmVzdEgAEiUKB3JlZnVzZWQYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAQggKBmFuc3dlcipiCgxQYWdlRW5jb2RpbmcSHQoZUEFHRV9FTkNPRElOR19VTlNQRUNJRklFRBAAEhkKFVBBR0VfRU5DT0RJTkdfREVGTEFURRABEhgKFFBBR0VfRU5DT0RJTkdfQlJPVExJEAJiBnByb3RvMw", [file_drover_v1_task]);
 
 /**
  * How far an instance has read its inputs.
@@ -547,6 +547,49 @@ export const PageRequestSchema: GenMessage<PageRequest> = /*@__PURE__*/
   messageDesc(file_drover_v1_checkpoint, 8);
 
 /**
+ * Pages of one checkpoint, sent ahead of its announcement to whoever listens: on `ecu.<mac>.pushed`, in as many messages as it takes.
+ * Lost without harm: what a manager lacks when it hears the announcement it asks for.
+ *
+ * @generated from message drover.v1.PagesPushed
+ */
+export type PagesPushed = Message<"drover.v1.PagesPushed"> & {
+  /**
+   * The task's name.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * Epoch of the checkpoint.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Number of the checkpoint within its epoch.
+   *
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+
+  /**
+   * 4096 bytes for each of 1 to 1024 pages, one after another. A page is known by its digest, which the announcement names.
+   *
+   * @generated from field: bytes pages = 4;
+   */
+  pages: Uint8Array;
+};
+
+/**
+ * Describes the message drover.v1.PagesPushed.
+ * Use `create(PagesPushedSchema)` to create a new message.
+ */
+export const PagesPushedSchema: GenMessage<PagesPushed> = /*@__PURE__*/
+  messageDesc(file_drover_v1_checkpoint, 9);
+
+/**
  * The answer to a PageRequest.
  *
  * @generated from message drover.v1.PageAnswer
@@ -589,7 +632,7 @@ export type PageAnswer = Message<"drover.v1.PageAnswer"> & {
  * Use `create(PageAnswerSchema)` to create a new message.
  */
 export const PageAnswerSchema: GenMessage<PageAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 9);
+  messageDesc(file_drover_v1_checkpoint, 10);
 
 /**
  * Pages in the order asked for.
@@ -617,7 +660,7 @@ export type Pages = Message<"drover.v1.Pages"> & {
  * Use `create(PagesSchema)` to create a new message.
  */
 export const PagesSchema: GenMessage<Pages> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 10);
+  messageDesc(file_drover_v1_checkpoint, 11);
 
 /**
  * The checkpoint that has replaced the one asked for.
@@ -645,7 +688,7 @@ export type Superseded = Message<"drover.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 11);
+  messageDesc(file_drover_v1_checkpoint, 12);
 
 /**
  * Why something was not done.
@@ -674,7 +717,7 @@ export type Refusal = Message<"drover.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 12);
+  messageDesc(file_drover_v1_checkpoint, 13);
 
 /**
  * Asks for the manifest of a whole state: every page of the memory, no base. A restore target asks a manager on
@@ -710,7 +753,7 @@ export type ManifestRequest = Message<"drover.v1.ManifestRequest"> & {
  * Use `create(ManifestRequestSchema)` to create a new message.
  */
 export const ManifestRequestSchema: GenMessage<ManifestRequest> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 13);
+  messageDesc(file_drover_v1_checkpoint, 14);
 
 /**
  * The answer to a ManifestRequest.
@@ -747,7 +790,7 @@ export type ManifestAnswer = Message<"drover.v1.ManifestAnswer"> & {
  * Use `create(ManifestAnswerSchema)` to create a new message.
  */
 export const ManifestAnswerSchema: GenMessage<ManifestAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_checkpoint, 14);
+  messageDesc(file_drover_v1_checkpoint, 15);
 
 /**
  * How pages are packed on their way. A reader skips those that it does not know in `accepts`.

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { CheckpointNotice, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest } from "./checkpoint_pb.ts";
+import type { CheckpointNotice, ManifestAnswer, ManifestRequest, PageAnswer, PageRequest, PagesPushed } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
 import type { Answer, Command, SupervisorAnswer, SupervisorCommand } from "./command_pb.ts";
 import { file_drover_v1_command } from "./command_pb.ts";
@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file drover/v1/envelope.proto.
  */
 export const file_drover_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("Chhkcm92ZXIvdjEvZW52ZWxvcGUucHJvdG8SCWRyb3Zlci52MSK4BwoIRW52ZWxvcGUSDwoHdmVyc2lvbhgBIAEoDRIKCgJpZBgCIAEoCRIOCgZzZW5kZXIYAyABKAkSDQoFdHJhY2UYBCABKAkSEgoKc2VudF9hdF91cxgFIAEoBBIpCgloZWFydGJlYXQYECABKAsyFC5kcm92ZXIudjEuSGVhcnRiZWF0SAASJQoHZ29vZGJ5ZRgRIAEoCzISLmRyb3Zlci52MS5Hb29kYnllSAASOAoRbWFuYWdlcl9oZWFydGJlYXQYEiABKAsyGy5kcm92ZXIudjEuTWFuYWdlckhlYXJ0YmVhdEgAEiUKB2NvbW1hbmQYEyABKAsyEi5kcm92ZXIudjEuQ29tbWFuZEgAEiMKBmFuc3dlchgUIAEoCzIRLmRyb3Zlci52MS5BbnN3ZXJIABI6ChJzdXBlcnZpc29yX2NvbW1hbmQYFSABKAsyHC5kcm92ZXIudjEuU3VwZXJ2aXNvckNvbW1hbmRIABI4ChFzdXBlcnZpc29yX2Fuc3dlchgWIAEoCzIbLmRyb3Zlci52MS5TdXBlcnZpc29yQW5zd2VySAASOAoRY2hlY2twb2ludF9ub3RpY2UYFyABKAsyGy5kcm92ZXIudjEuQ2hlY2twb2ludE5vdGljZUgAEi4KDHBhZ2VfcmVxdWVzdBgYIAEoCzIWLmRyb3Zlci52MS5QYWdlUmVxdWVzdEgAEiwKC3BhZ2VfYW5zd2VyGBkgASgLMhUuZHJvdmVyLnYxLlBhZ2VBbnN3ZXJIABI2ChBtYW5pZmVzdF9yZXF1ZXN0GBogASgLMhouZHJvdmVyLnYxLk1hbmlmZXN0UmVxdWVzdEgAEjQKD21hbmlmZXN0X2Fuc3dlchgbIAEoCzIZLmRyb3Zlci52MS5NYW5pZmVzdEFuc3dlckgAEi4KDG1hbmFnZXJfY2FsbBgcIAEoCzIWLmRyb3Zlci52MS5NYW5hZ2VyQ2FsbEgAEjIKDm1hbmFnZXJfYW5zd2VyGB0gASgLMhguZHJvdmVyLnYxLk1hbmFnZXJBbnN3ZXJIABI0Cg9lY3VfZGVzY3JpcHRpb24YHiABKAsyGS5kcm92ZXIudjEuRWN1RGVzY3JpcHRpb25IABIsCgtqb2Jfam91cm5hbBgfIAEoCzIVLmRyb3Zlci52MS5Kb2JKb3VybmFsSAASOAoRZGVjaXNpb25fZXZpZGVuY2UYICABKAsyGy5kcm92ZXIudjEuRGVjaXNpb25FdmlkZW5jZUgAQgYKBGJvZHliBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_command, file_drover_v1_ecu, file_drover_v1_evidence, file_drover_v1_manager, file_drover_v1_record]);
+  fileDesc("Chhkcm92ZXIvdjEvZW52ZWxvcGUucHJvdG8SCWRyb3Zlci52MSLoBwoIRW52ZWxvcGUSDwoHdmVyc2lvbhgBIAEoDRIKCgJpZBgCIAEoCRIOCgZzZW5kZXIYAyABKAkSDQoFdHJhY2UYBCABKAkSEgoKc2VudF9hdF91cxgFIAEoBBIpCgloZWFydGJlYXQYECABKAsyFC5kcm92ZXIudjEuSGVhcnRiZWF0SAASJQoHZ29vZGJ5ZRgRIAEoCzISLmRyb3Zlci52MS5Hb29kYnllSAASOAoRbWFuYWdlcl9oZWFydGJlYXQYEiABKAsyGy5kcm92ZXIudjEuTWFuYWdlckhlYXJ0YmVhdEgAEiUKB2NvbW1hbmQYEyABKAsyEi5kcm92ZXIudjEuQ29tbWFuZEgAEiMKBmFuc3dlchgUIAEoCzIRLmRyb3Zlci52MS5BbnN3ZXJIABI6ChJzdXBlcnZpc29yX2NvbW1hbmQYFSABKAsyHC5kcm92ZXIudjEuU3VwZXJ2aXNvckNvbW1hbmRIABI4ChFzdXBlcnZpc29yX2Fuc3dlchgWIAEoCzIbLmRyb3Zlci52MS5TdXBlcnZpc29yQW5zd2VySAASOAoRY2hlY2twb2ludF9ub3RpY2UYFyABKAsyGy5kcm92ZXIudjEuQ2hlY2twb2ludE5vdGljZUgAEi4KDHBhZ2VfcmVxdWVzdBgYIAEoCzIWLmRyb3Zlci52MS5QYWdlUmVxdWVzdEgAEiwKC3BhZ2VfYW5zd2VyGBkgASgLMhUuZHJvdmVyLnYxLlBhZ2VBbnN3ZXJIABI2ChBtYW5pZmVzdF9yZXF1ZXN0GBogASgLMhouZHJvdmVyLnYxLk1hbmlmZXN0UmVxdWVzdEgAEjQKD21hbmlmZXN0X2Fuc3dlchgbIAEoCzIZLmRyb3Zlci52MS5NYW5pZmVzdEFuc3dlckgAEi4KDG1hbmFnZXJfY2FsbBgcIAEoCzIWLmRyb3Zlci52MS5NYW5hZ2VyQ2FsbEgAEjIKDm1hbmFnZXJfYW5zd2VyGB0gASgLMhguZHJvdmVyLnYxLk1hbmFnZXJBbnN3ZXJIABI0Cg9lY3VfZGVzY3JpcHRpb24YHiABKAsyGS5kcm92ZXIudjEuRWN1RGVzY3JpcHRpb25IABIsCgtqb2Jfam91cm5hbBgfIAEoCzIVLmRyb3Zlci52MS5Kb2JKb3VybmFsSAASOAoRZGVjaXNpb25fZXZpZGVuY2UYICABKAsyGy5kcm92ZXIudjEuRGVjaXNpb25FdmlkZW5jZUgAEi4KDHBhZ2VzX3B1c2hlZBghIAEoCzIWLmRyb3Zlci52MS5QYWdlc1B1c2hlZEgAQgYKBGJvZHliBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_command, file_drover_v1_ecu, file_drover_v1_evidence, file_drover_v1_manager, file_drover_v1_record]);
 
 /**
  * What every request, answer, core message and checkpoint notice travels in. At most 8 MiB.
@@ -210,6 +210,14 @@ export type Envelope = Message<"drover.v1.Envelope"> & {
      */
     value: DecisionEvidence;
     case: "decisionEvidence";
+  } | {
+    /**
+     * Pages sent ahead of an announcement.
+     *
+     * @generated from field: drover.v1.PagesPushed pages_pushed = 33;
+     */
+    value: PagesPushed;
+    case: "pagesPushed";
   } | { case: undefined; value?: undefined };
 };
 
