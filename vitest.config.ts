@@ -5,9 +5,15 @@
  */
 import { defineConfig } from 'vitest/config';
 
-/** Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage. Some take half a minute. */
+/**
+ * Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage, all stories
+ * of a fleet but those of a restore. Together they take minutes.
+ */
 const EXHAUSTIVE = [
-  ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'].map((name) => `test/sim/fleet/${name}.test.ts`),
+  ...[
+    ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'],
+    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed'],
+  ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...['store-records', 'wasm-restore'].map((name) => `test/property/${name}.prop.test.ts`),
 ];
 const REAL_WORLD = [

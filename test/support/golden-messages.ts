@@ -255,6 +255,7 @@ export const GOLDEN_BODIES: Readonly<Record<string, readonly unknown[]>> = {
   'manager-heartbeat': [{ kind: 'manager-heartbeat', manager: 'm1', incarnation: 2, sequence: 77 }],
   command: COMMANDS,
   answer: ANSWERS,
+  'pages-pushed': [{ kind: 'pushed', task: TASK, epoch: 7, sequence: 12, pages: new Uint8Array(4096).fill(0x5a) }],
   'supervisor-command': [{ kind: 'query-bridge' }],
   'supervisor-answer': [{ kind: 'bridge-state', mac: MAC, incarnation: 3, alive: false, restarting: true }],
   'checkpoint-notice': NOTICES,
