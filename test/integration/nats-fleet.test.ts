@@ -57,6 +57,7 @@ describe('preparing a broker', () => {
         'KV_fleet',
         'KV_inventory',
         'KV_placement',
+        'KV_proofs',
         'OBJ_artefacts',
         'OUTPUTS_0',
         'OUTPUTS_1',

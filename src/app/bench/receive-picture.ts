@@ -62,6 +62,7 @@ export function drawReceive({ work, machine, results }: ReceiveBench): string {
   const panels = PANELS.flatMap((panel, at) => drawPanel(panel, { results, percents, y: TOP + at * panelHeight }));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    '<title>What the three receiving strategies cost on the same work</title>',
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     text(16, 24, head, 'font-weight="bold"'),
     text(16, 42, foot, 'fill="#555555"'),
