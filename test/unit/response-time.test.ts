@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { RealtimeTask } from '../../src/domain/realtime/response-time.ts';
+import type { RealtimeTask } from '../../src/domain/realtime/realtime-task.ts';
 import { responseTimesUs, responseTimeUs } from '../../src/domain/realtime/response-time.ts';
 
 const task = (wcetUs: number, periodUs: number, deadlineUs: number, priority: number): RealtimeTask => ({

@@ -20,7 +20,7 @@ import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { AcceptedTask, EcuDescription } from '../model/ecu.ts';
 import type { TaskSpec } from '../model/task.ts';
-import type { RealtimeTask } from '../realtime/response-time.ts';
+import type { RealtimeTask } from '../realtime/realtime-task.ts';
 import { responseTimeUs } from '../realtime/response-time.ts';
 import type { CpuShare } from '../realtime/utilisation.ts';
 import { fitsOneCore, PPB, sharePpb } from '../realtime/utilisation.ts';

@@ -21,19 +21,7 @@
  */
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
-
-export interface RealtimeTask {
-  readonly wcetUs: number;
-  /** Shortest time between two arrivals; positive. */
-  readonly periodUs: number;
-  readonly deadlineUs: number;
-  /** A larger number is more urgent. */
-  readonly priority: number;
-  /** Longest delay between arrival and release; 0 when absent. */
-  readonly jitterUs?: number;
-  /** Longest time a less urgent task can hold this one up; 0 when absent. */
-  readonly blockingUs?: number;
-}
+import type { RealtimeTask } from './realtime-task.ts';
 
 export type ScheduleFailure =
   | { readonly kind: 'deadline-missed'; readonly responseUsMin: number; readonly deadlineUs: number }
