@@ -96,7 +96,7 @@ function worstOf(table: TaskTable, { index, count, busyUs, all }: Question): Res
         const each = periodUs[j] as number;
         const due = Math.floor(since / each) + 1;
         const released = Math.ceil((w + (jitterUs[j] as number)) / each);
-        next += (released < due ? released : due) * (wcetUs[j] as number);
+        next += Math.min(released, due) * (wcetUs[j] as number);
       }
       for (let j = count; j < rows; j++) next += Math.ceil(w / (periodUs[j] as number)) * (wcetUs[j] as number);
       if (next <= w) break;

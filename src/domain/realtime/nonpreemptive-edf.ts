@@ -1,12 +1,13 @@
 /**
  * EDF on one core where a job, once started, is not interrupted: the exact verdict by demand, and exact response times.
  *
- *   schedulable  ⇔  U ≤ 1 and h(t) + max_{Dⱼ > t}(Cⱼ − 1) ≤ t for every end of a window t < max(L, max D)
- *   start  s(a) = max_{Dⱼ > a + Dᵢ}(Cⱼ − 1) + ⌊(a + Jᵢ) / Tᵢ⌋ Cᵢ + Σ_{j ≠ i, Wⱼ ≤ a + Dᵢ} min(⌊(s + Jⱼ) / Tⱼ⌋ + 1, ⌊(a + Dᵢ − Wⱼ) / Tⱼ⌋ + 1) Cⱼ
+ *   schedulable  ⇔  U ≤ 1 and h(t) + max_{Wⱼ > t}(Cⱼ − 1) ≤ t for every end of a window t < max(L, max W)
+ *   start  s(a) = max_{Wⱼ > a + Dᵢ}(Cⱼ − 1) + ⌊(a + Jᵢ) / Tᵢ⌋ Cᵢ + Σ_{j ≠ i, Wⱼ ≤ a + Dᵢ} min(⌊(s + Jⱼ) / Tⱼ⌋ + 1, ⌊(a + Dᵢ − Wⱼ) / Tⱼ⌋ + 1) Cⱼ
  *   R = max_a max(Jᵢ + Cᵢ, s(a) + Cᵢ − a)      a as in `edf-response-time.ts`
  *
  * A job with a later deadline that started one µs before the others arrived cannot be stopped: hence C − 1. (The fixed-priority
- * analysis charges the whole C as its peers do.) Between two deadlines of first jobs the blocking is constant, so quick
+ * analysis charges the whole C as its peers do.) A task that is due within t by its jitter (W ≤ t < D) is in h(t) already: if one
+ * of its jobs blocks, the next is due a period later, so it is never both. Between two W the blocking is constant, so quick
  * processor-demand analysis goes down within each such stretch.
  *
  * Source: Jeffay, Stanat, Martel, RTSS 1991; George, Rivierre, Spuri, INRIA RR-2966, 1996. Responses checked against the Rust crate
@@ -32,21 +33,21 @@ const RESPONSE_TERMS_MAX = 50_000_000;
 /** EDF_FITS, EDF_OVERLOADED, EDF_GAVE_UP, or a time t ≥ 0 at which too much is due. */
 export function nonPreemptiveEdfVerdict(tasks: readonly RealtimeTask[]): number {
   const table = tableOf(tasks);
-  const { wcetUs, windowUs, deadlineUs, rows } = table;
+  const { wcetUs, windowUs, rows } = table;
   for (let j = 0; j < rows; j++) {
     if ((wcetUs[j] as number) > (windowUs[j] as number)) return Math.max(0, windowUs[j] as number);
   }
   if (compareLoad(tasks, 1) > 0) return EDF_OVERLOADED;
   const horizon = horizonUs(table, 0, rows, 0);
   if (horizon === Number.POSITIVE_INFINITY) return EDF_GAVE_UP;
-  const steps = [...new Set(deadlineUs)].sort((a, b) => b - a);
+  const steps = [...new Set(windowUs)].sort((a, b) => b - a);
   let above = Math.max(horizon, (steps[0] as number) + 1);
   let terms = 0;
   // Stretches [step, above): the last is below the first deadline.
   for (const step of [...steps, 0]) {
     let blocking = 0;
     for (let j = 0; j < rows; j++) {
-      if ((deadlineUs[j] as number) > step) blocking = Math.max(blocking, (wcetUs[j] as number) - 1);
+      if ((windowUs[j] as number) > step) blocking = Math.max(blocking, (wcetUs[j] as number) - 1);
     }
     let t = lastWindowBefore(table, 0, rows, above);
     while (t >= step) {
@@ -85,7 +86,7 @@ function worstOf(table: TaskTable, index: number, busyUs: number, all: boolean):
     let fixed = Math.floor((a + jitter) / period) * own;
     let blocking = 0;
     for (let j = 0; j < rows; j++) {
-      if (j !== index && (deadlineUs[j] as number) > due) blocking = Math.max(blocking, (wcetUs[j] as number) - 1);
+      if (j !== index && (windowUs[j] as number) > due) blocking = Math.max(blocking, (wcetUs[j] as number) - 1);
     }
     fixed += blocking;
     let s = fixed;
