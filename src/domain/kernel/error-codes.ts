@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'ERR_ARCHIVE_INVALID', // a file of exported checkpoints that is damaged, cut short, or none
   // task specifications and modules
   'ERR_SPEC_INVALID', // a field that is absurd or contradicts another
+  'ERR_TASK_SET', // a task set for analysis that cannot be read, or says something absurd
   'ERR_MODULE_INVALID', // bytes that are no WebAssembly module
   'ERR_MODULE_REFUSED', // a module that uses what a migratable task must not
   'ERR_RUNTIME_UNKNOWN', // a runtime this bridge does not have

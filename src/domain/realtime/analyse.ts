@@ -72,16 +72,10 @@ export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = 
   if (platform.cores === 1) return onOneCore(set, coreTest(set, platform), { responses, loadPpm, overloaded });
   const unknown = set.tasks.map(() => UNKNOWN);
   if (overloaded !== undefined) return { schedulable: false, test: 'load', loadPpm, tasks: unknown, refusal: overloaded };
-  const hopeless = firstHopeless(set.tasks);
+  const hopeless = hopelessTask(set.tasks);
   if (hopeless !== undefined) {
-    const { wcetUs, jitterUs = 0, deadlineUs } = set.tasks[hopeless] as RealtimeTask;
-    return {
-      schedulable: false,
-      test: 'execution time against deadline',
-      loadPpm,
-      tasks: unknown.map((verdict, index) => (index === hopeless ? LATE : verdict)),
-      refusal: { kind: 'deadline-missed', index: hopeless, responseUs: wcetUs + jitterUs, deadlineUs },
-    };
+    const tasks = unknown.map((verdict, index) => (index === hopeless.index ? LATE : verdict));
+    return { schedulable: false, test: 'each task alone', loadPpm, tasks, refusal: hopeless };
   }
   if (platform.placing === 'partitioned') return packed(set, platform, { responses, loadPpm });
   return platform.scheduler === 'edf' ? globalEdf(set, platform, loadPpm) : globalFixedPriority(set, platform, loadPpm);
@@ -89,10 +83,15 @@ export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = 
 
 const refused = (refusal: Refusal): Analysis => ({ schedulable: undefined, test: 'none', loadPpm: 0, tasks: [], refusal });
 
-const firstHopeless = (tasks: readonly RealtimeTask[]): number | undefined => {
-  const index = tasks.findIndex(({ wcetUs, jitterUs = 0, deadlineUs }) => wcetUs + jitterUs > deadlineUs);
-  return index < 0 ? undefined : index;
-};
+/** A task that fails with a core to itself. */
+function hopelessTask(tasks: readonly RealtimeTask[]): (Refusal & { readonly index: number }) | undefined {
+  for (let index = 0; index < tasks.length; index++) {
+    const { wcetUs, periodUs, jitterUs = 0, deadlineUs } = tasks[index] as RealtimeTask;
+    if (wcetUs + jitterUs > deadlineUs) return { kind: 'deadline-missed', index, responseUs: wcetUs + jitterUs, deadlineUs };
+    if (wcetUs > periodUs) return { kind: 'task-overload', index, wcetUs, periodUs };
+  }
+  return undefined;
+}
 
 // ——— one core ———
 

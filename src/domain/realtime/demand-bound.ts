@@ -17,7 +17,7 @@
 import type { TaskTable } from './task-table.ts';
 
 export const HORIZON_US_MAX = 2 ** 52;
-const BUSY_TERMS_MAX = 20_000_000;
+const BUSY_TERMS_MAX = 5_000_000;
 
 export function demandUs(table: TaskTable, first: number, end: number, t: number): number {
   const { wcetUs, periodUs, windowUs } = table;

@@ -21,7 +21,7 @@ export const EDF_FITS = -1;
 export const EDF_GAVE_UP = -2;
 export const EDF_OVERLOADED = -3;
 
-const TERMS_MAX = 20_000_000;
+const TERMS_MAX = 5_000_000;
 const CLOSE = 1e-9;
 
 export function edfVerdict(table: TaskTable, first: number, count: number, interruptions = 0): number {

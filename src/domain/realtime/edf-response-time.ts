@@ -25,8 +25,8 @@ import type { ScheduleFailure, WorstResponse } from './response-time.ts';
 import { addSet, createTaskTable, type TaskTable } from './task-table.ts';
 import { compareLoad } from './utilisation-bounds.ts';
 
-/** For one task; some hundred milliseconds. */
-const TERMS_MAX = 50_000_000;
+/** For a whole set; some hundred milliseconds. */
+export const EDF_TERMS_MAX = 20_000_000;
 
 export interface EdfOptions {
   readonly interruptions?: readonly Interruption[];
@@ -45,10 +45,11 @@ export function edfResponses(tasks: readonly RealtimeTask[], options: EdfOptions
   const heldUs = Math.max(0, ...table.blockingUs);
   const overloaded = compareLoad([...tasks, ...interruptions.map(interruptionRow)], 1) > 0;
   const busyUs = overloaded ? Number.POSITIVE_INFINITY : busyPeriodUs(table, 0, table.rows, heldUs, HORIZON_US_MAX);
+  const work: Work = { terms: EDF_TERMS_MAX };
   return (index) =>
     busyUs === Number.POSITIVE_INFINITY
       ? err({ kind: 'no-fixed-point', rounds: 0 })
-      : worstOf(table, { index, count: tasks.length, busyUs, all });
+      : worstOf(table, { index, count: tasks.length, busyUs, all, work });
 }
 
 export const interruptionRow = ({ costUs, everyUs }: Interruption): RealtimeTask => ({
@@ -58,14 +59,20 @@ export const interruptionRow = ({ costUs, everyUs }: Interruption): RealtimeTask
   priority: Number.MAX_SAFE_INTEGER,
 });
 
+/** What is left of the work limit of a set. */
+export interface Work {
+  terms: number;
+}
+
 interface Question {
   readonly index: number;
   readonly count: number;
   readonly busyUs: number;
   readonly all: boolean;
+  readonly work: Work;
 }
 
-function worstOf(table: TaskTable, { index, count, busyUs, all }: Question): Result<WorstResponse, ScheduleFailure> {
+function worstOf(table: TaskTable, { index, count, busyUs, all, work }: Question): Result<WorstResponse, ScheduleFailure> {
   const { wcetUs, periodUs, jitterUs, windowUs, deadlineUs, blockingUs, rows } = table;
   const own = wcetUs[index] as number;
   const period = periodUs[index] as number;
@@ -76,7 +83,6 @@ function worstOf(table: TaskTable, { index, count, busyUs, all }: Question): Res
   const arrivals = new Arrivals(table, count, deadline);
   let w = own;
   let rounds = 0;
-  let terms = 0;
   for (let a = arrivals.from(-jitter); a < busyUs; a = arrivals.from(a + 1)) {
     let fixed = (Math.floor((a + jitter) / period) + 1) * own;
     let held = 0;
@@ -87,8 +93,8 @@ function worstOf(table: TaskTable, { index, count, busyUs, all }: Question): Res
     if (fixed > w) w = fixed;
     for (;;) {
       rounds++;
-      terms += rows;
-      if (terms > TERMS_MAX) return err({ kind: 'no-fixed-point', rounds });
+      work.terms -= rows;
+      if (work.terms < 0) return err({ kind: 'no-fixed-point', rounds });
       let next = fixed;
       for (let j = 0; j < count; j++) {
         const since = a + deadline - (windowUs[j] as number);

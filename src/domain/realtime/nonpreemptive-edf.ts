@@ -21,14 +21,13 @@ import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import { busyPeriodUs, demandUs, HORIZON_US_MAX, horizonUs, lastWindowBefore } from './demand-bound.ts';
 import { EDF_FITS, EDF_GAVE_UP, EDF_OVERLOADED } from './edf-demand.ts';
-import { Arrivals, type EdfResponseAnalysis } from './edf-response-time.ts';
+import { Arrivals, EDF_TERMS_MAX, type EdfResponseAnalysis, type Work } from './edf-response-time.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import type { ScheduleFailure, WorstResponse } from './response-time.ts';
 import { type TaskTable, tableOf } from './task-table.ts';
 import { compareLoad } from './utilisation-bounds.ts';
 
-const VERDICT_TERMS_MAX = 20_000_000;
-const RESPONSE_TERMS_MAX = 50_000_000;
+const VERDICT_TERMS_MAX = 5_000_000;
 
 /** EDF_FITS, EDF_OVERLOADED, EDF_GAVE_UP, or a time t ≥ 0 at which too much is due. */
 export function nonPreemptiveEdfVerdict(tasks: readonly RealtimeTask[]): number {
@@ -66,11 +65,21 @@ export function nonPreemptiveEdfResponses(tasks: readonly RealtimeTask[], all = 
   const table = tableOf(tasks);
   const overloaded = compareLoad(tasks, 1) > 0;
   const busyUs = overloaded ? Number.POSITIVE_INFINITY : busyPeriodUs(table, 0, table.rows, 0, HORIZON_US_MAX);
+  const work: Work = { terms: EDF_TERMS_MAX };
   return (index) =>
-    busyUs === Number.POSITIVE_INFINITY ? err({ kind: 'no-fixed-point', rounds: 0 }) : worstOf(table, index, busyUs, all);
+    busyUs === Number.POSITIVE_INFINITY
+      ? err({ kind: 'no-fixed-point', rounds: 0 })
+      : worstOf(table, { index, busyUs, all, work });
 }
 
-function worstOf(table: TaskTable, index: number, busyUs: number, all: boolean): Result<WorstResponse, ScheduleFailure> {
+interface Question {
+  readonly index: number;
+  readonly busyUs: number;
+  readonly all: boolean;
+  readonly work: Work;
+}
+
+function worstOf(table: TaskTable, { index, busyUs, all, work }: Question): Result<WorstResponse, ScheduleFailure> {
   const { wcetUs, periodUs, jitterUs, windowUs, deadlineUs, rows } = table;
   const own = wcetUs[index] as number;
   const period = periodUs[index] as number;
@@ -79,7 +88,8 @@ function worstOf(table: TaskTable, index: number, busyUs: number, all: boolean):
   let responseUs = jitter + own;
   let fromReleaseUs = own;
   let rounds = 0;
-  let terms = 0;
+  let held = -1;
+  let s = 0;
   const arrivals = new Arrivals(table, rows, deadline);
   for (let a = arrivals.from(-jitter); a < busyUs; a = arrivals.from(a + 1)) {
     const due = a + deadline;
@@ -89,11 +99,13 @@ function worstOf(table: TaskTable, index: number, busyUs: number, all: boolean):
       if (j !== index && (windowUs[j] as number) > due) blocking = Math.max(blocking, (wcetUs[j] as number) - 1);
     }
     fixed += blocking;
-    let s = fixed;
+    // While the blocking is the same s only rises with a; when it falls, s may fall by more.
+    s = blocking === held ? Math.max(s, fixed) : fixed;
+    held = blocking;
     for (;;) {
       rounds++;
-      terms += rows;
-      if (terms > RESPONSE_TERMS_MAX) return err({ kind: 'no-fixed-point', rounds });
+      work.terms -= rows;
+      if (work.terms < 0) return err({ kind: 'no-fixed-point', rounds });
       let next = fixed;
       for (let j = 0; j < rows; j++) {
         const since = due - (windowUs[j] as number);

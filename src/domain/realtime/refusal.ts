@@ -8,6 +8,8 @@ export type Refusal =
   /** No test here speaks about this: a sum of tests could be a wrong yes. */
   | { readonly kind: 'not-modelled'; readonly what: string }
   | { readonly kind: 'overloaded'; readonly loadPpm: number; readonly cores: number }
+  /** This task alone is more than a core. */
+  | { readonly kind: 'task-overload'; readonly index: number; readonly wcetUs: number; readonly periodUs: number }
   /** Certain: this task has a job that can be late. Its response is at least so long. */
   | { readonly kind: 'deadline-missed'; readonly index: number; readonly responseUs: number; readonly deadlineUs: number }
   /** Certain, though not which task is late: so much must run in the first `atUs`. */
@@ -50,6 +52,8 @@ export function sentenceOfRefusal(refusal: Refusal, nameOf: (index: number) => s
       return `no test here covers ${refusal.what}`;
     case 'overloaded':
       return `the tasks need ${(refusal.loadPpm / 10_000).toFixed(2)} % of one core, there are ${refusal.cores * 100} %`;
+    case 'task-overload':
+      return `${nameOf(refusal.index)} needs ${refusal.wcetUs} µs in every ${refusal.periodUs} µs, more than a core has`;
     case 'deadline-missed':
       return `${nameOf(refusal.index)} would answer after ${refusal.responseUs} µs or more, its deadline is ${refusal.deadlineUs} µs`;
     case 'demand-exceeded':
