@@ -15,7 +15,7 @@ import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
-import { acceptedTaskOf, admits } from '../src/domain/placement/admit.ts';
+import { acceptedTaskOf, admits, admittingEcuOf } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
 import { needsRefusal } from '../src/domain/placement/feasible.ts';
 import {
@@ -424,8 +424,7 @@ export class Bridge {
     if (planted(this.host, 'overfill')) return undefined;
     const lacking = needsRefusal(needs, this.parts.description);
     if (lacking !== undefined) return refuse(command, errorCodeOf(lacking), sentenceOf(lacking));
-    const { cores, memoryBytes, capabilities, runtimes } = this.parts.description;
-    const admission = admits(this.accepted(), [spec], { cores, memoryBytes, capabilities, runtimes, draining: this.draining });
+    const admission = admits(this.accepted(), [spec], admittingEcuOf(this.parts.description, this.draining));
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
   }
 

@@ -7,8 +7,10 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
+import type { EcuScheduling } from '../domain/model/ecu.ts';
 import { parseMac } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
+import { SCHEDULERS } from '../domain/realtime/platform.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
@@ -102,6 +104,38 @@ const mac = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const us = z.number().int().min(1).max(86_400_000_000);
+
+/** How an ECU shares its cores (`EcuScheduling`), and what that costs. */
+const schedulingSchema = z.strictObject({
+  scheduler: z.enum(SCHEDULERS).default('fp'),
+  preemptive: z.boolean().default(true),
+  placing: z.enum(['partitioned', 'global']).default('partitioned'),
+  'slice-us': us.optional(),
+  'checkpoint-cost-us': us.optional(),
+  'context-switch-us': us.optional(),
+  'blackout-us': us.optional(),
+  'blackout-every-us': us.optional(),
+});
+
+type SchedulingLine = z.output<typeof schedulingSchema>;
+
+function schedulingOf(line: SchedulingLine): EcuScheduling {
+  const times = {
+    sliceUs: line['slice-us'],
+    checkpointCostUs: line['checkpoint-cost-us'],
+    contextSwitchUs: line['context-switch-us'],
+    blackoutUs: line['blackout-us'],
+    blackoutEveryUs: line['blackout-every-us'],
+  };
+  return {
+    scheduler: line.scheduler,
+    ...(line.preemptive ? {} : { nonPreemptive: true }),
+    ...(line.placing === 'global' ? { global: true } : {}),
+    ...Object.fromEntries(Object.entries(times).filter(([, value]) => value !== undefined)),
+  };
+}
+
 const ecuSchema = z.strictObject({
   /** This line stands for so many ECUs; they get MACs and names in a row. */
   count: z.number().int().min(1).max(1_000).default(1),
@@ -117,6 +151,7 @@ const ecuSchema = z.strictObject({
   labels: z.record(z.string(), z.coerce.string()).optional(),
   /** Publish the start and stop of every job. */
   'record-jobs': z.boolean().optional(),
+  scheduling: schedulingSchema.optional(),
 });
 
 const fleetFileSchema = z.strictObject({
@@ -155,6 +190,7 @@ const plansOf =
         ...(line.capabilities === undefined ? {} : { capabilities: line.capabilities }),
         ...(line.labels === undefined ? {} : { labels: line.labels }),
         ...(line['record-jobs'] === undefined ? {} : { recordJobs: line['record-jobs'] }),
+        ...(line.scheduling === undefined ? {} : { scheduling: schedulingOf(line.scheduling) }),
       };
     });
   };

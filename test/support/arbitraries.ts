@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { ERROR_CODES } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointReference, InputCursor } from '../../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds, RuntimeOffer } from '../../src/domain/model/compatibility.ts';
-import type { AcceptedTask, EcuDescription, EcuLoad, ProcessIdentity } from '../../src/domain/model/ecu.ts';
+import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../../src/domain/model/ecu.ts';
 import type { Candidate, DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal, JobRecord } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
@@ -142,6 +142,23 @@ export const checkpointNeeds = (): fc.Arbitrary<CheckpointNeeds> =>
     capabilities: list(name()),
   });
 
+const ecuScheduling = (): fc.Arbitrary<EcuScheduling> => {
+  const positive = count().map((us) => Math.max(1, us));
+  return fc.record(
+    {
+      scheduler: fc.constantFrom('fp', 'edf', 'rr', 'other'),
+      nonPreemptive: fc.constant(true),
+      global: fc.constant(true),
+      sliceUs: positive,
+      checkpointCostUs: positive,
+      contextSwitchUs: positive,
+      blackoutUs: positive,
+      blackoutEveryUs: positive,
+    },
+    { requiredKeys: ['scheduler'] },
+  );
+};
+
 export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
   fc.record(
     {
@@ -161,6 +178,7 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
       version: unicode(128),
       offers: fc.array(runtimeOffer(), { minLength: 1, maxLength: 3 }),
       subjects: fc.array(subject(), { minLength: 1, maxLength: 3 }),
+      scheduling: ecuScheduling(),
     },
     {
       requiredKeys: [

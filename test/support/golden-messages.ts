@@ -106,6 +106,19 @@ const ECU: EcuDescription = {
   heartbeatIntervalUs: 100_000,
   version: '0.1.0',
 };
+const SCHEDULED_ECU: EcuDescription = {
+  ...ECU,
+  scheduling: {
+    scheduler: 'edf',
+    nonPreemptive: true,
+    global: true,
+    sliceUs: 500,
+    checkpointCostUs: 40,
+    contextSwitchUs: 2,
+    blackoutUs: 3_000,
+    blackoutEveryUs: 60_000_000,
+  },
+};
 const FLEET: FleetView = {
   manager: 'm1',
   ecus: [{ mac: MAC, name: 'front left', incarnation: 3, state: 'alive', description: ECU, tasks: [TASK] }],
@@ -265,7 +278,7 @@ export const GOLDEN_BODIES: Readonly<Record<string, readonly unknown[]>> = {
   'manifest-answer': [{ kind: 'manifest', manifest: FULL }, REFUSED],
   'manager-call': CALLS,
   'manager-answer': MANAGER_ANSWERS,
-  'ecu-description': [ECU],
+  'ecu-description': [ECU, SCHEDULED_ECU],
   'job-journal': [JOBS],
   'decision-evidence': [EVIDENCE],
 };

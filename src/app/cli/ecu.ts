@@ -1,9 +1,11 @@
 /** `drover ecu`: one ECU, that is a supervisor (this process) and its bridge, until Ctrl-C. */
 import { availableParallelism, hostname, networkInterfaces, totalmem } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
+import type { EcuScheduling } from '../../domain/model/ecu.ts';
 import { type Mac, parseMac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
+import { SCHEDULERS, type Scheduler } from '../../domain/realtime/platform.ts';
 import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
@@ -21,8 +23,17 @@ export interface EcuFlags extends BrokerFlags {
   readonly heartbeat: number;
   readonly coLocated: readonly string[];
   readonly recordJobs?: boolean;
+  readonly scheduler: Scheduler;
+  readonly nonPreemptive?: boolean;
+  readonly global?: boolean;
+  readonly sliceUs?: number;
+  readonly checkpointCostUs?: number;
+  readonly contextSwitchUs?: number;
+  readonly blackoutUs?: number;
   readonly json?: boolean;
 }
+
+const TIME_US_MAX = 10_000_000;
 
 const KINDS: readonly ResourceKind[] = ['cpu', 'gpu', 'fpga', 'asic'];
 /** Of this machine's memory, where nothing else is said: the rest is for the system and drover itself. */
@@ -42,6 +53,10 @@ export function registerEcu(program: Command): void {
     {
       does: 'With what it can do and where it sits',
       line: 'drover ecu --capability can0 --capability fpu --label zone=front --class safety',
+    },
+    {
+      does: 'One that runs the earliest deadline first and loses 40 µs to a checkpoint: hard deadlines are tested for that',
+      line: 'drover ecu --scheduler edf --checkpoint-cost-us 40',
     },
   ]).action(async (flags: EcuFlags) => {
     const config = await ecuConfigOf(flags);
@@ -79,6 +94,17 @@ function withEcuOptions(command: Command): Command {
     .option('--label <key=value>', 'a label for affinity; may be repeated', collect, [])
     .option('--heartbeat <ms>', 'between two heartbeats', wholeNumber(10, 60_000), HEARTBEAT_INTERVAL_US / 1000)
     .option('--co-located <manager>', 'a manager on this machine: its copies do not count as stored elsewhere', collect, [])
+    .addOption(
+      new Option('--scheduler <how>', 'who runs first: fixed priorities, earliest deadline, or everyone in turn')
+        .choices(SCHEDULERS)
+        .default('fp'),
+    )
+    .option('--non-preemptive', 'a job that has started runs to its end')
+    .option('--global', 'a job may run on any core; otherwise every task has one')
+    .option('--slice-us <us>', 'round robin: the longest turn (default 1000)', wholeNumber(1, TIME_US_MAX))
+    .option('--checkpoint-cost-us <us>', 'a checkpoint holds a job up for so long at most', wholeNumber(0, TIME_US_MAX))
+    .option('--context-switch-us <us>', 'a switch between tasks, charged twice a job', wholeNumber(0, TIME_US_MAX))
+    .option('--blackout-us <us>', 'bringing in a task holds the others up so long at most', wholeNumber(0, TIME_US_MAX))
     .option('--record-jobs', 'publish the start and stop of every job on ecu.<mac>.jobs, for monitoring')
     .option('--json', 'say that it serves as one JSON object');
 }
@@ -104,10 +130,24 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     heartbeatIntervalUs: flags.heartbeat * 1000,
     coLocatedManagers: flags.coLocated,
     ...(flags.recordJobs === true ? { recordJobs: true } : {}),
+    ...schedulingOf(flags),
     broker: await brokerOf(flags),
     dataFolder: fleetFolders(flags.data).ecu(mac),
     log: { level: 'info', file: undefined },
   };
+}
+
+/** Nothing where all is as it is without a word, so that the description stays what older readers know. */
+function schedulingOf(flags: EcuFlags): Pick<EcuConfig, 'scheduling'> {
+  const { scheduler, sliceUs, checkpointCostUs, contextSwitchUs, blackoutUs } = flags;
+  const times = Object.entries({ sliceUs, checkpointCostUs, contextSwitchUs, blackoutUs }).filter(([, us = 0]) => us > 0);
+  const scheduling: EcuScheduling = {
+    scheduler,
+    ...(flags.nonPreemptive === true ? { nonPreemptive: true } : {}),
+    ...(flags.global === true ? { global: true } : {}),
+    ...Object.fromEntries(times),
+  };
+  return scheduler === 'fp' && Object.keys(scheduling).length === 1 ? {} : { scheduling };
 }
 
 function labelOf(text: string): readonly [string, string] {

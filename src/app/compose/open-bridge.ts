@@ -144,5 +144,6 @@ function describe(config: BridgeConfig, incarnation: number, runtimes: readonly 
     supervisor,
     heartbeatIntervalUs,
     version: VERSION,
+    ...(config.scheduling === undefined ? {} : { scheduling: config.scheduling }),
   };
 }

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { assert } from '../../domain/kernel/assert.ts';
-import type { ProcessIdentity } from '../../domain/model/ecu.ts';
+import type { EcuScheduling, ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 
@@ -36,6 +36,8 @@ export interface EcuConfig {
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly heartbeatIntervalUs: number;
+  /** How this machine shares its cores; absent: pre-emptive fixed priorities, partitioned. */
+  readonly scheduling?: EcuScheduling;
   /** Managers on the same machine: a copy with them does not count as one elsewhere. */
   readonly coLocatedManagers: readonly string[];
   /** Publish the start and stop of every job on `ecu.<mac>.jobs`. */

@@ -10,7 +10,7 @@ import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
-import type { EcuDescription } from '../../domain/model/ecu.ts';
+import type { EcuDescription, EcuScheduling } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
@@ -24,6 +24,7 @@ export interface EcuPlan {
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
+  readonly scheduling?: EcuScheduling;
   /** What it says its runtime offers, instead of all the runtime has. */
   readonly hostFunctions?: readonly string[];
   /** Its bridge knows no other way to have its checkpoints received than to announce them, whatever the fleet has chosen. */
@@ -41,6 +42,7 @@ export const admittingEcu = (plan: EcuPlan): AdmittingEcu => ({
   capabilities: plan.capabilities ?? [],
   runtimes: ['wasm'],
   draining: false,
+  ...(plan.scheduling === undefined ? {} : { scheduling: plan.scheduling }),
 });
 
 const HEARTBEAT_US = 100_000;

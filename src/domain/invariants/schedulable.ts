@@ -1,7 +1,8 @@
 /**
  * schedulable (DESIGN 2): what an ECU has accepted passes the exact test, and fits its memory, whoever planned it.
  *
- *   S1. At every moment the set of tasks that an ECU has accepted is one that it would accept.
+ *   S1. At every moment the set of tasks that an ECU has accepted is one that it would accept, on the scheduler, the cores and
+ *       with the overheads that its description names.
  */
 import type { AcceptedTask } from '../model/ecu.ts';
 import type { Mac } from '../model/ids.ts';

@@ -28,6 +28,26 @@ export interface EcuDescription extends Incarnation {
   readonly offers?: readonly RuntimeOffer[];
   /** Subjects that instances here may use, with `*` and `>`; absent: all. */
   readonly subjects?: readonly string[];
+  /** How its cores are shared; absent: by pre-emptive fixed priorities, every task on one core (`placement/platform-of.ts`). */
+  readonly scheduling?: EcuScheduling;
+}
+
+/** What of an ECU decides when a job runs. Everything absent is 0, false or fixed priorities. */
+export interface EcuScheduling {
+  /** `other`: one that this build does not know, so that no hard deadline can be promised there. */
+  readonly scheduler: 'fp' | 'edf' | 'rr' | 'other';
+  readonly nonPreemptive?: boolean;
+  /** A job may run on any core. */
+  readonly global?: boolean;
+  /** Round robin only. */
+  readonly sliceUs?: number;
+  /** A checkpoint holds its task's job up for so long at most. */
+  readonly checkpointCostUs?: number;
+  readonly contextSwitchUs?: number;
+  /** Bringing in a task holds all others up for so long at most … */
+  readonly blackoutUs?: number;
+  /** … and happens no more often than that. */
+  readonly blackoutEveryUs?: number;
 }
 
 /**

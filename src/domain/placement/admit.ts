@@ -4,31 +4,34 @@
  *
  *   memory        Σ charges ≤ capacity; a charge is the larger of a task's maximum and its reservation
  *   capabilities  every one the newcomer names, and its runtime
- *   schedule      partitioned pre-emptive fixed priority on `cores`: tasks are packed first-fit in order of decreasing
- *                 utilisation, and a task fits a core when by exact response-time analysis every hard deadline on that core
- *                 still holds (and, on a core with soft tasks, the utilisation stays within 1, so that no backlog grows)
+ *   schedule      every hard deadline holds, by the test for the ECU's own scheduler and cores, with the overheads it names
+ *                 (`platform-of.ts`, `core-room.ts`); where tasks are soft, the utilisation stays within the cores, so that no
+ *                 backlog grows
  *
- * Sound, not complete: `ok` means that there is a partition, given in the evidence, in which no hard deadline is ever missed.
- * On one core the test is exact; on more, first-fit may miss a packing that exists. Packing with the exact test inside
- * matters: packing by utilisation alone leaves two sets in five with a core that misses deadlines.
+ * Sound, not complete: `ok` means that no hard deadline is ever missed in the partition given in the evidence. On one core the
+ * test is exact but for round robin; on more, first-fit may miss a packing that exists, and global tests are sufficient only.
  *
- * Tasks without a period run when data comes; nothing bounds how often, so they are taken to run below every hard task and
- * are charged their reservation. A hard deadline without period or WCET is refused as untestable.
+ * A task without a period is charged its reservation. A hard deadline without period or WCET is refused as untestable.
  * A newcomer of the same name as an accepted task takes its place (a redeploy). The order of both lists does not matter.
  */
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { AcceptedTask, EcuDescription } from '../model/ecu.ts';
 import type { TaskSpec } from '../model/task.ts';
-import type { RealtimeTask } from '../realtime/realtime-task.ts';
-import { responseTimeUs } from '../realtime/response-time.ts';
-import type { CpuShare } from '../realtime/utilisation.ts';
-import { fitsOneCore, PPB, sharePpb } from '../realtime/utilisation.ts';
-import type { AdmissionEvidence, CoreEvidence, Refusal } from './evidence.ts';
+import type { Platform } from '../realtime/platform.ts';
+import { sharePpb } from '../realtime/utilisation.ts';
+import { type Core, type Load, loadOf, type Room, roomFor } from './core-room.ts';
+import type { AdmissionEvidence, CoreEvidence, Refusal, TaskEvidence } from './evidence.ts';
+import { platformOf } from './platform-of.ts';
 
 /** What of an ECU admission looks at. */
-export type AdmittingEcu = Pick<EcuDescription, 'cores' | 'memoryBytes' | 'capabilities' | 'runtimes'> & {
+export type AdmittingEcu = Pick<EcuDescription, 'cores' | 'memoryBytes' | 'capabilities' | 'runtimes' | 'scheduling'> & {
   readonly draining: boolean;
+};
+
+export const admittingEcuOf = (description: EcuDescription, draining: boolean): AdmittingEcu => {
+  const { cores, memoryBytes, capabilities, runtimes, scheduling } = description;
+  return { cores, memoryBytes, capabilities, runtimes, draining, ...(scheduling === undefined ? {} : { scheduling }) };
 };
 
 /** The demand a spec makes on whatever ECU runs it: what a bridge records when it accepts. */
@@ -75,125 +78,73 @@ export function admits(
       capacityBytes: ecu.memoryBytes,
     });
   }
-  const packed = pack([...staying, ...joining], Math.max(1, ecu.cores));
-  if (!packed.ok) return packed;
-  return ok(evidenceOf(packed.value, heldBytes + neededBytes, ecu.memoryBytes));
+  const platform = platformOf(ecu);
+  const loads = loadsOf([...staying, ...joining], platform);
+  if (!loads.ok) return loads;
+  const room = roomFor(loads.value, platform, Math.max(1, ecu.cores));
+  if (!room.ok) return room;
+  const memoryUsedBytes = heldBytes + neededBytes;
+  const given = { newcomers: replaced, memoryBeforeBytes: heldBytes, memoryUsedBytes, memoryCapacityBytes: ecu.memoryBytes };
+  return ok(evidenceOf(room.value, given));
 }
 
-/** One task in the packing: its demand in the form the analysis wants. */
-interface Load extends RealtimeTask, CpuShare {
-  readonly name: string;
-  readonly hard: boolean;
-  readonly chargePpb: number;
-}
-
-interface Core {
-  /** Tasks with a period: what response times are made of. */
-  readonly periodic: Load[];
-  readonly background: Load[];
-  readonly responses: Map<string, number>;
-  chargePpb: number;
-  /** Whether something here has no tested deadline, so that utilisation must be watched too. */
-  soft: boolean;
-}
-
-const byDecreasingUtilisation = (a: Load, b: Load): number =>
-  b.chargePpb - a.chargePpb || a.deadlineUs - b.deadlineUs || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-
-function pack(tasks: readonly AcceptedTask[], coreCount: number): Result<readonly Core[], Refusal> {
+function loadsOf(tasks: readonly AcceptedTask[], platform: Platform | undefined): Result<readonly Load[], Refusal> {
   const loads: Load[] = [];
   for (const task of tasks) {
     const testable = task.periodUs > 0 && task.wcetUs > 0 && task.deadlineUs > 0;
     // Without a word about it: hard if it can be, for a task that cannot be tested was never accepted as hard.
     const hard = task.hardDeadline ?? testable;
     if (hard && !testable) return err({ kind: 'untestable', task: task.task });
-    loads.push({
-      name: task.task,
-      wcetUs: task.wcetUs,
-      periodUs: task.periodUs,
-      deadlineUs: task.deadlineUs,
-      priority: task.priority,
-      reservedPpm: task.cpuPpm ?? 0,
-      hard,
-      chargePpb: chargePpb(task),
-    });
+    loads.push(loadOf(task, hard, platform));
   }
-  loads.sort(byDecreasingUtilisation);
-  const cores: Core[] = [];
-  for (const load of loads) {
-    let refusal: Refusal | undefined;
-    let placed = false;
-    for (let at = 0; at < coreCount && !placed; at++) {
-      const core = cores[at] ?? { periodic: [], background: [], responses: new Map(), chargePpb: 0, soft: false };
-      refusal = join(core, load, coreCount);
-      placed = refusal === undefined;
-      if (placed && at === cores.length) cores.push(core);
-      // An empty core refused it, and the rest are empty too.
-      if (!placed && at === cores.length) break;
-    }
-    if (!placed) return err(refusal as Refusal);
-  }
-  return ok(cores);
+  return ok(loads);
 }
 
-/** Puts `load` on the core if all stays well there, else leaves the core as it was and says why. */
-function join(core: Core, load: Load, coreCount: number): Refusal | undefined {
-  const chargeAfterPpb = core.chargePpb + load.chargePpb;
-  const soft = core.soft || !load.hard;
-  if (soft && !fitsOneCore([...core.periodic, ...core.background, load])) {
-    const freePpm = Math.max(0, Math.floor((PPB - core.chargePpb) / 1000));
-    return { kind: 'utilisation', neededPpm: Math.ceil(load.chargePpb / 1000), freePpm, capacityPpm: 1_000_000 };
-  }
-  if (load.periodUs <= 0) {
-    core.background.push(load);
-  } else {
-    core.periodic.push(load);
-    const changed: [string, number][] = [];
-    for (let index = 0; index < core.periodic.length; index++) {
-      const one = core.periodic[index] as Load;
-      // A more urgent task does not notice the newcomer.
-      if (!one.hard || one.priority > load.priority) continue;
-      const response = responseTimeUs(core.periodic, index);
-      if (!response.ok) {
-        core.periodic.pop();
-        const responseUsMin = response.error.kind === 'deadline-missed' ? response.error.responseUsMin : one.deadlineUs;
-        return {
-          kind: 'schedule',
-          task: one.name,
-          responseUsMin,
-          deadlineUs: one.deadlineUs,
-          cores: coreCount,
-          unpacked: load.name,
-        };
-      }
-      changed.push([one.name, response.value]);
-    }
-    for (const [name, responseUs] of changed) core.responses.set(name, responseUs);
-  }
-  core.chargePpb = chargeAfterPpb;
-  core.soft = soft;
-  return undefined;
-}
-
-function evidenceOf(cores: readonly Core[], memoryUsedBytes: number, memoryCapacityBytes: number): AdmissionEvidence {
-  let tightest: AdmissionEvidence['tightest'];
+/** Hot: flat literals, and one pass. */
+function evidenceOf({ cores, test }: Room, given: Given): AdmissionEvidence {
+  let tightest: TaskEvidence | undefined;
   let tightestShare = Number.POSITIVE_INFINITY;
-  const shown: CoreEvidence[] = cores.map((core) => ({
-    utilisationPpm: Math.ceil(core.chargePpb / 1000),
-    tasks: [...core.periodic, ...core.background].map(({ name, deadlineUs }) => {
-      const responseUs = core.responses.get(name);
-      if (responseUs !== undefined) {
-        const share = (deadlineUs - responseUs) / deadlineUs;
-        if (share < tightestShare || (share === tightestShare && name < (tightest as { task: string }).task)) {
-          tightestShare = share;
-          tightest = { task: name, responseUs, deadlineUs };
-        }
+  let beforePpb = 0;
+  let afterPpb = 0;
+  const joining: TaskEvidence[] = [];
+  const shown: CoreEvidence[] = [];
+  const show = (core: Core, load: Load): TaskEvidence => {
+    const { name: task, deadlineUs } = load;
+    const responseUs = core.responses.get(task);
+    const evidence = { task, responseUs, deadlineUs };
+    if (given.newcomers.has(task)) joining.push(evidence);
+    else beforePpb += load.chargePpb;
+    if (responseUs !== undefined) {
+      const share = (deadlineUs - responseUs) / deadlineUs;
+      if (share < tightestShare || (share === tightestShare && task < (tightest as TaskEvidence).task)) {
+        tightestShare = share;
+        tightest = evidence;
       }
-      return { task: name, responseUs, deadlineUs };
-    }),
-  }));
-  const utilisationPpm = Math.ceil(sum(cores, (core) => core.chargePpb) / 1000);
-  return { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, cores: shown, tightest };
+    }
+    return evidence;
+  };
+  for (const core of cores) {
+    const tasks: TaskEvidence[] = [];
+    for (const load of core.periodic) tasks.push(show(core, load));
+    for (const load of core.background) tasks.push(show(core, load));
+    shown.push({ utilisationPpm: Math.ceil(core.chargePpb / 1000), tasks });
+    afterPpb += core.chargePpb;
+  }
+  return {
+    memoryBeforeBytes: given.memoryBeforeBytes,
+    memoryUsedBytes: given.memoryUsedBytes,
+    memoryCapacityBytes: given.memoryCapacityBytes,
+    utilisationBeforePpm: Math.ceil(beforePpb / 1000),
+    utilisationPpm: Math.ceil(afterPpb / 1000),
+    test,
+    cores: shown,
+    joining,
+    tightest: tightest as AdmissionEvidence['tightest'],
+  };
+}
+
+interface Given extends Pick<AdmissionEvidence, 'memoryBeforeBytes' | 'memoryUsedBytes' | 'memoryCapacityBytes'> {
+  readonly newcomers: ReadonlySet<string>;
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

@@ -18,7 +18,7 @@
  * Cost: one pass over typed arrays per task, and an exact test for SHORTLIST candidates of each.
  */
 import type { Mac, TaskName } from '../model/ids.ts';
-import { acceptedTaskOf, admits, chargePpb } from './admit.ts';
+import { acceptedTaskOf, admits, admittingEcuOf, chargePpb } from './admit.ts';
 import type {
   AdmissionEvidence,
   Assignment,
@@ -50,6 +50,11 @@ export interface AssignRequest {
   /** Criticality of tasks that run already; one that is not here is never named as able to make room. */
   readonly criticalityOfRunning?: Readonly<Record<TaskName, number>>;
   readonly weights?: ScoreWeights;
+  /**
+   * A guess at how well a candidate suits, 0 … 1, more is better: a learned model's place. It ranks what the other filters let
+   * through and decides nothing: P1 holds whatever it says, and what is no number counts as 0.
+   */
+  readonly adviser?: (newcomer: Newcomer, candidate: Candidate) => number;
 }
 
 /** Candidates that get the exact test at a time. */
@@ -209,14 +214,8 @@ class Planner {
       for (let at = 0; at < indexes.length; at++) {
         const index = indexes[at] as number;
         const candidate = this.#fleet.candidates[index] as Candidate;
-        const { cores, memoryBytes, capabilities, runtimes } = candidate.description;
-        const answer = admits(this.#fleet.accepted(index), [spec], {
-          cores,
-          memoryBytes,
-          capabilities,
-          runtimes,
-          draining: candidate.draining,
-        });
+        const ecu = admittingEcuOf(candidate.description, candidate.draining);
+        const answer = admits(this.#fleet.accepted(index), [spec], ecu);
         testedCount++;
         if (answer.ok) {
           tested.push({ index, score: this.#score(wish, index, slackOf(answer.value)), admission: answer.value });
@@ -308,12 +307,13 @@ class Planner {
 
   /** The total without slack. */
   #cheapScore(wish: Wish, index: number): number {
-    const { headroom, data, preferred, spread } = this.#weights;
+    const { headroom, data, preferred, spread, advice } = this.#weights;
     return (
       headroom * this.#headroom(wish, index) +
       data * this.#data(wish, index) +
       preferred * this.#preferred(wish, index) +
-      spread * spreadOf(this.#fleet.placed[index] as number)
+      spread * spreadOf(this.#fleet.placed[index] as number) +
+      (this.#request.adviser === undefined ? 0 : advice * this.#advice(wish, index))
     );
   }
 
@@ -324,6 +324,7 @@ class Planner {
       data: this.#data(wish, index),
       preferred: this.#preferred(wish, index),
       spread: spreadOf(this.#fleet.placed[index] as number),
+      ...(this.#request.adviser === undefined ? {} : { advice: this.#advice(wish, index) }),
     };
     return scoreOf(terms, this.#weights);
   }
@@ -341,6 +342,11 @@ class Planner {
       (cpuFree - wish.chargePpb) / (fleet.cpuCapacityPpb[index] as number),
       (memoryFree - wish.memoryBytes) / (fleet.memoryCapacity[index] as number),
     );
+  }
+
+  #advice(wish: Wish, index: number): number {
+    const said = this.#request.adviser?.(wish.newcomer, this.#fleet.candidates[index] as Candidate) ?? 0;
+    return said > 0 ? Math.min(1, said) : 0;
   }
 
   #data(wish: Wish, index: number): number {
@@ -425,14 +431,11 @@ class Planner {
     const shown: CandidateEvidence[] = [];
     for (const { index, score, admission } of tested.slice(0, EVIDENCE_MAX)) {
       const { mac, incarnation } = this.#fleet.candidates[index] as Candidate;
-      const { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest } = admission;
-      shown.push({
-        mac,
-        incarnation,
-        verdict: 'feasible',
-        score,
-        admission: { memoryUsedBytes, memoryCapacityBytes, utilisationPpm, tightest },
-      });
+      const { memoryBeforeBytes, memoryUsedBytes, memoryCapacityBytes } = admission;
+      const { utilisationBeforePpm, utilisationPpm, test, joining, tightest } = admission;
+      const memory = { memoryBeforeBytes, memoryUsedBytes, memoryCapacityBytes };
+      const numbers = { ...memory, utilisationBeforePpm, utilisationPpm, test, joining, tightest };
+      shown.push({ mac, incarnation, verdict: 'feasible', score, admission: numbers });
     }
     const refused = [...refusedByTest];
     for (const index of this.#refusedShown.indexes()) {

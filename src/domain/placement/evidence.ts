@@ -59,6 +59,17 @@ export type Refusal =
       readonly cores: number;
       /** What could not be packed on any core. */
       readonly unpacked: TaskName;
+    }
+  /** No test shows that the hard deadline holds: a sufficient test that does not accept, or none that speaks about this scheduler. */
+  | {
+      readonly kind: 'not-proven';
+      readonly task: TaskName;
+      /** A bound that the test could prove, above the deadline. */
+      readonly responseUs?: number;
+      readonly deadlineUs: number;
+      readonly cores: number;
+      readonly unpacked: TaskName;
+      readonly why: string;
     };
 
 export type RefusalKind = Refusal['kind'];
@@ -70,6 +81,7 @@ export const errorCodeOf = (refusal: Refusal): ErrorCode => {
     case 'utilisation':
     case 'untestable':
     case 'schedule':
+    case 'not-proven':
       return 'ERR_ADMIT_SCHEDULE';
     case 'draining':
       return 'ERR_ADMIT_DRAINING';
@@ -117,23 +129,40 @@ export function sentenceOf(refusal: Refusal): string {
       return `cannot promise the hard deadline of ${refusal.task}, which has no period or no execution time`;
     case 'schedule':
       return `${refusal.task} would answer after ${refusal.responseUsMin} µs or more, its deadline is ${refusal.deadlineUs} µs`;
+    case 'not-proven': {
+      const bound = refusal.responseUs === undefined ? '' : `, only an answer after ${refusal.responseUs} µs`;
+      return `${refusal.task} is not proven to meet its deadline of ${refusal.deadlineUs} µs${bound}: ${refusal.why}`;
+    }
   }
 }
 
 /** What the admission test found. */
 export interface AdmissionEvidence {
+  readonly memoryBeforeBytes: number;
   readonly memoryUsedBytes: number;
   readonly memoryCapacityBytes: number;
+  readonly utilisationBeforePpm: number;
   readonly utilisationPpm: number;
+  /** Which test said so. */
+  readonly test: string;
   readonly cores: readonly CoreEvidence[];
+  /** The newcomers. */
+  readonly joining: readonly TaskEvidence[];
   /** The hard task nearest its deadline: smallest (deadline − response) / deadline. Undefined: no hard task. */
   readonly tightest: { readonly task: TaskName; readonly responseUs: number; readonly deadlineUs: number } | undefined;
+}
+
+export interface TaskEvidence {
+  readonly task: TaskName;
+  /** Undefined: not hard, or proven without knowing it. */
+  readonly responseUs: number | undefined;
+  readonly deadlineUs: number;
 }
 
 export interface CoreEvidence {
   /** Charges of all tasks on the core, rounded up. */
   readonly utilisationPpm: number;
-  readonly tasks: readonly { readonly task: TaskName; readonly responseUs: number | undefined; readonly deadlineUs: number }[];
+  readonly tasks: readonly TaskEvidence[];
 }
 
 /** Each term 0 … 1, more is better; `total` is their weighted sum (score.ts). */
@@ -144,6 +173,8 @@ export interface Score {
   readonly data: number;
   readonly preferred: number;
   readonly spread: number;
+  /** Only where the request has an adviser. */
+  readonly advice?: number;
 }
 
 export type CandidateEvidence =

@@ -3,7 +3,7 @@
  * Whether to shed them is the caller's decision, and costs those tasks their run.
  */
 import type { Mac, TaskName } from '../model/ids.ts';
-import { admits } from './admit.ts';
+import { admits, admittingEcuOf } from './admit.ts';
 import type { Candidate, Newcomer } from './evidence.ts';
 import type { FleetRoom } from './fleet-room.ts';
 
@@ -53,8 +53,7 @@ function shedOn(
   criticalityOf: ShedOptions['criticalityOf'],
 ): { mac: Mac; tasks: TaskName[]; highest: number } | undefined {
   const candidate = fleet.candidates[index] as Candidate;
-  const { cores, memoryBytes, capabilities, runtimes } = candidate.description;
-  const ecu = { cores, memoryBytes, capabilities, runtimes, draining: candidate.draining };
+  const ecu = admittingEcuOf(candidate.description, candidate.draining);
   const lower = fleet
     .accepted(index)
     .map((task) => ({

@@ -1,5 +1,5 @@
 /**
- * Which of the feasible ECUs is the best place. Five terms, each 0 … 1 and more is better; the total is their weighted sum,
+ * Which of the feasible ECUs is the best place. Terms, each 0 … 1 and more is better; the total is their weighted sum,
  * added in the order below. Equal totals are decided by the smaller MAC, so the order is total.
  *
  * | term      | weight | 1 means                                      | why                                                        |
@@ -9,8 +9,9 @@
  * | data      | 0.20   | the checkpoint's pages are there             | the restore moves nothing over the network                 |
  * | preferred | 0.15   | a preferred ECU, or every preferred label    | what the task's owner asked for                            |
  * | spread    | 0.10   | no other task of this plan goes there        | restores run side by side, and one more failure hits fewer |
+ * | advice    | 0.20   | whoever advises expects the best of it       | a learned model ranks; what it ranks first is still tested |
  *
- * The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
+ * Advice is only there when the request has an adviser (`assign.ts`). The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
  */
 
 import type { AdmissionEvidence, Score } from './evidence.ts';
@@ -22,9 +23,10 @@ export interface ScoreWeights {
   readonly data: number;
   readonly preferred: number;
   readonly spread: number;
+  readonly advice: number;
 }
 
-export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0.2, preferred: 0.15, spread: 0.1 };
+export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0.2, preferred: 0.15, spread: 0.1, advice: 0.2 };
 
 /** The scarcer of the CPU and memory shares left once the newcomer is there. */
 export function headroomOf(cpuShare: number, memoryShare: number): number {
@@ -60,6 +62,7 @@ export function scoreOf(terms: Omit<Score, 'total'>, weights: ScoreWeights): Sco
     weights.slack * terms.slack +
     weights.data * terms.data +
     weights.preferred * terms.preferred +
-    weights.spread * terms.spread;
+    weights.spread * terms.spread +
+    weights.advice * (terms.advice ?? 0);
   return { total, ...terms };
 }

@@ -1,11 +1,12 @@
 /** What ECUs say of themselves (`ecu.proto`): description, load, heartbeat, goodbye. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AcceptedTask, EcuDescription, EcuLoad, ProcessIdentity } from '../model/ecu.ts';
+import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../model/ecu.ts';
 import { envelopeCodec } from './codec-envelope.ts';
 import { readOffers, subjectList, writeOffer } from './codec-needs.ts';
 import { resourceKinds, runtimeKinds } from './codec-task.ts';
 import {
   capabilityList,
+  enumTable,
   integerWithin,
   labelMap,
   listWithin,
@@ -18,12 +19,15 @@ import {
   textWithin,
   wide,
 } from './field-check.ts';
-import type {
-  EcuLoadSchema,
-  ProcessIdentitySchema,
-  AcceptedTask as WireAcceptedTask,
-  EcuLoad as WireEcuLoad,
-  ProcessIdentity as WireProcessIdentity,
+import {
+  type EcuLoadSchema,
+  type EcuSchedulingSchema,
+  type ProcessIdentitySchema,
+  type AcceptedTask as WireAcceptedTask,
+  type EcuLoad as WireEcuLoad,
+  type ProcessIdentity as WireProcessIdentity,
+  Scheduler as WireScheduler,
+  type EcuScheduling as WireScheduling,
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
 import { COUNTERS_MAX, LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
@@ -51,6 +55,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     version: ecu.version,
     offers: (ecu.offers ?? []).map(writeOffer),
     subjects: [...(ecu.subjects ?? [])],
+    ...(ecu.scheduling === undefined ? {} : { scheduling: writeScheduling(ecu.scheduling) }),
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -73,8 +78,50 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     version: textWithin(wire.version, 'ecu.version', { min: 0, max: NAME_CHARS_MAX }),
     ...(wire.offers.length === 0 ? {} : { offers: readOffers(wire.offers) }),
     ...(wire.subjects.length === 0 ? {} : { subjects: subjectList(wire.subjects, 'ecu.subjects') }),
+    ...(wire.scheduling === undefined ? {} : { scheduling: readScheduling(wire.scheduling) }),
   }),
 );
+
+const schedulers = enumTable<Exclude<EcuScheduling['scheduler'], 'other'>>({
+  fp: WireScheduler.FIXED_PRIORITY,
+  edf: WireScheduler.EARLIEST_DEADLINE_FIRST,
+  rr: WireScheduler.ROUND_ROBIN,
+});
+
+/** What a build that does not know a scheduler passes on: a number that no build knows. */
+const SCHEDULER_OTHER = (2 ** 31 - 1) as WireScheduler;
+
+const writeScheduling = (scheduling: EcuScheduling): MessageInitShape<typeof EcuSchedulingSchema> => ({
+  scheduler: scheduling.scheduler === 'other' ? SCHEDULER_OTHER : (schedulers.toWire[scheduling.scheduler] as WireScheduler),
+  nonPreemptive: scheduling.nonPreemptive ?? false,
+  global: scheduling.global ?? false,
+  sliceUs: wide(scheduling.sliceUs ?? 0),
+  checkpointCostUs: wide(scheduling.checkpointCostUs ?? 0),
+  contextSwitchUs: wide(scheduling.contextSwitchUs ?? 0),
+  blackoutUs: wide(scheduling.blackoutUs ?? 0),
+  blackoutEveryUs: wide(scheduling.blackoutEveryUs ?? 0),
+});
+
+function readScheduling(wire: WireScheduling): EcuScheduling {
+  const { scheduler } = wire;
+  const times = {
+    sliceUs: safeInteger(wire.sliceUs, 'ecu.scheduling.slice_us'),
+    checkpointCostUs: safeInteger(wire.checkpointCostUs, 'ecu.scheduling.checkpoint_cost_us'),
+    contextSwitchUs: safeInteger(wire.contextSwitchUs, 'ecu.scheduling.context_switch_us'),
+    blackoutUs: safeInteger(wire.blackoutUs, 'ecu.scheduling.blackout_us'),
+    blackoutEveryUs: safeInteger(wire.blackoutEveryUs, 'ecu.scheduling.blackout_every_us'),
+  };
+  return {
+    // A newer bridge may have one that this build does not know: its tasks run, their deadlines are not promised.
+    scheduler:
+      scheduler === WireScheduler.UNSPECIFIED
+        ? 'fp'
+        : (schedulers.wordIfKnown(scheduler, 'ecu.scheduling.scheduler') ?? 'other'),
+    ...(wire.nonPreemptive ? { nonPreemptive: true } : {}),
+    ...(wire.global ? { global: true } : {}),
+    ...Object.fromEntries(Object.entries(times).filter(([, us]) => us > 0)),
+  };
+}
 
 const writeProcess = (process: ProcessIdentity): MessageInitShape<typeof ProcessIdentitySchema> => ({
   bootId: process.bootId,

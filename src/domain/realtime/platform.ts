@@ -1,7 +1,8 @@
 /** What a task set is to run on, as the analysis sees it: cores, who decides, and whether a job can be interrupted. */
 import type { Overheads } from './overheads.ts';
 
-export type Scheduler = 'fp' | 'edf' | 'rr';
+export const SCHEDULERS = ['fp', 'edf', 'rr'] as const;
+export type Scheduler = (typeof SCHEDULERS)[number];
 
 export interface Platform {
   readonly cores: number;

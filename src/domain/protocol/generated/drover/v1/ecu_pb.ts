@@ -2,17 +2,17 @@
 // @generated from file drover/v1/ecu.proto (package drover.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ResourceKind, RuntimeKind } from "./task_pb.ts";
 import { file_drover_v1_task } from "./task_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file drover/v1/ecu.proto.
  */
 export const file_drover_v1_ecu: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvZWN1LnByb3RvEglkcm92ZXIudjEilQQKDkVjdURlc2NyaXB0aW9uEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRuYW1lGAMgASgJEhEKCWVjdV9jbGFzcxgEIAEoCRIuCg1yZXNvdXJjZV9raW5kGAUgASgOMhcuZHJvdmVyLnYxLlJlc291cmNlS2luZBINCgVjb3JlcxgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSFAoMY2FwYWJpbGl0aWVzGAggAygJEjUKBmxhYmVscxgJIAMoCzIlLmRyb3Zlci52MS5FY3VEZXNjcmlwdGlvbi5MYWJlbHNFbnRyeRIoCghydW50aW1lcxgKIAMoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIqCgZicmlkZ2UYCyABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Ei4KCnN1cGVydmlzb3IYDCABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Eh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF91cxgNIAEoBBIPCgd2ZXJzaW9uGA4gASgJEicKBm9mZmVycxgPIAMoCzIXLmRyb3Zlci52MS5SdW50aW1lT2ZmZXISEAoIc3ViamVjdHMYECADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJgCgxSdW50aW1lT2ZmZXISJwoHcnVudGltZRgBIAEoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIPCgd2ZXJzaW9uGAIgASgNEhYKDmhvc3RfZnVuY3Rpb25zGAMgAygJIkQKD1Byb2Nlc3NJZGVudGl0eRIPCgdib290X2lkGAEgASgJEgsKA3BpZBgCIAEoDRITCgtzdGFydF90aWNrcxgDIAEoBCLKAQoHRWN1TG9hZBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIZHJhaW5pbmcYAyABKAgSJgoFdGFza3MYBCADKAsyFy5kcm92ZXIudjEuQWNjZXB0ZWRUYXNrEjIKCGNvdW50ZXJzGAUgAygLMiAuZHJvdmVyLnYxLkVjdUxvYWQuQ291bnRlcnNFbnRyeRovCg1Db3VudGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEi4AEKDEFjY2VwdGVkVGFzaxIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhEKCXBlcmlvZF91cxgDIAEoBBIPCgd3Y2V0X3VzGAQgASgEEhMKC2RlYWRsaW5lX3VzGAUgASgEEhAKCHByaW9yaXR5GAYgASgREhgKEG1lbW9yeV9ieXRlc19tYXgYByABKAQSGgoNaGFyZF9kZWFkbGluZRgIIAEoCEgAiAEBEhQKB2NwdV9wcG0YCSABKARIAYgBAUIQCg5faGFyZF9kZWFkbGluZUIKCghfY3B1X3BwbSJSCglIZWFydGJlYXQSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEhEKCXVwdGltZV91cxgEIAEoBCI7CgdHb29kYnllEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZyZWFzb24YAyABKAliBnByb3RvMw", [file_drover_v1_task]);
+  fileDesc("ChNkcm92ZXIvdjEvZWN1LnByb3RvEglkcm92ZXIudjEiwwQKDkVjdURlc2NyaXB0aW9uEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRuYW1lGAMgASgJEhEKCWVjdV9jbGFzcxgEIAEoCRIuCg1yZXNvdXJjZV9raW5kGAUgASgOMhcuZHJvdmVyLnYxLlJlc291cmNlS2luZBINCgVjb3JlcxgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSFAoMY2FwYWJpbGl0aWVzGAggAygJEjUKBmxhYmVscxgJIAMoCzIlLmRyb3Zlci52MS5FY3VEZXNjcmlwdGlvbi5MYWJlbHNFbnRyeRIoCghydW50aW1lcxgKIAMoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIqCgZicmlkZ2UYCyABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Ei4KCnN1cGVydmlzb3IYDCABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Eh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF91cxgNIAEoBBIPCgd2ZXJzaW9uGA4gASgJEicKBm9mZmVycxgPIAMoCzIXLmRyb3Zlci52MS5SdW50aW1lT2ZmZXISEAoIc3ViamVjdHMYECADKAkSLAoKc2NoZWR1bGluZxgRIAEoCzIYLmRyb3Zlci52MS5FY3VTY2hlZHVsaW5nGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi2QEKDUVjdVNjaGVkdWxpbmcSJwoJc2NoZWR1bGVyGAEgASgOMhQuZHJvdmVyLnYxLlNjaGVkdWxlchIWCg5ub25fcHJlZW1wdGl2ZRgCIAEoCBIOCgZnbG9iYWwYAyABKAgSEAoIc2xpY2VfdXMYBCABKAQSGgoSY2hlY2twb2ludF9jb3N0X3VzGAUgASgEEhkKEWNvbnRleHRfc3dpdGNoX3VzGAYgASgEEhMKC2JsYWNrb3V0X3VzGAcgASgEEhkKEWJsYWNrb3V0X2V2ZXJ5X3VzGAggASgEImAKDFJ1bnRpbWVPZmZlchInCgdydW50aW1lGAEgASgOMhYuZHJvdmVyLnYxLlJ1bnRpbWVLaW5kEg8KB3ZlcnNpb24YAiABKA0SFgoOaG9zdF9mdW5jdGlvbnMYAyADKAkiRAoPUHJvY2Vzc0lkZW50aXR5Eg8KB2Jvb3RfaWQYASABKAkSCwoDcGlkGAIgASgNEhMKC3N0YXJ0X3RpY2tzGAMgASgEIsoBCgdFY3VMb2FkEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghkcmFpbmluZxgDIAEoCBImCgV0YXNrcxgEIAMoCzIXLmRyb3Zlci52MS5BY2NlcHRlZFRhc2sSMgoIY291bnRlcnMYBSADKAsyIC5kcm92ZXIudjEuRWN1TG9hZC5Db3VudGVyc0VudHJ5Gi8KDUNvdW50ZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASLgAQoMQWNjZXB0ZWRUYXNrEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEQoJcGVyaW9kX3VzGAMgASgEEg8KB3djZXRfdXMYBCABKAQSEwoLZGVhZGxpbmVfdXMYBSABKAQSEAoIcHJpb3JpdHkYBiABKBESGAoQbWVtb3J5X2J5dGVzX21heBgHIAEoBBIaCg1oYXJkX2RlYWRsaW5lGAggASgISACIAQESFAoHY3B1X3BwbRgJIAEoBEgBiAEBQhAKDl9oYXJkX2RlYWRsaW5lQgoKCF9jcHVfcHBtIlIKCUhlYXJ0YmVhdBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJdXB0aW1lX3VzGAQgASgEIjsKB0dvb2RieWUSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBnJlYXNvbhgDIAEoCSqGAQoJU2NoZWR1bGVyEhkKFVNDSEVEVUxFUl9VTlNQRUNJRklFRBAAEhwKGFNDSEVEVUxFUl9GSVhFRF9QUklPUklUWRABEiUKIVNDSEVEVUxFUl9FQVJMSUVTVF9ERUFETElORV9GSVJTVBACEhkKFVNDSEVEVUxFUl9ST1VORF9ST0JJThADYgZwcm90bzM", [file_drover_v1_task]);
 
 /**
  * What an ECU offers: written to the KV bucket `inventory`, under the MAC, at each start of its bridge.
@@ -131,6 +131,13 @@ export type EcuDescription = Message<"drover.v1.EcuDescription"> & {
    * @generated from field: repeated string subjects = 16;
    */
   subjects: string[];
+
+  /**
+   * How it shares its cores among tasks. Absent: pre-emptive fixed priorities, every task on a core of its own choice.
+   *
+   * @generated from field: drover.v1.EcuScheduling scheduling = 17;
+   */
+  scheduling?: EcuScheduling | undefined;
 };
 
 /**
@@ -139,6 +146,76 @@ export type EcuDescription = Message<"drover.v1.EcuDescription"> & {
  */
 export const EcuDescriptionSchema: GenMessage<EcuDescription> = /*@__PURE__*/
   messageDesc(file_drover_v1_ecu, 0);
+
+/**
+ * How an ECU shares its cores among tasks, and what that costs: what the schedulability test of admission is made for.
+ *
+ * @generated from message drover.v1.EcuScheduling
+ */
+export type EcuScheduling = Message<"drover.v1.EcuScheduling"> & {
+  /**
+   * Who runs first. A reader that does not know the value promises no hard deadline there.
+   *
+   * @generated from field: drover.v1.Scheduler scheduler = 1;
+   */
+  scheduler: Scheduler;
+
+  /**
+   * Whether a job that has started runs to its end.
+   *
+   * @generated from field: bool non_preemptive = 2;
+   */
+  nonPreemptive: boolean;
+
+  /**
+   * Whether a job may run on any core; otherwise every task has one.
+   *
+   * @generated from field: bool global = 3;
+   */
+  global: boolean;
+
+  /**
+   * Round robin: the longest time a task runs before the next is asked, in microseconds. 0: 1000.
+   *
+   * @generated from field: uint64 slice_us = 4;
+   */
+  sliceUs: bigint;
+
+  /**
+   * A checkpoint holds a job up for at most so long, in microseconds; a job brings at most one. 0: not known, not charged.
+   *
+   * @generated from field: uint64 checkpoint_cost_us = 5;
+   */
+  checkpointCostUs: bigint;
+
+  /**
+   * Switching from one task to another, in microseconds, charged twice a job. 0: not charged.
+   *
+   * @generated from field: uint64 context_switch_us = 6;
+   */
+  contextSwitchUs: bigint;
+
+  /**
+   * Bringing in a task holds all others up for at most so long, in microseconds. 0: not charged.
+   *
+   * @generated from field: uint64 blackout_us = 7;
+   */
+  blackoutUs: bigint;
+
+  /**
+   * Shortest time between two such, in microseconds. 0: 10 seconds.
+   *
+   * @generated from field: uint64 blackout_every_us = 8;
+   */
+  blackoutEveryUs: bigint;
+};
+
+/**
+ * Describes the message drover.v1.EcuScheduling.
+ * Use `create(EcuSchedulingSchema)` to create a new message.
+ */
+export const EcuSchedulingSchema: GenMessage<EcuScheduling> = /*@__PURE__*/
+  messageDesc(file_drover_v1_ecu, 1);
 
 /**
  * One runtime of an ECU.
@@ -173,7 +250,7 @@ export type RuntimeOffer = Message<"drover.v1.RuntimeOffer"> & {
  * Use `create(RuntimeOfferSchema)` to create a new message.
  */
 export const RuntimeOfferSchema: GenMessage<RuntimeOffer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 1);
+  messageDesc(file_drover_v1_ecu, 2);
 
 /**
  * A process as its own host knows it. A manager on the same boot of the same host looks it up in the process table.
@@ -208,7 +285,7 @@ export type ProcessIdentity = Message<"drover.v1.ProcessIdentity"> & {
  * Use `create(ProcessIdentitySchema)` to create a new message.
  */
 export const ProcessIdentitySchema: GenMessage<ProcessIdentity> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 2);
+  messageDesc(file_drover_v1_ecu, 3);
 
 /**
  * What a bridge answers when asked for its load: its own record of what it has accepted.
@@ -258,7 +335,7 @@ export type EcuLoad = Message<"drover.v1.EcuLoad"> & {
  * Use `create(EcuLoadSchema)` to create a new message.
  */
 export const EcuLoadSchema: GenMessage<EcuLoad> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 3);
+  messageDesc(file_drover_v1_ecu, 4);
 
 /**
  * One task in a bridge's admission: enough to repeat the schedulability and memory tests elsewhere.
@@ -335,7 +412,7 @@ export type AcceptedTask = Message<"drover.v1.AcceptedTask"> & {
  * Use `create(AcceptedTaskSchema)` to create a new message.
  */
 export const AcceptedTaskSchema: GenMessage<AcceptedTask> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 4);
+  messageDesc(file_drover_v1_ecu, 5);
 
 /**
  * A sign of life, published on `ecu.<mac>.heartbeat` every `heartbeat_interval_us`.
@@ -377,7 +454,7 @@ export type Heartbeat = Message<"drover.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 5);
+  messageDesc(file_drover_v1_ecu, 6);
 
 /**
  * A clean leave, published on `ecu.<mac>.goodbye`: what disconnects after it has not failed.
@@ -412,5 +489,53 @@ export type Goodbye = Message<"drover.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 6);
+  messageDesc(file_drover_v1_ecu, 7);
+
+/**
+ * Who runs first on an ECU.
+ *
+ * @generated from enum drover.v1.Scheduler
+ */
+export const Scheduler = {
+  /**
+   * The same as fixed priorities.
+   *
+   * @generated from enum value: SCHEDULER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The task with the larger priority.
+   *
+   * @generated from enum value: SCHEDULER_FIXED_PRIORITY = 1;
+   */
+  FIXED_PRIORITY: 1,
+
+  /**
+   * The job with the earliest deadline.
+   *
+   * @generated from enum value: SCHEDULER_EARLIEST_DEADLINE_FIRST = 2;
+   */
+  EARLIEST_DEADLINE_FIRST: 2,
+
+  /**
+   * Everyone in turn, for a slice.
+   *
+   * @generated from enum value: SCHEDULER_ROUND_ROBIN = 3;
+   */
+  ROUND_ROBIN: 3,
+} as const;
+
+/**
+ * Who runs first on an ECU.
+ *
+ * @generated from enum drover.v1.Scheduler
+ */
+export type Scheduler = (typeof Scheduler)[keyof typeof Scheduler] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.Scheduler.
+ */
+export const SchedulerSchema: GenEnum<Scheduler> = /*@__PURE__*/
+  enumDesc(file_drover_v1_ecu, 0);
 

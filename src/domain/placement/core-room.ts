@@ -1,0 +1,353 @@
+/**
+ * Whether tasks can share an ECU's cores, by the test of its own scheduler, and how long each may then take.
+ *
+ *   scheduler                         packing                          a hard deadline holds when
+ *   fixed priorities, pre-emptive     first fit, core by core          its response time by the exact analysis is within it
+ *   any other, partitioned            first fit, core by core          the same, by `core-test.ts` (EDF, round robin, without pre-emption)
+ *   global                            all cores together               all of the set is proven (soft tasks as if they were hard)
+ *
+ * First fit goes in order of decreasing utilisation and a task joins a core only when the test still passes there: packing by
+ * utilisation alone leaves two sets in five with a core that misses deadlines.
+ *
+ * R1. Only what is proven counts: a test that gives up, or does not speak about this scheduler, refuses where a deadline is hard.
+ * R2. A task without a hard deadline is held to utilisation alone, but counts against the hard ones wherever it can delay them.
+ * R3. Tasks without a period run when data comes; nothing bounds how often, so they are taken to run below every hard task. Without
+ *     pre-emption they block for one job, under round robin they take part in every round.
+ *
+ * The first row is the fleet's usual one and the hot one: it looks only at tasks that the newcomer can delay, one at a time.
+ */
+import type { Result } from '../kernel/result.ts';
+import { err, ok } from '../kernel/result.ts';
+import type { AcceptedTask } from '../model/ecu.ts';
+import { analyseLoaded } from '../realtime/analyse.ts';
+import { coreTest } from '../realtime/core-test.ts';
+import { interruptionRow } from '../realtime/edf-response-time.ts';
+import { type LoadedSet, type Overheads, withOverheads } from '../realtime/overheads.ts';
+import { type Platform, SLICE_US } from '../realtime/platform.ts';
+import { platformRefusal, unmodelled } from '../realtime/platform-check.ts';
+import type { RealtimeTask } from '../realtime/realtime-task.ts';
+import { sentenceOfRefusal, type Refusal as TestRefusal } from '../realtime/refusal.ts';
+import { responseTimeUs } from '../realtime/response-time.ts';
+import { refusalOfSet, TIME_US_MAX } from '../realtime/set-check.ts';
+import type { CpuShare } from '../realtime/utilisation.ts';
+import { fitsOneCore, PPB, sharePpb } from '../realtime/utilisation.ts';
+import { compareLoad } from '../realtime/utilisation-bounds.ts';
+import type { Refusal } from './evidence.ts';
+
+/** One task as the packing sees it; its WCET has the overheads in it. */
+export interface Load extends RealtimeTask, CpuShare {
+  readonly name: string;
+  readonly hard: boolean;
+  readonly chargePpb: number;
+}
+
+export interface Core {
+  /** Tasks with a period: what response times are made of. */
+  readonly periodic: Load[];
+  readonly background: Load[];
+  readonly responses: Map<string, number>;
+  chargePpb: number;
+  /** Whether something here has no tested deadline, so that utilisation must be watched too. */
+  soft: boolean;
+}
+
+export interface Room {
+  readonly cores: readonly Core[];
+  readonly test: string;
+}
+
+const FIXED_PRIORITY_TEST = 'response times, pre-emptive fixed priorities';
+
+/** What a task brings to the platform. Its WCET may be 0: unknown. One literal and nothing copied, because a plan makes thousands. */
+export function loadOf(task: AcceptedTask, hard: boolean, platform: Platform | undefined): Load {
+  const { task: name, periodUs, deadlineUs, priority } = task;
+  const reservedPpm = task.cpuPpm ?? 0;
+  const overheads = platform?.overheads;
+  const wcetUs = overheads === undefined || task.wcetUs === 0 ? task.wcetUs : withCharges(task, overheads);
+  const chargePpb = sharePpb({ periodUs, wcetUs, reservedPpm });
+  return { name, wcetUs, periodUs, deadlineUs, priority, reservedPpm, hard, chargePpb };
+}
+
+const withCharges = (task: RealtimeTask, overheads: Overheads): number =>
+  withOverheads([task], overheads).tasks[0]?.wcetUs ?? task.wcetUs;
+
+/** A place for all of them, or why there is none. `platform` undefined: a scheduler that no test speaks about. */
+export function roomFor(loads: readonly Load[], platform: Platform | undefined, coreCount: number): Result<Room, Refusal> {
+  const sorted = [...loads].sort(byDecreasingUtilisation);
+  if (platform !== undefined) {
+    // Apart, each core is a platform of its own, so their number has no bound.
+    const bad = platformRefusal(platform.placing === 'global' ? platform : { ...platform, cores: 1 });
+    const hard = sorted.find((load) => load.hard);
+    if (bad !== undefined && hard !== undefined) return err(notProven(hard, hard, coreCount, sentence(bad, [])));
+    if (platform.placing === 'global' && coreCount > 1) return together(sorted, platform);
+  }
+  const cores: Core[] = [];
+  const rule = ruleOf(platform, coreCount);
+  for (const load of sorted) {
+    let refusal: Refusal | undefined;
+    let placed = false;
+    for (let at = 0; at < coreCount && !placed; at++) {
+      const core = cores[at] ?? emptyCore();
+      refusal = join(core, load, rule);
+      placed = refusal === undefined;
+      if (placed && at === cores.length) cores.push(core);
+      // An empty core refused it, and the rest are empty too.
+      if (!placed && at === cores.length) break;
+    }
+    if (!placed) return err(refusal as Refusal);
+  }
+  for (const core of cores) rule.complete(core);
+  return ok({ cores, test: rule.name });
+}
+
+const byDecreasingUtilisation = (a: Load, b: Load): number =>
+  b.chargePpb - a.chargePpb || a.deadlineUs - b.deadlineUs || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+const emptyCore = (): Core => ({ periodic: [], background: [], responses: new Map(), chargePpb: 0, soft: false });
+
+/** Puts `load` on the core if all stays well there, else leaves the core as it was and says why. */
+function join(core: Core, load: Load, rule: CoreRule): Refusal | undefined {
+  const chargeAfterPpb = core.chargePpb + load.chargePpb;
+  const soft = core.soft || !load.hard;
+  if (soft && !fitsOneCore([...core.periodic, ...core.background, load])) return lacksUtilisation(core.chargePpb, load, 1);
+  const list = load.periodUs <= 0 ? core.background : core.periodic;
+  list.push(load);
+  const refusal = rule.refusalFor(core, load);
+  if (refusal !== undefined) {
+    list.pop();
+    return refusal;
+  }
+  core.chargePpb = chargeAfterPpb;
+  core.soft = soft;
+  return undefined;
+}
+
+function lacksUtilisation(usedPpb: number, load: Load, cores: number): Refusal {
+  const capacityPpm = cores * 1_000_000;
+  const freePpm = Math.max(0, Math.floor((cores * PPB - usedPpb) / 1000));
+  return { kind: 'utilisation', neededPpm: Math.ceil(load.chargePpb / 1000), freePpm, capacityPpm };
+}
+
+// ——— the rules of a core ———
+
+interface CoreRule {
+  readonly name: string;
+  /** `load` has just joined; undefined: every hard deadline holds. */
+  refusalFor(core: Core, load: Load): Refusal | undefined;
+  /** Fills in responses that the verdicts did not need. */
+  complete(core: Core): void;
+}
+
+function ruleOf(platform: Platform | undefined, coreCount: number): CoreRule {
+  if (platform === undefined) return new UnknownScheduler(coreCount);
+  const { scheduler, preemptive } = platform;
+  return scheduler === 'fp' && preemptive ? new FixedPriority(platform, coreCount) : new ByCoreTest(platform, coreCount);
+}
+
+/** `boundUs`: what the test could prove instead. */
+const notProven = (load: Load, unpacked: Load, cores: number, why: string, boundUs?: number): Refusal => ({
+  kind: 'not-proven',
+  task: load.name,
+  ...(boundUs === undefined ? {} : { responseUs: boundUs }),
+  deadlineUs: load.deadlineUs,
+  cores,
+  unpacked: unpacked.name,
+  why,
+});
+
+class UnknownScheduler implements CoreRule {
+  readonly name = 'none: its scheduler is not known here';
+  readonly #coreCount: number;
+
+  constructor(coreCount: number) {
+    this.#coreCount = coreCount;
+  }
+
+  refusalFor(core: Core, load: Load): Refusal | undefined {
+    const hard = core.periodic.find((one) => one.hard);
+    return hard === undefined ? undefined : notProven(hard, load, this.#coreCount, 'its scheduler is not known here');
+  }
+
+  complete(): void {}
+}
+
+class FixedPriority implements CoreRule {
+  readonly name = FIXED_PRIORITY_TEST;
+  readonly #coreCount: number;
+  /** What comes before everything on each core. */
+  readonly #interruptions: readonly RealtimeTask[];
+
+  constructor({ overheads }: Platform, coreCount: number) {
+    this.#coreCount = coreCount;
+    this.#interruptions = blackoutRows(overheads);
+  }
+
+  refusalFor(core: Core, load: Load): Refusal | undefined {
+    if (load.periodUs <= 0) return undefined;
+    const interruptions = this.#interruptions;
+    const rows = interruptions.length === 0 ? core.periodic : [...core.periodic, ...interruptions];
+    const changed: [string, number][] = [];
+    for (let index = 0; index < core.periodic.length; index++) {
+      const one = core.periodic[index] as Load;
+      // A more urgent task does not notice the newcomer.
+      if (!one.hard || one.priority > load.priority) continue;
+      const response = responseTimeUs(rows, index);
+      if (response.ok) changed.push([one.name, response.value]);
+      else if (response.error.kind === 'deadline-missed') return late(one, load, this.#coreCount, response.error.responseUsMin);
+      else return notProven(one, load, this.#coreCount, TOO_LONG);
+    }
+    for (const [name, responseUs] of changed) core.responses.set(name, responseUs);
+    return undefined;
+  }
+
+  complete(): void {}
+}
+
+const TOO_LONG = 'the analysis takes too long';
+
+const late = (one: Load, unpacked: Load, cores: number, responseUsMin: number): Refusal => ({
+  kind: 'schedule',
+  task: one.name,
+  responseUsMin,
+  deadlineUs: one.deadlineUs,
+  cores,
+  unpacked: unpacked.name,
+});
+
+const blackoutRows = (overheads: Platform['overheads']): readonly RealtimeTask[] => {
+  const migration = overheads?.migration;
+  return migration === undefined ? [] : [interruptionRow({ costUs: migration.blackoutUs, everyUs: migration.everyUs })];
+};
+
+/** The set of a core with the overheads charged already. */
+const loadedSet = (tasks: readonly RealtimeTask[], { overheads }: Platform): LoadedSet => ({
+  tasks,
+  reworkUs: tasks.map(() => 0),
+  faultEveryUs: undefined,
+  migration: withOverheads([], overheads ?? {}).migration,
+});
+
+class ByCoreTest implements CoreRule {
+  readonly name: string;
+  readonly #platform: Platform;
+  readonly #coreCount: number;
+
+  constructor(platform: Platform, coreCount: number) {
+    this.#platform = platform;
+    this.#coreCount = coreCount;
+    this.name = coreTest(loadedSet([], platform), platform).name;
+  }
+
+  refusalFor(core: Core, load: Load): Refusal | undefined {
+    const hard = core.periodic.find((one) => one.hard);
+    if (hard === undefined) return undefined;
+    const endless = this.#endless(core);
+    if (endless !== undefined) return notProven(hard, load, this.#coreCount, endless);
+    const { rows, set } = this.#rowsOf(core);
+    const bad = refusalOfSet(rows) ?? unmodelled(set, this.#platform);
+    if (bad !== undefined) return notProven(hard, load, this.#coreCount, sentence(bad, core.periodic));
+    if (compareLoad([...core.periodic.filter(isKnown), ...blackoutRows(this.#platform.overheads)], 1) > 0)
+      return lacksUtilisation(core.chargePpb, load, 1);
+    const test = coreTest(set, this.#platform);
+    // The quick verdict is about all of them, soft ones too; only the responses tell which deadline it was.
+    if (test.verdict(rows.map((_, index) => index)) === true) return undefined;
+    return this.#firstUnmet(core, load);
+  }
+
+  complete(core: Core): void {
+    for (const [load, response] of this.#hardResponses(core))
+      if (response.ok) core.responses.set(load.name, response.value.responseUs);
+  }
+
+  #firstUnmet(core: Core, unpacked: Load): Refusal | undefined {
+    let unproven: Refusal | undefined;
+    for (const [load, response] of this.#hardResponses(core)) {
+      if (response.ok) continue;
+      if (response.error.kind !== 'deadline-missed') {
+        unproven ??= notProven(load, unpacked, this.#coreCount, TOO_LONG);
+      } else if (this.#platform.scheduler === 'rr') {
+        unproven ??= notProven(load, unpacked, this.#coreCount, 'a bound, not exact', response.error.responseUsMin);
+      } else {
+        return late(load, unpacked, this.#coreCount, response.error.responseUsMin);
+      }
+    }
+    return unproven;
+  }
+
+  *#hardResponses(core: Core) {
+    const { rows, set } = this.#rowsOf(core);
+    const responseOf = coreTest(set, this.#platform).responses(rows.map((_, index) => index));
+    const known = core.periodic.filter(isKnown);
+    for (let at = 0; at < known.length; at++) {
+      const load = known[at] as Load;
+      if (load.hard) yield [load, responseOf(at)] as const;
+    }
+  }
+
+  /** Why nothing can be said, whatever the numbers: a job of unknown length that is not interrupted. */
+  #endless(core: Core): string | undefined {
+    if (this.#platform.preemptive) return undefined;
+    const unknown = [...core.periodic, ...core.background].find(({ wcetUs }) => wcetUs <= 0);
+    return unknown === undefined ? undefined : `${unknown.name} has no wcetUs and is not interrupted`;
+  }
+
+  /** First the tasks with a period, in the core's order, then what else delays them. */
+  #rowsOf(core: Core): { readonly rows: readonly RealtimeTask[]; readonly set: LoadedSet } {
+    const { scheduler, preemptive, sliceUs = SLICE_US } = this.#platform;
+    const rows: RealtimeTask[] = core.periodic.filter(isKnown).map(withDeadline);
+    const others = [...core.background, ...core.periodic.filter((one) => !isKnown(one))];
+    for (const { wcetUs } of others) {
+      // In every round; or once, for one job; or never.
+      if (scheduler === 'rr')
+        rows.push({ wcetUs: Math.max(1, wcetUs, sliceUs), periodUs: 1, deadlineUs: TIME_US_MAX, priority: 0 });
+      else if (!preemptive)
+        rows.push({ wcetUs, periodUs: TIME_US_MAX, deadlineUs: TIME_US_MAX, priority: Number.MIN_SAFE_INTEGER });
+    }
+    return { rows, set: loadedSet(rows, this.#platform) };
+  }
+}
+
+const isKnown = ({ wcetUs }: Load): boolean => wcetUs > 0;
+
+/** A task without a deadline has its period for one: a scheduler by deadlines needs some. */
+const withDeadline = (load: Load): RealtimeTask => {
+  const { wcetUs, periodUs, deadlineUs, priority } = load;
+  return { wcetUs, periodUs, deadlineUs: deadlineUs > 0 ? deadlineUs : periodUs, priority };
+};
+
+const sentence = (refusal: TestRefusal, loads: readonly Load[]): string =>
+  sentenceOfRefusal(refusal, (index) => loads[index]?.name ?? 'a task');
+
+// ——— all cores together ———
+
+function together(sorted: readonly Load[], platform: Platform): Result<Room, Refusal> {
+  const { cores } = platform;
+  const all = emptyCore();
+  const soft = sorted.some((load) => !load.hard);
+  for (const load of sorted) {
+    const tooMuch = load.chargePpb > PPB || all.chargePpb + load.chargePpb > cores * PPB;
+    if (soft && tooMuch) return err(lacksUtilisation(all.chargePpb, load, cores));
+    (load.periodUs <= 0 ? all.background : all.periodic).push(load);
+    all.chargePpb += load.chargePpb;
+  }
+  all.soft = soft;
+  const hard = sorted.find((load) => load.hard);
+  if (hard === undefined) return ok({ cores: [all], test: 'utilisation' });
+  const known = all.periodic.filter(isKnown);
+  const analysis = analyseLoaded(loadedSet(known.map(withDeadline), platform), platform);
+  if (analysis.schedulable === true) {
+    known.forEach(({ name }, at) => {
+      const responseUs = analysis.tasks[at]?.responseUs;
+      if (responseUs !== undefined) all.responses.set(name, responseUs);
+    });
+    return ok({ cores: [all], test: analysis.test });
+  }
+  const { refusal } = analysis;
+  const last = sorted.at(-1) ?? hard;
+  if (refusal?.kind === 'overloaded') return err(lacksUtilisation(all.chargePpb - last.chargePpb, last, cores));
+  const named =
+    (refusal !== undefined && 'index' in refusal && refusal.index !== undefined ? known[refusal.index] : undefined) ?? hard;
+  if (refusal?.kind === 'deadline-missed') return err(late(named, last, cores, refusal.responseUs));
+  const why = refusal === undefined ? TOO_LONG : refusal.kind === 'not-proven' ? analysis.test : sentence(refusal, known);
+  return err(notProven(named, last, cores, why));
+}

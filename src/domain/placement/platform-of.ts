@@ -1,0 +1,52 @@
+/**
+ * What an ECU says about its scheduling, as the platform that the analysis is asked about.
+ *
+ * Charges, where the ECU names their costs: a checkpoint is taken at the end of a job, so a job brings at most one; two switches a
+ * job; and bringing in a task (a restore, a move) as demand that comes before everything, at most once in `blackoutEveryUs`.
+ */
+import type { EcuDescription } from '../model/ecu.ts';
+import type { Overheads } from '../realtime/overheads.ts';
+import type { Platform } from '../realtime/platform.ts';
+import { TIME_US_MAX } from '../realtime/set-check.ts';
+
+/** Two tasks brought in within a shorter time are the planner's to avoid, or the ECU's to say. */
+const BLACKOUT_EVERY_US = 10_000_000;
+
+/** What of an ECU decides which test is asked. */
+export type SchedulingEcu = Pick<EcuDescription, 'cores' | 'scheduling'>;
+
+/** Undefined: a scheduler that no test here speaks about. */
+export function platformOf({ cores, scheduling }: SchedulingEcu): Platform | undefined {
+  const whole = { cores: Math.max(1, cores), scheduler: 'fp', preemptive: true, placing: 'partitioned' } as const;
+  if (scheduling === undefined) return whole;
+  const { scheduler, nonPreemptive = false, global = false, sliceUs } = scheduling;
+  if (scheduler === 'other') return undefined;
+  return {
+    ...whole,
+    scheduler,
+    preemptive: !nonPreemptive,
+    placing: global ? 'global' : 'partitioned',
+    ...(sliceUs === undefined ? {} : { sliceUs }),
+    overheads: overheadsOf(scheduling),
+  };
+}
+
+function overheadsOf(scheduling: NonNullable<SchedulingEcu['scheduling']>): Overheads {
+  const { checkpointCostUs = 0, contextSwitchUs = 0, blackoutUs = 0, blackoutEveryUs = BLACKOUT_EVERY_US } = scheduling;
+  return {
+    contextSwitchUs,
+    // An interval that no execution time reaches: one for each job.
+    ...(checkpointCostUs === 0 ? {} : { checkpoint: { intervalUs: TIME_US_MAX, costUs: checkpointCostUs } }),
+    ...(blackoutUs === 0 ? {} : { migration: { everyUs: blackoutEveryUs, blackoutUs } }),
+  };
+}
+
+const NAMES = { fp: 'fixed priorities', edf: 'earliest deadline first', rr: 'round robin' } as const;
+
+/** "earliest deadline first, partitioned on 2 cores", for people. */
+export function schedulingText(ecu: SchedulingEcu): string {
+  const platform = platformOf(ecu);
+  if (platform === undefined) return 'a scheduler that is not known here';
+  const { scheduler, preemptive, placing, cores } = platform;
+  return `${preemptive ? '' : 'non-pre-emptive '}${NAMES[scheduler]}, ${cores === 1 ? 'one core' : `${placing} on ${cores} cores`}`;
+}
