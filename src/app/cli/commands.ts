@@ -12,6 +12,7 @@ import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
+import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
 import { registerSimulate } from './simulate.ts';
@@ -29,6 +30,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDown,
   registerStatus,
   registerTask,
+  registerExplain,
   registerFeed,
   registerEcu,
   registerManager,

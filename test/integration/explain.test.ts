@@ -1,0 +1,105 @@
+/** Two ECUs that schedule differently, and why tasks with hard deadlines are where they are: `drover explain` against a real fleet. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import type { Explanation } from '../../src/app/explain/decision.ts';
+import { deployTask } from '../../src/app/fleet/fleet-calls.ts';
+import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
+import { prepareTask } from '../../src/app/prepare-task.ts';
+import { projectRoot } from '../../src/app/project-root.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
+import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
+import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
+
+const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
+const [FP, EDF] = [ecuMac(1), ecuMac(2)];
+
+let run: FleetRun | undefined;
+afterEach(async () => {
+  await run?.end();
+  run = undefined;
+});
+
+function drover(folder: string, ...args: string[]) {
+  const env = { ...process.env, CI: 'true' };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', folder], { encoding: 'utf8', env });
+  return { exitCode: status, out: stdout, error: stderr };
+}
+
+const explained = (folder: string, task: string): Explanation =>
+  JSON.parse(drover(folder, 'explain', `task/${task}`, '--json').out) as Explanation;
+
+test('deadlines are tested for the scheduler of each ECU, and explain says with which numbers', async () => {
+  const ecus = [
+    { mac: FP, name: 'fixed', cores: 1 },
+    { mac: EDF, name: 'earliest', cores: 1, scheduling: { scheduler: 'edf', checkpointCostUs: 100 } },
+  ] as const;
+  run = await startFleet({ ecus: 2, managers: 1 }, { ecus });
+  const { fleet, folder } = run;
+  const prepared = await prepareTask(exampleFolder('counter'));
+  const deploy = (spec: Partial<TaskSpec> & { readonly name: string }): Promise<void> =>
+    deployTask(fleet.client, {
+      ...prepared,
+      spec: { ...prepared.spec, checkpoint: { ...prepared.spec.checkpoint, quorum: 1 }, ...spec },
+    });
+  const owned = (name: string, mac: string): Promise<void> =>
+    until(`${name} runs on ${mac}`, async () => {
+      const task = await run?.task(name);
+      return task?.state === 'owned' && task.owner === mac;
+    });
+
+  // 97 % of a core: both on one hold under earliest deadline first, and not under fixed priorities.
+  const hard = { hardDeadline: true, affinity: { ...NO_AFFINITY, preferredEcus: [FP] } };
+  await deploy({ ...hard, name: 'urgent', periodUs: 50_000, deadlineUs: 50_000, wcetUs: 20_000, priority: 2 });
+  await owned('urgent', FP);
+  await deploy({ ...hard, name: 'large', periodUs: 70_000, deadlineUs: 70_000, wcetUs: 39_500, priority: 1 });
+  await owned('large', EDF);
+
+  const first = explained(folder, 'urgent');
+  expect(first).toMatchObject({ task: 'urgent', state: 'owned', epoch: 1, owner: FP });
+  expect(first.decision).toMatchObject({ verdict: 'placed', target: FP, round: 1, cause: { kind: 'request' } });
+  const { decision } = explained(folder, 'large');
+  expect(decision).toMatchObject({ verdict: 'placed', target: EDF });
+  expect(decision?.evidence?.candidates).toMatchObject([
+    {
+      mac: EDF,
+      verdict: 'feasible',
+      admission: {
+        test: 'processor demand (QPA), pre-emptive EDF',
+        utilisationBeforePpm: 0,
+        joining: [{ task: 'large', responseUs: 39_600, deadlineUs: 70_000 }],
+      },
+    },
+    { mac: FP, verdict: 'refused', refusal: { kind: 'schedule', task: 'large', responseUsMin: 79_500, deadlineUs: 70_000 } },
+  ]);
+
+  // The bridge of the second ECU admits it too: by its own test.
+  await until('it has a checkpoint', async () => (await run?.task('urgent'))?.programId !== undefined);
+  const moved = drover(folder, 'task', 'move', 'urgent', '--to', 'earliest', '--wait', '60', '--json');
+  expect(JSON.parse(moved.out)).toMatchObject({ task: 'urgent', moved: true, from: FP, to: EDF });
+  const move = explained(folder, 'urgent').decision;
+  expect(move).toMatchObject({ verdict: 'placed', target: EDF, from: FP, cause: { move: { target: EDF } } });
+  expect(move?.checkpoint?.epoch).toBe(1);
+  const [candidate] = move?.evidence?.candidates ?? [];
+  expect(candidate?.verdict === 'feasible' && candidate.admission.tightest?.responseUs).toBeGreaterThan(20_000);
+
+  // No ECU has the capability.
+  await deploy({ ...hard, name: 'homeless', capabilities: ['can0'] });
+  await until('it is shed', async () => (await run?.task('homeless'))?.state === 'shed');
+  const shed = explained(folder, 'homeless');
+  expect(shed).toMatchObject({
+    state: 'shed',
+    decision: { verdict: 'unplaced', evidence: { refusedByKind: { capability: 2 } } },
+  });
+
+  const shown = drover(folder, 'explain', 'task/large');
+  expect(shown).toMatchObject({ exitCode: 0, error: '' });
+  expect(shown.out).toMatch(/large runs on earliest \(epoch 1\)[\s\S]*placed on earliest[\s\S]*earliest +chosen/);
+  expect(shown.out).toContain('large would answer after 79500 µs or more, its deadline is 70000 µs');
+  expect(drover(folder, 'explain', 'task/homeless').out).toMatch(/is shed[\s\S]*no ECU could take it[\s\S]*lacks can0/);
+  expect(drover(folder, 'explain', 'task/nobody')).toMatchObject({
+    exitCode: 1,
+    error: expect.stringContaining('(ERR_NO_TASK)'),
+  });
+  expect(drover(folder, 'explain', 'large')).toMatchObject({ exitCode: 2, error: expect.stringContaining('write task/NAME') });
+});
