@@ -1,6 +1,7 @@
 /** `drover status`: the fleet as a manager sees it, and how full every stream is. Live on a terminal, once elsewhere. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { schedulingText } from '../../domain/placement/platform-of.ts';
 import type { FleetEcu, FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
@@ -134,6 +135,7 @@ function ecuTable({ ecus }: Status): string {
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),
       [
+        ...(description?.scheduling === undefined ? [] : [`${schedulingText(description)};`]),
         ...(description?.capabilities ?? []),
         ...Object.entries(description?.labels ?? {}).map(([key, value]) => `${key}=${value}`),
       ].join(' '),

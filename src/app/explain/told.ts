@@ -42,8 +42,11 @@ function* decisionTold(task: string, decision: DecisionTold, nameOf: NameOf): Ge
   if (untested > 0) yield `${untested} of them could have taken it by load, and scored too low to be tested\n`;
   const refused = Object.entries(evidence.refusedByKind).map(([kind, count]) => `${count} ${kind}`);
   if (refused.length > 0) yield `refused: ${refused.join(', ')}\n`;
-  const tests = new Set(candidates.flatMap((one) => (one.verdict === 'feasible' ? [one.admission.test] : [])));
-  if (tests.size > 0) yield `tested by: ${[...tests].join('; ')}\n`;
+  const tests = new Map<string, string[]>();
+  for (const one of candidates) {
+    if (one.verdict === 'feasible') tests.set(one.admission.test, [...(tests.get(one.admission.test) ?? []), nameOf(one.mac)]);
+  }
+  for (const [test, ecus] of tests) yield `tested on ${ecus.join(', ')} by: ${test}\n`;
 }
 
 function rowOf(candidate: CandidateEvidence, { target }: DecisionTold, nameOf: NameOf): string[] {
@@ -62,7 +65,7 @@ function rowOf(candidate: CandidateEvidence, { target }: DecisionTold, nameOf: N
     score.total.toFixed(3),
     `${percent(admission.utilisationBeforePpm)} → ${percent(admission.utilisationPpm)}`,
     `${bytesText(admission.memoryBeforeBytes)} → ${bytesText(admission.memoryUsedBytes)} of ${bytesText(admission.memoryCapacityBytes)}`,
-    own?.responseUs === undefined ? 'not hard' : `${own.responseUs} of ${own.deadlineUs} µs`,
+    own?.responseUs === undefined ? '-' : `${own.responseUs} of ${own.deadlineUs} µs`,
     tightest === undefined ? '-' : `${tightest.task} ${tightest.responseUs} of ${tightest.deadlineUs} µs`,
     scoreText(score),
   ];

@@ -249,8 +249,9 @@ class ByCoreTest implements CoreRule {
     if (compareLoad([...core.periodic.filter(isKnown), ...blackoutRows(this.#platform.overheads)], 1) > 0)
       return lacksUtilisation(core.chargePpb, load, 1);
     const test = coreTest(set, this.#platform);
-    // The quick verdict is about all of them, soft ones too; only the responses tell which deadline it was.
-    if (test.verdict(rows.map((_, index) => index)) === true) return undefined;
+    // The quick verdict is about all of them, soft ones too; rows that stand for what never ends have no response to find.
+    const quick = rows.length === core.periodic.length;
+    if (quick && test.verdict(rows.map((_, index) => index)) === true) return undefined;
     return this.#firstUnmet(core, load);
   }
 

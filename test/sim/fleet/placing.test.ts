@@ -47,6 +47,27 @@ describe('a target', () => {
     await fleet.settle();
   });
 
+  test('that schedules in its own way is asked by the test for that, by planners and bridge, and judged by it', async () => {
+    // Both would fit on an ECU that interrupts jobs. Planned at once, so that it is the bridge that has to see it.
+    const scheduling = { scheduler: 'fp', nonPreemptive: true } as const;
+    const fleet = build({ ecus: [ECU1, ECU2].map((mac) => ({ mac, cores: 1, scheduling })) });
+    fleet.start();
+    await fleet.elapse(300_000);
+    const quick = task('quick', { hardDeadline: true, periodUs: 50_000, deadlineUs: 10_000, wcetUs: 2_000, priority: 9 });
+    const long = task('long', { hardDeadline: true, periodUs: 70_000, deadlineUs: 70_000, wcetUs: 20_000, priority: 1 });
+    await fleet.done(Promise.all([fleet.declare(quick), fleet.declare(long)]));
+    await fleet.until('both run', () => fleet.runs('quick') && fleet.runs('long'));
+    expect(fleet.owner('quick')).not.toBe(fleet.owner('long'));
+    // The other ECU may not take over what would make a deadline late: the task waits, and says so.
+    const its = fleet.owner('long') ?? '';
+    fleet.killEcu(its);
+    await fleet.until('it is shed', () => fleet.truth.placements.get('long')?.state === 'shed');
+    expect(fleet.truth.placements.get('long')?.context.reason).toMatch(/quick would answer after 22000 µs or more/);
+    fleet.startEcu(its);
+    await fleet.until('it runs again', () => fleet.owner('long') === its && fleet.runs('long'));
+    await fleet.settle();
+  });
+
   test('without the capability is not chosen; without any, the task is shed with the reason and placed when one comes', async () => {
     const fleet = build({ ecus: [{ mac: ECU1 }, { mac: ECU2 }, { mac: ECU3, capabilities: ['can0'] }] });
     fleet.start({ later: [ECU3] });
