@@ -14,63 +14,27 @@
  * taken. An idle core is chosen so: the one the task ran on last (at first core 0), else the lowest; of equally urgent
  * running jobs the one on the lowest core gives way.
  *
- * Shape: a task is a record of FIELDS doubles in one array, and what orders things is one double each:
+ * Shape: what orders things is one double each, of which one comparison orders totally and the index comes out again:
  *
- *     key = moment or rank or sequence · 1024 + index of the task
+ *     key of a release      moment · 1024 + task
+ *     key of a waiting job  (rank, absolute deadline or turn) · 1024 + task
+ *     key of an end         moment · 256 + core               (of a job or of its slice)
  *
- * so that one comparison orders totally and the index comes out of the key. The next release is the least key of blocks of
- * eight, waiting jobs are a binary heap of keys. Nothing is allocated while it runs (queues of jittered releases grow).
- * Cost: O(cores + n / 8 + log n) an event, and at most three events a job, plus one a slice.
+ * The three queues are arrays sorted by insertion, the least key last: with the few tasks a core has this beats any heap, as
+ * what is put in mostly belongs near the end. Nothing is allocated while it runs (queues of jittered releases grow).
+ * Cost: at most three events a job, plus one a slice; each O(1) where keys come in order, O(tasks + cores) at worst.
  */
-import { assert } from '../../kernel/assert.ts';
 import type { Rng } from '../../kernel/rng.ts';
 import { drawExecutionUs, type ExecutionDraw } from './execution-time.ts';
-import { TASKS_MAX } from './platform.ts';
+import type { JitteredReleases } from './jittered-releases.ts';
+import { CORES_MAX, TASKS_MAX } from './platform.ts';
+import * as record from './task-record.ts';
 import type { Trace } from './trace.ts';
-
-const SLOT = TASKS_MAX;
-
-/** A task's record. */
-export const PERIOD = 0;
-export const DEADLINE = 1;
-/** What every job takes, or -1: drawn. */
-export const DEMAND = 2;
-/** Fixed priorities: the rank, 0 the most urgent. */
-export const RANK = 3;
-export const JITTER = 4;
-/** Of the next job, which is not released yet. */
-export const NEXT_ARRIVAL = 5;
-/** Released and not done, the one below included. */
-export const PENDING = 6;
-/** Of the oldest job that is not done. */
-export const ARRIVAL = 7;
-export const RELEASE = 8;
-export const REMAINING = 9;
-export const KEY = 10;
-/** 1 once it has run, for as long as it is not done. */
-export const BEGUN = 11;
-export const START = 12;
-export const LAST_CORE = 13;
-/** Of its overhead, not yet run. */
-export const OVERHEAD_LEFT = 14;
-/** What was asked of the cores so far: the demands of all jobs that were opened. */
-export const DEMANDED = 15;
-export const OVERHEAD = 16;
-export const COMPLETED = 17;
-export const MAX_RESPONSE = 18;
-export const MIN_RESPONSE = 19;
-export const SUM_RESPONSE = 20;
-export const MISSED = 21;
-export const PREEMPTIONS = 22;
-export const MIGRATIONS = 23;
-export const CHECKPOINT_COST = 24;
-export const CHECKPOINT_EVERY = 25;
-export const FIELDS = 26;
 
 export const [BY_PRIORITY, BY_DEADLINE, IN_TURN] = [0, 1, 2];
 
 export interface EngineRun {
-  /** n records. */
+  /** n records (task-record.ts). */
   readonly tasks: Float64Array;
   readonly n: number;
   readonly cores: number;
@@ -98,117 +62,122 @@ export interface TaskDraws {
   readonly rng: Rng;
 }
 
+export interface Miss {
+  readonly task: number;
+  readonly number: number;
+  readonly deadlineUs: number;
+  readonly finishUs: number;
+}
+
 export interface EngineEnd {
   /** When it stopped: the duration, or the first miss that was seen. */
   readonly endUs: number;
   /** By core. */
   readonly busyUs: Float64Array;
   /** The first job that was done too late, in the order in which they were done. */
-  readonly firstMiss:
-    | { readonly task: number; readonly number: number; readonly deadlineUs: number; readonly finishUs: number }
-    | undefined;
+  readonly firstMiss: Miss | undefined;
 }
+
+// Constants of this module, so that the compiler folds them into the code of the loop.
+const FIELDS = record.FIELDS;
+const { PERIOD, DEADLINE, DEMAND, RANK, NEXT_ARRIVAL, PENDING, ARRIVAL, RELEASE, REMAINING, KEY, BEGUN, START } = record;
+const { OVERHEAD_LEFT, LAST_CORE, DEMANDED, OVERHEAD, COMPLETED, MAX_RESPONSE, MIN_RESPONSE, SUM_RESPONSE } = record;
+const { MISSED, PREEMPTIONS, MIGRATIONS, CHECKPOINT_EVERY, CHECKPOINT_COST } = record;
 
 export function runEngine(run: EngineRun): EngineEnd {
   const { n, cores, order, durationUs, stopAtMiss, draws, releases, trace } = run;
+  const { sliceUs, preemptionUs, migrationUs } = run;
   const w = run.tasks;
   const inTurn = order === IN_TURN && run.preemptive;
   const preempts = order !== IN_TURN && run.preemptive;
-  const { sliceUs, preemptionUs, migrationUs } = run;
   const overheads = preemptionUs > 0 || migrationUs > 0;
+  const jitters = releases.some((queue) => queue !== undefined);
 
-  const blocks = (n + 7) >> 3;
-  const due = new Float64Array(blocks * 8).fill(Number.POSITIVE_INFINITY);
-  const dueOfBlock = new Float64Array(blocks);
-  for (let i = 0; i < n; i++) due[i] = (run.firstRelease[i] as number) * SLOT + i;
-  for (let block = 0; block < blocks; block++) dueOfBlock[block] = leastOfBlock(due, block);
-  let nextDue = least(dueOfBlock, blocks);
-
-  const heap = new Float64Array(n + 1);
+  // The queues: places 1 … length, the least key last; place 0 is a sentinel.
+  const due = new Float64Array(n + 1).fill(Number.POSITIVE_INFINITY);
+  for (let i = 0; i < n; i++) insert(due, i + 1, (run.firstRelease[i] as number) * TASKS_MAX + i);
+  const queue = new Float64Array(n + 1).fill(Number.POSITIVE_INFINITY);
   let waiting = 0;
-  /** Tasks whose next job is to be opened in this moment. */
-  const opening = new Int32Array(n);
-  let sequence = 0;
+  const ends = new Float64Array(cores + 1).fill(Number.POSITIVE_INFINITY);
+  let busy = 0;
 
+  /** By core: the task, -1 when idle; what a key has to be below to preempt it; when its job would be done; since when it runs. */
   const running = new Int32Array(cores).fill(-1);
-  /** Infinity: idle; below every key: not to be preempted. */
-  const runKey = new Float64Array(cores).fill(Number.POSITIVE_INFINITY);
-  const finishAt = new Float64Array(cores).fill(Number.POSITIVE_INFINITY);
-  const sliceAt = new Float64Array(cores).fill(Number.POSITIVE_INFINITY);
+  const runKey = new Float64Array(cores);
+  const finishAt = new Float64Array(cores);
   const startedAt = new Float64Array(cores);
-  const resumeCost = new Float64Array(cores);
+  const overheadAt = new Float64Array(cores);
   const busyUs = new Float64Array(cores);
-  let idle = cores;
-  let missTask = -1;
-  let missNumber = 0;
-  let missDeadline = 0;
-  let missFinish = 0;
+  /** The core that would give way, found when it is asked for; -1: not known. */
+  let weakest = -1;
+
+  /** Within one moment: tasks whose next job is opened, cores whose slice is over. */
+  const opening = new Int32Array(n);
+  const sliced = new Int32Array(cores);
+  let turn = 0;
+  let firstMiss: Miss | undefined;
   let endUs = durationUs;
 
   for (;;) {
-    let releaseAt = Math.floor(nextDue / SLOT);
-    let t = releaseAt;
-    for (let c = 0; c < cores; c++) if ((finishAt[c] as number) < t) t = finishAt[c] as number;
-    if (inTurn) for (let c = 0; c < cores; c++) if ((sliceAt[c] as number) < t) t = sliceAt[c] as number;
+    let nextDue = due[n] as number;
+    let releaseAt = Math.floor(nextDue / TASKS_MAX);
+    let nextEnd = ends[busy] as number;
+    let endAt = Math.floor(nextEnd / CORES_MAX);
+    const t = endAt < releaseAt ? endAt : releaseAt;
     if (t > durationUs) break;
     let opened = 0;
+    let slices = 0;
 
     // E1
-    for (let c = 0; c < cores; c++) {
-      if (finishAt[c] !== t) continue;
+    while (endAt === t) {
+      const c = nextEnd - endAt * CORES_MAX;
+      busy--;
+      nextEnd = ends[busy] as number;
+      endAt = Math.floor(nextEnd / CORES_MAX);
+      if ((finishAt[c] as number) > t) {
+        sliced[slices++] = c;
+        continue;
+      }
       const i = running[c] as number;
       const r = i * FIELDS;
+      const arrival = w[r + ARRIVAL] as number;
       const response = t - (w[r + RELEASE] as number);
       w[r + SUM_RESPONSE] = (w[r + SUM_RESPONSE] as number) + response;
       if (response > (w[r + MAX_RESPONSE] as number)) w[r + MAX_RESPONSE] = response;
       if (response < (w[r + MIN_RESPONSE] as number)) w[r + MIN_RESPONSE] = response;
-      const deadline = (w[r + ARRIVAL] as number) + (w[r + DEADLINE] as number);
-      if (t > deadline) {
+      const deadlineUs = arrival + (w[r + DEADLINE] as number);
+      if (t > deadlineUs) {
         w[r + MISSED] = (w[r + MISSED] as number) + 1;
-        if (missTask < 0) {
-          missTask = i;
-          missNumber = w[r + COMPLETED] as number;
-          missDeadline = deadline;
-          missFinish = t;
-        }
+        firstMiss ??= { task: run.taskNames[i] as number, number: w[r + COMPLETED] as number, deadlineUs, finishUs: t };
       }
       if (overheads) w[r + OVERHEAD] = (w[r + OVERHEAD] as number) + (w[r + OVERHEAD_LEFT] as number);
       busyUs[c] = (busyUs[c] as number) + t - (startedAt[c] as number);
       if (trace !== undefined) {
-        writeSegment(trace, run, i, c, startedAt[c] as number, t, resumeCost[c] as number);
+        writeSegment(trace, run, i, c, startedAt[c] as number, t, overheadAt[c] as number);
         writeJob(trace, run, i, t);
       }
       w[r + COMPLETED] = (w[r + COMPLETED] as number) + 1;
       const pending = (w[r + PENDING] as number) - 1;
       w[r + PENDING] = pending;
       if (pending > 0) {
-        const arrival = (w[r + ARRIVAL] as number) + (w[r + PERIOD] as number);
-        w[r + ARRIVAL] = arrival;
-        const queue = releases[i];
-        w[r + RELEASE] = queue === undefined ? arrival : queue.take();
+        const nextArrival = arrival + (w[r + PERIOD] as number);
+        w[r + ARRIVAL] = nextArrival;
+        w[r + RELEASE] = jitters ? (releases[i]?.take() ?? nextArrival) : nextArrival;
         opening[opened++] = i;
       }
       running[c] = -1;
-      runKey[c] = Number.POSITIVE_INFINITY;
-      finishAt[c] = Number.POSITIVE_INFINITY;
-      sliceAt[c] = Number.POSITIVE_INFINITY;
-      idle++;
+      weakest = -1;
     }
-    if (stopAtMiss && missTask >= 0) {
+    if (stopAtMiss && firstMiss !== undefined) {
       endUs = t;
       // Jobs that would begin now have asked for nothing yet.
-      for (let at = 0; at < opened; at++) {
-        const r = (opening[at] as number) * FIELDS;
-        w[r + REMAINING] = 0;
-        w[r + BEGUN] = 0;
-        w[r + OVERHEAD_LEFT] = 0;
-      }
+      for (let at = 0; at < opened; at++) forget(w, (opening[at] as number) * FIELDS);
       break;
     }
 
     // E2
     while (releaseAt === t) {
-      const i = nextDue - releaseAt * SLOT;
+      const i = nextDue - releaseAt * TASKS_MAX;
       const r = i * FIELDS;
       const arrival = w[r + NEXT_ARRIVAL] as number;
       const pending = (w[r + PENDING] as number) + 1;
@@ -217,16 +186,20 @@ export function runEngine(run: EngineRun): EngineEnd {
         w[r + ARRIVAL] = arrival;
         w[r + RELEASE] = t;
         opening[opened++] = i;
-      } else releases[i]?.put(t);
+      }
       const nextArrival = arrival + (w[r + PERIOD] as number);
       w[r + NEXT_ARRIVAL] = nextArrival;
-      const queue = releases[i];
-      const nextRelease = queue === undefined ? nextArrival : Math.max(t, nextArrival + queue.drawDelayUs());
-      due[i] = nextRelease * SLOT + i;
-      const block = i >> 3;
-      dueOfBlock[block] = leastOfBlock(due, block);
-      nextDue = least(dueOfBlock, blocks);
-      releaseAt = Math.floor(nextDue / SLOT);
+      let nextRelease = nextArrival;
+      if (jitters) {
+        const jittered = releases[i];
+        if (jittered !== undefined) {
+          if (pending > 1) jittered.put(t);
+          nextRelease = Math.max(t, nextArrival + jittered.drawDelayUs());
+        }
+      }
+      insert(due, n, nextRelease * TASKS_MAX + i);
+      nextDue = due[n] as number;
+      releaseAt = Math.floor(nextDue / TASKS_MAX);
     }
 
     for (let at = 0; at < opened; at++) {
@@ -243,75 +216,58 @@ export function runEngine(run: EngineRun): EngineEnd {
       w[r + DEMANDED] = (w[r + DEMANDED] as number) + demand;
       w[r + BEGUN] = 0;
       w[r + OVERHEAD_LEFT] = 0;
-      const rank =
-        order === BY_DEADLINE
-          ? (w[r + ARRIVAL] as number) + (w[r + DEADLINE] as number)
-          : order === BY_PRIORITY
-            ? (w[r + RANK] as number)
-            : sequence++;
-      const key = rank * SLOT + i;
+      let rank: number;
+      if (order === BY_DEADLINE) rank = (w[r + ARRIVAL] as number) + (w[r + DEADLINE] as number);
+      else if (order === BY_PRIORITY) rank = w[r + RANK] as number;
+      else rank = turn++;
+      const key = rank * TASKS_MAX + i;
       w[r + KEY] = key;
-      push(heap, waiting++, key);
+      insert(queue, ++waiting, key);
     }
 
     // E3
-    if (inTurn) {
-      let takers = waiting - idle;
-      for (let c = 0; c < cores; c++) {
-        if (sliceAt[c] !== t) continue;
+    if (slices > 0) {
+      let takers = waiting - (cores - busy - slices);
+      for (let at = 0; at < slices; at++) {
+        const c = sliced[at] as number;
         if (takers <= 0) {
-          sliceAt[c] = t + sliceUs;
+          insert(ends, ++busy, endKey(finishAt[c] as number, t + sliceUs, durationUs) + c);
           continue;
         }
         takers--;
         const i = running[c] as number;
-        const r = i * FIELDS;
-        w[r + REMAINING] = (finishAt[c] as number) - t;
-        if (overheads) payOverhead(w, r, t - (startedAt[c] as number));
-        busyUs[c] = (busyUs[c] as number) + t - (startedAt[c] as number);
-        if (trace !== undefined) writeSegment(trace, run, i, c, startedAt[c] as number, t, resumeCost[c] as number);
-        const key = sequence++ * SLOT + i;
-        w[r + KEY] = key;
-        push(heap, waiting++, key);
+        leave(run, i, c, t, finishAt, startedAt, overheadAt, busyUs);
+        const key = turn++ * TASKS_MAX + i;
+        w[i * FIELDS + KEY] = key;
+        insert(queue, ++waiting, key);
         running[c] = -1;
-        runKey[c] = Number.POSITIVE_INFINITY;
-        finishAt[c] = Number.POSITIVE_INFINITY;
-        sliceAt[c] = Number.POSITIVE_INFINITY;
-        idle++;
       }
     }
 
     // E4
     while (waiting > 0) {
-      const key = heap[0] as number;
-      let c = 0;
-      let leastUrgent = runKey[0] as number;
-      for (let other = 1; other < cores; other++) {
-        if ((runKey[other] as number) > leastUrgent) {
-          leastUrgent = runKey[other] as number;
-          c = other;
-        }
-      }
-      if (key >= leastUrgent) break;
-      const i = key - Math.floor(key / SLOT) * SLOT;
+      const key = queue[waiting] as number;
+      const i = key - Math.floor(key / TASKS_MAX) * TASKS_MAX;
       const r = i * FIELDS;
-      if (leastUrgent === Number.POSITIVE_INFINITY) {
-        const last = w[r + LAST_CORE] as number;
-        if (running[last] === -1) c = last;
-        idle--;
+      let c = w[r + LAST_CORE] as number;
+      if (busy < cores) {
+        if (running[c] !== -1) c = running.indexOf(-1);
         waiting--;
-        pop(heap, waiting);
       } else {
+        if (!preempts) break;
+        if (weakest < 0) {
+          weakest = 0;
+          for (let other = 1; other < cores; other++)
+            if ((runKey[other] as number) > (runKey[weakest] as number)) weakest = other;
+        }
+        if (key >= (runKey[weakest] as number)) break;
+        c = weakest;
         const victim = running[c] as number;
-        const v = victim * FIELDS;
-        w[v + REMAINING] = (finishAt[c] as number) - t;
-        if (overheads) payOverhead(w, v, t - (startedAt[c] as number));
-        busyUs[c] = (busyUs[c] as number) + t - (startedAt[c] as number);
-        if (trace !== undefined) writeSegment(trace, run, victim, c, startedAt[c] as number, t, resumeCost[c] as number);
-        replaceTop(heap, waiting, w[v + KEY] as number);
+        remove(ends, busy--, endKey(finishAt[c] as number, Number.POSITIVE_INFINITY, durationUs) + c);
+        leave(run, victim, c, t, finishAt, startedAt, overheadAt, busyUs);
+        insert(queue, waiting, w[victim * FIELDS + KEY] as number);
       }
       let remaining = w[r + REMAINING] as number;
-      resumeCost[c] = 0;
       if (w[r + BEGUN] === 1) {
         const moved = w[r + LAST_CORE] !== c;
         if (moved) w[r + MIGRATIONS] = (w[r + MIGRATIONS] as number) + 1;
@@ -320,7 +276,6 @@ export function runEngine(run: EngineRun): EngineEnd {
           const cost = moved ? migrationUs : preemptionUs;
           remaining += cost;
           w[r + OVERHEAD_LEFT] = (w[r + OVERHEAD_LEFT] as number) + cost;
-          resumeCost[c] = w[r + OVERHEAD_LEFT] as number;
         }
       } else {
         w[r + BEGUN] = 1;
@@ -328,35 +283,79 @@ export function runEngine(run: EngineRun): EngineEnd {
       }
       w[r + LAST_CORE] = c;
       running[c] = i;
-      runKey[c] = preempts ? key - i : -1;
+      runKey[c] = key - i;
       finishAt[c] = t + remaining;
       startedAt[c] = t;
-      if (inTurn) sliceAt[c] = t + sliceUs;
+      if (overheads) overheadAt[c] = w[r + OVERHEAD_LEFT] as number;
+      insert(ends, ++busy, endKey(t + remaining, inTurn ? t + sliceUs : Number.POSITIVE_INFINITY, durationUs) + c);
+      weakest = -1;
     }
   }
 
   for (let c = 0; c < cores; c++) {
     const i = running[c] as number;
-    if (i < 0) continue;
-    const r = i * FIELDS;
-    w[r + REMAINING] = (finishAt[c] as number) - endUs;
-    busyUs[c] = (busyUs[c] as number) + endUs - (startedAt[c] as number);
-    if (overheads) payOverhead(w, r, endUs - (startedAt[c] as number));
-    if (trace !== undefined) writeSegment(trace, run, i, c, startedAt[c] as number, endUs, resumeCost[c] as number);
+    if (i >= 0) leave(run, i, c, endUs, finishAt, startedAt, overheadAt, busyUs);
   }
   if (trace !== undefined) for (let i = 0; i < n; i++) if ((w[i * FIELDS + PENDING] as number) > 0) writeJob(trace, run, i, -1);
-  const firstMiss =
-    missTask < 0
-      ? undefined
-      : { task: run.taskNames[missTask] as number, number: missNumber, deadlineUs: missDeadline, finishUs: missFinish };
   return { endUs, busyUs, firstMiss };
 }
 
-/** Of what a job has just run, how much went into its overhead. */
-function payOverhead(w: Float64Array, r: number, ranUs: number): void {
-  const paid = Math.min(ranUs, w[r + OVERHEAD_LEFT] as number);
+/**
+ * Puts a key into a queue whose places 1 … `last` hold the others, the greatest first, with place `last` free. What is put
+ * in mostly belongs near the end: a preempted job is more urgent than all that wait, a job released often is soon due again.
+ */
+function insert(queue: Float64Array, last: number, key: number): void {
+  let at = last;
+  for (let before = queue[at - 1] as number; before < key; before = queue[at - 1] as number) {
+    queue[at] = before;
+    at--;
+  }
+  queue[at] = key;
+}
+
+function remove(queue: Float64Array, last: number, key: number): void {
+  let at = last;
+  let after = queue[at] as number;
+  while (after !== key) {
+    at--;
+    const here = queue[at] as number;
+    queue[at] = after;
+    after = here;
+  }
+}
+
+/** What lies beyond the end of the simulation never comes; counted exactly it could lie beyond a double's whole numbers. */
+function endKey(finishUs: number, sliceEndUs: number, durationUs: number): number {
+  const at = finishUs < sliceEndUs ? finishUs : sliceEndUs;
+  return (at < durationUs + 1 ? at : durationUs + 1) * CORES_MAX;
+}
+
+/** A job that is not done leaves its core. */
+function leave(
+  run: EngineRun,
+  i: number,
+  c: number,
+  t: number,
+  finishAt: Float64Array,
+  startedAt: Float64Array,
+  overheadAt: Float64Array,
+  busyUs: Float64Array,
+): void {
+  const w = run.tasks;
+  const r = i * FIELDS;
+  const ran = t - (startedAt[c] as number);
+  w[r + REMAINING] = (finishAt[c] as number) - t;
+  busyUs[c] = (busyUs[c] as number) + ran;
+  const paid = Math.min(ran, w[r + OVERHEAD_LEFT] as number);
   w[r + OVERHEAD_LEFT] = (w[r + OVERHEAD_LEFT] as number) - paid;
   w[r + OVERHEAD] = (w[r + OVERHEAD] as number) + paid;
+  if (run.trace !== undefined) writeSegment(run.trace, run, i, c, startedAt[c] as number, t, overheadAt[c] as number);
+}
+
+function forget(w: Float64Array, r: number): void {
+  w[r + REMAINING] = 0;
+  w[r + OVERHEAD_LEFT] = 0;
+  w[r + BEGUN] = 0;
 }
 
 function writeSegment(
@@ -385,91 +384,4 @@ function writeJob(trace: Trace, { tasks, taskNames }: EngineRun, i: number, fini
     tasks[r + BEGUN] === 1 ? (tasks[r + START] as number) : -1,
     finishUs,
   );
-}
-
-// The least of a block of eight; the last one is padded with Infinity.
-function leastOfBlock(due: Float64Array, block: number): number {
-  const at = block << 3;
-  return Math.min(
-    Math.min(Math.min(due[at] as number, due[at + 1] as number), Math.min(due[at + 2] as number, due[at + 3] as number)),
-    Math.min(Math.min(due[at + 4] as number, due[at + 5] as number), Math.min(due[at + 6] as number, due[at + 7] as number)),
-  );
-}
-
-function least(values: Float64Array, count: number): number {
-  let found = values[0] as number;
-  for (let at = 1; at < count; at++) found = Math.min(found, values[at] as number);
-  return found;
-}
-
-// ——— the heap of waiting jobs: the least key on top, `count` of them ———
-
-function push(heap: Float64Array, count: number, key: number): void {
-  let at = count;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = heap[parent] as number;
-    if (above <= key) break;
-    heap[at] = above;
-    at = parent;
-  }
-  heap[at] = key;
-}
-
-/** Takes the top away; `left` remain. */
-function pop(heap: Float64Array, left: number): void {
-  replaceTop(heap, left, heap[left] as number);
-}
-
-function replaceTop(heap: Float64Array, count: number, key: number): void {
-  let at = 0;
-  for (let child = 1; child < count; child = 2 * at + 1) {
-    if (child + 1 < count && (heap[child + 1] as number) < (heap[child] as number)) child++;
-    const below = heap[child] as number;
-    if (below >= key) break;
-    heap[at] = below;
-    at = child;
-  }
-  heap[at] = key;
-}
-
-/**
- * When the next job of a task with jitter is released, and when those were that wait behind an earlier one. Jobs of a task
- * keep their order: a job whose delay is short is not released before the one that arrived before it.
- */
-export class JitteredReleases {
-  readonly #jitterUs: number;
-  readonly #rng: Rng;
-  #ring = new Float64Array(8);
-  #first = 0;
-  #count = 0;
-
-  constructor(jitterUs: number, rng: Rng) {
-    this.#jitterUs = jitterUs;
-    this.#rng = rng;
-  }
-
-  drawDelayUs(): number {
-    return Math.floor(this.#rng.unit() * (this.#jitterUs + 1));
-  }
-
-  put(releaseUs: number): void {
-    if (this.#count === this.#ring.length) this.#grow();
-    this.#ring[(this.#first + this.#count++) % this.#ring.length] = releaseUs;
-  }
-
-  take(): number {
-    assert(this.#count > 0, 'a job that waits behind another was released');
-    const releaseUs = this.#ring[this.#first] as number;
-    this.#first = (this.#first + 1) % this.#ring.length;
-    this.#count--;
-    return releaseUs;
-  }
-
-  #grow(): void {
-    const larger = new Float64Array(2 * this.#ring.length);
-    for (let at = 0; at < this.#count; at++) larger[at] = this.#ring[(this.#first + at) % this.#ring.length] as number;
-    this.#ring = larger;
-    this.#first = 0;
-  }
 }

@@ -46,11 +46,13 @@ export const PLATFORM_DEFAULTS: Platform = {
   migrationUs: 0,
 };
 
-/** An index fits into the ten bits below a time (see engine.ts), and so does a core's. */
+/** A task's index fits into the ten bits below a time (see engine.ts), a core's into eight. */
 export const TASKS_MAX = 1024;
 export const CORES_MAX = 256;
 /** 2⁴¹ µs, 25 days: the sum of two such times still leaves ten bits of a double's 53. */
 export const TIME_US_MAX = 2 ** 41;
+/** 10 s: summed over all preemptions of a simulation it still is a whole number. */
+const OVERHEAD_US_MAX = 10_000_000;
 /** What a simulation may release, unless told otherwise: about ten seconds of work. */
 export const JOBS_MAX = 100_000_000;
 
@@ -109,8 +111,8 @@ export function checkWorkload({ tasks, platform, durationUs, jobsMax }: Workload
     badField(undefined, 'jobsMax', jobsMax, 1, 2 ** 31 - 1) ??
     badField(undefined, 'cores', platform.cores, 1, CORES_MAX) ??
     badField(undefined, 'sliceUs', platform.sliceUs, 1, TIME_US_MAX) ??
-    badField(undefined, 'preemptionUs', platform.preemptionUs, 0, TIME_US_MAX) ??
-    badField(undefined, 'migrationUs', platform.migrationUs, 0, TIME_US_MAX);
+    badField(undefined, 'preemptionUs', platform.preemptionUs, 0, OVERHEAD_US_MAX) ??
+    badField(undefined, 'migrationUs', platform.migrationUs, 0, OVERHEAD_US_MAX);
   if (own !== undefined) return err(own);
   const bound = tasks.some(({ core }) => core !== undefined);
   let jobs = 0;

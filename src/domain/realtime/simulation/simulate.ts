@@ -13,11 +13,13 @@ import { err, ok } from '../../kernel/result.ts';
 import { createRng, type Rng } from '../../kernel/rng.ts';
 import * as engine from './engine.ts';
 import { prepareDraw } from './execution-time.ts';
+import { JitteredReleases } from './jittered-releases.ts';
 import { packFirstFit } from './packing.ts';
 import { checkWorkload, JOBS_MAX, type Platform, type SimulatedTask, type SimulationRefusal } from './platform.ts';
+import * as record from './task-record.ts';
 import { Trace } from './trace.ts';
 
-const F = engine.FIELDS;
+const F = record.FIELDS;
 
 export interface SimulationOptions {
   readonly tasks: readonly SimulatedTask[];
@@ -62,7 +64,7 @@ export interface Simulation {
   readonly tasks: readonly TaskStatistics[];
   readonly coreBusyUs: readonly number[];
   /** Of the jobs that were done too late the first one to be done. */
-  readonly firstMiss: engine.EngineEnd['firstMiss'];
+  readonly firstMiss: engine.Miss | undefined;
   readonly trace: Trace | undefined;
 }
 
@@ -151,7 +153,7 @@ function engineTasks(
   const records = new Float64Array(indexes.length * F);
   const firstRelease = new Float64Array(indexes.length);
   const draws: (engine.TaskDraws | undefined)[] = [];
-  const releases: (engine.JitteredReleases | undefined)[] = [];
+  const releases: (JitteredReleases | undefined)[] = [];
   for (const [at, index] of indexes.entries()) {
     const {
       wcetUs,
@@ -170,19 +172,19 @@ function engineTasks(
         ? undefined
         : { draw: prepareDraw(execution, wcetUs), rng: rng.stream(`execution/${stream}`) },
     );
-    const jittered = jitterUs > 0 ? new engine.JitteredReleases(jitterUs, rng.stream(`jitter/${stream}`)) : undefined;
+    const jittered = jitterUs > 0 ? new JitteredReleases(jitterUs, rng.stream(`jitter/${stream}`)) : undefined;
     releases.push(jittered);
     firstRelease[at] = offsetUs + (jittered?.drawDelayUs() ?? 0);
     const r = at * F;
-    records[r + engine.PERIOD] = periodUs;
-    records[r + engine.DEADLINE] = deadlineUs;
-    records[r + engine.DEMAND] = fixed ?? -1;
-    records[r + engine.RANK] = ranks[index] as number;
-    records[r + engine.NEXT_ARRIVAL] = offsetUs;
-    records[r + engine.MIN_RESPONSE] = Number.POSITIVE_INFINITY;
+    records[r + record.PERIOD] = periodUs;
+    records[r + record.DEADLINE] = deadlineUs;
+    records[r + record.DEMAND] = fixed ?? -1;
+    records[r + record.RANK] = ranks[index] as number;
+    records[r + record.NEXT_ARRIVAL] = offsetUs;
+    records[r + record.MIN_RESPONSE] = Number.POSITIVE_INFINITY;
     if (checkpoint !== undefined && checkpoint.costUs > 0) {
-      records[r + engine.CHECKPOINT_COST] = checkpoint.costUs;
-      records[r + engine.CHECKPOINT_EVERY] = Math.ceil(checkpoint.intervalUs / periodUs);
+      records[r + record.CHECKPOINT_COST] = checkpoint.costUs;
+      records[r + record.CHECKPOINT_EVERY] = Math.ceil(checkpoint.intervalUs / periodUs);
     }
   }
   return { tasks: records, draws, releases, firstRelease, taskNames: Int32Array.from(indexes) };
@@ -196,20 +198,20 @@ function statisticsOf(
   core: number | undefined,
 ): TaskStatistics {
   const field = (offset: number): number => w[at * F + offset] as number;
-  const [completed, pending] = [field(engine.COMPLETED), field(engine.PENDING)];
-  const late = Math.floor((endUs - task.deadlineUs - field(engine.ARRIVAL)) / task.periodUs) + 1;
+  const [completed, pending] = [field(record.COMPLETED), field(record.PENDING)];
+  const late = Math.floor((endUs - task.deadlineUs - field(record.ARRIVAL)) / task.periodUs) + 1;
   return {
     released: completed + pending,
     completed,
-    maxResponseUs: completed > 0 ? field(engine.MAX_RESPONSE) : undefined,
-    minResponseUs: completed > 0 ? field(engine.MIN_RESPONSE) : undefined,
-    sumResponseUs: field(engine.SUM_RESPONSE),
-    preemptions: field(engine.PREEMPTIONS),
-    migrations: field(engine.MIGRATIONS),
-    missedCompleted: field(engine.MISSED),
+    maxResponseUs: completed > 0 ? field(record.MAX_RESPONSE) : undefined,
+    minResponseUs: completed > 0 ? field(record.MIN_RESPONSE) : undefined,
+    sumResponseUs: field(record.SUM_RESPONSE),
+    preemptions: field(record.PREEMPTIONS),
+    migrations: field(record.MIGRATIONS),
+    missedCompleted: field(record.MISSED),
     missedPending: Math.max(0, Math.min(pending, late)),
-    executedUs: field(engine.DEMANDED) - (pending > 0 ? field(engine.REMAINING) - field(engine.OVERHEAD_LEFT) : 0),
-    overheadUs: field(engine.OVERHEAD),
+    executedUs: field(record.DEMANDED) - (pending > 0 ? field(record.REMAINING) - field(record.OVERHEAD_LEFT) : 0),
+    overheadUs: field(record.OVERHEAD),
     core,
   };
 }
