@@ -16,7 +16,7 @@ export interface GanttOptions {
   readonly endUs: number;
 }
 
-const [WIDTH, LEFT, RIGHT] = [1000, 150, 20];
+const [WIDTH, LEFT, RIGHT] = [1000, 190, 20];
 const [HEAD, LANE, LANE_GAP, ROW, AXIS] = [40, 26, 8, 22, 34];
 const PLOT = WIDTH - LEFT - RIGHT;
 /** Narrower than this between two marks of a row, and they are left out. */
@@ -30,6 +30,7 @@ const STYLE = [
   '.small{font-size:10px;fill:#57606a}',
   '.grid{stroke:#8c959f;stroke-opacity:.35}',
   '.lane{fill:#8c959f;fill-opacity:.14}',
+  '.job{stroke:#fff;stroke-opacity:.7;stroke-width:.6}',
   '.mark{stroke:#57606a;fill:#57606a}',
   '.miss{stroke:#d1242f;stroke-width:2;fill:none}',
   '.late{fill:#d1242f;fill-opacity:.3}',
@@ -81,7 +82,7 @@ export function drawGantt(options: GanttOptions): string {
       );
     }
     const own = jobs.filter((job) => job.task === task);
-    const pitch = own.length < 2 ? PLOT : (PLOT * (Math.min(endUs, latestRelease(own)) - 0)) / endUs / own.length;
+    const pitch = own.length < 2 ? PLOT : (PLOT * Math.min(endUs, latestRelease(own))) / endUs / own.length;
     if (pitch < MARK_PITCH) crowded = true;
     for (const job of own) lines.push(...jobMarks(job, { x, y, endUs, marks: pitch >= MARK_PITCH }));
   }
@@ -121,7 +122,7 @@ function laneBlock(
   const width = atLeastSeen(to - from);
   const name = tasks[task]?.name ?? '';
   const lines = [
-    `<rect x="${from}" y="${y + 2}" width="${width}" height="${LANE - 4}" fill="${colourOf(task)}"><title>${escaped(name)} ${timeText(startUs)} to ${timeText(stopUs)}</title></rect>`,
+    `<rect class="job" x="${from}" y="${y + 2}" width="${width}" height="${LANE - 4}" fill="${colourOf(task)}"><title>${escaped(name)} ${timeText(startUs)} to ${timeText(stopUs)}</title></rect>`,
   ];
   if (overheadUs > 0) {
     const until = x(Math.min(startUs + overheadUs, endUs));
