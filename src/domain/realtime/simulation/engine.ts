@@ -11,8 +11,8 @@
  * So nothing runs for 0 µs, and a job that ends when another is released was not preempted by it.
  *
  * Ties: a running job is never preempted by an equally urgent one; of equally urgent waiting jobs the task listed first is
- * taken. An idle core is chosen so: the one the task ran on last (at first core 0), else the lowest; of equally urgent
- * running jobs the one on the lowest core gives way.
+ * taken, of equally urgent running ones the task listed last gives way. An idle core is chosen so: the one the task ran on
+ * last (at first core 0), else the lowest.
  *
  * Shape: what orders things is one double each, of which one comparison orders totally and the index comes out again:
  *
@@ -104,7 +104,7 @@ export function runEngine(run: EngineRun): EngineEnd {
   const ends = new Float64Array(cores + 1).fill(Number.POSITIVE_INFINITY);
   let busy = 0;
 
-  /** By core: the task, -1 when idle; what a key has to be below to preempt it; when its job would be done; since when it runs. */
+  /** By core: the task, -1 when idle; its key; when its job would be done; since when it runs. */
   const running = new Int32Array(cores).fill(-1);
   const runKey = new Float64Array(cores);
   const finishAt = new Float64Array(cores);
@@ -264,9 +264,10 @@ export function runEngine(run: EngineRun): EngineEnd {
           for (let other = 1; other < cores; other++)
             if ((runKey[other] as number) > (runKey[weakest] as number)) weakest = other;
         }
-        if (key >= (runKey[weakest] as number)) break;
         c = weakest;
         const victim = running[c] as number;
+        // Without the victim's index, so that an equally urgent job is not below it.
+        if (key >= (runKey[c] as number) - victim) break;
         remove(ends, busy--, endKey(finishAt[c] as number, Number.POSITIVE_INFINITY, durationUs) + c);
         leave(run, victim, c, t, finishAt, startedAt, overheadAt, busyUs);
         insert(queue, waiting, w[victim * FIELDS + KEY] as number);
@@ -287,7 +288,7 @@ export function runEngine(run: EngineRun): EngineEnd {
       }
       w[r + LAST_CORE] = c;
       running[c] = i;
-      runKey[c] = key - i;
+      runKey[c] = key;
       finishAt[c] = t + remaining;
       startedAt[c] = t;
       if (overheads) overheadAt[c] = w[r + OVERHEAD_LEFT] as number;
