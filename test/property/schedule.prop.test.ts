@@ -9,7 +9,7 @@ import { responseTimeUs } from '../../src/domain/realtime/response-time.ts';
 import { PLATFORM_DEFAULTS, type Platform, type SimulatedTask } from '../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../src/domain/realtime/simulation/simulate.ts';
 
-const RUNS = { numRuns: 300 };
+const RUNS = { numRuns: 200 };
 
 const task = fc
   .record({

@@ -99,18 +99,13 @@ async function scheduleAction(file: string | undefined, flags: ScheduleFlags): P
   };
   const simulation = schedule(request);
   const report = reportOf(request, simulation);
-  if (flags.gantt !== undefined && simulation.trace !== undefined) {
-    const [{ drawGantt }, { writeFile }] = await Promise.all([
-      import('../../domain/realtime/simulation/gantt.ts'),
+  if (flags.gantt !== undefined) {
+    const [{ pictureOf }, { writeFile }, { basename, extname }] = await Promise.all([
+      import('../realtime/schedule-picture.ts'),
       import('node:fs/promises'),
+      import('node:path'),
     ]);
-    const picture = drawGantt({
-      title: titleOf(platform, file),
-      cores,
-      tasks: set.tasks.map(({ name, wcetUs, periodUs }) => ({ name, note: `${shortUs(wcetUs)} / ${shortUs(periodUs)}` })),
-      trace: simulation.trace,
-      endUs: request.durationUs,
-    });
+    const picture = pictureOf(request, simulation, basename(file, extname(file))) ?? '';
     await writeFile(flags.gantt, picture).catch((cause: unknown) => {
       throw new DroverError('ERR_USAGE', `--gantt ${flags.gantt}: the file cannot be written`, { cause });
     });
@@ -150,7 +145,10 @@ async function scheduleLines(flags: ScheduleFlags, file: string | undefined): Pr
 }
 
 async function told({ platform, durationUs: lastsUs, tasks }: ScheduleRequest, report: ScheduleReport): Promise<string> {
-  const { table } = await import('./table.ts');
+  const [{ table }, { platformWords, shortUs }] = await Promise.all([
+    import('./table.ts'),
+    import('../realtime/schedule-picture.ts'),
+  ]);
   const head = ['task', 'jobs', 'done', 'least', 'mean', 'most', 'deadline', 'preempted', 'migrated', 'missed'];
   const rows = report.tasks.map((task, at) => [
     task.name,
@@ -167,7 +165,7 @@ async function told({ platform, durationUs: lastsUs, tasks }: ScheduleRequest, r
   const missed = report.missedCompleted + report.missedPending;
   const busy = report.coreBusyUs.map((us) => `${Math.round((us * 1000) / lastsUs) / 10} %`).join(', ');
   return [
-    `${titleOf(platform)}, ${shortUs(lastsUs)}; responses in µs from the release`,
+    `${platformWords(platform)}, ${shortUs(lastsUs)}; responses in µs from the release`,
     '',
     table(head, rows),
     `cores busy: ${busy}`,
@@ -176,22 +174,4 @@ async function told({ platform, durationUs: lastsUs, tasks }: ScheduleRequest, r
       : `${missed} of ${report.jobs} deadlines were missed${report.firstMiss === null ? '' : `, the first of ${report.firstMiss.task} at ${shortUs(report.firstMiss.deadlineUs)}`}`,
     '',
   ].join('\n');
-}
-
-const SCHEDULERS = { fp: 'fixed priorities', edf: 'earliest deadline first', rr: 'round robin' };
-
-function titleOf({ cores, scheduler, preemptive, placement, sliceUs }: Platform, file?: string): string {
-  const name = file === undefined ? '' : `${file.replace(/^.*[/\\]/, '').replace(/\.ya?ml$/, '')}: `;
-  const words = [
-    cores === 1 ? '1 core' : `${cores} cores`,
-    ...(cores === 1 ? [] : [placement]),
-    `${SCHEDULERS[scheduler]}${scheduler === 'rr' ? ` of ${shortUs(sliceUs)}` : ''}`,
-    ...(preemptive ? [] : ['not preemptive']),
-  ];
-  return `${name}${words.join(', ')}`;
-}
-
-function shortUs(us: number): string {
-  if (us >= 1_000_000) return `${us / 1_000_000} s`;
-  return us >= 1000 ? `${us / 1000} ms` : `${us} µs`;
 }

@@ -101,7 +101,7 @@ describe.skipIf(!atHand)('against SimSo (skipped where ../shared/vectors is not 
       }
       if (platform.scheduler === 'edf' && answer.equalDeadlineJobs > 0) continue;
       compared++;
-      const simulation = simulated(line.tasks, line.durationUs, on, { trace: { segmentsMax: 0, jobsMax: 100_000 } });
+      const simulation = simulated(line.tasks, line.durationUs, on, { trace: { segmentsMax: 0, jobsMax: 2000 } });
       expect(only(simulation.tasks, RESPONSES), line.id).toEqual(only(answer.tasks, RESPONSES));
       if (name === 'P-EDF') expect(simulation.tasks.map(({ core }) => core)).toEqual(answer.tasks.map(({ cpu }) => cpu));
       if (line.cores > 1 && name !== 'P-EDF' && sharesMoments(simulation)) continue;
