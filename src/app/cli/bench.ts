@@ -91,7 +91,7 @@ export function registerBench(program: Command): void {
   const schedule = bench
     .command('schedule')
     .description('how many jobs a second the simulator of schedules takes, on one core and on four')
-    .option('--rounds <n>', 'over ten task sets each', wholeNumber(1, 10_000), 60)
+    .option('--rounds <n>', 'over ten task sets each', wholeNumber(1, 10_000), 100)
     .option('--json', 'print one JSON object')
     .action(scheduleBench);
   withExamples(schedule, [
@@ -227,8 +227,10 @@ async function scheduleBench(flags: ScheduleBenchFlags): Promise<void> {
   if (flags.json !== true) {
     const { cpu, cores, node, loadBefore } = result.machine;
     const lines = result.figures.map(
-      ({ what, tasks, jobsPerSecond: { median, best }, peers }) =>
-        `${`${what}, ${tasks} tasks`.padEnd(40)}${String(median).padStart(10)}  best ${best}   (others: ${Object.entries(peers)
+      ({ what, tasks, jobsPerSecond: { median, best }, jobsPerCpuSecond, peers }) =>
+        `${`${what}, ${tasks} tasks`.padEnd(40)}${String(median).padStart(10)}  best ${best}; per second of processor ${jobsPerCpuSecond.median}   (others: ${Object.entries(
+          peers,
+        )
           .map(([peer, rate]) => `${peer} ${rate}`)
           .join(', ')})`,
     );
