@@ -33,6 +33,8 @@ export interface ChaosOptions {
   /** What is damaged between the kills. */
   readonly damage?: 'store' | undefined;
   readonly receive?: ReceiveChoice;
+  /** Whether its hosts hand pages over past the server; absent: they do. */
+  readonly localPath?: boolean;
   readonly dataFolder: string;
   /** The load goes on for at least this long. */
   readonly durationUs: number;
@@ -72,6 +74,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     ecus: ecuPlans(options.ecus),
     managers: managerIds(options.managers),
     ...(options.receive === undefined ? {} : { receive: options.receive }),
+    localPath: options.localPath,
     ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
     onEvent: (event) => {
       if (!leaving) heard(event, incarnations, options.say);

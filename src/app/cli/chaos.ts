@@ -3,10 +3,11 @@ import { type Command, Option } from 'commander';
 import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
+import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { wholeNumber } from './numbers.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface ChaosFlags {
+interface ChaosFlags extends LocalPathFlags {
   readonly ecus: number;
   readonly managers: number;
   readonly tasks: number;
@@ -55,7 +56,7 @@ export function registerChaos(program: Command): void {
         .default('info'),
     )
     .action(chaos);
-  withExamples(withReceiveOptions(command), [
+  withExamples(withLocalPathOption(withReceiveOptions(command)), [
     {
       does: 'The run of the README: six kills of all kinds in a fleet of four ECUs',
       line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7',
@@ -105,6 +106,7 @@ async function chaos(flags: ChaosFlags): Promise<void> {
       kind,
       damage: flags.damage,
       ...receiveChoice(flags),
+      localPath: flags.localPath === 'on',
       dataFolder,
       durationUs: flags.duration * 1_000_000,
       spacingUs: flags.spacing * 1_000,
