@@ -307,8 +307,9 @@ export class Bridge {
     } catch (cause) {
       this.host.log.warn('the local record could not be written', { event: type, cause });
     }
-    if (connected)
-      await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
+    if (!connected) return;
+    for (const { source } of this.tasks.all()) source.announceAgain();
+    await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
   // ——— commands ———

@@ -7,14 +7,16 @@
  * pages are brought, so that a bridge that knows `notify` alone is received all the same.
  *
  * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
- * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
- *     a skipped increment costs a whole manifest.
+ * Q1. Announcements are gathered for GATHER_US, or until there are GATHER_MAX, so that those of several tasks share commits and
+ *     packets. Two of one task are not: a skipped increment costs a whole manifest.
  * Q2. The chart is told what changed, not every increment (DESIGN 3: pages are a hot path): one effect goes on for FOLLOW_US with the
  *     increments that the same instance announces meanwhile, and answers with the newest. Until the answer the record holds the
  *     effect, so whoever restarts pulls again; each checkpoint is said to be stored as soon as it is.
  * Q3. What became durable is told to the chart with its next event, or alone after DURABLE_TELL_US. What must not wait for that
  *     (the fleet's knowledge, and what may be dropped) does not.
  * Q4. Old checkpoints are dropped several at a time.
+ * Q5. What this manager stored is durable in its store; the stream only says so, and may forget it (`streams.ts` S4). So at its start and
+ *     whenever its connection comes back it looks whether its newest word of each task still stands there, and says it again if not.
  */
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
@@ -75,6 +77,7 @@ const HEARD_US = 50_000;
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 8;
 const GATHER_US = 20_000;
+const GATHER_MAX = 8;
 const FOLLOW_US = 2_000_000;
 /** Increments that may wait behind the one that is being pulled; above that only the newest is, whole. */
 const FOLLOW_MAX = 4;
@@ -146,6 +149,27 @@ export class CheckpointReceiver {
     this.cancels.push(await this.ways.start());
   }
 
+  /** Q5. */
+  async sayAgain(): Promise<void> {
+    const { host, manager, store, knowledge } = this.parts;
+    for (const [task, orders] of this.stored) {
+      const newest = orders.at(-1);
+      const placement = knowledge.placement(task);
+      if (newest === undefined || placement === undefined || placement.state === 'removed') continue;
+      try {
+        const manifest = store.find(task, newest.epoch, newest.sequence);
+        if (manifest === undefined) continue;
+        const said = await host.bus.readLast(checkpointSubject.stored(manifest.mac, manifest.programId, manager));
+        if (said !== undefined && saysAtLeast(said.payload, manifest)) continue;
+        await this.sayStored(manifest);
+        host.counters.add('checkpoint.saidAgain');
+      } catch (cause) {
+        // Said with the next checkpoint, or when the connection comes back once more.
+        host.log.info('what is stored could not be said again', { task, cause });
+      }
+    }
+  }
+
   stop(): void {
     for (const cancel of this.cancels.splice(0)) cancel();
     this.gathering?.();
@@ -207,7 +231,8 @@ export class CheckpointReceiver {
     const { task } = manifest;
     const waiting = this.gathered.get(task);
     if (waiting === undefined || laterCheckpoint(manifest, waiting)) this.gathered.set(task, manifest);
-    this.gathering ??= this.parts.host.clock.after(GATHER_US, () => this.tellGathered());
+    if (this.gathered.size >= GATHER_MAX) this.tellGathered();
+    else this.gathering ??= this.parts.host.clock.after(GATHER_US, () => this.tellGathered());
   }
 
   private tellGathered(): void {
@@ -550,6 +575,14 @@ export class CheckpointReceiver {
     }
     return state;
   }
+}
+
+/** Whether a word of this manager's is about this checkpoint or a later one of its task. */
+function saysAtLeast(payload: Uint8Array, manifest: CheckpointManifest): boolean {
+  const notice = decodeCheckpointNotice(payload);
+  if (!notice.ok || notice.value.body.kind !== 'stored') return false;
+  const { task, epoch, sequence } = notice.value.body;
+  return task === manifest.task && !laterCheckpoint(manifest, { epoch, sequence });
 }
 
 const failed = ({ epoch, sequence }: CheckpointOrder, reason: string, damaged: boolean): EffectOutcome => ({

@@ -13,6 +13,8 @@
  * C2. A message is handed over only if its sequence is above that of the one before. Together with C1: each once, in order.
  * C3. `last-per-subject` cut off before it caught up starts over in that mode; C2 drops what was handed over already. A subject
  *     whose newest message was handed over has the same newest message, or one that is newer and will come.
+ * C4. A stream that went back, because its server lost the end of it with the power, is followed in that mode from the start again:
+ *     sequences that were handed over before now belong to other messages.
  */
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { createInbox, nuid } from '@nats-io/nats-core';
@@ -134,6 +136,7 @@ class OrderedConsumer {
       }),
       delivered: 0,
       initial: undefined,
+      after: this.#options.from === 'last-per-subject' && this.#caughtUp ? this.#lastSequence : undefined,
       heardAtUs: clock.monotonicUs(),
     };
     this.#current = current;
@@ -257,6 +260,14 @@ class OrderedConsumer {
       if (current.delivered === 0) this.#lastSequence = Math.max(this.#lastSequence, created.delivered.stream_seq);
       this.#startKnown = true;
     }
+    // Asked for what follows the last message handed over, the broker begins earlier only if it does not have that any more.
+    if (current.after !== undefined && created.delivered.stream_seq < current.after) {
+      this.#parts.counters.add('bus.stream-went-back');
+      this.#lastSequence = 0;
+      this.#caughtUp = false;
+      this.restart('the stream went back');
+      return;
+    }
     if (current.delivered >= current.initial) this.#catchUp();
   }
 
@@ -339,6 +350,8 @@ interface Current {
   delivered: number;
   /** How many deliveries bring it to what was there at the start; undefined until the broker has confirmed the consumer. */
   initial: number | undefined;
+  /** The message after which it was asked to begin, where the whole stream before that was followed (C4). */
+  readonly after: number | undefined;
   heardAtUs: number;
 }
 
