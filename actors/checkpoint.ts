@@ -11,12 +11,14 @@
  *     packets. Two of one task are not: a skipped increment costs a whole manifest.
  * Q2. The chart is told what changed, not every increment (DESIGN 3: pages are a hot path): one effect goes on for FOLLOW_US with the
  *     increments that the same instance announces meanwhile, and answers with the newest. Until the answer the record holds the
- *     effect, so whoever restarts pulls again; each checkpoint is said to be stored as soon as it is.
+ *     effect, so whoever restarts pulls again. Each checkpoint is said to be stored as soon as it is, without waiting until
+ *     the broker has confirmed the word; for that of the newest the answer waits.
  * Q3. What became durable is told to the chart with its next event, or alone after DURABLE_TELL_US. What must not wait for that
  *     (the fleet's knowledge, and what may be dropped) does not.
  * Q4. Old checkpoints are dropped several at a time.
  * Q5. What this manager stored is durable in its store; the stream only says so, and may forget it (`streams.ts` S4). So at its start and
  *     whenever its connection comes back it looks whether its newest word of each task still stands there, and says it again if not.
+ * Q6. A pull that failed for want of an answer is tried again some times: of a task that stands still nothing newer will be announced.
  */
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
@@ -75,13 +77,16 @@ const FAR_BEHIND = 8;
 const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
-const DROP_TOGETHER = 8;
+const DROP_TOGETHER = 16;
 const GATHER_US = 20_000;
 const GATHER_MAX = 8;
 const FOLLOW_US = 2_000_000;
 /** Increments that may wait behind the one that is being pulled; above that only the newest is, whole. */
 const FOLLOW_MAX = 4;
 const DURABLE_TELL_US = 3_000_000;
+/** Q6. As long as an ECU takes to be found dead, and longer. */
+const PULL_AGAIN_US = 500_000;
+const PULLS_AGAIN_MAX = 8;
 /** Rebuilt states kept for the page requests that follow a manifest request. */
 const REBUILT_MAX = 16;
 /** Newest states kept whole in memory: a hundred tasks of 1 MiB. */
@@ -109,6 +114,8 @@ export class CheckpointReceiver {
   /** The newest durable one ever heard of: what is not later is no news. */
   private readonly toldDurable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
+  /** Pulls of the present effect that failed for want of an answer (Q6). */
+  private readonly triedAgain = new Map<TaskName, CheckpointOrder & { readonly times: number }>();
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
@@ -326,9 +333,13 @@ export class CheckpointReceiver {
         this.pulling.add(task);
         const manifest = await this.pull(task, wanted, open).finally(() => this.pulling.delete(task));
         if (manifest === undefined) return failed(wanted, 'the ECU no longer has it', false);
-        await this.sayStored(manifest);
+        const said = this.sayStored(manifest);
+        // Where it is not the last one, the next one says more.
+        said.catch(() => this.parts.host.counters.add('checkpoint.wordLost'));
         const next = await this.nextToFollow(following, untilUs, open);
+        this.triedAgain.delete(task);
         if (next === undefined) {
+          await said;
           const event = { type: 'CHECKPOINT.PULLED', checkpoint: orderOf(manifest), ...this.newlyDurable(task) };
           return { kind: 'event', event };
         }
@@ -344,11 +355,20 @@ export class CheckpointReceiver {
         code: cause.code,
         why: cause.message,
       });
+      if (cause.retryable && this.mayTryAgain(task, checkpoint)) return { kind: 'again', afterUs: PULL_AGAIN_US };
       return failed(wanted, cause.message, cause.code === 'ERR_STORE_CORRUPT');
     } finally {
       this.unfollow(task, following);
     }
   };
+
+  /** Q6. */
+  private mayTryAgain(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const before = this.triedAgain.get(task);
+    const times = before !== undefined && sameOrder(before, { epoch, sequence }) ? before.times : 0;
+    this.triedAgain.set(task, { epoch, sequence, times: times + 1 });
+    return times < PULLS_AGAIN_MAX;
+  }
 
   /** What the instance announced meanwhile, or announces until `untilUs`; undefined when it is time to answer. */
   private async nextToFollow(following: Following, untilUs: number, open: OpenEffect): Promise<CheckpointManifest | undefined> {
