@@ -136,11 +136,14 @@ class OrderedConsumer {
       }),
       delivered: 0,
       initial: undefined,
-      after: this.#options.from === 'last-per-subject' && this.#caughtUp ? this.#lastSequence : undefined,
       heardAtUs: clock.monotonicUs(),
     };
     this.#current = current;
     try {
+      if (this.#options.from === 'last-per-subject' && this.#caughtUp) {
+        await this.#lookBack();
+        if (this.#current !== current) return;
+      }
       const created = await api.call<CreateAnswer>(`CONSUMER.CREATE.${this.#stream}.${current.name}`, {
         stream_name: this.#stream,
         config: this.#config(current.name, inbox),
@@ -152,6 +155,19 @@ class OrderedConsumer {
       if (this.#current !== current) return;
       throw error;
     }
+  }
+
+  /** C4. */
+  async #lookBack(): Promise<void> {
+    const { api, counters } = this.#parts;
+    const { state } = await api.call<{ readonly state: { readonly last_seq: number } }>(
+      `STREAM.INFO.${this.#stream}`,
+      undefined,
+    );
+    if (state.last_seq >= this.#lastSequence) return;
+    counters.add('bus.stream-went-back');
+    this.#lastSequence = 0;
+    this.#caughtUp = false;
   }
 
   restart(why: string): void {
@@ -260,14 +276,6 @@ class OrderedConsumer {
       if (current.delivered === 0) this.#lastSequence = Math.max(this.#lastSequence, created.delivered.stream_seq);
       this.#startKnown = true;
     }
-    // Asked for what follows the last message handed over, the broker begins earlier only if it does not have that any more.
-    if (current.after !== undefined && created.delivered.stream_seq < current.after) {
-      this.#parts.counters.add('bus.stream-went-back');
-      this.#lastSequence = 0;
-      this.#caughtUp = false;
-      this.restart('the stream went back');
-      return;
-    }
     if (current.delivered >= current.initial) this.#catchUp();
   }
 
@@ -350,8 +358,6 @@ interface Current {
   delivered: number;
   /** How many deliveries bring it to what was there at the start; undefined until the broker has confirmed the consumer. */
   initial: number | undefined;
-  /** The message after which it was asked to begin, where the whole stream before that was followed (C4). */
-  readonly after: number | undefined;
   heardAtUs: number;
 }
 

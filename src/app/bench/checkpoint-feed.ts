@@ -56,6 +56,9 @@ export class CheckpointFeed {
       await path.serve(ecuSubject.pages(mac), (payload) => this.answer(payload));
     }
     this.cancels.push(
+      host.bus.onConnection((connected) => {
+        if (connected) for (const { source } of this.tasks.values()) source.announceAgain();
+      }),
       await host.bus.serve({ service: 'drover-bridge', subject: ecuSubject.pages(mac) }, ({ payload }) => this.answer(payload)),
       await host.bus.consume(
         streams.checkpoints,
