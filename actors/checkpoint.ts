@@ -7,14 +7,18 @@
  * pages are brought, so that a bridge that knows `notify` alone is received all the same.
  *
  * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
- * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
- *     a skipped increment costs a whole manifest.
+ * Q1. Announcements are gathered for GATHER_US, or until there are GATHER_MAX, so that those of several tasks share commits and
+ *     packets. Two of one task are not: a skipped increment costs a whole manifest.
  * Q2. The chart is told what changed, not every increment (DESIGN 3: pages are a hot path): one effect goes on for FOLLOW_US with the
  *     increments that the same instance announces meanwhile, and answers with the newest. Until the answer the record holds the
- *     effect, so whoever restarts pulls again; each checkpoint is said to be stored as soon as it is.
+ *     effect, so whoever restarts pulls again. Each checkpoint is said to be stored as soon as it is, without waiting until
+ *     the broker has confirmed the word; for that of the newest the answer waits.
  * Q3. What became durable is told to the chart with its next event, or alone after DURABLE_TELL_US. What must not wait for that
  *     (the fleet's knowledge, and what may be dropped) does not.
  * Q4. Old checkpoints are dropped several at a time.
+ * Q5. What this manager stored is durable in its store; the stream only says so, and may forget it (`streams.ts` S4). So at its start and
+ *     whenever its connection comes back it looks whether its newest word of each task still stands there, and says it again if not.
+ * Q6. A pull that failed for want of an answer is tried again some times: of a task that stands still nothing newer will be announced.
  */
 import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
@@ -73,12 +77,16 @@ const FAR_BEHIND = 8;
 const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
-const DROP_TOGETHER = 8;
+const DROP_TOGETHER = 16;
 const GATHER_US = 20_000;
+const GATHER_MAX = 8;
 const FOLLOW_US = 2_000_000;
 /** Increments that may wait behind the one that is being pulled; above that only the newest is, whole. */
 const FOLLOW_MAX = 4;
 const DURABLE_TELL_US = 3_000_000;
+/** Q6. As long as an ECU takes to be found dead, and longer. */
+const PULL_AGAIN_US = 500_000;
+const PULLS_AGAIN_MAX = 8;
 /** Rebuilt states kept for the page requests that follow a manifest request. */
 const REBUILT_MAX = 16;
 /** Newest states kept whole in memory: a hundred tasks of 1 MiB. */
@@ -106,6 +114,8 @@ export class CheckpointReceiver {
   /** The newest durable one ever heard of: what is not later is no news. */
   private readonly toldDurable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
+  /** Pulls of the present effect that failed for want of an answer (Q6). */
+  private readonly triedAgain = new Map<TaskName, CheckpointOrder & { readonly times: number }>();
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
@@ -144,6 +154,27 @@ export class CheckpointReceiver {
     this.cancels.push(await consume(checkpointSubject.allAnnounced));
     this.isListening = true;
     this.cancels.push(await this.ways.start());
+  }
+
+  /** Q5. */
+  async sayAgain(): Promise<void> {
+    const { host, manager, store, knowledge } = this.parts;
+    for (const [task, orders] of this.stored) {
+      const newest = orders.at(-1);
+      const placement = knowledge.placement(task);
+      if (newest === undefined || placement === undefined || placement.state === 'removed') continue;
+      try {
+        const manifest = store.find(task, newest.epoch, newest.sequence);
+        if (manifest === undefined) continue;
+        const said = await host.bus.readLast(checkpointSubject.stored(manifest.mac, manifest.programId, manager));
+        if (said !== undefined && saysAtLeast(said.payload, manifest)) continue;
+        await this.sayStored(manifest);
+        host.counters.add('checkpoint.saidAgain');
+      } catch (cause) {
+        // Said with the next checkpoint, or when the connection comes back once more.
+        host.log.info('what is stored could not be said again', { task, cause });
+      }
+    }
   }
 
   stop(): void {
@@ -207,7 +238,8 @@ export class CheckpointReceiver {
     const { task } = manifest;
     const waiting = this.gathered.get(task);
     if (waiting === undefined || laterCheckpoint(manifest, waiting)) this.gathered.set(task, manifest);
-    this.gathering ??= this.parts.host.clock.after(GATHER_US, () => this.tellGathered());
+    if (this.gathered.size >= GATHER_MAX) this.tellGathered();
+    else this.gathering ??= this.parts.host.clock.after(GATHER_US, () => this.tellGathered());
   }
 
   private tellGathered(): void {
@@ -301,9 +333,13 @@ export class CheckpointReceiver {
         this.pulling.add(task);
         const manifest = await this.pull(task, wanted, open).finally(() => this.pulling.delete(task));
         if (manifest === undefined) return failed(wanted, 'the ECU no longer has it', false);
-        await this.sayStored(manifest);
+        const said = this.sayStored(manifest);
+        // Where it is not the last one, the next one says more.
+        said.catch(() => this.parts.host.counters.add('checkpoint.wordLost'));
         const next = await this.nextToFollow(following, untilUs, open);
+        this.triedAgain.delete(task);
         if (next === undefined) {
+          await said;
           const event = { type: 'CHECKPOINT.PULLED', checkpoint: orderOf(manifest), ...this.newlyDurable(task) };
           return { kind: 'event', event };
         }
@@ -319,11 +355,20 @@ export class CheckpointReceiver {
         code: cause.code,
         why: cause.message,
       });
+      if (cause.retryable && this.mayTryAgain(task, checkpoint)) return { kind: 'again', afterUs: PULL_AGAIN_US };
       return failed(wanted, cause.message, cause.code === 'ERR_STORE_CORRUPT');
     } finally {
       this.unfollow(task, following);
     }
   };
+
+  /** Q6. */
+  private mayTryAgain(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const before = this.triedAgain.get(task);
+    const times = before !== undefined && sameOrder(before, { epoch, sequence }) ? before.times : 0;
+    this.triedAgain.set(task, { epoch, sequence, times: times + 1 });
+    return times < PULLS_AGAIN_MAX;
+  }
 
   /** What the instance announced meanwhile, or announces until `untilUs`; undefined when it is time to answer. */
   private async nextToFollow(following: Following, untilUs: number, open: OpenEffect): Promise<CheckpointManifest | undefined> {
@@ -550,6 +595,14 @@ export class CheckpointReceiver {
     }
     return state;
   }
+}
+
+/** Whether a word of this manager's is about this checkpoint or a later one of its task. */
+function saysAtLeast(payload: Uint8Array, manifest: CheckpointManifest): boolean {
+  const notice = decodeCheckpointNotice(payload);
+  if (!notice.ok || notice.value.body.kind !== 'stored') return false;
+  const { task, epoch, sequence } = notice.value.body;
+  return task === manifest.task && !laterCheckpoint(manifest, { epoch, sequence });
 }
 
 const failed = ({ epoch, sequence }: CheckpointOrder, reason: string, damaged: boolean): EffectOutcome => ({

@@ -224,6 +224,7 @@ export class Manager {
     );
     this.duty.start();
     this.janitor.start();
+    void this.receiver.sayAgain();
   }
 
   async stop(reason: string): Promise<void> {
@@ -290,6 +291,7 @@ export class Manager {
       type,
       id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}`,
     });
+    if (connected) await this.receiver.sayAgain();
   }
 
   // ——— calls ———
