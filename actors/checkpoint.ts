@@ -46,7 +46,7 @@ import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, pause } from './host.ts';
-import { NewestImages } from './newest-images.ts';
+import { type BroughtPages, NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { packedFor } from './page-transfer.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
@@ -425,7 +425,7 @@ export class CheckpointReceiver {
       if (stored) {
         this.noteStored(manifest);
         this.ways.stored(task, manifest);
-        this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
+        this.keepImage(manifest, { positions: missing, pages });
         return manifest;
       }
       // Its chain is not whole here: another manager may have what is missing, else the ECU gives the whole state.
@@ -569,8 +569,8 @@ export class CheckpointReceiver {
   }
 
   /** Follows with the image where the pages are at hand, else rebuilds it once: the next increments need no store. */
-  private keepImage(manifest: CheckpointManifest, pages: Uint8Array | undefined): void {
-    if (this.images.stored(manifest, pages)) return;
+  private keepImage(manifest: CheckpointManifest, brought: BroughtPages): void {
+    if (this.images.stored(manifest, brought)) return;
     const { task, epoch, sequence } = manifest;
     this.parts.store.rebuild(task, epoch, sequence).then(
       (state) => {
