@@ -349,13 +349,12 @@ export class CheckpointReceiver {
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       this.parts.host.counters.add(`checkpoint.pullFailed.${cause.code}`);
-      this.parts.host.log.warn('a checkpoint could not be pulled', {
-        task,
-        epoch: wanted.epoch,
-        code: cause.code,
-        why: cause.message,
-      });
-      if (cause.retryable && this.mayTryAgain(task, checkpoint)) return { kind: 'again', afterUs: PULL_AGAIN_US };
+      const why = { task, epoch: wanted.epoch, code: cause.code, why: cause.message };
+      if (cause.retryable && this.mayTryAgain(task, checkpoint)) {
+        this.parts.host.log.info('a checkpoint could not be pulled yet', why);
+        return { kind: 'again', afterUs: PULL_AGAIN_US };
+      }
+      this.parts.host.log.warn('a checkpoint could not be pulled', why);
       return failed(wanted, cause.message, cause.code === 'ERR_STORE_CORRUPT');
     } finally {
       this.unfollow(task, following);
@@ -363,7 +362,8 @@ export class CheckpointReceiver {
   };
 
   /** Q6. */
-  private mayTryAgain(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+  private mayTryAgain(task: TaskName, { epoch, sequence, source }: AnnouncedCheckpoint): boolean {
+    if (this.parts.knowledge.isGone(source)) return false;
     const before = this.triedAgain.get(task);
     const times = before !== undefined && sameOrder(before, { epoch, sequence }) ? before.times : 0;
     this.triedAgain.set(task, { epoch, sequence, times: times + 1 });
@@ -437,7 +437,10 @@ export class CheckpointReceiver {
 
   private noteStored(manifest: CheckpointManifest): void {
     const { task } = manifest;
-    const known = [...(this.stored.get(task) ?? []), orderOf(manifest)];
+    const before = this.stored.get(task) ?? [];
+    const newest = before.at(-1);
+    // Pulled again after its word could not be given, it is here already.
+    const known = newest !== undefined && sameOrder(newest, manifest) ? before : [...before, orderOf(manifest)];
     this.stored.set(task, known);
     this.room.bound(task, known.length).then(
       (kept) => {
