@@ -1,7 +1,7 @@
 /**
  * A manager's side of checkpointing: learns of checkpoints in the way that the fleet has chosen (`receiving.ts`), brings their
- * pages into its store at its own pace, says what it stored, and serves restore targets from there. What the Checkpoint chart's
- * effect means.
+ * pages into its store at its own pace, and says what it stored; `checkpoint-serving.ts` gives it to whoever restores. What the
+ * Checkpoint chart's effect means.
  *
  * Whatever the strategy (`receiving-ways.ts`), there is one way in: a manifest is heard of, announced or found by asking, and its
  * pages are brought, so that a bridge that knows `notify` alone is received all the same.
@@ -20,38 +20,28 @@
  *     whenever its connection comes back it looks whether its newest word of each task still stands there, and says it again if not.
  * Q6. A pull that failed for want of an answer is tried again some times: of a task that stands still nothing newer will be announced.
  */
-import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import {
-  decodeCheckpointNotice,
-  decodeManifestRequest,
-  decodePageRequest,
-  encodeCheckpointNotice,
-  encodeManifestAnswer,
-  encodePageAnswer,
-} from '../src/domain/protocol/codec-checkpoint.ts';
-import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
+import { decodeCheckpointNotice, encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
 import { checkpointSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
-import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
+import { CheckpointServing } from './checkpoint-serving.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, pause } from './host.ts';
-import { type BroughtPages, NewestImages } from './newest-images.ts';
+import type { BroughtPages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
-import { packedFor } from './page-transfer.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
 import { ReceivingWays } from './receiving-ways.ts';
-import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
 export interface CheckpointReceiverParts {
@@ -87,10 +77,6 @@ const DURABLE_TELL_US = 3_000_000;
 /** Q6. As long as an ECU takes to be found dead, and longer. */
 const PULL_AGAIN_US = 500_000;
 const PULLS_AGAIN_MAX = 8;
-/** Rebuilt states kept for the page requests that follow a manifest request. */
-const REBUILT_MAX = 16;
-/** Newest states kept whole in memory: a hundred tasks of 1 MiB. */
-const IMAGES_BYTES_MAX = 128 * 1024 * 1024;
 
 /** An effect that goes on with what its instance announces next (Q2). */
 interface Following {
@@ -103,6 +89,8 @@ export class CheckpointReceiver {
   /** Brings what other managers hold into this one's store. */
   readonly peers: PeerCheckpoints;
   readonly pulling = new Set<TaskName>(); // a checkpoint of theirs is on its way into the store
+  /** What restore targets are given. */
+  readonly serving: CheckpointServing;
   private readonly parts: CheckpointReceiverParts;
   private readonly room: StoreRoom;
   /** The newest announcement of each task, with its page list. */
@@ -122,13 +110,12 @@ export class CheckpointReceiver {
   private readonly ownSubjects = new Set<string>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
   private isListening = false;
-  private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
-  private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
+    this.serving = new CheckpointServing(parts);
     this.room = new StoreRoom(parts);
     this.ways = new ReceivingWays({
       ...parts,
@@ -349,13 +336,12 @@ export class CheckpointReceiver {
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       this.parts.host.counters.add(`checkpoint.pullFailed.${cause.code}`);
-      this.parts.host.log.warn('a checkpoint could not be pulled', {
-        task,
-        epoch: wanted.epoch,
-        code: cause.code,
-        why: cause.message,
-      });
-      if (cause.retryable && this.mayTryAgain(task, checkpoint)) return { kind: 'again', afterUs: PULL_AGAIN_US };
+      const why = { task, epoch: wanted.epoch, code: cause.code, why: cause.message };
+      if (cause.retryable && this.mayTryAgain(task, checkpoint)) {
+        this.parts.host.log.info('a checkpoint could not be pulled yet', why);
+        return { kind: 'again', afterUs: PULL_AGAIN_US };
+      }
+      this.parts.host.log.warn('a checkpoint could not be pulled', why);
       return failed(wanted, cause.message, cause.code === 'ERR_STORE_CORRUPT');
     } finally {
       this.unfollow(task, following);
@@ -363,7 +349,8 @@ export class CheckpointReceiver {
   };
 
   /** Q6. */
-  private mayTryAgain(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+  private mayTryAgain(task: TaskName, { epoch, sequence, source }: AnnouncedCheckpoint): boolean {
+    if (this.parts.knowledge.isGone(source)) return false;
     const before = this.triedAgain.get(task);
     const times = before !== undefined && sameOrder(before, { epoch, sequence }) ? before.times : 0;
     this.triedAgain.set(task, { epoch, sequence, times: times + 1 });
@@ -425,7 +412,7 @@ export class CheckpointReceiver {
       if (stored) {
         this.noteStored(manifest);
         this.ways.stored(task, manifest);
-        this.keepImage(manifest, { positions: missing, pages });
+        this.putAtHand(manifest, { positions: missing, pages });
         return manifest;
       }
       // Its chain is not whole here: another manager may have what is missing, else the ECU gives the whole state.
@@ -435,9 +422,19 @@ export class CheckpointReceiver {
     return undefined;
   }
 
+  private putAtHand(manifest: CheckpointManifest, brought: BroughtPages): void {
+    this.serving.stored(manifest, brought, () => {
+      const newest = this.stored.get(manifest.task)?.at(-1);
+      return newest !== undefined && sameOrder(newest, manifest);
+    });
+  }
+
   private noteStored(manifest: CheckpointManifest): void {
     const { task } = manifest;
-    const known = [...(this.stored.get(task) ?? []), orderOf(manifest)];
+    const before = this.stored.get(task) ?? [];
+    const newest = before.at(-1);
+    // Pulled again after its word could not be given, it is here already.
+    const known = newest !== undefined && sameOrder(newest, manifest) ? before : [...before, orderOf(manifest)];
     this.stored.set(task, known);
     this.room.bound(task, known.length).then(
       (kept) => {
@@ -529,71 +526,6 @@ export class CheckpointReceiver {
     this.heardStored(reference, manager, said.sentAtUs);
     if (answer.kind !== 'appended' && answer.kind !== 'duplicate')
       throw new DroverError('ERR_BUS_TIMEOUT', 'the other managers could not be told', { retryable: true });
-  }
-
-  // ——— serving restore targets ———
-
-  async serve(message: BusMessage): Promise<Uint8Array> {
-    const { host } = this.parts;
-    const manifest = decodeManifestRequest(message.payload);
-    if (manifest.ok) {
-      const { task, epoch, sequence } = manifest.value.body;
-      const answer = await this.answering<ManifestAnswer>(async () => {
-        const state = await this.rebuild(task, epoch, sequence);
-        return { kind: 'manifest', manifest: foldManifest(state.manifest, state.pageDigests) };
-      });
-      return encodeManifestAnswer(envelope(host, answer));
-    }
-    const pages = decodePageRequest(message.payload);
-    if (!pages.ok) {
-      host.counters.add(`wire.${pages.error.kind}`);
-      return encodePageAnswer(envelope(host, { kind: 'refused', code: pages.error.code, sentence: pages.error.sentence }));
-    }
-    const { task, epoch, sequence, positions } = pages.value.body;
-    const answer = await this.answering<PageAnswer>(async () => ({
-      kind: 'pages',
-      pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions),
-    }));
-    return encodePageAnswer(envelope(host, packedFor(host, pages.value.body, answer)));
-  }
-
-  private async answering<A>(
-    run: () => Promise<A>,
-  ): Promise<A | { kind: 'refused'; code: DroverError['code']; sentence: string }> {
-    try {
-      return await run();
-    } catch (cause) {
-      if (!(cause instanceof DroverError)) throw cause;
-      return { kind: 'refused', code: cause.code, sentence: cause.message };
-    }
-  }
-
-  /** Follows with the image where the pages are at hand, else rebuilds it once: the next increments need no store. */
-  private keepImage(manifest: CheckpointManifest, brought: BroughtPages): void {
-    if (this.images.stored(manifest, brought)) return;
-    const { task, epoch, sequence } = manifest;
-    this.parts.store.rebuild(task, epoch, sequence).then(
-      (state) => {
-        const newest = this.stored.get(task)?.at(-1);
-        if (newest !== undefined && sameOrder(newest, manifest)) this.images.seed(state);
-      },
-      (cause: unknown) => this.parts.host.log.debug('the newest state could not be kept at hand', { task, epoch, cause }),
-    );
-  }
-
-  private rebuild(task: TaskName, epoch: number, sequence: number): Promise<RebuiltState> {
-    const key = `${task} ${epoch}.${sequence}`;
-    const held = this.rebuilt.get(key);
-    if (held !== undefined) return held;
-    const image = this.images.find(task, { epoch, sequence });
-    const state = image === undefined ? this.parts.store.rebuild(task, epoch, sequence) : Promise.resolve(image);
-    this.rebuilt.set(key, state);
-    state.catch(() => this.rebuilt.delete(key));
-    for (const oldest of this.rebuilt.keys()) {
-      if (this.rebuilt.size <= REBUILT_MAX) break;
-      this.rebuilt.delete(oldest);
-    }
-    return state;
   }
 }
 

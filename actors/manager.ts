@@ -215,7 +215,7 @@ export class Manager {
         this.call(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
-        this.receiver.serve(message),
+        this.receiver.serving.serve(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.callOf(parts.manager) }, (message) =>
         this.call(message),

@@ -39,6 +39,8 @@ export class NewestImages {
    */
   stored(manifest: CheckpointManifest, brought: BroughtPages): boolean {
     const image = this.images.get(manifest.task);
+    if (image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.sequence)
+      return true;
     const full = manifest.baseSequence === undefined;
     const follows =
       image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.baseSequence;

@@ -169,7 +169,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     });
     this.#reach(FaultPoint.storeCommitted);
     if (table === undefined) return { stored: false };
-    this.#decoded.set(key, encoded, copyOf(manifest));
+    this.#decoded.set(key, encoded, manifest);
     this.#tables.set(manifest, table);
     return { stored: this.#pool.holdsAll(table) };
   }
@@ -595,13 +595,5 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     if (this.#closed) throw new DroverError('ERR_STORE_CLOSED', `the checkpoint store in ${this.#environment.path} is closed`);
   }
 }
-
-/** With arrays of its own: a caller's may be parts of a large message. */
-const copyOf = (manifest: CheckpointManifest): CheckpointManifest => ({
-  ...manifest,
-  pageIndexes: manifest.pageIndexes.slice(),
-  pageDigests: Uint8Array.from(manifest.pageDigests),
-  globals: Uint8Array.from(manifest.globals),
-});
 
 const nameOnly = ({ task, epoch, sequence }: CheckpointName): CheckpointName => ({ task, epoch, sequence });

@@ -34,7 +34,7 @@ export class ManifestCache {
   set(key: Buffer, encoded: Buffer, manifest: CheckpointManifest): void {
     const text = key.toString('latin1');
     this.#drop(text);
-    this.#entries.set(text, { encoded, manifest });
+    this.#entries.set(text, { encoded, manifest: copyOf(manifest) });
     this.#bytes += encoded.length;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#bytesMax) break;
@@ -53,3 +53,11 @@ export class ManifestCache {
     this.#bytes -= entry.encoded.length;
   }
 }
+
+/** With arrays of its own: a caller's may be parts of a large message. */
+const copyOf = (manifest: CheckpointManifest): CheckpointManifest => ({
+  ...manifest,
+  pageIndexes: manifest.pageIndexes.slice(),
+  pageDigests: Uint8Array.from(manifest.pageDigests),
+  globals: Uint8Array.from(manifest.globals),
+});

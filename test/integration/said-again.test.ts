@@ -22,10 +22,10 @@ afterEach(async () => {
   [run, feed] = [undefined, undefined];
 });
 
-test('a manager says again what it stored, an ECU what no quorum has', async () => {
+/** One manager that knows the task, and a feed that is its ECU, not serving yet. */
+async function stage(): Promise<{ readonly run: FleetRun; readonly feed: CheckpointFeed }> {
   run = await startFleet({ ecus: 0, managers: 1 });
   const { client } = run.fleet;
-  const { host, link } = client;
   const artefact = new TextEncoder().encode('nothing runs here');
   const spec = validateTaskSpec({
     name: TASK,
@@ -37,7 +37,25 @@ test('a manager says again what it stored, an ECU what no quorum has', async () 
   });
   if (!spec.ok) throw new Error('the spec is valid');
   await deployTask(client, { spec: spec.value, artefact });
-  feed = new CheckpointFeed({ host, mac: MAC, specs: [spec.value], memoryBytes: 64 * 1024, dirtyPages: 2 });
+  feed = new CheckpointFeed({ host: client.host, mac: MAC, specs: [spec.value], memoryBytes: 64 * 1024, dirtyPages: 2 });
+  return { run, feed };
+}
+
+test('a pull that nobody answered is tried again, though nothing newer is announced', async () => {
+  const { run, feed } = await stage();
+  const stored = feed.next(TASK);
+  await until('it was asked in vain', async () => {
+    const { counters } = await queryFleet(run.fleet.client);
+    return (counters['checkpoint.pullFailed.ERR_BUS_NO_RESPONDER'] ?? 0) > 0;
+  });
+  await feed.start();
+  await stored;
+});
+
+test('a manager says again what it stored, an ECU what no quorum has', async () => {
+  const { run, feed } = await stage();
+  const { client } = run.fleet;
+  const { host, link } = client;
   await feed.start();
   await feed.next(TASK);
   await feed.next(TASK);
