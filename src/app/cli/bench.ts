@@ -90,13 +90,13 @@ export function registerBench(program: Command): void {
     .command('analysis')
     .alias('realtime')
     .description('how many task sets a second the real-time analyses decide, beside the peers’ figures')
-    .option('--repetitions <n>', 'of which the best and the median are reported', wholeNumber(1, 1000), 9)
-    .option('--millis <n>', 'length of each repetition', wholeNumber(1, 60_000), 100)
+    .option('--repetitions <n>', 'of which the best and the median are reported', wholeNumber(1, 10_000), 60)
+    .option('--millis <n>', 'length of each repetition', wholeNumber(1, 60_000), 5)
     .option('--json', 'print one JSON object')
     .action(analysisBench);
   withExamples(analysis, [
     { does: 'Sets a second, ours and theirs', line: 'drover bench analysis' },
-    { does: 'With more patience, for programs', line: 'drover bench analysis --repetitions 30 --json | jq .figures' },
+    { does: 'With more patience, for programs', line: 'drover bench analysis --repetitions 300 --json | jq .figures' },
   ]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
