@@ -20,6 +20,7 @@ import type { RealtimeTask } from './realtime-task.ts';
 import { type ScheduleFailure, type WorstResponse, worstResponse } from './response-time.ts';
 import { roundRobinResponse } from './round-robin.ts';
 import { addSet, createTaskTable, type TableRange } from './task-table.ts';
+import { workForSet } from './work-limit.ts';
 
 /** `undefined`: the work limit was reached. */
 export type CoreVerdict = boolean | undefined;
@@ -82,10 +83,11 @@ class FixedPriority implements CoreTest {
 
   responses(members: readonly number[]): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    if (!this.#interrupted) return this.#quickResponses(members, tasks) ?? ((at) => worstResponse(tasks, at));
+    const work = workForSet();
+    if (!this.#interrupted) return this.#quickResponses(members, tasks) ?? ((at) => worstResponse(tasks, at, work));
     return (at) => {
       const interruptions = interruptionsFor(this.#set, members, (tasks[at] as RealtimeTask).priority);
-      return worstResponse([...tasks, ...interruptions.map(interruptionRow)], at);
+      return worstResponse([...tasks, ...interruptions.map(interruptionRow)], at, work);
     };
   }
 
@@ -141,7 +143,8 @@ class NonPreemptiveFixedPriority implements CoreTest {
 
   responses(members: readonly number[]): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    return (at) => nonPreemptiveResponse(tasks, at);
+    const work = workForSet();
+    return (at) => nonPreemptiveResponse(tasks, at, work);
   }
 }
 
@@ -212,6 +215,7 @@ class RoundRobin implements CoreTest {
 
   responses(members: readonly number[]): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    return (at) => roundRobinResponse(tasks, at, this.#sliceUs);
+    const work = workForSet();
+    return (at) => roundRobinResponse(tasks, at, this.#sliceUs, work);
   }
 }
