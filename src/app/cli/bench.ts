@@ -228,7 +228,7 @@ async function storeBench(flags: StoreFlags): Promise<void> {
   const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   const result = await benchStore({ seconds: flags.seconds, rounds: flags.rounds, say });
   if (flags.json !== true) {
-    const { ingest, paced, restore } = result;
+    const { ingest, ingestLocal, paced, restore } = result;
     const { cpu, cores, memoryGib, node, loadBefore } = result.machine;
     const each = (of: Readonly<Record<string, number>>): string =>
       Object.entries(of)
@@ -240,6 +240,7 @@ async function storeBench(flags: StoreFlags): Promise<void> {
         `ingest, ${ingest.tasks} tasks, one manager    ${ingest.perSecond} checkpoints a second, ${ingest.mibPerSecond} MiB/s`,
         `bare request and reply, same sizes ${ingest.barePerSecond} a second, ${ingest.bareMibPerSecond} MiB/s`,
         `share ${result.ingestShare} (aim: 0.6)   CPU a checkpoint: manager ${ingest.cpuPerCheckpointUs} µs, server ${ingest.serverCpuPerCheckpointUs} µs`,
+        `ingest by the local path              ${ingestLocal.perSecond} checkpoints a second, share ${result.ingestLocalShare}   CPU a checkpoint: manager ${ingestLocal.cpuPerCheckpointUs} µs, server ${ingestLocal.serverCpuPerCheckpointUs} µs`,
         `${paced.tasks} tasks, one each ${paced.intervalMs} ms, two managers: CPU a checkpoint in µs: ${each(paced.cpuPerCheckpointUs)} (aim: 400)`,
         `  share of a core: ${each(paced.managerCpuShare)}; with nothing to do ${each(paced.idleCpuShare)}`,
         `restore read of 1 MiB  p50 ${restore.ms.p50} ms, p99 ${restore.ms.p99} ms (aim: 5)   plain LMDB get and digest p50 ${restore.plainMs.p50} ms   share ${restore.share} (aim: 0.6)`,
