@@ -6,7 +6,7 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage, all stories
+ * Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage, thousands of task sets, all stories
  * of a fleet but those of a restore. Together they take minutes.
  */
 const EXHAUSTIVE = [
@@ -14,7 +14,8 @@ const EXHAUSTIVE = [
     ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'],
     ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
-  ...['store-records', 'wasm-restore'].map((name) => `test/property/${name}.prop.test.ts`),
+  ...['store-records', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),
+  'test/unit/realtime/vectors.test.ts',
 ];
 const REAL_WORLD = [
   'test/integration/**/*.test.ts',

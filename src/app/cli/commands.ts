@@ -4,6 +4,7 @@
  * compilers) inside its action with `await import(…)`, so that `drover --help` stays instant.
  */
 import type { Command } from 'commander';
+import { registerAnalyze } from './analyze.ts';
 import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerBridge,
   registerStore,
   registerChaos,
+  registerAnalyze,
   registerSimulate,
   registerSchedule,
   registerBench,
