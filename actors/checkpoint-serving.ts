@@ -16,7 +16,7 @@ import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
 import { envelope, type Host } from './host.ts';
-import { NewestImages } from './newest-images.ts';
+import { type BroughtPages, NewestImages } from './newest-images.ts';
 import { packedFor } from './page-transfer.ts';
 import { slicePages } from './slice-pages.ts';
 
@@ -69,9 +69,9 @@ export class CheckpointServing {
     }
   }
 
-  /** `pages`: those of the whole manifest, where they are at hand. Follows with the image where the pages are at hand, else rebuilds it once: the next increments need no store. */
-  stored(manifest: CheckpointManifest, pages: Uint8Array | undefined, isNewest: () => boolean): void {
-    if (this.images.stored(manifest, pages)) return;
+  /** Follows with the image where that can be, else rebuilds it once: the next increments need no store. */
+  stored(manifest: CheckpointManifest, brought: BroughtPages, isNewest: () => boolean): void {
+    if (this.images.stored(manifest, brought)) return;
     const { task, epoch, sequence } = manifest;
     this.parts.store.rebuild(task, epoch, sequence).then(
       (state) => {

@@ -38,6 +38,7 @@ import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/check
 import { CheckpointServing } from './checkpoint-serving.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, pause } from './host.ts';
+import type { BroughtPages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
 import { ReceivingWays } from './receiving-ways.ts';
@@ -411,7 +412,7 @@ export class CheckpointReceiver {
       if (stored) {
         this.noteStored(manifest);
         this.ways.stored(task, manifest);
-        this.putAtHand(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
+        this.putAtHand(manifest, { positions: missing, pages });
         return manifest;
       }
       // Its chain is not whole here: another manager may have what is missing, else the ECU gives the whole state.
@@ -421,8 +422,8 @@ export class CheckpointReceiver {
     return undefined;
   }
 
-  private putAtHand(manifest: CheckpointManifest, pages: Uint8Array | undefined): void {
-    this.serving.stored(manifest, pages, () => {
+  private putAtHand(manifest: CheckpointManifest, brought: BroughtPages): void {
+    this.serving.stored(manifest, brought, () => {
       const newest = this.stored.get(manifest.task)?.at(-1);
       return newest !== undefined && sameOrder(newest, manifest);
     });

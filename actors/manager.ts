@@ -167,6 +167,7 @@ export class Manager {
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
+      certainDeath: (owner) => this.ecuEffects.certainDeath(owner),
       tell: (mac, event) => void this.tellEcu(mac, event),
     });
     this.peers = new Peers({ host, manager, knowledge: this.knowledge, onGone: () => void this.duty.takeOverFromTheDead() });

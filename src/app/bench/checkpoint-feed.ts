@@ -140,6 +140,7 @@ class FeedTask {
         needs: { runtimeVersion: 1, hostFunctions: [] },
         readShadow: async (indexes) => pagesOf(memory, indexes),
         runJob: () => Promise.reject(new Error('the tasks of this bench have no jobs')),
+        runJobs: () => Promise.reject(new Error('the tasks of this bench have no jobs')),
         capture: () => Promise.reject(new Error('the captures of this bench are made by its feed')),
         stop: async () => {},
       },

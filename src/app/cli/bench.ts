@@ -20,7 +20,9 @@ interface FailoverFlags extends BenchFlags {
 export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
-    .description('measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression');
+    .description(
+      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, simulating',
+    );
   const failover = bench
     .command('failover')
     .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
@@ -85,6 +87,15 @@ export function registerBench(program: Command): void {
       does: 'The picture of docs/RECEIVING.md again',
       line: 'drover bench receive --from docs/receiving.json --picture docs/receiving.svg',
     },
+  ]);
+  const schedule = bench
+    .command('schedule')
+    .description('how many jobs a second the simulator of schedules takes, on one core and on four')
+    .option('--rounds <n>', 'over ten task sets each', wholeNumber(1, 10_000), 100)
+    .option('--json', 'print one JSON object')
+    .action(scheduleBench);
+  withExamples(schedule, [
+    { does: 'Jobs a second, beside other simulators', line: 'drover bench schedule --json | jq .figures' },
   ]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
@@ -201,6 +212,30 @@ async function compressionBench(flags: BenchFlags): Promise<void> {
     const head = row(['state', 'pages', 'codec', 'ratio', 'pack µs/MiB', 'unpack µs/MiB', 'below Mbit/s']);
     process.stdout.write(
       `${[`${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`, head, ...lines, ''].join('\n')}\n`,
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+interface ScheduleBenchFlags extends BenchFlags {
+  readonly rounds: number;
+}
+
+async function scheduleBench(flags: ScheduleBenchFlags): Promise<void> {
+  const { benchSchedule } = await import('../bench/schedule.ts');
+  const result = benchSchedule({ rounds: flags.rounds });
+  if (flags.json !== true) {
+    const { cpu, cores, node, loadBefore } = result.machine;
+    const lines = result.figures.map(
+      ({ what, tasks, jobsPerSecond: { median, best }, jobsPerCpuSecond, peers }) =>
+        `${`${what}, ${tasks} tasks`.padEnd(40)}${String(median).padStart(10)}  best ${best}; per second of processor ${jobsPerCpuSecond.median}   (others: ${Object.entries(
+          peers,
+        )
+          .map(([peer, rate]) => `${peer} ${rate}`)
+          .join(', ')})`,
+    );
+    process.stdout.write(
+      `${[`${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`, 'simulated jobs a second: median', ...lines, ''].join('\n')}\n`,
     );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
