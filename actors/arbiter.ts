@@ -7,19 +7,22 @@ import type { Json } from '../src/domain/kernel/json.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import { type AssignRequest, assign } from '../src/domain/placement/assign.ts';
-import type { Newcomer, Plan } from '../src/domain/placement/evidence.ts';
+import type { Candidate, Newcomer, Plan } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
-import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
+import type { BeyondShare } from './beyond-share.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { isPlaced, type PlacementView } from './placement-index.ts';
 import type { Shell } from './shell.ts';
 
 export interface ArbiterEffectsParts {
   readonly host: Host;
   readonly replicated: () => Shell;
   readonly knowledge: FleetKnowledge;
+  readonly beyond: BeyondShare;
 }
 
 /** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
@@ -57,8 +60,8 @@ export class ArbiterEffects {
   }
 
   /** Why a task that was asked to move would stay, as of now; undefined: it would go. */
-  whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): string | undefined {
-    const { skipped } = this.plan(cause, [placement], [], () => []);
+  async whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): Promise<string | undefined> {
+    const { skipped } = await this.planBeyond(cause, [placement], [], () => []);
     return skipped[0]?.reason;
   }
 
@@ -67,7 +70,7 @@ export class ArbiterEffects {
   private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
     const { cause, tasks } = effect;
     const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
-    const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
+    const plan = await this.planBeyond(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
     const allStillShed =
       tasks !== undefined &&
       mine.length > 0 &&
@@ -127,11 +130,33 @@ export class ArbiterEffects {
       : `epoch ${context.epoch} was taken by ${context.takenBy}`;
   }
 
+  /** Over this manager's share of the fleet; beyond it for what the tasks name, and for what finds no place. */
+  private async planBeyond(
+    cause: RestoreCause,
+    mine: readonly PlacementView[],
+    skipped: RestorePlan['skipped'],
+    excludedFor: (task: TaskName) => readonly string[],
+  ): Promise<RestorePlan> {
+    const { knowledge, beyond } = this.parts;
+    if (knowledge.elsewhere.size === 0) return this.plan(cause, mine, skipped, excludedFor);
+    const wishes = mine.flatMap(({ context: { spec, task } }) =>
+      spec === undefined ? [] : [{ spec, dataAt: knowledge.standbys(task) }],
+    );
+    const named = await beyond.named(wishes, cause.kind === 'request' ? cause.move?.target : undefined);
+    const plan = this.plan(cause, mine, skipped, excludedFor, named);
+    const allPlaced = plan.unplaced.length === 0 && plan.skipped.length === skipped.length;
+    if (allPlaced) return plan;
+    const drawn = await beyond.drawn();
+    const others = drawn.filter(({ mac }) => !named.some((one) => one.mac === mac));
+    return this.plan(cause, mine, skipped, excludedFor, [...named, ...others]);
+  }
+
   private plan(
     cause: RestoreCause,
     mine: readonly PlacementView[],
     skipped: RestorePlan['skipped'],
     excludedFor: (task: TaskName) => readonly string[],
+    beyond: readonly Candidate[] = [],
   ): RestorePlan {
     const { knowledge } = this.parts;
     const unplaced: RestorePlan['unplaced'][number][] = [];
@@ -157,16 +182,19 @@ export class ArbiterEffects {
         ...(needs === undefined ? {} : { needs }),
       });
     }
-    const running = [...knowledge.placements()].filter(isPlaced);
-    const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));
+    const names = new Set(mine.map(({ context }) => context.task));
+    const candidates = [...knowledge.candidates(), ...beyond].map((candidate) => withoutNewcomers(candidate, names));
     const excluded = cause.kind === 'failure' && this.isDead(cause.owner) ? [cause.owner.mac] : [];
     const sameMachine = cause.kind === 'failure' && cause.preferSameMachine ? cause.owner.mac : undefined;
     const request = {
       newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
       candidates,
       excluded,
-      apartOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.affinity.apart ?? []])),
-      criticalityOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.criticality ?? 0])),
+      apartOfRunning: knowledge.index.apartOfRunning(),
+      criticalityOfRunning: (task: TaskName) => {
+        const placement = knowledge.placement(task);
+        return placement !== undefined && isPlaced(placement) ? (placement.context.spec?.criticality ?? 0) : undefined;
+      },
     };
     const owner = cause.kind === 'request' ? mine[0]?.context.owner : undefined;
     // While it runs, better where it is than stopped for nothing; once stopped, it is a task that has lost its place.
@@ -355,10 +383,7 @@ function onlyTo(target: string | undefined, request: AssignRequest, present: str
 }
 
 /** A task that is planned anew no longer counts where it was. */
-function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(
-  candidate: C,
-  mine: readonly PlacementView[],
-): C {
-  const names = new Set(mine.map(({ context }) => context.task));
+function withoutNewcomers(candidate: Candidate, names: ReadonlySet<TaskName>): Candidate {
+  if (!candidate.accepted.some(({ task }) => names.has(task))) return candidate;
   return { ...candidate, accepted: candidate.accepted.filter(({ task }) => !names.has(task)) };
 }

@@ -59,6 +59,8 @@ export interface CheckpointReceiverParts {
   readonly hasher: Hasher;
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy | undefined;
+  /** The ECUs whose checkpoints are this manager's to keep; undefined: all. */
+  readonly watched?: () => readonly Mac[] | undefined;
   /** To the Checkpoint chart of `task`. */
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
@@ -71,6 +73,8 @@ const PULL_ATTEMPTS_IN_ALL = 64;
 const FAR_BEHIND = 8;
 /** Between listening to who holds what and listening to what there is. */
 const HEARD_US = 50_000;
+/** Changes of a share that come within this are heard of together: a fleet that starts, a manager that dies. */
+const LISTEN_ANEW_US = 250_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 8;
@@ -116,6 +120,10 @@ export class CheckpointReceiver {
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
+  /** Who holds what, and what there is. */
+  private readonly hearing: Cancel[] = [];
+  private hearsAll = false;
+  private listeningAnew: Cancel | undefined;
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
@@ -129,29 +137,54 @@ export class CheckpointReceiver {
   }
 
   async start(): Promise<void> {
-    const { host, manager, store, knowledge } = this.parts;
+    const { manager, store, knowledge } = this.parts;
     for (const task of store.tasks()) {
       const newest = store.newest(task);
       if (newest === undefined) continue;
       this.stored.set(task, [newest]);
       knowledge.noteHolder(referenceTo(newest), manager);
     }
-    const consume = (filter: string) =>
-      host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
-    this.cancels.push(await consume(checkpointSubject.allStored));
-    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
-    await pause(host.clock, HEARD_US);
-    this.cancels.push(await consume(checkpointSubject.allAnnounced));
+    await this.listen();
     this.isListening = true;
     this.cancels.push(await this.ways.start());
   }
 
   stop(): void {
-    for (const cancel of this.cancels.splice(0)) cancel();
+    for (const cancel of [...this.cancels.splice(0), ...this.hearing.splice(0)]) cancel();
+    this.listeningAnew?.();
     this.gathering?.();
     this.tellingDurable?.();
     for (const following of this.following.values()) following.wake();
     this.following.clear();
+  }
+
+  /** Other ECUs are this manager's to keep the checkpoints of: heard anew from their newest words on. */
+  shareChanged(): void {
+    this.listeningAnew ??= this.parts.host.clock.after(LISTEN_ANEW_US, () => {
+      this.listeningAnew = undefined;
+      void this.listen().catch((cause: unknown) => {
+        this.parts.host.log.warn('the checkpoints of a share could not be followed; tried again', { cause });
+        this.shareChanged();
+      });
+    });
+  }
+
+  private async listen(): Promise<void> {
+    const { host, watched } = this.parts;
+    const macs = watched?.();
+    if (macs === undefined && this.hearing.length > 0 && this.hearsAll) return;
+    const before = this.hearing.splice(0);
+    const consume = async (filter: string | readonly string[]): Promise<void> => {
+      if (filter.length === 0) return;
+      const options = { filter, from: 'last-per-subject' } as const;
+      this.hearing.push(await host.bus.consume(streams.checkpoints, options, (message) => this.notice(message)));
+    };
+    await consume(macs === undefined ? checkpointSubject.allStored : macs.map(checkpointSubject.allStoredOf));
+    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
+    await pause(host.clock, HEARD_US);
+    await consume(macs === undefined ? checkpointSubject.allAnnounced : macs.map(checkpointSubject.allAnnouncedOf));
+    this.hearsAll = macs === undefined;
+    for (const cancel of before) cancel();
   }
 
   /** What runs as this program, by the newest announcement of it. */

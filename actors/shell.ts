@@ -16,6 +16,8 @@
  *     timers, however the record came to be (own append, read-back, an append that landed late, an earlier incarnation).
  * L2. A host holds an actor exactly while the last record it knows names it as the writer.
  * L3. A timer's or an effect's answer is taken only while the record still holds that timer (id, arming revision) or entry.
+ * L4. Where several hosts share the records out, one that is another's passes by unopened, its key remembered. Whatever this host
+ *     has written, or has been told to take, it knows as ever; what it has no more to do with it forgets after a while.
  */
 import type { AnyMachineSnapshot } from 'xstate';
 import { assert } from '../src/domain/kernel/assert.ts';
@@ -30,7 +32,7 @@ import type { Counters } from '../src/ports/counters.ts';
 import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
-import type { RecordAppend, RecordStore, StoredRecord } from '../src/ports/record-store.ts';
+import type { RecordAppend, RecordLabel, RecordStore, StoredRecord } from '../src/ports/record-store.ts';
 import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
 import { type ActorView, type Known, Mailbox } from './mailbox.ts';
 import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER } from './next-record.ts';
@@ -64,12 +66,24 @@ export interface ShellParts {
   readonly plants?: Plants;
   /** Told of every newer record this host learns of, its own and others'. */
   readonly onRecord?: (view: ActorView) => void;
+  /** Where the store is shared out among hosts (L4). */
+  readonly sharing?: Sharing;
+}
+
+export interface Sharing {
+  /** What others may know a record by without opening it. */
+  readonly keyOf: (view: ActorView) => string | undefined;
+  /** Whether records of this key are this host's to look after. */
+  readonly keeps: (key: string) => boolean;
+  readonly onForgotten: (actor: ActorKey) => void;
 }
 
 /** Writes that were done without an answer are recorded together after this long, or with the actor's next step. */
 const DONE_FLUSH_US = 20_000;
 const BUSY_RETRY_US = 500;
 const TIMER_RETRY_US = 50_000;
+/** Records of a share that is new here, read at a time. */
+const LOADS_AT_ONCE = 16;
 /** A step that loses the race this often in a row is somebody's bug. */
 const ATTEMPTS_MAX = 1_000;
 
@@ -85,6 +99,8 @@ export class Shell {
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
   private readonly boxes = new Map<ActorKey, Mailbox>();
+  /** Actors of other shares, by the key on their newest record (L4). */
+  private readonly passing = new Map<ActorKey, string>();
   private readonly attemptPrefix: string;
   private attempts = 0;
   private following: Cancel | undefined;
@@ -160,7 +176,7 @@ export class Shell {
       if (this.plants.planted('acknowledge-before-append')) await acknowledge?.();
       // 2. Whoever follows the store has been told of every record. One it has not heard of yet makes the store refuse an
       // append to position 0, and is read then; only an event that this would leave alone is looked up first.
-      let looked = box.known !== undefined || this.following === undefined;
+      let looked = box.known !== undefined || this.following === undefined || this.passing.has(actor);
       if (box.known === undefined && looked) await this.refresh(actor);
       if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
       let outcome: Delivery | undefined;
@@ -210,6 +226,71 @@ export class Shell {
   /** Whether a record still wants something from its holder. */
   hasWork(record: ActorRecord): boolean {
     return record.outbox.length > 0 || record.timers.length > 0;
+  }
+
+  // ——— records that are shared out (L4) ———
+
+  /** What has become this host's to look after is read. */
+  async takeShare(): Promise<void> {
+    const { sharing } = this.parts;
+    if (sharing === undefined) return;
+    const gained = [...this.passing].filter(([, key]) => sharing.keeps(key)).map(([actor]) => actor);
+    for (const actor of gained) this.passing.delete(actor);
+    const next = gained.values();
+    const load = async (): Promise<void> => {
+      for (const actor of next) {
+        if (this.stopped) return;
+        try {
+          await this.refresh(actor);
+          const box = this.boxes.get(actor);
+          if (box !== undefined && !box.busy) this.hold(box);
+        } catch (cause) {
+          this.parts.log.warn('a record of a new share could not be read; the next one of its actor will be', { actor, cause });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(LOADS_AT_ONCE, gained.length) }, load));
+  }
+
+  /** Called now and then: what was nobody's here at the last call and has not moved since goes. */
+  forgetOthers(): void {
+    if (this.parts.sharing === undefined) return;
+    for (const box of this.boxes.values()) {
+      if (box.busy || box.known === undefined || this.isWanted(box.known)) continue;
+      if (box.idleAt === box.known.position) this.forget(box, box.known);
+      else box.idleAt = box.known.position;
+    }
+  }
+
+  private isWanted(known: Known): boolean {
+    const { sharing } = this.parts;
+    if (sharing === undefined || (this.isMine(known.record) && this.hasWork(known.record))) return true;
+    const key = sharing.keyOf(known);
+    return key !== undefined && sharing.keeps(key);
+  }
+
+  private forget({ actor }: Mailbox, known: Known): void {
+    this.boxes.delete(actor);
+    this.timers.reconcile(actor, [], false);
+    this.outbox.reconcile(actor, NO_ENTRIES);
+    const key = this.parts.sharing?.keyOf(known);
+    if (key === undefined) this.passing.delete(actor);
+    else this.passing.set(actor, key);
+    this.parts.sharing?.onForgotten(actor);
+  }
+
+  /** Whether a record of another share has been dealt with by that. One of an actor that is known here is learned all the same. */
+  private passesBy(actor: ActorKey, { label }: StoredRecord): boolean {
+    const { sharing, host } = this.parts;
+    if (sharing === undefined || label === undefined || label.writer === host || this.boxes.has(actor)) return false;
+    const { key } = label;
+    if (key !== undefined && sharing.keeps(key)) {
+      this.passing.delete(actor);
+      return false;
+    }
+    if (key === undefined) this.passing.delete(actor);
+    else this.passing.set(actor, key);
+    return true;
   }
 
   // ——— steps 2 to 4 ———
@@ -274,8 +355,9 @@ export class Shell {
       this.plants,
     );
     const bytes = encodeRecord(record);
+    const label = this.labelOf(box, record, snapshot);
     if (this.plants.planted('perform-before-append')) this.outbox.reconcile(actor, record.outbox);
-    return { actor, record, snapshot, bytes, position: before?.position ?? 0, done };
+    return { actor, record, snapshot, bytes, label, position: before?.position ?? 0, done };
   }
 
   /** Step 4. True when our record was written; false when it was not, and another one may be the last. */
@@ -285,14 +367,20 @@ export class Shell {
   }
 
   private send(draft: Draft): Promise<RecordAppend> {
-    return this.watched ? this.sendWatched(draft) : this.parts.store.append(draft.actor, draft.position, draft.bytes);
+    if (this.watched) return this.sendWatched(draft);
+    return this.parts.store.append(draft.actor, draft.position, draft.bytes, draft.label);
   }
 
-  private async sendWatched({ actor, position, bytes }: Draft): Promise<RecordAppend> {
+  private labelOf({ actor }: Mailbox, record: ActorRecord, snapshot: AnyMachineSnapshot): RecordLabel | undefined {
+    const { sharing, host } = this.parts;
+    return sharing === undefined ? undefined : { key: sharing.keyOf({ actor, record, snapshot, position: 0 }), writer: host };
+  }
+
+  private async sendWatched({ actor, position, bytes, label }: Draft): Promise<RecordAppend> {
     const { store } = this.parts;
     if (this.faulty) await this.faults.reach(FaultPoint.beforeAppend);
     const blind = this.plants.planted('skip-compare-and-set');
-    const answer = await store.append(actor, blind ? ((await store.load(actor))?.position ?? 0) : position, bytes);
+    const answer = await store.append(actor, blind ? ((await store.load(actor))?.position ?? 0) : position, bytes, label);
     if (this.faulty) await this.faults.reach(FaultPoint.afterAppend);
     return answer;
   }
@@ -330,6 +418,7 @@ export class Shell {
 
   /** A record as the store's follower brings it. One that comes during a step of ours waits: mostly it is our own. */
   private learn(actor: ActorKey, stored: StoredRecord): void {
+    if (this.passesBy(actor, stored)) return;
     const box = this.findBox(actor);
     if (box === undefined || this.stopped || (box.known?.position ?? 0) >= stored.position) return;
     if (box.busy) {
@@ -538,6 +627,7 @@ interface Draft {
   readonly record: ActorRecord;
   readonly snapshot: AnyMachineSnapshot;
   readonly bytes: Uint8Array;
+  readonly label: RecordLabel | undefined;
   /** Of the record before it. */
   readonly position: number;
   /** The entries that it reports done. */
