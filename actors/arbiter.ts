@@ -28,6 +28,8 @@ export interface ArbiterEffectsParts {
 /** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
 const DEPLOY_TIMEOUT_US = 500_000;
 const RETRY_US = 20_000;
+/** How long a plan counts as room taken when nothing comes of it. */
+const PLANNED_US = 1_000_000;
 const STILL_SHED_RETRY_US = 500_000;
 
 type Effect<Kind extends ArbiterEffect['kind']> = Extract<ArbiterEffect, { kind: Kind }>;
@@ -182,6 +184,8 @@ export class ArbiterEffects {
         ...(needs === undefined ? {} : { needs }),
       });
     }
+    const nowUs = this.parts.host.clock.monotonicUs();
+    knowledge.index.passed(nowUs);
     const names = new Set(mine.map(({ context }) => context.task));
     const candidates = [...knowledge.candidates(), ...beyond].map((candidate) => withoutNewcomers(candidate, names));
     const excluded = cause.kind === 'failure' && this.isDead(cause.owner) ? [cause.owner.mac] : [];
@@ -208,6 +212,7 @@ export class ArbiterEffects {
     const assignments: PlannedTask[] = planned.assignments.flatMap(({ task, mac, incarnation }) => {
       const context = byTask.get(task);
       if (context === undefined) return [];
+      if (context.spec !== undefined) knowledge.index.expect(context.spec, mac, nowUs + PLANNED_US);
       return [
         { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) },
       ];

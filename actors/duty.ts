@@ -107,7 +107,7 @@ export class Duty {
     this.unanswered.set(task, sweeps);
     if (sweeps < SWEEPS_BEFORE_REQUEST) return;
     this.unanswered.delete(task);
-    const arbiter = this.freeRequestArbiter(task, epoch);
+    const arbiter = await this.freeRequestArbiter(task, epoch);
     this.host.counters.add('duty.requests');
     this.host.log.info('nobody answers for a placement; requesting a restore', {
       task,
@@ -141,18 +141,16 @@ export class Duty {
   }
 
   private async isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): Promise<boolean> {
-    const candidates = [this.lastRequestArbiter(task, epoch), takenBy, owner === undefined ? undefined : failureArbiter(owner)];
-    const known = candidates.filter((arbiter) => arbiter !== undefined);
-    if (known.some((arbiter) => this.isOpen(arbiter, task))) return true;
-    if (this.knowledge.elsewhere.size === 0) return false;
-    // An arbiter may be of another share: what is not followed here is read.
-    await Promise.all(
-      [...known, requestArbiter(task, epoch)].map((arbiter) =>
-        this.replicated.view(arbiter) === undefined ? this.replicated.refresh(arbiter) : undefined,
-      ),
-    );
-    const last = this.lastRequestArbiter(task, epoch);
-    return [...known, ...(last === undefined ? [] : [last])].some((arbiter) => this.isOpen(arbiter, task));
+    const direct = [takenBy, owner === undefined ? undefined : failureArbiter(owner)].filter((one) => one !== undefined);
+    if (direct.some((arbiter) => this.isOpen(arbiter, task))) return true;
+    // One that is settled, or of another share, may not be known here: then it is read.
+    await Promise.all(direct.map((arbiter) => this.known(arbiter)));
+    const last = await this.lastRequestArbiter(task, epoch);
+    return [...direct, ...(last === undefined ? [] : [last])].some((arbiter) => this.isOpen(arbiter, task));
+  }
+
+  private async known(arbiter: ActorKey): Promise<boolean> {
+    return (this.replicated.view(arbiter) ?? (await this.replicated.refresh(arbiter))) !== undefined;
   }
 
   /** An arbiter that still has this task in its hands. */
@@ -166,20 +164,20 @@ export class Duty {
     return progress.phase !== 'skipped' && progress.phase !== 'done';
   }
 
-  private lastRequestArbiter(task: string, epoch: number): ActorKey | undefined {
+  private async lastRequestArbiter(task: string, epoch: number): Promise<ActorKey | undefined> {
     let last: ActorKey | undefined;
     for (let attempt = 0; ; attempt++) {
       const arbiter = requestArbiter(task, epoch, attempt);
-      if (this.replicated.view(arbiter) === undefined) return last;
+      if (!(await this.known(arbiter))) return last;
       last = arbiter;
     }
   }
 
   /** The arbiter of the next request about this task and epoch. */
-  freeRequestArbiter(task: string, epoch: number): ActorKey {
+  async freeRequestArbiter(task: string, epoch: number): Promise<ActorKey> {
     for (let attempt = 0; ; attempt++) {
       const arbiter = requestArbiter(task, epoch, attempt);
-      if (this.replicated.view(arbiter) === undefined) return arbiter;
+      if (!(await this.known(arbiter))) return arbiter;
     }
   }
 

@@ -414,7 +414,7 @@ export class Manager {
     } as const;
     const stays = await this.arbiterEffects.whyItStays(cause, placement);
     if (stays !== undefined) return refused('ERR_NO_PLACE', stays);
-    const arbiter = this.duty.freeRequestArbiter(context.task, context.epoch);
+    const arbiter = await this.duty.freeRequestArbiter(context.task, context.epoch);
     await this.replicated.deliver(arbiter, { type: 'RESTORE.NEEDED', id: `move:${id}`, cause });
     return { kind: 'accepted' };
   }

@@ -4,6 +4,7 @@
  */
 import type { AcceptedTask } from '../src/domain/model/ecu.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
@@ -20,6 +21,12 @@ export interface ArbiterView {
   readonly actor: ActorKey;
   readonly context: ArbiterContext;
   readonly view: ActorView;
+}
+
+interface Planned {
+  readonly mac: Mac;
+  readonly untilUs: number;
+  readonly task: AcceptedTask;
 }
 
 export const isPlaced = ({ state }: PlacementView): boolean => state === 'assigned' || state === 'owned';
@@ -44,6 +51,9 @@ export class PlacementIndex {
   private readonly apart = new Map<TaskName, readonly TaskName[]>();
   private readonly open = new Map<ActorKey, ArbiterView>();
   private order: readonly TaskName[] | undefined;
+  /** Plans made here whose placements have not come back yet, so that the next plan does not count on the same room. */
+  private readonly planned = new Map<TaskName, Planned>();
+  private readonly plannedOn = new Map<Mac, Map<TaskName, Planned>>();
 
   changed(view: ActorView): void {
     const { actor, snapshot } = view;
@@ -87,15 +97,47 @@ export class PlacementIndex {
 
   acceptedAt(mac: Mac): readonly AcceptedTask[] {
     const placed = this.placedOn.get(mac);
-    if (placed === undefined) return NOTHING;
+    const planned = this.plannedOn.get(mac);
+    if (placed === undefined && planned === undefined) return NOTHING;
     let accepted = this.acceptedOn.get(mac);
     if (accepted === undefined) {
-      accepted = [...placed.values()].flatMap(({ context: { spec, epoch } }) =>
+      const running = [...(placed?.values() ?? [])].flatMap(({ context: { spec, epoch } }) =>
         spec === undefined ? [] : [acceptedTaskOf(spec, epoch)],
       );
+      const expected = [...(planned?.values() ?? [])].filter(({ task }) => placed?.has(task.task) !== true);
+      accepted = [...running, ...expected.map(({ task }) => task)];
       this.acceptedOn.set(mac, accepted);
     }
     return accepted;
+  }
+
+  /** A plan made here places the task there; counted until its placement comes back, and for so long at most. */
+  expect(spec: TaskSpec, mac: Mac, untilUs: number): void {
+    const { name } = spec;
+    this.unexpect(name);
+    const planned = { mac, untilUs, task: acceptedTaskOf(spec, 0) };
+    this.planned.set(name, planned);
+    const there = this.plannedOn.get(mac) ?? new Map<TaskName, Planned>();
+    this.plannedOn.set(mac, there.set(name, planned));
+    this.acceptedOn.delete(mac);
+  }
+
+  /** Plans that nothing came of are not counted any more. */
+  passed(nowUs: number): void {
+    for (const [task, { untilUs }] of this.planned) {
+      if (untilUs > nowUs) return;
+      this.unexpect(task);
+    }
+  }
+
+  private unexpect(task: TaskName): void {
+    const planned = this.planned.get(task);
+    if (planned === undefined) return;
+    this.planned.delete(task);
+    const there = this.plannedOn.get(planned.mac);
+    there?.delete(task);
+    if (there?.size === 0) this.plannedOn.delete(planned.mac);
+    this.acceptedOn.delete(planned.mac);
   }
 
   /** By task, of those that are placed and wish for it. */
@@ -113,6 +155,7 @@ export class PlacementIndex {
     this.all.set(task, now);
     const { owner, spec } = now.context;
     if (!isPlaced(now)) return;
+    this.unexpect(task);
     const apart = spec?.affinity.apart ?? [];
     if (apart.length > 0) this.apart.set(task, apart);
     if (owner === undefined) return;

@@ -342,8 +342,7 @@ export class Shell {
         actor,
         previous: before?.record,
         event,
-        // A step without a transition leaves the snapshot as it is, and its text with it.
-        snapshot: before?.snapshot === snapshot ? before.record.snapshot : persistSnapshot(chart, snapshot),
+        snapshot: persistSnapshot(chart, snapshot),
         requests,
         chartVersion: chart.version,
         writer: host,
@@ -471,8 +470,8 @@ export class Shell {
   private adopt(box: Mailbox, known: Known): void {
     const before = box.known;
     if (before !== undefined && before.position > known.position && !this.plants.planted('adopt-older')) return;
-    box.known = known;
-    this.parts.onRecord?.(known);
+    box.known = { ...known, record: withoutTexts(known.record) };
+    this.parts.onRecord?.(box.known);
   }
 
   /** L1 and L2: performs and arms exactly while the last known record is ours. */
@@ -633,6 +632,13 @@ interface Draft {
   /** The entries that it reports done. */
   readonly done: readonly string[];
 }
+
+/**
+ * What is kept at hand of a record: all that the next one is made of. Its event and the text of its snapshot stand in the store; of
+ * a hundred thousand actors they would be half of the memory.
+ */
+const withoutTexts = (record: ActorRecord): ActorRecord => ({ ...record, event: NO_EVENT, snapshot: '' });
+const NO_EVENT: ActorRecord['event'] = { type: '', id: '', json: '' };
 
 const NONE_DONE: readonly string[] = [];
 const NO_REQUESTS: readonly ChartRequest[] = [];

@@ -9,6 +9,7 @@ export class SubjectTree<T> {
   add(filter: string, value: T): void {
     let node = this.root;
     for (const token of filter.split('.')) {
+      node.children ??= new Map();
       let next = node.children.get(token);
       if (next === undefined) {
         next = newNode();
@@ -16,7 +17,7 @@ export class SubjectTree<T> {
       }
       node = next;
     }
-    node.values.add(value);
+    if (node.values?.includes(value) !== true) node.values = [...(node.values ?? []), value];
   }
 
   remove(filter: string, value: T): void {
@@ -35,35 +36,39 @@ export class SubjectTree<T> {
   }
 }
 
+/** Most have one child or one value and no more, and there are many. */
 interface Node<T> {
-  readonly children: Map<string, Node<T>>;
-  readonly values: Set<T>;
+  children: Map<string, Node<T>> | undefined;
+  values: readonly T[] | undefined;
 }
 
-const newNode = <T>(): Node<T> => ({ children: new Map(), values: new Set() });
+const newNode = <T>(): Node<T> => ({ children: undefined, values: undefined });
 
-function collect<T>(node: Node<T>, tokens: readonly string[], at: number, found: T[]): void {
+function collect<T>({ children, values }: Node<T>, tokens: readonly string[], at: number, found: T[]): void {
   if (at === tokens.length) {
-    found.push(...node.values);
+    if (values !== undefined) found.push(...values);
     return;
   }
-  const rest = node.children.get('>');
-  if (rest !== undefined) found.push(...rest.values);
-  const any = node.children.get('*');
+  if (children === undefined) return;
+  const rest = children.get('>')?.values;
+  if (rest !== undefined) found.push(...rest);
+  const any = children.get('*');
   if (any !== undefined) collect(any, tokens, at + 1, found);
-  const same = node.children.get(tokens[at] as string);
+  const same = children.get(tokens[at] as string);
   if (same !== undefined) collect(same, tokens, at + 1, found);
 }
 
 /** Returns whether the node has nothing left. */
 function remove<T>(node: Node<T>, tokens: readonly string[], at: number, value: T): boolean {
-  if (at === tokens.length) node.values.delete(value);
-  else {
+  if (at === tokens.length) {
+    const left = node.values?.filter((one) => one !== value) ?? [];
+    node.values = left.length === 0 ? undefined : left;
+  } else {
     const token = tokens[at] as string;
-    const child = node.children.get(token);
-    if (child !== undefined && remove(child, tokens, at + 1, value)) node.children.delete(token);
+    const child = node.children?.get(token);
+    if (child !== undefined && remove(child, tokens, at + 1, value)) node.children?.delete(token);
   }
-  return node.values.size === 0 && node.children.size === 0;
+  return node.values === undefined && (node.children === undefined || node.children.size === 0);
 }
 
 const compiled = new Map<string, readonly string[]>();

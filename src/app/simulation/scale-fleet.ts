@@ -8,6 +8,7 @@
 import { stateName } from '../../../actors/chart.ts';
 import { envelope, type Host, pause } from '../../../actors/host.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
+import { CALM_DISK } from '../../../infra/sim/disk.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import { type SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
@@ -54,7 +55,7 @@ const CALL_TIMEOUT_US = 2_000_000;
 const RETRY_US = 20_000;
 const BATCH_US = 10_000;
 /** A task's stream of records is trimmed to this; the judges have read them by then. */
-const RECORDS_KEPT = 2;
+const RECORDS_KEPT = 1;
 
 const GIB = 1024 ** 3;
 /** More than any of these fleets needs: what is measured is drover, not its bounds. */
@@ -85,6 +86,7 @@ export class ScaleFleet {
       seed: options.seed,
       streams,
       withoutFaultPoints: true,
+      disk: { ...CALM_DISK, recordsKept: 1 },
       artefactOf: () => PROGRAM,
     });
     this.world.shelf.set(artefactDigest(PROGRAM), PROGRAM);
