@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
 
@@ -20,7 +21,9 @@ interface FailoverFlags extends BenchFlags {
 export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
-    .description('measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression');
+    .description(
+      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, simulation, scale',
+    );
   const failover = bench
     .command('failover')
     .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
@@ -86,6 +89,7 @@ export function registerBench(program: Command): void {
       line: 'drover bench receive --from docs/receiving.json --picture docs/receiving.svg',
     },
   ]);
+  registerSimulationBenches(bench);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
     { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },

@@ -70,6 +70,7 @@ export const ERROR_CODES = [
   'ERR_FLEET_FILE',
   'ERR_ARTEFACT_UNREADABLE',
   'ERR_NOT_RUNNING',
+  'ERR_BENCH_FAILED', // a bench could not measure what it was asked for
   'ERR_FAULT', // an injected fault (tests and chaos only)
 ] as const;
 
