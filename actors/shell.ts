@@ -155,7 +155,9 @@ export class Shell {
   async refresh(actor: ActorKey): Promise<ActorView | undefined> {
     const stored = await this.parts.store.load(actor);
     if (stored !== undefined) {
-      const damage = this.absorb(this.findBox(actor), stored);
+      const box = this.findBox(actor);
+      if (box !== undefined) box.unwanted = false;
+      const damage = this.absorb(box, stored);
       if (damage !== undefined)
         throw new DroverError('ERR_RECORD_CORRUPT', `the last record of ${actor} cannot be read: ${damage}`);
     }
@@ -169,6 +171,7 @@ export class Shell {
   async deliver(actor: ActorKey, event: ActorEvent, acknowledge?: () => void | Promise<void>): Promise<Delivery> {
     if (this.faulty) await this.faults.reach(FaultPoint.afterReceive);
     const box = this.boxOf(actor);
+    box.unwanted = false;
     const turn = box.enter();
     if (turn !== undefined) await turn;
     try {
@@ -252,13 +255,14 @@ export class Shell {
     await Promise.all(Array.from({ length: Math.min(LOADS_AT_ONCE, gained.length) }, load));
   }
 
-  /** Called now and then: what was nobody's here at the last call and has not moved since goes. */
+  /** Called now and then: what was nobody's here at the last call and was not asked for since goes. */
   forgetOthers(): void {
     if (this.parts.sharing === undefined) return;
     for (const box of this.boxes.values()) {
-      if (box.busy || box.known === undefined || this.isWanted(box.known)) continue;
-      if (box.idleAt === box.known.position) this.forget(box, box.known);
-      else box.idleAt = box.known.position;
+      if (box.busy || box.known === undefined) continue;
+      const { unwanted } = box;
+      box.unwanted = !this.isWanted(box.known);
+      if (unwanted && box.unwanted) this.forget(box, box.known);
     }
   }
 
