@@ -32,7 +32,7 @@ import {
   encodePageAnswer,
 } from '../src/domain/protocol/codec-checkpoint.ts';
 import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -40,8 +40,9 @@ import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
+import { CheckpointNotices, HEARD_US } from './checkpoint-notices.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { packedFor } from './page-transfer.ts';
@@ -71,10 +72,6 @@ const PULL_ATTEMPTS_MAX = 3;
 const PULL_ATTEMPTS_IN_ALL = 64;
 /** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
 const FAR_BEHIND = 8;
-/** Between listening to who holds what and listening to what there is. */
-const HEARD_US = 50_000;
-/** Changes of a share that come within this are heard of together: a fleet that starts, a manager that dies. */
-const LISTEN_ANEW_US = 250_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 8;
@@ -120,13 +117,12 @@ export class CheckpointReceiver {
   private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
-  /** Who holds what, and what there is. */
-  private readonly hearing: Cancel[] = [];
-  private hearsAll = false;
-  private listeningAnew: Cancel | undefined;
+  private readonly notices: CheckpointNotices;
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
+    const { host, watched = () => undefined } = parts;
+    this.notices = new CheckpointNotices({ host, watched, heard: (message) => this.notice(message) });
     this.room = new StoreRoom(parts);
     this.ways = new ReceivingWays({
       ...parts,
@@ -144,47 +140,23 @@ export class CheckpointReceiver {
       this.stored.set(task, [newest]);
       knowledge.noteHolder(referenceTo(newest), manager);
     }
-    await this.listen();
+    await this.notices.listen();
     this.isListening = true;
     this.cancels.push(await this.ways.start());
   }
 
   stop(): void {
-    for (const cancel of [...this.cancels.splice(0), ...this.hearing.splice(0)]) cancel();
-    this.listeningAnew?.();
+    for (const cancel of this.cancels.splice(0)) cancel();
+    this.notices.stop();
     this.gathering?.();
     this.tellingDurable?.();
     for (const following of this.following.values()) following.wake();
     this.following.clear();
   }
 
-  /** Other ECUs are this manager's to keep the checkpoints of: heard anew from their newest words on. */
+  /** Other ECUs are this manager's to keep the checkpoints of. */
   shareChanged(): void {
-    this.listeningAnew ??= this.parts.host.clock.after(LISTEN_ANEW_US, () => {
-      this.listeningAnew = undefined;
-      void this.listen().catch((cause: unknown) => {
-        this.parts.host.log.warn('the checkpoints of a share could not be followed; tried again', { cause });
-        this.shareChanged();
-      });
-    });
-  }
-
-  private async listen(): Promise<void> {
-    const { host, watched } = this.parts;
-    const macs = watched?.();
-    if (macs === undefined && this.hearing.length > 0 && this.hearsAll) return;
-    const before = this.hearing.splice(0);
-    const consume = async (filter: string | readonly string[]): Promise<void> => {
-      if (filter.length === 0) return;
-      const options = { filter, from: 'last-per-subject' } as const;
-      this.hearing.push(await host.bus.consume(streams.checkpoints, options, (message) => this.notice(message)));
-    };
-    await consume(macs === undefined ? checkpointSubject.allStored : macs.map(checkpointSubject.allStoredOf));
-    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
-    await pause(host.clock, HEARD_US);
-    await consume(macs === undefined ? checkpointSubject.allAnnounced : macs.map(checkpointSubject.allAnnouncedOf));
-    this.hearsAll = macs === undefined;
-    for (const cancel of before) cancel();
+    this.notices.shareChanged();
   }
 
   /** What runs as this program, by the newest announcement of it. */

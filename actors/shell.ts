@@ -16,8 +16,7 @@
  *     timers, however the record came to be (own append, read-back, an append that landed late, an earlier incarnation).
  * L2. A host holds an actor exactly while the last record it knows names it as the writer.
  * L3. A timer's or an effect's answer is taken only while the record still holds that timer (id, arming revision) or entry.
- * L4. Where several hosts share the records out, one that is another's passes by unopened, its key remembered. Whatever this host
- *     has written, or has been told to take, it knows as ever; what it has no more to do with it forgets after a while.
+ * L4. Where hosts share the records out (`record-shares.ts`), another's passes by unopened; what has no more to do here is forgotten.
  */
 import type { AnyMachineSnapshot } from 'xstate';
 import { assert } from '../src/domain/kernel/assert.ts';
@@ -35,8 +34,9 @@ import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { RecordAppend, RecordLabel, RecordStore, StoredRecord } from '../src/ports/record-store.ts';
 import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
 import { type ActorView, type Known, Mailbox } from './mailbox.ts';
-import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER } from './next-record.ts';
+import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER, withoutTexts } from './next-record.ts';
 import { Outbox, type Perform } from './outbox.ts';
+import { RecordShares, type Sharing } from './record-shares.ts';
 import { DurableTimers } from './timers.ts';
 
 export type { ActorView } from './mailbox.ts';
@@ -70,20 +70,11 @@ export interface ShellParts {
   readonly sharing?: Sharing;
 }
 
-export interface Sharing {
-  /** What others may know a record by without opening it. */
-  readonly keyOf: (view: ActorView) => string | undefined;
-  /** Whether records of this key are this host's to look after. */
-  readonly keeps: (key: string) => boolean;
-  readonly onForgotten: (actor: ActorKey) => void;
-}
-
 /** Writes that were done without an answer are recorded together after this long, or with the actor's next step. */
 const DONE_FLUSH_US = 20_000;
 const BUSY_RETRY_US = 500;
 const TIMER_RETRY_US = 50_000;
-/** Records of a share that is new here, read at a time. */
-const LOADS_AT_ONCE = 16;
+const LOADS_AT_ONCE = 16; // of records of a share that is new here
 /** A step that loses the race this often in a row is somebody's bug. */
 const ATTEMPTS_MAX = 1_000;
 
@@ -99,8 +90,7 @@ export class Shell {
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
   private readonly boxes = new Map<ActorKey, Mailbox>();
-  /** Actors of other shares, by the key on their newest record (L4). */
-  private readonly passing = new Map<ActorKey, string>();
+  private readonly shares: RecordShares;
   private readonly attemptPrefix: string;
   private attempts = 0;
   private following: Cancel | undefined;
@@ -112,6 +102,7 @@ export class Shell {
     this.plants = parts.plants ?? NO_PLANTS;
     this.faulty = this.faults !== NO_FAULT_POINTS;
     this.watched = this.faulty || this.plants !== NO_PLANTS;
+    this.shares = new RecordShares(parts.host, parts.sharing);
     this.charts = new Map(parts.charts.map((chart) => [chart.kind, chart]));
     this.attemptPrefix = `${parts.host}~${parts.incarnation}~${parts.rng.u32().toString(36)}`;
     this.timers = new DurableTimers(parts.clock, (actor, timer) => void this.timerDue(actor, timer));
@@ -179,7 +170,7 @@ export class Shell {
       if (this.plants.planted('acknowledge-before-append')) await acknowledge?.();
       // 2. Whoever follows the store has been told of every record. One it has not heard of yet makes the store refuse an
       // append to position 0, and is read then; only an event that this would leave alone is looked up first.
-      let looked = box.known !== undefined || this.following === undefined || this.passing.has(actor);
+      let looked = box.known !== undefined || this.following === undefined || this.shares.knowsOf(actor);
       if (box.known === undefined && looked) await this.refresh(actor);
       if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
       let outcome: Delivery | undefined;
@@ -235,16 +226,11 @@ export class Shell {
 
   /** What has become this host's to look after is read. */
   async takeShare(): Promise<void> {
-    const { sharing } = this.parts;
-    if (sharing === undefined) return;
-    const gained = [...this.passing].filter(([, key]) => sharing.keeps(key)).map(([actor]) => actor);
-    for (const actor of gained) this.passing.delete(actor);
-    const next = gained.values();
+    const next = this.shares.takeGained().values();
     const load = async (): Promise<void> => {
       for (const actor of next) {
-        if (this.stopped) return;
         try {
-          await this.refresh(actor);
+          if (!this.stopped) await this.refresh(actor);
           const box = this.boxes.get(actor);
           if (box !== undefined && !box.busy) this.hold(box);
         } catch (cause) {
@@ -252,49 +238,21 @@ export class Shell {
         }
       }
     };
-    await Promise.all(Array.from({ length: Math.min(LOADS_AT_ONCE, gained.length) }, load));
+    await Promise.all(Array.from({ length: LOADS_AT_ONCE }, load));
   }
 
   /** Called now and then: what was nobody's here at the last call and was not asked for since goes. */
   forgetOthers(): void {
-    if (this.parts.sharing === undefined) return;
     for (const box of this.boxes.values()) {
-      if (box.busy || box.known === undefined) continue;
-      const { unwanted } = box;
-      box.unwanted = !this.isWanted(box.known);
-      if (unwanted && box.unwanted) this.forget(box, box.known);
+      const { known, unwanted } = box;
+      if (box.busy || known === undefined) continue;
+      box.unwanted = !(this.isMine(known.record) && this.hasWork(known.record)) && !this.shares.keeps(known);
+      if (!unwanted || !box.unwanted) continue;
+      this.boxes.delete(box.actor);
+      this.timers.reconcile(box.actor, [], false);
+      this.outbox.reconcile(box.actor, NO_ENTRIES);
+      this.shares.forget(known);
     }
-  }
-
-  private isWanted(known: Known): boolean {
-    const { sharing } = this.parts;
-    if (sharing === undefined || (this.isMine(known.record) && this.hasWork(known.record))) return true;
-    const key = sharing.keyOf(known);
-    return key !== undefined && sharing.keeps(key);
-  }
-
-  private forget({ actor }: Mailbox, known: Known): void {
-    this.boxes.delete(actor);
-    this.timers.reconcile(actor, [], false);
-    this.outbox.reconcile(actor, NO_ENTRIES);
-    const key = this.parts.sharing?.keyOf(known);
-    if (key === undefined) this.passing.delete(actor);
-    else this.passing.set(actor, key);
-    this.parts.sharing?.onForgotten(actor);
-  }
-
-  /** Whether a record of another share has been dealt with by that. One of an actor that is known here is learned all the same. */
-  private passesBy(actor: ActorKey, { label }: StoredRecord): boolean {
-    const { sharing, host } = this.parts;
-    if (sharing === undefined || label === undefined || label.writer === host || this.boxes.has(actor)) return false;
-    const { key } = label;
-    if (key !== undefined && sharing.keeps(key)) {
-      this.passing.delete(actor);
-      return false;
-    }
-    if (key === undefined) this.passing.delete(actor);
-    else this.passing.set(actor, key);
-    return true;
   }
 
   // ——— steps 2 to 4 ———
@@ -358,7 +316,7 @@ export class Shell {
       this.plants,
     );
     const bytes = encodeRecord(record);
-    const label = this.labelOf(box, record, snapshot);
+    const label = this.shares.labelOf({ actor, record, snapshot, position: 0 });
     if (this.plants.planted('perform-before-append')) this.outbox.reconcile(actor, record.outbox);
     return { actor, record, snapshot, bytes, label, position: before?.position ?? 0, done };
   }
@@ -372,11 +330,6 @@ export class Shell {
   private send(draft: Draft): Promise<RecordAppend> {
     if (this.watched) return this.sendWatched(draft);
     return this.parts.store.append(draft.actor, draft.position, draft.bytes, draft.label);
-  }
-
-  private labelOf({ actor }: Mailbox, record: ActorRecord, snapshot: AnyMachineSnapshot): RecordLabel | undefined {
-    const { sharing, host } = this.parts;
-    return sharing === undefined ? undefined : { key: sharing.keyOf({ actor, record, snapshot, position: 0 }), writer: host };
   }
 
   private async sendWatched({ actor, position, bytes, label }: Draft): Promise<RecordAppend> {
@@ -421,7 +374,7 @@ export class Shell {
 
   /** A record as the store's follower brings it. One that comes during a step of ours waits: mostly it is our own. */
   private learn(actor: ActorKey, stored: StoredRecord): void {
-    if (this.passesBy(actor, stored)) return;
+    if (!this.boxes.has(actor) && this.shares.passesBy(actor, stored.label)) return;
     const box = this.findBox(actor);
     if (box === undefined || this.stopped || (box.known?.position ?? 0) >= stored.position) return;
     if (box.busy) {
@@ -636,13 +589,6 @@ interface Draft {
   /** The entries that it reports done. */
   readonly done: readonly string[];
 }
-
-/**
- * What is kept at hand of a record: all that the next one is made of. Its event and the text of its snapshot stand in the store; of
- * a hundred thousand actors they would be half of the memory.
- */
-const withoutTexts = (record: ActorRecord): ActorRecord => ({ ...record, event: NO_EVENT, snapshot: '' });
-const NO_EVENT: ActorRecord['event'] = { type: '', id: '', json: '' };
 
 const NONE_DONE: readonly string[] = [];
 const NO_REQUESTS: readonly ChartRequest[] = [];
