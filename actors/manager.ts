@@ -187,6 +187,7 @@ export class Manager {
       host,
       knowledge: this.knowledge,
       watches: (mac) => this.share.keeps(mac),
+      certainDeath: (owner) => this.ecuEffects.certainDeath(owner),
       tell: (mac, event) => void this.tellEcu(mac, event),
     });
     this.peers = new Peers({
@@ -242,7 +243,7 @@ export class Manager {
         this.call(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
-        this.receiver.serve(message),
+        this.receiver.serving.serve(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.callOf(parts.manager) }, (message) =>
         this.call(message, 'here'),
@@ -251,6 +252,7 @@ export class Manager {
     );
     this.duty.start();
     this.janitor.start();
+    void this.receiver.sayAgain();
   }
 
   async stop(reason: string): Promise<void> {
@@ -324,6 +326,7 @@ export class Manager {
       type,
       id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}`,
     });
+    if (connected) await this.receiver.sayAgain();
   }
 
   // ——— calls ———
