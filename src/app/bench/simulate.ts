@@ -31,7 +31,7 @@ export interface SimulateBench {
   readonly stepsPerSecond: number;
   readonly fingerprint: string;
   /** All tasks of one failed ECU, planned over the rest. */
-  readonly placement: { readonly ecus: number; readonly tasks: number; readonly ms: Spread };
+  readonly placement: { readonly ecus: number; readonly tasks: number; readonly ms: Spread; readonly cpuMs: Spread };
   /** Of one core. `withDecoding`: and the message taken apart, and its ECU looked up. */
   readonly heartbeats: {
     readonly ecus: number;
@@ -60,7 +60,7 @@ export async function benchSimulate({ seconds, samples, say }: SimulateBenchOpti
   say(`${samples} samples of ${seconds} simulated seconds`);
   const found = await playApart({ ...FLEET, seconds, samples });
   say(`placing the tasks of one ECU among ${LARGE}`);
-  const ms = placementMs(samples);
+  const planned = placementMs(samples);
   say(`${LARGE} ECUs' heartbeats`);
   const judgedShare = spread(Array.from({ length: samples }, () => judging(false)));
   const withDecodingShare = spread(Array.from({ length: samples }, () => judging(true)));
@@ -72,7 +72,7 @@ export async function benchSimulate({ seconds, samples, say }: SimulateBenchOpti
     timesProcessorTime: mostFirst(found.map((sample) => (seconds * 1000) / sample.cpuMs)),
     stepsPerSecond: Math.round((steps / wallMs) * 1000),
     fingerprint: found.at(-1)?.fingerprint ?? '',
-    placement: { ecus: LARGE, tasks: TASKS_PER_ECU, ms: spread(ms) },
+    placement: { ecus: LARGE, tasks: TASKS_PER_ECU, ms: spread(planned.ms), cpuMs: spread(planned.cpuMs) },
     heartbeats: { ecus: LARGE, hertz: HERTZ, judgedShare, withDecodingShare },
   };
 }
@@ -100,7 +100,7 @@ function playApart(run: SimulateRun): Promise<readonly SimulateSample[]> {
 
 // ——— planning ———
 
-function placementMs(samples: number): number[] {
+function placementMs(samples: number): { readonly ms: number[]; readonly cpuMs: number[] } {
   const spec = (name: string): Newcomer['spec'] => {
     const valid = validateTaskSpec({
       name,
@@ -139,15 +139,18 @@ function placementMs(samples: number): number[] {
   });
   const failed = candidates[LARGE >> 1] as Candidate;
   const newcomers = Array.from({ length: TASKS_PER_ECU }, (_, at): Newcomer => ({ spec: spec(`t-${LARGE >> 1}-${at}`) }));
-  const found: number[] = [];
+  const ms: number[] = [];
+  const cpuMs: number[] = [];
   for (let sample = 0; sample < samples * 4; sample++) {
-    const beganMs = performance.now();
+    const [beganMs, cpu] = [performance.now(), process.cpuUsage()];
     const plan = assign({ newcomers, candidates, excluded: [failed.mac] });
-    found.push(performance.now() - beganMs);
+    ms.push(performance.now() - beganMs);
+    const { user, system } = process.cpuUsage(cpu);
+    cpuMs.push((user + system) / 1000);
     if (plan.assignments.length !== TASKS_PER_ECU) throw new DroverError('ERR_BENCH_FAILED', 'a task found no place');
   }
   // The first ones are the compiler's.
-  return found.slice(samples);
+  return { ms: ms.slice(samples), cpuMs: cpuMs.slice(samples) };
 }
 
 // ——— heartbeats ———

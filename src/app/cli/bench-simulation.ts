@@ -70,7 +70,7 @@ async function simulateBench({ seconds, samples, json }: SimulateFlags): Promise
       [
         `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.loadBefore}`,
         `10 ECUs, 50 tasks at 100 ms   ${real.median} × real time (best ${real.best}; by processor time ${cpu.median}, best ${cpu.best}; aim: 100), ${result.stepsPerSecond} steps a second`,
-        `${placement.tasks} tasks among ${placement.ecus} ECUs   ${placement.ms.median} ms (best ${placement.ms.best}, worst ${placement.ms.worst}; aim: 10)`,
+        `${placement.tasks} tasks among ${placement.ecus} ECUs   ${placement.ms.median} ms (best ${placement.ms.best}, worst ${placement.ms.worst}; of processor time ${placement.cpuMs.median}, best ${placement.cpuMs.best}; aim: 10)`,
         `${heartbeats.ecus} ECUs at ${heartbeats.hertz} Hz   ${share(heartbeats.judgedShare.median)} of a core judged, ${share(heartbeats.withDecodingShare.median)} with decoding (aim: 25 %)`,
         '',
       ].join('\n'),
