@@ -15,6 +15,7 @@ import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
+import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
@@ -39,6 +40,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerChaos,
   registerAnalyze,
   registerSimulate,
+  registerSchedule,
   registerBench,
   registerConformance,
   registerDoctor,

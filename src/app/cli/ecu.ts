@@ -9,9 +9,10 @@ import { SCHEDULERS, type Scheduler } from '../../domain/realtime/platform.ts';
 import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { collect, wholeNumber } from './numbers.ts';
 
-export interface EcuFlags extends BrokerFlags {
+export interface EcuFlags extends BrokerFlags, LocalPathFlags {
   readonly mac?: string;
   readonly name?: string;
   readonly class: string;
@@ -83,7 +84,7 @@ export function registerBridge(program: Command): void {
 }
 
 function withEcuOptions(command: Command): Command {
-  return withBrokerOptions(command)
+  return withBrokerOptions(withLocalPathOption(command))
     .option('--mac <mac>', "the ECU's MAC (default: that of this machine's first network interface)")
     .option('--name <name>', 'for people (default: the host name)')
     .option('--class <class>', 'whose detection thresholds count: default, safety, lossy, batch', 'default')
@@ -133,6 +134,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     ...schedulingOf(flags),
     broker: await brokerOf(flags),
     dataFolder: fleetFolders(flags.data).ecu(mac),
+    ...(flags.localPath === 'on' ? { localFolder: fleetFolders(flags.data).local } : {}),
     log: { level: 'info', file: undefined },
   };
 }

@@ -35,7 +35,6 @@ export const ERROR_CODES = [
   'ERR_ARCHIVE_INVALID', // a file of exported checkpoints that is damaged, cut short, or none
   // task specifications and modules
   'ERR_SPEC_INVALID', // a field that is absurd or contradicts another
-  'ERR_TASK_SET', // a task set for analysis that cannot be read, or says something absurd
   'ERR_MODULE_INVALID', // bytes that are no WebAssembly module
   'ERR_MODULE_REFUSED', // a module that uses what a migratable task must not
   'ERR_RUNTIME_UNKNOWN', // a runtime this bridge does not have
@@ -70,7 +69,10 @@ export const ERROR_CODES = [
   'ERR_USAGE',
   'ERR_FLEET_FILE',
   'ERR_ARTEFACT_UNREADABLE',
+  'ERR_TASK_SET', // a task set that cannot be read, or that no analysis or simulation takes
+  'ERR_WORK_LIMIT', // it would take longer than anyone waits; refused before the beginning
   'ERR_NOT_RUNNING',
+  'ERR_BENCH_FAILED', // a bench could not measure what it was asked for
   'ERR_FAULT', // an injected fault (tests and chaos only)
 ] as const;
 

@@ -110,8 +110,7 @@ function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, overloa
     const meets = { ...UNKNOWN, meets: true, core: 0 };
     return { schedulable: true, test: test.name, loadPpm, tasks: members.map(() => meets), refusal: undefined };
   }
-  const { verdicts, late, stuck } = memberVerdicts(test, members);
-  const tasks = verdicts.map((one) => ({ ...one, core: 0 }));
+  const { verdicts: tasks, late, stuck } = memberVerdicts(test, members, 0);
   if (verdict === true) {
     // The verdict is a proof by itself; responses that take too long to find are left out.
     const proven = tasks.map((one) => (one.meets === undefined ? { ...one, meets: true } : one));
@@ -142,7 +141,7 @@ interface MemberVerdicts {
   readonly stuck: number | undefined;
 }
 
-function memberVerdicts(test: CoreTest, members: readonly number[]): MemberVerdicts {
+function memberVerdicts(test: CoreTest, members: readonly number[], core: number | undefined): MemberVerdicts {
   const responseOf = test.responses(members);
   const verdicts: TaskVerdict[] = [];
   let late: MemberVerdicts['late'];
@@ -150,16 +149,17 @@ function memberVerdicts(test: CoreTest, members: readonly number[]): MemberVerdi
   for (let at = 0; at < members.length; at++) {
     const response = stuck === undefined ? responseOf(at) : undefined;
     if (response === undefined) {
-      verdicts.push(UNKNOWN);
+      verdicts.push({ meets: undefined, responseUs: undefined, fromReleaseUs: undefined, core });
     } else if (response.ok) {
-      verdicts.push({ ...response.value, meets: true, core: undefined });
+      const { responseUs, fromReleaseUs } = response.value;
+      verdicts.push({ meets: true, responseUs, fromReleaseUs, core });
     } else if (response.error.kind === 'deadline-missed') {
       const { responseUsMin: responseUs, deadlineUs } = response.error;
       late ??= { index: members[at] as number, responseUs, deadlineUs };
-      verdicts.push(LATE);
+      verdicts.push({ meets: false, responseUs: undefined, fromReleaseUs: undefined, core });
     } else {
       stuck = members[at] as number;
-      verdicts.push(UNKNOWN);
+      verdicts.push({ meets: undefined, responseUs: undefined, fromReleaseUs: undefined, core });
     }
   }
   return { verdicts, late, stuck };
@@ -171,7 +171,7 @@ function packed(set: LoadedSet, platform: Platform, { responses, loadPpm }: Give
   const test = coreTest(set, platform);
   const packing = packTasks(set.tasks, platform.cores, (members) => test.verdict(members));
   if (packing.kind === 'not-packed') {
-    const { late } = memberVerdicts(test, packing.core);
+    const { late } = memberVerdicts(test, packing.core, undefined);
     const refusal: Refusal = {
       kind: 'not-packed',
       index: packing.index,
@@ -186,7 +186,7 @@ function packed(set: LoadedSet, platform: Platform, { responses, loadPpm }: Give
   if (responses) {
     for (let core = 0; core < platform.cores; core++) {
       const members = set.tasks.map((_, index) => index).filter((index) => packing.coreOf[index] === core);
-      const { verdicts } = memberVerdicts(test, members);
+      const { verdicts } = memberVerdicts(test, members, core);
       members.forEach((index, at) => {
         tasks[index] = { ...(verdicts[at] as TaskVerdict), meets: true, core };
       });

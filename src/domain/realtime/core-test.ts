@@ -7,10 +7,10 @@
  *
  * Members are indices into the loaded set. One scratch table is used again and again, so a packing allocates little.
  */
-import type { Result } from '../kernel/result.ts';
+import { err, ok, type Result } from '../kernel/result.ts';
 import { EDF_FITS, EDF_GAVE_UP, edfVerdict } from './edf-demand.ts';
 import { edfResponses, interruptionRow } from './edf-response-time.ts';
-import { ALL_MEET, fixedPriorityMiss, GAVE_UP, isConstrained } from './fixed-priority.ts';
+import { ALL_MEET, fixedPriorityMiss, fixedPriorityResponses, GAVE_UP, isConstrained } from './fixed-priority.ts';
 import { nonPreemptiveEdfResponses, nonPreemptiveEdfVerdict } from './nonpreemptive-edf.ts';
 import { nonPreemptiveResponse } from './nonpreemptive-fixed-priority.ts';
 import { interruptionsFor, type LoadedSet } from './overheads.ts';
@@ -19,7 +19,8 @@ import { SLICE_US } from './platform.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import { type ScheduleFailure, type WorstResponse, worstResponse } from './response-time.ts';
 import { roundRobinResponse } from './round-robin.ts';
-import { addSet, createTaskTable } from './task-table.ts';
+import { addSet, createTaskTable, type TableRange } from './task-table.ts';
+import { workForSet } from './work-limit.ts';
 
 /** `undefined`: the work limit was reached. */
 export type CoreVerdict = boolean | undefined;
@@ -73,28 +74,52 @@ class FixedPriority implements CoreTest {
   }
 
   verdict(members: readonly number[]): CoreVerdict {
-    const sorted = [...members].sort((a, b) => this.#priority(b) - this.#priority(a) || a - b);
-    const distinct = sorted.every(
-      (index, at) => at === 0 || this.#priority(sorted[at - 1] as number) !== this.#priority(index),
-    );
-    if (!this.#interrupted && distinct) {
-      this.#table.rows = 0;
-      const { first, count } = addSet(this.#table, tasksOf(this.#set, sorted));
-      if (isConstrained(this.#table, first, count)) {
-        const missed = fixedPriorityMiss(this.#table, first, count);
-        return missed === GAVE_UP ? undefined : missed === ALL_MEET;
-      }
-    }
-    return verdictOf(sorted.length, this.responses(sorted));
+    const sorted = this.#byUrgency(members);
+    const range = this.#quick(sorted);
+    if (range === undefined) return verdictOf(sorted.length, this.responses(sorted));
+    const missed = fixedPriorityMiss(this.#table, range.first, range.count);
+    return missed === GAVE_UP ? undefined : missed === ALL_MEET;
   }
 
   responses(members: readonly number[]): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    if (!this.#interrupted) return (at) => worstResponse(tasks, at);
+    const work = workForSet();
+    if (!this.#interrupted) return this.#quickResponses(members, tasks) ?? ((at) => worstResponse(tasks, at, work));
     return (at) => {
       const interruptions = interruptionsFor(this.#set, members, (tasks[at] as RealtimeTask).priority);
-      return worstResponse([...tasks, ...interruptions.map(interruptionRow)], at);
+      return worstResponse([...tasks, ...interruptions.map(interruptionRow)], at, work);
     };
+  }
+
+  #quickResponses(members: readonly number[], tasks: readonly RealtimeTask[]): MemberResponse | undefined {
+    const sorted = this.#byUrgency(members);
+    const range = this.#quick(sorted);
+    if (range === undefined) return undefined;
+    const found = new Float64Array(range.count);
+    if (fixedPriorityResponses(this.#table, range.first, range.count, found) === GAVE_UP) return undefined;
+    const placeOf = new Map(sorted.map((index, place) => [index, place]));
+    return (at) => {
+      const responseUs = found[placeOf.get(members[at] as number) as number] as number;
+      const { deadlineUs, jitterUs = 0 } = tasks[at] as RealtimeTask;
+      if (responseUs > deadlineUs) return err({ kind: 'deadline-missed', responseUsMin: responseUs, deadlineUs });
+      // One job is the whole busy period, and its release is as late as can be.
+      return ok({ responseUs, fromReleaseUs: responseUs - jitterUs });
+    };
+  }
+
+  /** The members in the table, where the quick forms speak about them. */
+  #quick(sorted: readonly number[]): TableRange | undefined {
+    if (this.#interrupted) return undefined;
+    for (let at = 1; at < sorted.length; at++) {
+      if (this.#priority(sorted[at - 1] as number) === this.#priority(sorted[at] as number)) return undefined;
+    }
+    this.#table.rows = 0;
+    const range = addSet(this.#table, tasksOf(this.#set, sorted));
+    return isConstrained(this.#table, range.first, range.count) ? range : undefined;
+  }
+
+  #byUrgency(members: readonly number[]): number[] {
+    return [...members].sort((a, b) => this.#priority(b) - this.#priority(a) || a - b);
   }
 
   #priority(index: number): number {
@@ -118,7 +143,8 @@ class NonPreemptiveFixedPriority implements CoreTest {
 
   responses(members: readonly number[]): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    return (at) => nonPreemptiveResponse(tasks, at);
+    const work = workForSet();
+    return (at) => nonPreemptiveResponse(tasks, at, work);
   }
 }
 
@@ -189,6 +215,7 @@ class RoundRobin implements CoreTest {
 
   responses(members: readonly number[]): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    return (at) => roundRobinResponse(tasks, at, this.#sliceUs);
+    const work = workForSet();
+    return (at) => roundRobinResponse(tasks, at, this.#sliceUs, work);
   }
 }

@@ -24,9 +24,7 @@ import type { RealtimeTask } from './realtime-task.ts';
 import type { ScheduleFailure, WorstResponse } from './response-time.ts';
 import { addSet, createTaskTable, type TaskTable } from './task-table.ts';
 import { compareLoad } from './utilisation-bounds.ts';
-
-/** For a whole set; some hundred milliseconds. */
-export const EDF_TERMS_MAX = 20_000_000;
+import { type Work, workForSet } from './work-limit.ts';
 
 export interface EdfOptions {
   readonly interruptions?: readonly Interruption[];
@@ -45,7 +43,7 @@ export function edfResponses(tasks: readonly RealtimeTask[], options: EdfOptions
   const heldUs = Math.max(0, ...table.blockingUs);
   const overloaded = compareLoad([...tasks, ...interruptions.map(interruptionRow)], 1) > 0;
   const busyUs = overloaded ? Number.POSITIVE_INFINITY : busyPeriodUs(table, 0, table.rows, heldUs, HORIZON_US_MAX);
-  const work: Work = { terms: EDF_TERMS_MAX };
+  const work = workForSet();
   return (index) =>
     busyUs === Number.POSITIVE_INFINITY
       ? err({ kind: 'no-fixed-point', rounds: 0 })
@@ -58,11 +56,6 @@ export const interruptionRow = ({ costUs, everyUs }: Interruption): RealtimeTask
   deadlineUs: 1,
   priority: Number.MAX_SAFE_INTEGER,
 });
-
-/** What is left of the work limit of a set. */
-export interface Work {
-  terms: number;
-}
 
 interface Question {
   readonly index: number;

@@ -15,20 +15,23 @@
  *         57(9), 2008; the doubling argument of `fixedPriorityMiss` ibid.; its upper bound Bini & Baruah 2007.
  * Units:  integer µs; R from the arrival, as in `response-time.ts`.
  * Shape:  rows [first, first + count) of the table; deadline ≤ period in each row (asserted by `isConstrained` at the caller).
- * Errors: a missed deadline is the row's number; GAVE_UP after ROUNDS_MAX rounds of one task, never a wrong yes.
+ * Errors: a missed deadline is the row's number; GAVE_UP when the set's work is used up, never a wrong yes.
  * Cost:   O(n² · rounds), nothing is allocated. Where a task misses, the rest is analysed all the same.
  */
 import type { TaskTable } from './task-table.ts';
+import { TERMS_PER_SET } from './work-limit.ts';
 
 export const ALL_MEET = -1;
 export const GAVE_UP = -2;
 
-const ROUNDS_MAX = 100_000;
 /** Above the relative error of a sum of TASKS_MAX quotients, divided by 1 − U ≥ LOAD_ROOM_MIN. */
 const BOUND_SHRINK = 1 - 1e-9;
 const LOAD_ROOM_MIN = 1e-3;
 /** Above the relative error of 1 − U ≥ LOAD_ROOM_MIN after a sum of TASKS_MAX shares was taken back term by term. */
 const UPPER_GROW = 1 + 1e-6;
+
+/** Half of the set is above a task on average, and the loops are the quickest of all. */
+const roundsFor = (count: number): number => (5 * TERMS_PER_SET) / count;
 
 export function isConstrained(table: TaskTable, first: number, count: number): boolean {
   for (let i = first; i < first + count; i++) {
@@ -58,6 +61,7 @@ export function fixedPriorityResponses(table: TaskTable, first: number, count: n
 export function plainResponses(table: TaskTable, first: number, count: number, responseUs: Float64Array): number {
   const { wcetUs, periodUs, deadlineUs } = table;
   let missed = ALL_MEET;
+  let roundsLeft = roundsFor(count);
   let load = 0;
   let w = 0;
   for (let i = 0; i < count; i++) {
@@ -69,12 +73,12 @@ export function plainResponses(table: TaskTable, first: number, count: number, r
       const least = Math.ceil((own / room) * BOUND_SHRINK);
       if (least > w) w = least;
     }
-    for (let rounds = 0; ; rounds++) {
+    for (;;) {
       if (w > deadline) {
         if (missed === ALL_MEET) missed = i;
         break;
       }
-      if (rounds > ROUNDS_MAX) return GAVE_UP;
+      if (--roundsLeft < 0) return GAVE_UP;
       let next = own;
       for (let j = first; j < first + i; j++) next += Math.ceil(w / (periodUs[j] as number)) * (wcetUs[j] as number);
       if (next <= w) break;
@@ -90,6 +94,7 @@ export function plainResponses(table: TaskTable, first: number, count: number, r
 function delayedResponses(table: TaskTable, first: number, count: number, responseUs: Float64Array): number {
   const { wcetUs, periodUs, deadlineUs, jitterUs, blockingUs } = table;
   let missed = ALL_MEET;
+  let roundsLeft = roundsFor(count);
   let load = 0;
   let above = 0;
   for (let i = 0; i < count; i++) {
@@ -102,12 +107,12 @@ function delayedResponses(table: TaskTable, first: number, count: number, respon
       const least = Math.ceil((own / room) * BOUND_SHRINK);
       if (least > w) w = least;
     }
-    for (let rounds = 0; ; rounds++) {
+    for (;;) {
       if (w > limit) {
         if (missed === ALL_MEET) missed = i;
         break;
       }
-      if (rounds > ROUNDS_MAX) return GAVE_UP;
+      if (--roundsLeft < 0) return GAVE_UP;
       let next = own;
       for (let j = first; j < first + i; j++) {
         next += Math.ceil((w + (jitterUs[j] as number)) / (periodUs[j] as number)) * (wcetUs[j] as number);
@@ -141,6 +146,7 @@ export function fixedPriorityMiss(table: TaskTable, first: number, count: number
   }
   // What the running sums can be wrong by; a row with C > T, whose share could be wrong by more, is refused at its turn.
   const errorUs = excess * 1e-12 + 1e-3;
+  let roundsLeft = roundsFor(count);
   for (let i = first + count - 1; i >= first; i--) {
     const wcet = wcetUs[i] as number;
     const share = wcet / (periodUs[i] as number);
@@ -152,9 +158,9 @@ export function fixedPriorityMiss(table: TaskTable, first: number, count: number
     const room = 1 - load;
     if (room > LOAD_ROOM_MIN && ((own + excess + errorUs) / room) * UPPER_GROW <= limit) continue;
     let w = Math.max(own, Math.floor(limit / 2));
-    for (let rounds = 0; ; rounds++) {
+    for (;;) {
       if (w > limit) return i - first;
-      if (rounds > ROUNDS_MAX) return GAVE_UP;
+      if (--roundsLeft < 0) return GAVE_UP;
       let next = own;
       for (let j = first; j < i; j++) {
         next += Math.ceil((w + (jitterUs[j] as number)) / (periodUs[j] as number)) * (wcetUs[j] as number);

@@ -13,12 +13,12 @@
  *         after they arrive; the density is over what jitter leaves of both, min(D, T) − J.
  * Shape:  tasks in any order; no blocking (the caller refuses it).
  * Errors: `undefined` for a task that is not proven.
- * Cost:   O(n) for the density, O(n²) for the workload, O(n² · rounds · 25) for the responses, given up after TERMS_MAX terms.
+ * Cost:   O(n) for the density, O(n²) for the workload, O(n² · rounds · 25) for the responses, given up after GLOBAL_TERMS_PER_SET terms.
  */
 import type { RealtimeTask } from './realtime-task.ts';
+import { GLOBAL_TERMS_PER_SET } from './work-limit.ts';
 
 const SLACK_ROUNDS_MAX = 25;
-const TERMS_MAX = 50_000_000;
 /** Doubles are compared with this much against the set: what is accepted is accepted by the exact sums. */
 const MARGIN = 1e-9;
 
@@ -85,7 +85,7 @@ export function globalEdfResponsesUs(tasks: readonly RealtimeTask[], cores: numb
     const found: (number | undefined)[] = [];
     for (let k = 0; k < tasks.length; k++) {
       const bound = boundOf(k);
-      if (terms > TERMS_MAX) return bounds;
+      if (terms > GLOBAL_TERMS_PER_SET) return bounds;
       found.push(bound);
       const slack = bound === undefined ? 0 : (windows[k] as number) - bound;
       if (slack > (slackUs[k] as number)) {
@@ -105,7 +105,7 @@ export function globalEdfResponsesUs(tasks: readonly RealtimeTask[], cores: numb
     for (;;) {
       if (x > window) return undefined;
       terms += tasks.length;
-      if (terms > TERMS_MAX) return undefined;
+      if (terms > GLOBAL_TERMS_PER_SET) return undefined;
       const room = x - own + 1;
       let sum = 0;
       for (let i = 0; i < tasks.length; i++) {

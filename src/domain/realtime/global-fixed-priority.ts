@@ -13,12 +13,11 @@
  *         (x + J for x); with carry-in Rᵢ counts from the arrival.
  * Shape:  tasks in any order. Tasks of equal priority delay each other. No blocking (the caller refuses it).
  * Errors: `undefined` for a task that is not proven, and for all that are less urgent than it, whose bounds would rest on it.
- * Cost:   O(n log n · rounds) for a task; given up after TERMS_MAX terms in all.
+ * Cost:   O(n log n · rounds) for a task; given up after GLOBAL_TERMS_PER_SET terms in all.
  */
 import type { RealtimeTask } from './realtime-task.ts';
 import { urgencyOrder } from './task-table.ts';
-
-const TERMS_MAX = 50_000_000;
+import { GLOBAL_TERMS_PER_SET } from './work-limit.ts';
 
 export function globalFixedPriorityResponsesUs(tasks: readonly RealtimeTask[], cores: number): readonly (number | undefined)[] {
   const order = urgencyOrder(tasks);
@@ -35,7 +34,7 @@ export function globalFixedPriorityResponsesUs(tasks: readonly RealtimeTask[], c
     let x = task.wcetUs;
     for (;;) {
       terms += above.length + 1;
-      if (x > limitUs || terms > TERMS_MAX) return bounds;
+      if (x > limitUs || terms > GLOBAL_TERMS_PER_SET) return bounds;
       const next = task.wcetUs + Math.floor(interferenceUs(above, x, task.wcetUs) / cores);
       if (next <= x) break;
       x = next;

@@ -21,11 +21,12 @@ import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import { busyPeriodUs, demandUs, HORIZON_US_MAX, horizonUs, lastWindowBefore } from './demand-bound.ts';
 import { EDF_FITS, EDF_GAVE_UP, EDF_OVERLOADED } from './edf-demand.ts';
-import { Arrivals, EDF_TERMS_MAX, type EdfResponseAnalysis, type Work } from './edf-response-time.ts';
+import { Arrivals, type EdfResponseAnalysis } from './edf-response-time.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import type { ScheduleFailure, WorstResponse } from './response-time.ts';
 import { type TaskTable, tableOf } from './task-table.ts';
 import { compareLoad } from './utilisation-bounds.ts';
+import { type Work, workForSet } from './work-limit.ts';
 
 const VERDICT_TERMS_MAX = 5_000_000;
 
@@ -65,7 +66,7 @@ export function nonPreemptiveEdfResponses(tasks: readonly RealtimeTask[], all = 
   const table = tableOf(tasks);
   const overloaded = compareLoad(tasks, 1) > 0;
   const busyUs = overloaded ? Number.POSITIVE_INFINITY : busyPeriodUs(table, 0, table.rows, 0, HORIZON_US_MAX);
-  const work: Work = { terms: EDF_TERMS_MAX };
+  const work = workForSet();
   return (index) =>
     busyUs === Number.POSITIVE_INFINITY
       ? err({ kind: 'no-fixed-point', rounds: 0 })

@@ -20,10 +20,16 @@ import { err, ok } from '../kernel/result.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import type { ScheduleFailure, WorstResponse } from './response-time.ts';
 import { TIME_US_MAX } from './set-check.ts';
+import { type Work, workForSet } from './work-limit.ts';
 
-const TERMS_MAX = 5_000_000;
+/** Of the busy period, whose length is only worth knowing when it is found soon. */
+const BUSY_TERMS_MAX = 2_000_000;
 
-export function nonPreemptiveResponse(tasks: readonly RealtimeTask[], index: number): Result<WorstResponse, ScheduleFailure> {
+export function nonPreemptiveResponse(
+  tasks: readonly RealtimeTask[],
+  index: number,
+  work: Work = workForSet(),
+): Result<WorstResponse, ScheduleFailure> {
   const task = tasks[index] as RealtimeTask;
   const { wcetUs, periodUs, deadlineUs } = task;
   const jitterUs = task.jitterUs ?? 0;
@@ -45,13 +51,13 @@ export function nonPreemptiveResponse(tasks: readonly RealtimeTask[], index: num
     busyUs = next;
     terms += higher.length + 1;
     // A busy period without an end still has first jobs that may miss; find that out below, and never say yes.
-    if (terms > TERMS_MAX || busyUs > TIME_US_MAX) {
+    if (terms > BUSY_TERMS_MAX || busyUs > TIME_US_MAX) {
       busyUs = Number.POSITIVE_INFINITY;
       break;
     }
   }
 
-  terms = 0;
+  work.terms -= terms;
   let worst: WorstResponse = { responseUs: 0, fromReleaseUs: 0 };
   let s = blockingUs;
   for (const other of higher) s += other.wcetUs;
@@ -61,8 +67,8 @@ export function nonPreemptiveResponse(tasks: readonly RealtimeTask[], index: num
     for (;;) {
       if (s > limitUs) return missed(s + wcetUs + jitterUs - q * periodUs);
       rounds++;
-      terms += higher.length + 1;
-      if (terms > TERMS_MAX) return err({ kind: 'no-fixed-point', rounds });
+      work.terms -= higher.length + 1;
+      if (work.terms < 0) return err({ kind: 'no-fixed-point', rounds });
       let next = ownUs;
       for (const other of higher) next += (Math.floor((s + (other.jitterUs ?? 0)) / other.periodUs) + 1) * other.wcetUs;
       if (next <= s) break;

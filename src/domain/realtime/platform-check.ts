@@ -2,7 +2,7 @@
 import type { LoadedSet, Overheads } from './overheads.ts';
 import { CORES_MAX, type Platform } from './platform.ts';
 import type { Refusal } from './refusal.ts';
-import { TIME_US_MAX } from './set-check.ts';
+import { isTime } from './set-check.ts';
 
 export function platformRefusal({ cores, sliceUs, overheads = {} }: Platform): Refusal | undefined {
   const bad = (what: string): Refusal => ({ kind: 'bad-platform', what });
@@ -14,8 +14,6 @@ export function platformRefusal({ cores, sliceUs, overheads = {} }: Platform): R
   }
   return undefined;
 }
-
-const isTime = (value: number, least: number): boolean => Number.isInteger(value) && value >= least && value <= TIME_US_MAX;
 
 function timesOf({
   contextSwitchUs,

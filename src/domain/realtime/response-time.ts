@@ -15,8 +15,8 @@
  *         release: max w(q) − max(0, (q − 1)·T − J), which is R where the jitter is 0.
  * Shape:  the set in any order; the result does not depend on it. Tasks of equal priority delay each other, which is safe
  *         for any order among them.
- * Errors: `deadline-missed` as soon as R > D, with the lower bound of R reached; `no-fixed-point` after ROUNDS_MAX rounds,
- *         which only a deadline many thousand periods long can need.
+ * Errors: `deadline-missed` as soon as R > D, with the lower bound of R reached; `no-fixed-point` after ROUNDS_MAX rounds or
+ *         when the work of the set is used up, which only a deadline many thousand periods long can need.
  * Cost:   O(n · rounds). w only grows and is left at D. The start value counts each higher task once, since all are
  *         released together at the critical instant. Every product is exact: one that is not is above the limit anyway.
  *         Whole sets with deadlines up to the period have a quicker form, `fixed-priority.ts`.
@@ -24,6 +24,7 @@
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { RealtimeTask } from './realtime-task.ts';
+import { type Work, workForSet } from './work-limit.ts';
 
 export type ScheduleFailure =
   | { readonly kind: 'deadline-missed'; readonly responseUsMin: number; readonly deadlineUs: number }
@@ -36,8 +37,6 @@ export interface WorstResponse {
   readonly fromReleaseUs: number;
 }
 
-/** Terms, so that a large set does not take longer than a small one to be given up. */
-const TERMS_MAX = 5_000_000;
 const ROUNDS_MAX = 200_000;
 
 /** The worst-case response time of `tasks[index]` among all of `tasks` on one core. */
@@ -46,7 +45,11 @@ export function responseTimeUs(tasks: readonly RealtimeTask[], index: number): R
   return response.ok ? ok(response.value.responseUs) : response;
 }
 
-export function worstResponse(tasks: readonly RealtimeTask[], index: number): Result<WorstResponse, ScheduleFailure> {
+export function worstResponse(
+  tasks: readonly RealtimeTask[],
+  index: number,
+  work: Work = workForSet(),
+): Result<WorstResponse, ScheduleFailure> {
   const task = tasks[index] as RealtimeTask;
   const { wcetUs, periodUs, deadlineUs, priority } = task;
   const jitterUs = task.jitterUs ?? 0;
@@ -56,7 +59,6 @@ export function worstResponse(tasks: readonly RealtimeTask[], index: number): Re
     const other = tasks[j] as RealtimeTask;
     if (j !== index && other.priority >= priority) startUs += other.wcetUs;
   }
-  const roundsMax = Math.min(ROUNDS_MAX, Math.ceil(TERMS_MAX / tasks.length));
   let responseUs = 0;
   let fromReleaseUs = 0;
   let rounds = 0;
@@ -66,7 +68,8 @@ export function worstResponse(tasks: readonly RealtimeTask[], index: number): Re
     const limitUs = deadlineUs - jitterUs + (q - 1) * periodUs;
     for (;;) {
       if (w > limitUs) return err({ kind: 'deadline-missed', responseUsMin: w + jitterUs - (q - 1) * periodUs, deadlineUs });
-      if (++rounds > roundsMax) return err({ kind: 'no-fixed-point', rounds });
+      work.terms -= tasks.length;
+      if (++rounds > ROUNDS_MAX || work.terms < 0) return err({ kind: 'no-fixed-point', rounds });
       let next = ownUs;
       for (let j = 0; j < tasks.length; j++) {
         const other = tasks[j] as RealtimeTask;

@@ -18,13 +18,13 @@ import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import type { ScheduleFailure, WorstResponse } from './response-time.ts';
-
-const TERMS_MAX = 5_000_000;
+import { type Work, workForSet } from './work-limit.ts';
 
 export function roundRobinResponse(
   tasks: readonly RealtimeTask[],
   index: number,
   sliceUs: number,
+  work: Work = workForSet(),
 ): Result<WorstResponse, ScheduleFailure> {
   const { wcetUs, periodUs, deadlineUs, jitterUs = 0, blockingUs = 0 } = tasks[index] as RealtimeTask;
   const slices = Math.ceil(wcetUs / sliceUs);
@@ -38,7 +38,9 @@ export function roundRobinResponse(
     const turnsUs = q * slices * sliceUs;
     for (;;) {
       if (w > limitUs) return err({ kind: 'deadline-missed', responseUsMin: w + jitterUs - (q - 1) * periodUs, deadlineUs });
-      if (++rounds * tasks.length > TERMS_MAX) return err({ kind: 'no-fixed-point', rounds });
+      rounds++;
+      work.terms -= tasks.length;
+      if (work.terms < 0) return err({ kind: 'no-fixed-point', rounds });
       let next = ownUs;
       for (let j = 0; j < tasks.length; j++) {
         if (j === index) continue;

@@ -30,6 +30,7 @@ export function refusalOfSet(tasks: readonly RealtimeTask[]): SetRefusal | undef
   if (tasks.length > TASKS_MAX) return { kind: 'too-many-tasks', count: tasks.length, max: TASKS_MAX };
   for (let index = 0; index < tasks.length; index++) {
     const task = tasks[index] as RealtimeTask;
+    if (isFine(task)) continue;
     for (const field of POSITIVE) {
       const kind = fault(task[field], 1);
       if (kind !== undefined) return { kind, index, field, value: task[field] };
@@ -43,6 +44,21 @@ export function refusalOfSet(tasks: readonly RealtimeTask[]): SetRefusal | undef
   }
   return undefined;
 }
+
+/** Most tasks are fine: no field is looked up by name. */
+function isFine({ wcetUs, periodUs, deadlineUs, jitterUs = 0, blockingUs = 0, priority }: RealtimeTask): boolean {
+  return (
+    isTime(wcetUs, 1) &&
+    isTime(periodUs, 1) &&
+    isTime(deadlineUs, 1) &&
+    isTime(jitterUs, 0) &&
+    isTime(blockingUs, 0) &&
+    Number.isSafeInteger(priority)
+  );
+}
+
+export const isTime = (value: number, least: number): boolean =>
+  Number.isInteger(value) && value >= least && value <= TIME_US_MAX;
 
 function fault(value: number, least: number): 'not-whole' | 'not-positive' | 'too-large' | undefined {
   if (typeof value !== 'number' || Number.isNaN(value)) return 'not-whole';
