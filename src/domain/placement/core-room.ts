@@ -203,6 +203,8 @@ class FixedPriority implements CoreRule {
   complete(): void {}
 }
 
+/** For the responses of one core: a planner asks for many candidates, and a bridge while its tasks wait. A few milliseconds. */
+const TERMS_MAX = 500_000;
 const TOO_LONG = 'the analysis takes too long';
 
 const late = (one: Load, unpacked: Load, cores: number, responseUsMin: number): Refusal => ({
@@ -248,24 +250,29 @@ class ByCoreTest implements CoreRule {
     if (bad !== undefined) return notProven(hard, load, this.#coreCount, sentence(bad, core.periodic));
     if (compareLoad([...core.periodic.filter(isKnown), ...blackoutRows(this.#platform.overheads)], 1) > 0)
       return lacksUtilisation(core.chargePpb, load, 1);
+    // The quick verdict is about all of them, soft ones too; the others are made of responses anyway.
+    const quick = this.#platform.scheduler === 'edf' && rows.length === core.periodic.length;
     const test = coreTest(set, this.#platform);
-    // The quick verdict is about all of them, soft ones too; rows that stand for what never ends have no response to find.
-    const quick = rows.length === core.periodic.length;
-    if (quick && test.verdict(rows.map((_, index) => index)) === true) return undefined;
-    return this.#firstUnmet(core, load);
+    const verdict = quick ? test.verdict(rows.map((_, index) => index)) : undefined;
+    if (verdict === true) return undefined;
+    const { exceededAtUs } = test;
+    const tooMuch = verdict === false && !core.soft && load.hard && exceededAtUs !== undefined;
+    const why = tooMuch ? `more than ${exceededAtUs} µs of work can be due within ${exceededAtUs} µs` : TOO_LONG;
+    return this.#firstUnmet(core, load, why);
   }
 
   complete(core: Core): void {
+    // Where the answer is known to hold and takes too long to find exactly, the deadline bounds it.
     for (const [load, response] of this.#hardResponses(core))
-      if (response.ok) core.responses.set(load.name, response.value.responseUs);
+      core.responses.set(load.name, response.ok ? response.value.responseUs : load.deadlineUs);
   }
 
-  #firstUnmet(core: Core, unpacked: Load): Refusal | undefined {
+  #firstUnmet(core: Core, unpacked: Load, otherwise: string): Refusal | undefined {
     let unproven: Refusal | undefined;
     for (const [load, response] of this.#hardResponses(core)) {
       if (response.ok) continue;
       if (response.error.kind !== 'deadline-missed') {
-        unproven ??= notProven(load, unpacked, this.#coreCount, TOO_LONG);
+        unproven ??= notProven(load, unpacked, this.#coreCount, otherwise);
       } else if (this.#platform.scheduler === 'rr') {
         unproven ??= notProven(load, unpacked, this.#coreCount, 'a bound, not exact', response.error.responseUsMin);
       } else {
@@ -277,7 +284,10 @@ class ByCoreTest implements CoreRule {
 
   *#hardResponses(core: Core) {
     const { rows, set } = this.#rowsOf(core);
-    const responseOf = coreTest(set, this.#platform).responses(rows.map((_, index) => index));
+    const responseOf = coreTest(set, this.#platform).responses(
+      rows.map((_, index) => index),
+      { terms: TERMS_MAX },
+    );
     const known = core.periodic.filter(isKnown);
     for (let at = 0; at < known.length; at++) {
       const load = known[at] as Load;
@@ -337,9 +347,8 @@ function together(sorted: readonly Load[], platform: Platform): Result<Room, Ref
   const known = all.periodic.filter(isKnown);
   const analysis = analyseLoaded(loadedSet(known.map(withDeadline), platform), platform);
   if (analysis.schedulable === true) {
-    known.forEach(({ name }, at) => {
-      const responseUs = analysis.tasks[at]?.responseUs;
-      if (responseUs !== undefined) all.responses.set(name, responseUs);
+    known.forEach(({ name, hard: isHard, deadlineUs }, at) => {
+      if (isHard) all.responses.set(name, analysis.tasks[at]?.responseUs ?? deadlineUs);
     });
     return ok({ cores: [all], test: analysis.test });
   }

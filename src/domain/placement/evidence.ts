@@ -154,7 +154,7 @@ export interface AdmissionEvidence {
 
 export interface TaskEvidence {
   readonly task: TaskName;
-  /** Undefined: not hard, or proven without knowing it. */
+  /** At most so long; the deadline itself where only that is proven. Undefined: not hard. */
   readonly responseUs: number | undefined;
   readonly deadlineUs: number;
 }

@@ -20,7 +20,7 @@ import type { RealtimeTask } from './realtime-task.ts';
 import { type ScheduleFailure, type WorstResponse, worstResponse } from './response-time.ts';
 import { roundRobinResponse } from './round-robin.ts';
 import { addSet, createTaskTable, type TableRange } from './task-table.ts';
-import { workForSet } from './work-limit.ts';
+import { type Work, workForSet } from './work-limit.ts';
 
 /** `undefined`: the work limit was reached. */
 export type CoreVerdict = boolean | undefined;
@@ -35,7 +35,8 @@ export interface CoreTest {
   /** A time at which too much is due, where the last verdict was no and the test found one. */
   readonly exceededAtUs: number | undefined;
   verdict(members: readonly number[]): CoreVerdict;
-  responses(members: readonly number[]): MemberResponse;
+  /** `work`: for all of them together; as much as for any set when absent. */
+  responses(members: readonly number[], work?: Work): MemberResponse;
 }
 
 export function coreTest(set: LoadedSet, { scheduler, preemptive, sliceUs }: Platform): CoreTest {
@@ -81,9 +82,8 @@ class FixedPriority implements CoreTest {
     return missed === GAVE_UP ? undefined : missed === ALL_MEET;
   }
 
-  responses(members: readonly number[]): MemberResponse {
+  responses(members: readonly number[], work = workForSet()): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    const work = workForSet();
     if (!this.#interrupted) return this.#quickResponses(members, tasks) ?? ((at) => worstResponse(tasks, at, work));
     return (at) => {
       const interruptions = interruptionsFor(this.#set, members, (tasks[at] as RealtimeTask).priority);
@@ -141,9 +141,8 @@ class NonPreemptiveFixedPriority implements CoreTest {
     return verdictOf(members.length, this.responses(members));
   }
 
-  responses(members: readonly number[]): MemberResponse {
+  responses(members: readonly number[], work = workForSet()): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    const work = workForSet();
     return (at) => nonPreemptiveResponse(tasks, at, work);
   }
 }
@@ -170,9 +169,9 @@ class Edf implements CoreTest {
     return verdict === EDF_GAVE_UP ? undefined : verdict === EDF_FITS;
   }
 
-  responses(members: readonly number[]): MemberResponse {
+  responses(members: readonly number[], work = workForSet()): MemberResponse {
     const interruptions = interruptionsFor(this.#set, members, Number.NEGATIVE_INFINITY);
-    return edfResponses(tasksOf(this.#set, members), { interruptions });
+    return edfResponses(tasksOf(this.#set, members), { interruptions, work });
   }
 }
 
@@ -192,8 +191,8 @@ class NonPreemptiveEdf implements CoreTest {
     return verdict === EDF_GAVE_UP ? undefined : verdict === EDF_FITS;
   }
 
-  responses(members: readonly number[]): MemberResponse {
-    return nonPreemptiveEdfResponses(tasksOf(this.#set, members));
+  responses(members: readonly number[], work = workForSet()): MemberResponse {
+    return nonPreemptiveEdfResponses(tasksOf(this.#set, members), false, work);
   }
 }
 
@@ -213,9 +212,8 @@ class RoundRobin implements CoreTest {
     return verdictOf(members.length, this.responses(members));
   }
 
-  responses(members: readonly number[]): MemberResponse {
+  responses(members: readonly number[], work = workForSet()): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    const work = workForSet();
     return (at) => roundRobinResponse(tasks, at, this.#sliceUs, work);
   }
 }

@@ -30,20 +30,20 @@ export interface EdfOptions {
   readonly interruptions?: readonly Interruption[];
   /** Go on past a missed deadline to the worst response there is. */
   readonly all?: boolean;
+  readonly work?: Work;
 }
 
 export type EdfResponseAnalysis = (index: number) => Result<WorstResponse, ScheduleFailure>;
 
 /** Prepares what all tasks of a set have in common; the result answers for one task at a time. */
 export function edfResponses(tasks: readonly RealtimeTask[], options: EdfOptions = {}): EdfResponseAnalysis {
-  const { interruptions = [], all = false } = options;
+  const { interruptions = [], all = false, work = workForSet() } = options;
   const table = createTaskTable(tasks.length + interruptions.length);
   addSet(table, tasks);
   addSet(table, interruptions.map(interruptionRow));
   const heldUs = Math.max(0, ...table.blockingUs);
   const overloaded = compareLoad([...tasks, ...interruptions.map(interruptionRow)], 1) > 0;
   const busyUs = overloaded ? Number.POSITIVE_INFINITY : busyPeriodUs(table, 0, table.rows, heldUs, HORIZON_US_MAX);
-  const work = workForSet();
   return (index) =>
     busyUs === Number.POSITIVE_INFINITY
       ? err({ kind: 'no-fixed-point', rounds: 0 })

@@ -62,11 +62,14 @@ export function nonPreemptiveEdfVerdict(tasks: readonly RealtimeTask[]): number 
   return EDF_FITS;
 }
 
-export function nonPreemptiveEdfResponses(tasks: readonly RealtimeTask[], all = false): EdfResponseAnalysis {
+export function nonPreemptiveEdfResponses(
+  tasks: readonly RealtimeTask[],
+  all = false,
+  work: Work = workForSet(),
+): EdfResponseAnalysis {
   const table = tableOf(tasks);
   const overloaded = compareLoad(tasks, 1) > 0;
   const busyUs = overloaded ? Number.POSITIVE_INFINITY : busyPeriodUs(table, 0, table.rows, 0, HORIZON_US_MAX);
-  const work = workForSet();
   return (index) =>
     busyUs === Number.POSITIVE_INFINITY
       ? err({ kind: 'no-fixed-point', rounds: 0 })
