@@ -54,8 +54,10 @@ export interface AssignRequest {
    * A guess at how well a candidate suits, 0 … 1, more is better: a learned model's place. It ranks what the other filters let
    * through and decides nothing: P1 holds whatever it says, and what is no number counts as 0.
    */
-  readonly adviser?: (newcomer: Newcomer, candidate: Candidate) => number;
+  readonly adviser?: Adviser;
 }
+
+type Adviser = (newcomer: Newcomer, candidate: Candidate) => number;
 
 /** Candidates that get the exact test at a time. */
 export const SHORTLIST = 16;
@@ -131,6 +133,7 @@ class Planner {
   readonly #request: AssignRequest;
   readonly #fleet: FleetRoom;
   readonly #weights: ScoreWeights;
+  readonly #adviser: Adviser | undefined;
   readonly #excluded: ReadonlySet<Mac>;
   readonly #shortlist: Shortlist;
   /** Refused ones to write out: those with the smallest MACs. */
@@ -142,6 +145,7 @@ class Planner {
     this.#request = request;
     this.#fleet = fleet;
     this.#weights = request.weights ?? SCORE_WEIGHTS;
+    this.#adviser = request.adviser;
     this.#excluded = new Set(request.excluded ?? []);
     this.#shortlist = new Shortlist(SHORTLIST, fleet.macNumber);
     this.#refusedShown = new Shortlist(EVIDENCE_MAX, fleet.macNumber);
@@ -308,13 +312,12 @@ class Planner {
   /** The total without slack. */
   #cheapScore(wish: Wish, index: number): number {
     const { headroom, data, preferred, spread, advice } = this.#weights;
-    return (
+    const known =
       headroom * this.#headroom(wish, index) +
       data * this.#data(wish, index) +
       preferred * this.#preferred(wish, index) +
-      spread * spreadOf(this.#fleet.placed[index] as number) +
-      (this.#request.adviser === undefined ? 0 : advice * this.#advice(wish, index))
-    );
+      spread * spreadOf(this.#fleet.placed[index] as number);
+    return this.#adviser === undefined ? known : known + advice * this.#advice(this.#adviser, wish, index);
   }
 
   #score(wish: Wish, index: number, slack: number): Score {
@@ -324,7 +327,7 @@ class Planner {
       data: this.#data(wish, index),
       preferred: this.#preferred(wish, index),
       spread: spreadOf(this.#fleet.placed[index] as number),
-      ...(this.#request.adviser === undefined ? {} : { advice: this.#advice(wish, index) }),
+      ...(this.#adviser === undefined ? {} : { advice: this.#advice(this.#adviser, wish, index) }),
     };
     return scoreOf(terms, this.#weights);
   }
@@ -344,8 +347,8 @@ class Planner {
     );
   }
 
-  #advice(wish: Wish, index: number): number {
-    const said = this.#request.adviser?.(wish.newcomer, this.#fleet.candidates[index] as Candidate) ?? 0;
+  #advice(adviser: Adviser, wish: Wish, index: number): number {
+    const said = adviser(wish.newcomer, this.#fleet.candidates[index] as Candidate);
     return said > 0 ? Math.min(1, said) : 0;
   }
 
