@@ -56,3 +56,20 @@ test('sizes are whole bytes', () => {
   expect(parseSize('0.5 KiB')).toBe(512);
   for (const text of ['', '1', '0 B', '1.0000001 B', '-1 MiB', '1 MB']) expect(parseSize(text), text).toBeUndefined();
 });
+
+test('an ECU says how it schedules, and only what it says', () => {
+  const file = (scheduling: string): string => `ecus: [{ scheduling: ${scheduling} }, {}]`;
+  const full = '{ scheduler: edf, preemptive: false, placing: global, checkpoint-cost-us: 40, blackout-every-us: 5000 }';
+  const [said, silent] = parseFleetFile(file(full), 'fleet.yaml').ecus;
+  expect(said?.scheduling).toEqual({
+    scheduler: 'edf',
+    nonPreemptive: true,
+    global: true,
+    checkpointCostUs: 40,
+    blackoutEveryUs: 5_000,
+  });
+  expect(silent).not.toHaveProperty('scheduling');
+  expect(parseFleetFile(file('{ slice-us: 7 }'), 'fleet.yaml').ecus[0]?.scheduling).toEqual({ scheduler: 'fp', sliceUs: 7 });
+  for (const wrong of ['{ scheduler: lottery }', '{ blackout-us: -1 }', '{ slice-us: 0.5 }', '{ quantum: 3 }'])
+    expect(() => parseFleetFile(file(wrong), 'fleet.yaml')).toThrow(/scheduling/);
+});
