@@ -77,7 +77,7 @@ export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = 
     const tasks = unknown.map((verdict, index) => (index === hopeless.index ? LATE : verdict));
     return { schedulable: false, test: 'each task alone', loadPpm, tasks, refusal: hopeless };
   }
-  if (platform.placing === 'partitioned') return packed(set, platform, { responses, loadPpm });
+  if (platform.placement === 'partitioned') return packed(set, platform, { responses, loadPpm });
   return platform.scheduler === 'edf' ? globalEdf(set, platform, loadPpm) : globalFixedPriority(set, platform, loadPpm);
 }
 

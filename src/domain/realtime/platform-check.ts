@@ -32,10 +32,10 @@ function timesOf({
   ];
 }
 
-export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, placing }: Platform): Refusal | undefined {
+export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, placement }: Platform): Refusal | undefined {
   const blocked = set.tasks.some(({ blockingUs = 0 }) => blockingUs > 0);
   const interrupted = set.migration !== undefined || set.faultEveryUs !== undefined;
-  const global = placing === 'global' && cores > 1;
+  const global = placement === 'global' && cores > 1;
   const what = global
     ? scheduler === 'rr'
       ? 'global round robin; every task needs a core of its own (partitioned)'

@@ -113,9 +113,9 @@ describe('files', () => {
       cores: 1,
       scheduler: 'edf',
       preemptive: false,
-      placing: 'partitioned',
+      placement: 'partitioned',
     });
-    expect(platformOf('gfp', { cores: 4 })).toEqual({ cores: 4, scheduler: 'fp', preemptive: true, placing: 'global' });
+    expect(platformOf('gfp', { cores: 4 })).toEqual({ cores: 4, scheduler: 'fp', preemptive: true, placement: 'global' });
     expect(platformOf('rr', { cores: 1, sliceUs: 5 })).toMatchObject({ scheduler: 'rr', preemptive: true, sliceUs: 5 });
   });
 });
