@@ -6,7 +6,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../src/domain/kernel/rng.ts';
 import { responseTimeUs } from '../../src/domain/realtime/response-time.ts';
-import { PLATFORM_DEFAULTS, type SimulatedPlatform, type SimulatedTask } from '../../src/domain/realtime/simulation/platform.ts';
+import {
+  PLATFORM_DEFAULTS,
+  type SimulatedPlatform,
+  type SimulatedTask,
+} from '../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../src/domain/realtime/simulation/simulate.ts';
 
 const RUNS = { numRuns: 200 };
@@ -64,7 +68,11 @@ interface TwinJob {
 }
 
 /** Every µs: who of the jobs at hand runs in the next one? */
-function twin(tasks: readonly SimulatedTask[], { cores, scheduler, preemptive }: SimulatedPlatform, durationUs: number): TwinJob[] {
+function twin(
+  tasks: readonly SimulatedTask[],
+  { cores, scheduler, preemptive }: SimulatedPlatform,
+  durationUs: number,
+): TwinJob[] {
   const jobs: TwinJob[] = [];
   for (let us = 0; us <= durationUs; us++) {
     for (const job of jobs) {

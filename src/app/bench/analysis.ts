@@ -10,12 +10,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
 import { analyse } from '../../domain/realtime/analyse.ts';
+import { deadlineMonotonic } from '../../domain/realtime/deadline-monotonic.ts';
 import { EDF_FITS, edfVerdict } from '../../domain/realtime/edf-demand.ts';
 import { edfResponses } from '../../domain/realtime/edf-response-time.ts';
 import { ALL_MEET, fixedPriorityMiss, fixedPriorityResponses } from '../../domain/realtime/fixed-priority.ts';
 import type { RealtimeTask } from '../../domain/realtime/realtime-task.ts';
 import { addSet, createTaskTable, type TableRange, type TaskTable } from '../../domain/realtime/task-table.ts';
-import { deadlineMonotonic } from '../../domain/realtime/deadline-monotonic.ts';
 import { projectRoot } from '../project-root.ts';
 import { type Machine, machine } from './machine.ts';
 

@@ -64,7 +64,7 @@ async function analyze(files: readonly string[], flags: AnalyzeFlags): Promise<v
   if (flags.cores !== undefined) refuseManyCores(flags.policy, flags.cores);
   if (flags.jsonl === true) return analyzeLines(files, flags);
   if (files.length === 0)
-    throw new DroverError('ERR_USAGE', 'name a task set file, or give sets with --jsonl; drover analyze --help has examples');
+    throw new DroverError('ERR_USAGE', 'name a task-set file, or give sets with --jsonl; drover analyze --help has examples');
   const [{ loadTasks }, { reportOn }, { loadOverheads }, { PLATFORM_DEFAULTS }] = await Promise.all([
     import('../realtime/load-tasks.ts'),
     import('../realtime/analysis.ts'),

@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { SimulatedPlatform } from '../../domain/realtime/simulation/platform.ts';
+import { POLICIES, policyNamed } from '../realtime/policies.ts';
 import type { ScheduleReport, ScheduleRequest } from '../realtime/schedule.ts';
-import { POLICIES } from '../realtime/policies.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 import { durationUs, wholeNumber } from './numbers.ts';
@@ -74,9 +74,8 @@ async function scheduleAction(files: readonly string[], flags: ScheduleFlags): P
   if (flags.jsonl === true) return scheduleLines(flags, file);
   if (file === undefined)
     throw new DroverError('ERR_USAGE', 'name a task-set file, or give --jsonl and task sets on standard input');
-  const [{ loadTasks }, { policyNamed }, { reportOf, schedule }, { PLATFORM_DEFAULTS }, { simulationNotes }] = await Promise.all([
+  const [{ loadTasks }, { reportOf, schedule }, { PLATFORM_DEFAULTS }, { simulationNotes }] = await Promise.all([
     import('../realtime/load-tasks.ts'),
-    import('../realtime/policies.ts'),
     import('../realtime/schedule.ts'),
     import('../../domain/realtime/simulation/platform.ts'),
     import('../realtime/unaccounted.ts'),

@@ -8,7 +8,11 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { PLATFORM_DEFAULTS, type SimulatedPlatform, type SimulatedTask } from '../../../src/domain/realtime/simulation/platform.ts';
+import {
+  PLATFORM_DEFAULTS,
+  type SimulatedPlatform,
+  type SimulatedTask,
+} from '../../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, simulate } from '../../../src/domain/realtime/simulation/simulate.ts';
 
 const folder = new URL('../../../../shared/vectors/', import.meta.url);

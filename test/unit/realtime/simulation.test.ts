@@ -1,7 +1,11 @@
 /** The simulator by hand: what happens in one moment and in which order, what overheads cost, what is refused. */
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
-import { PLATFORM_DEFAULTS, type SimulatedPlatform, type SimulatedTask } from '../../../src/domain/realtime/simulation/platform.ts';
+import {
+  PLATFORM_DEFAULTS,
+  type SimulatedPlatform,
+  type SimulatedTask,
+} from '../../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../../src/domain/realtime/simulation/simulate.ts';
 
 const task = (wcetUs: number, periodUs: number, priority: number, more: Partial<SimulatedTask> = {}): SimulatedTask => ({

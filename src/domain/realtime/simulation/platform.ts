@@ -17,8 +17,6 @@ export interface SimulatedTask extends RealtimeTask {
    * job number k when ⌈interval / period⌉ divides k.
    */
   readonly checkpoint?: { readonly costUs: number; readonly intervalUs: number };
-  /** Partitioned: the core it is bound to. Either all tasks have one or none; without, they are packed. */
-  readonly core?: number;
 }
 
 /** Round robin has one queue: first come first served, in slices. */
