@@ -12,9 +12,9 @@ import { defineConfig } from 'vitest/config';
 const EXHAUSTIVE = [
   ...[
     ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'],
-    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed'],
+    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed', 'shares'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
-  ...['store-records', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),
+  ...['store-records', 'checkpoint-store', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),
   'test/unit/realtime/vectors.test.ts',
 ];
 const REAL_WORLD = [

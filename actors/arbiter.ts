@@ -9,25 +9,30 @@ import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { type AssignRequest, assign } from '../src/domain/placement/assign.ts';
-import type { Newcomer, Plan } from '../src/domain/placement/evidence.ts';
+import type { Candidate, Newcomer, Plan } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
-import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
+import type { BeyondShare } from './beyond-share.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { isPlaced, type PlacementView } from './placement-index.ts';
 import type { Shell } from './shell.ts';
 
 export interface ArbiterEffectsParts {
   readonly host: Host;
   readonly replicated: () => Shell;
   readonly knowledge: FleetKnowledge;
+  readonly beyond: BeyondShare;
 }
 
 /** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
 const DEPLOY_TIMEOUT_US = 500_000;
 const RETRY_US = 20_000;
+/** How long a plan counts as room taken when nothing comes of it. */
+const PLANNED_US = 1_000_000;
 const STILL_SHED_RETRY_US = 500_000;
 
 type Effect<Kind extends ArbiterEffect['kind']> = Extract<ArbiterEffect, { kind: Kind }>;
@@ -62,8 +67,8 @@ export class ArbiterEffects {
   }
 
   /** Why a task that was asked to move would stay, as of now; undefined: it would go. */
-  whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): string | undefined {
-    const { skipped } = this.plan(cause, [placement], [], () => []);
+  async whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): Promise<string | undefined> {
+    const { skipped } = await this.planBeyond(cause, [placement], [], () => []);
     return skipped[0]?.reason;
   }
 
@@ -72,7 +77,7 @@ export class ArbiterEffects {
   private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
     const { cause, tasks } = effect;
     const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
-    const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
+    const plan = await this.planBeyond(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
     const allStillShed =
       tasks !== undefined &&
       mine.length > 0 &&
@@ -132,11 +137,33 @@ export class ArbiterEffects {
       : `epoch ${context.epoch} was taken by ${context.takenBy}`;
   }
 
+  /** Over this manager's share of the fleet; beyond it for what the tasks name, and for what finds no place. */
+  private async planBeyond(
+    cause: RestoreCause,
+    mine: readonly PlacementView[],
+    skipped: RestorePlan['skipped'],
+    excludedFor: (task: TaskName) => readonly string[],
+  ): Promise<RestorePlan> {
+    const { knowledge, beyond } = this.parts;
+    if (knowledge.elsewhere.size === 0) return this.plan(cause, mine, skipped, excludedFor);
+    const wishes = mine.flatMap(({ context: { spec, task } }) =>
+      spec === undefined ? [] : [{ spec, dataAt: knowledge.standbys(task) }],
+    );
+    const named = await beyond.named(wishes, cause.kind === 'request' ? cause.move?.target : undefined);
+    const plan = this.plan(cause, mine, skipped, excludedFor, named);
+    const allPlaced = plan.unplaced.length === 0 && plan.skipped.length === skipped.length;
+    if (allPlaced) return plan;
+    const drawn = await beyond.drawn();
+    const others = drawn.filter(({ mac }) => !named.some((one) => one.mac === mac));
+    return this.plan(cause, mine, skipped, excludedFor, [...named, ...others]);
+  }
+
   private plan(
     cause: RestoreCause,
     mine: readonly PlacementView[],
     skipped: RestorePlan['skipped'],
     excludedFor: (task: TaskName) => readonly string[],
+    beyond: readonly Candidate[] = [],
   ): RestorePlan {
     const { knowledge } = this.parts;
     const unplaced: RestorePlan['unplaced'][number][] = [];
@@ -162,16 +189,21 @@ export class ArbiterEffects {
         ...(needs === undefined ? {} : { needs }),
       });
     }
-    const running = [...knowledge.placements()].filter(isPlaced);
-    const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));
+    const nowUs = this.parts.host.clock.monotonicUs();
+    knowledge.index.passed(nowUs);
+    const names = new Set(mine.map(({ context }) => context.task));
+    const candidates = [...knowledge.candidates(), ...beyond].map((candidate) => withoutNewcomers(candidate, names));
     const excluded = cause.kind === 'failure' && this.isDead(cause.owner) ? [cause.owner.mac] : [];
     const sameMachine = cause.kind === 'failure' && cause.preferSameMachine ? cause.owner.mac : undefined;
     const request = {
       newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
       candidates,
       excluded,
-      apartOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.affinity.apart ?? []])),
-      criticalityOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.criticality ?? 0])),
+      apartOfRunning: knowledge.index.apartOfRunning(),
+      criticalityOfRunning: (task: TaskName) => {
+        const placement = knowledge.placement(task);
+        return placement !== undefined && isPlaced(placement) ? (placement.context.spec?.criticality ?? 0) : undefined;
+      },
     };
     const owner = cause.kind === 'request' ? mine[0]?.context.owner : undefined;
     // While it runs, better where it is than stopped for nothing; once stopped, it is a task that has lost its place.
@@ -185,6 +217,7 @@ export class ArbiterEffects {
     const assignments: PlannedTask[] = planned.assignments.flatMap(({ task, mac, incarnation }) => {
       const context = byTask.get(task);
       if (context === undefined) return [];
+      if (context.spec !== undefined) knowledge.index.expect(context.spec, mac, nowUs + PLANNED_US);
       return [
         { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) },
       ];
@@ -400,10 +433,7 @@ function onlyTo(target: string | undefined, request: AssignRequest, present: str
 }
 
 /** A task that is planned anew no longer counts where it was. */
-function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(
-  candidate: C,
-  mine: readonly PlacementView[],
-): C {
-  const names = new Set(mine.map(({ context }) => context.task));
+function withoutNewcomers(candidate: Candidate, names: ReadonlySet<TaskName>): Candidate {
+  if (!candidate.accepted.some(({ task }) => names.has(task))) return candidate;
   return { ...candidate, accepted: candidate.accepted.filter(({ task }) => !names.has(task)) };
 }

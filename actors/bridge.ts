@@ -120,7 +120,7 @@ export class Bridge {
       bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
       runsHere: (task) => this.tasks.get(task) !== undefined,
     });
-    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac });
+    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac, inventory: parts.inventory });
     this.tasks = new TaskEffects({
       ...parts,
       mac,
@@ -262,7 +262,7 @@ export class Bridge {
         { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
         (message) => this.checkpointStored(message),
       ),
-      await this.standbyChoice.start(this.parts.inventory),
+      () => this.standbyChoice.stop(),
     );
     const local = await host.localPath?.serve(ecuSubject.pages(mac), (payload) => this.servePages(payload));
     if (local !== undefined) this.cancels.push(local);

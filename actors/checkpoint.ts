@@ -27,7 +27,7 @@ import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { decodeCheckpointNotice, encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
-import { checkpointSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -35,9 +35,10 @@ import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
+import { CheckpointNotices, HEARD_US } from './checkpoint-notices.ts';
 import { CheckpointServing } from './checkpoint-serving.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host } from './host.ts';
 import type { BroughtPages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
@@ -53,6 +54,8 @@ export interface CheckpointReceiverParts {
   readonly hasher: Hasher;
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy | undefined;
+  /** The ECUs whose checkpoints are this manager's to keep; undefined: all. */
+  readonly watched?: () => readonly Mac[] | undefined;
   /** To the Checkpoint chart of `task`. */
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
@@ -63,8 +66,6 @@ const PULL_ATTEMPTS_MAX = 3;
 const PULL_ATTEMPTS_IN_ALL = 64;
 /** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
 const FAR_BEHIND = 8;
-/** Between listening to who holds what and listening to what there is. */
-const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
 const DROP_TOGETHER = 16;
@@ -112,9 +113,12 @@ export class CheckpointReceiver {
   private isListening = false;
   private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
+  private readonly notices: CheckpointNotices;
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
+    const { host, watched = () => undefined } = parts;
+    this.notices = new CheckpointNotices({ host, watched, heard: (message) => this.notice(message) });
     this.serving = new CheckpointServing(parts);
     this.room = new StoreRoom(parts);
     this.ways = new ReceivingWays({
@@ -126,19 +130,14 @@ export class CheckpointReceiver {
   }
 
   async start(): Promise<void> {
-    const { host, manager, store, knowledge } = this.parts;
+    const { manager, store, knowledge } = this.parts;
     for (const task of store.tasks()) {
       const newest = store.newest(task);
       if (newest === undefined) continue;
       this.stored.set(task, [newest]);
       knowledge.noteHolder(referenceTo(newest), manager);
     }
-    const consume = (filter: string) =>
-      host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
-    this.cancels.push(await consume(checkpointSubject.allStored));
-    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
-    await pause(host.clock, HEARD_US);
-    this.cancels.push(await consume(checkpointSubject.allAnnounced));
+    await this.notices.listen();
     this.isListening = true;
     this.cancels.push(await this.ways.start());
   }
@@ -166,10 +165,16 @@ export class CheckpointReceiver {
 
   stop(): void {
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.notices.stop();
     this.gathering?.();
     this.tellingDurable?.();
     for (const following of this.following.values()) following.wake();
     this.following.clear();
+  }
+
+  /** Other ECUs are this manager's to keep the checkpoints of. */
+  shareChanged(): void {
+    this.notices.shareChanged();
   }
 
   /** What runs as this program, by the newest announcement of it. */

@@ -151,6 +151,7 @@ export class TaskEffects {
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     const runtime = runtimes.get(spec.runtime);
     if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
+    standbyChoice.need(spec);
     const [artefact, restored] = await Promise.all([
       artefacts.get(spec.artefact),
       checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint),

@@ -257,7 +257,7 @@ class OrderedConsumer {
       name,
       ...policy,
       // The broker wants a filter with a last-per-subject policy, and takes `>` as one.
-      filter_subject: filter,
+      ...(typeof filter === 'string' ? { filter_subject: filter } : { filter_subjects: filter }),
       deliver_subject: inbox,
       ack_policy: 'none',
       replay_policy: 'instant',
