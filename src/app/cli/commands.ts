@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
+import { registerDataset } from './dataset.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStore,
   registerChaos,
   registerSimulate,
+  registerDataset,
   registerBench,
   registerConformance,
   registerDoctor,
