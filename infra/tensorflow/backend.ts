@@ -18,6 +18,10 @@ import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 export const BACKENDS = ['tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
+/** Those of `names` that are backends, fastest first. */
+export const backendNames = (names: readonly string[]): readonly Backend[] =>
+  BACKENDS.filter((backend) => names.includes(backend));
+
 export interface FoundBackend {
   readonly backend: Backend;
   readonly passedOver: readonly { readonly backend: Backend; readonly why: string }[];

@@ -14,7 +14,7 @@ const TURN_MS = 20;
 
 export async function createTrainer(ladder: readonly Backend[] = BACKENDS): Promise<Trainer> {
   const { backend } = await findBackend(ladder);
-  return { backend, train, trainTwin };
+  return { backend, train, answer, trainTwin };
 }
 
 async function train(request: TrainRequest): Promise<Float32Array> {
@@ -55,6 +55,24 @@ async function train(request: TrainRequest): Promise<Float32Array> {
     for (const variable of list) variable.dispose();
     optimizer.dispose();
   }
+}
+
+async function answer({ architecture, parameters, examples, batch }: Parameters<Trainer['answer']>[0]): Promise<Float32Array> {
+  const count = examples.labels.length;
+  const answers = new Float32Array(count);
+  const variables = makeVariables(architecture, parameters);
+  const order = Uint32Array.from({ length: count }, (_, index) => index);
+  for (let from = 0; from < count; from += batch) {
+    const { inputs, mask, labels } = batchTaker(examples, Math.min(batch, count - from))(order, from);
+    answers.set(
+      tf.tidy(() => forward(architecture, variables, inputs, mask).dataSync()),
+      from,
+    );
+    tf.dispose([inputs, mask, labels]);
+    await nextTurn();
+  }
+  for (const variable of variables.values()) variable.dispose();
+  return answers;
 }
 
 /** A function, because the answer may be another one after each wait. */

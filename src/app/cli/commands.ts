@@ -13,6 +13,7 @@ import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
+import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -37,6 +38,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerChaos,
   registerSimulate,
   registerDataset,
+  registerLearn,
   registerBench,
   registerConformance,
   registerDoctor,
