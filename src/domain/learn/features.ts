@@ -43,8 +43,14 @@ const RANKS = 32;
 export const featureCount = (reads: FeatureSet): number => FEATURES.length + (reads === 'demand' ? 1 : 0);
 export const rowLength = (reads: FeatureSet): number => (CRITICAL + 1) * featureCount(reads) + 2;
 
-/** x / (1 + x): bounded where a bound of R/D is not, and ½ where it is 1. */
+/** x / (1 + x): bounded where x is not. */
 const squash = (x: number): number => x / (1 + x);
+
+/** The same of x⁴, for what says much by being above or below 1, the deadline: ½ there, and steep. */
+function sharpen(x: number): number {
+  const square = x * x;
+  return square > 1e6 ? 1 : squash(square * square);
+}
 
 /** Writes a row a task from `at` on; gives the number of tasks written (at most `tasksMax`, the most urgent ones). */
 export function writeTaskRows(
@@ -74,20 +80,20 @@ export function writeTaskRows(
     out[o + 3] = 1 - before / d;
     out[o + 4] = utilisation;
     out[o + 5] = squash((work + c) / d);
-    out[o + 6] = left > 0 ? squash(Math.max((work + c) / d, own / left)) : 1;
-    out[o + 7] = left > 0 ? squash((c + weighted) / left / d) : 1;
-    out[o + 8] = squash(own + utilisation);
+    out[o + 6] = left > 0 ? sharpen(Math.max((work + c) / d, own / left)) : 1;
+    out[o + 7] = left > 0 ? sharpen((c + weighted) / left / d) : 1;
+    out[o + 8] = sharpen(own + utilisation);
     out[o + 9] = squash(largest / d);
     hyperbolic *= 1 + u;
     out[o + 10] = hyperbolic - 1;
-    out[o + 11] = squash(own + utilisation + work / 2 / d);
+    out[o + 11] = sharpen(own + utilisation + work / 2 / d);
     out[o + 12] = squash(Math.sqrt(squares) / d);
     out[o + 13] = (i - start + 1) / RANKS;
     o += 14;
     if (reads === 'demand') {
       let demand = c;
       for (let j = start; j < i; j++) demand += Math.ceil(d / (periodUs[j] as number)) * (wcetUs[j] as number);
-      out[o++] = squash(demand / d);
+      out[o++] = sharpen(demand / d);
     }
     utilisation += u;
     work += c;

@@ -82,8 +82,10 @@ export function calibrateDeferral(scores: Float64Array, labels: Uint8Array, erro
   };
   const no = edge(0, 1, 1);
   const yes = edge(order.length - 1, -1, 0);
+  if (no <= yes) return { no, yes };
   // Learned so well that the edges cross: nothing between them needs the exact test.
-  return no <= yes ? { no, yes } : { no: (no + yes) / 2, yes: (no + yes) / 2 };
+  const border = Number.isFinite(no + yes) ? (no + yes) / 2 : Number.isFinite(no) ? no : Number.isFinite(yes) ? yes : 0;
+  return { no: border, yes: border };
 }
 
 export interface DeferralJudgement {
