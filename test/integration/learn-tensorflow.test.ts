@@ -180,7 +180,12 @@ describe('the commands', () => {
   });
 
   test.each(['logistic', 'forest', 'knn', 'bayes', 'rnn', 'cnn', 'snn'])('%s is trained and judged', (network) => {
-    const few = network === 'rnn' || network === 'cnn' || network === 'snn' ? ['--epochs', '2', '--widths', '8'] : [];
+    const few =
+      {
+        rnn: ['--epochs', '2', '--widths', '8'],
+        cnn: ['--epochs', '2', '--widths', '8'],
+        snn: ['--epochs', '8', '--widths', '16'],
+      }[network] ?? [];
     run('learn', 'train', '--network', network, ...few, '--data', 'train.arrow', '--out', `${network}.model`);
     const judged = evaluate(`${network}.model`) as { accuracy: number; majorityRate: number };
     expect(judged.accuracy).toBeGreaterThan(judged.majorityRate);
@@ -195,7 +200,7 @@ describe('the commands', () => {
   });
 
   test('the twin is judged by what can be learned from it', () => {
-    run('learn', 'train', '--network', 'gan', '--epochs', '2', '--data', 'train.arrow', '--out', 'twin.model');
+    run('learn', 'train', '--network', 'gan', '--epochs', '1', '--data', 'train.arrow', '--out', 'twin.model');
     expect(evaluate('twin.model')).toMatchObject({
       accuracy: expect.any(Number),
       trainedOnReal: { accuracy: expect.any(Number) },

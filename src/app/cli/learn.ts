@@ -70,7 +70,7 @@ function registerTrain(learn: Command): void {
     .addOption(
       new Option('--reads <features>', 'closed: sums and products; demand: also the demand at each deadline')
         .choices(FEATURE_SETS)
-        .default('closed'),
+        .default('demand'),
     )
     .requiredOption('--data <file>', 'a data set (drover dataset generate)')
     .requiredOption('--out <file>', 'the model to write')

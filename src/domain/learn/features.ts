@@ -4,12 +4,13 @@
  * somebody wrote the tasks down is not seen at all.
  *
  * No feature is a response time, a fixed point or an exact test. `FEATURES` are closed forms (sums and products over more urgent
- * tasks): what is known of R without iterating. `DEMAND` adds the one number that needs every pair of tasks: the demand up to
- * the deadline itself, Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ, a sufficient test at a single point. Models say which of the two they read.
+ * tasks): what is known of R without iterating. `DEMAND` needs every pair of tasks, once: the demand up to the deadline itself,
+ * Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ (a sufficient test at a single point), and what looking a little earlier could gain. Models say which they read.
  *
  * For the networks that read a sequence: a row a task, the most urgent first. For those that read one row of fixed length: the
- * `CRITICAL` tasks with the largest upper bound of R/D, the most critical first (rows of zeros where there are fewer tasks),
- * then the largest value of each feature over all tasks, then how many tasks there are and their utilisation.
+ * `CRITICAL` tasks, those with the largest upper bound of R/D (or surplus of demand, where it is known), the most critical first (rows
+ * of zeros where there are fewer tasks), then the largest value of each feature over all tasks, then how many tasks there are and
+ * their utilisation.
  */
 import type { TaskSets } from './task-sets.ts';
 
@@ -30,18 +31,26 @@ export const FEATURES = [
   'rank', // position in order of urgency, of 32
 ] as const;
 
-/** The additional one of `reads: 'demand'`. */
-export const DEMAND = 'demandAtDeadline';
+/** The additional ones of `reads: 'demand'`. */
+export const DEMAND = [
+  'demandAtDeadline', // (Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ) / D
+  'surplus', // the same − 1, not squashed: near 0 it is in the same measure as the gain
+  'gain', // max_{hp} (Cⱼ − D mod Tⱼ) / D: demand that falls away at a last release before D, less the time given up for it
+] as const;
 
 export const FEATURE_SETS = ['closed', 'demand'] as const;
 export type FeatureSet = (typeof FEATURE_SETS)[number];
 
-export const CRITICAL = 4;
+export const CRITICAL = 3;
 const UPPER_BOUND = FEATURES.indexOf('upperBound');
+const SURPLUS = FEATURES.length + DEMAND.indexOf('surplus');
 const RANKS = 32;
 
-export const featureCount = (reads: FeatureSet): number => FEATURES.length + (reads === 'demand' ? 1 : 0);
+export const featureCount = (reads: FeatureSet): number => FEATURES.length + (reads === 'demand' ? DEMAND.length : 0);
 export const rowLength = (reads: FeatureSet): number => (CRITICAL + 1) * featureCount(reads) + 2;
+
+/** Of surplus and gain: farther from 0 than this says no more. */
+const FAR = 0.5;
 
 /** x / (1 + x): bounded where x is not. */
 const squash = (x: number): number => x / (1 + x);
@@ -66,7 +75,7 @@ export function writeTaskRows(
   const { wcetUs, periodUs, deadlineUs } = sets;
   const start = sets.starts[s] as number;
   const end = Math.min(sets.starts[s + 1] as number, start + tasksMax);
-  let [utilisation, work, weighted, largest, squares, hyperbolic, before] = [0, 0, 0, 0, 0, 1, 0];
+  let [utilisation, work, weighted, largest, squares, hyperbolic, last] = [0, 0, 0, 0, 0, 1, 0];
   let o = at;
   for (let i = start; i < end; i++) {
     const c = wcetUs[i] as number;
@@ -77,7 +86,7 @@ export function writeTaskRows(
     out[o] = own;
     out[o + 1] = u;
     out[o + 2] = d / (periodUs[i] as number);
-    out[o + 3] = 1 - before / d;
+    out[o + 3] = 1 - last / d;
     out[o + 4] = utilisation;
     out[o + 5] = squash((work + c) / d);
     out[o + 6] = left > 0 ? sharpen(Math.max((work + c) / d, own / left)) : 1;
@@ -91,16 +100,26 @@ export function writeTaskRows(
     out[o + 13] = (i - start + 1) / RANKS;
     o += 14;
     if (reads === 'demand') {
-      let demand = c;
-      for (let j = start; j < i; j++) demand += Math.ceil(d / (periodUs[j] as number)) * (wcetUs[j] as number);
-      out[o++] = sharpen(demand / d);
+      let [demand, gain] = [c, 0];
+      for (let j = start; j < i; j++) {
+        const other = wcetUs[j] as number;
+        const period = periodUs[j] as number;
+        const before = Math.floor(d / period);
+        const since = d - before * period;
+        demand += (since > 0 ? before + 1 : before) * other;
+        if (other - since > gain && since > 0) gain = other - since;
+      }
+      out[o] = sharpen(demand / d);
+      out[o + 1] = Math.max(-FAR, Math.min(FAR, demand / d - 1));
+      out[o + 2] = Math.min(FAR, gain / d);
+      o += DEMAND.length;
     }
     utilisation += u;
     work += c;
     weighted += c * (1 - u);
     squares += c * c;
     if (c > largest) largest = c;
-    before = d;
+    last = d;
   }
   return end - start;
 }
@@ -120,14 +139,15 @@ export function writeSetRow(
   const count = writeTaskRows(sets, s, { reads, out: rows, at: 0, tasksMax: Math.floor(rows.length / width) });
   const end = at + rowLength(reads);
   out.fill(0, at, end);
-  // The critical tasks: a selection of four needs no sort. Ties go to the more urgent one.
-  let taken = 2; // larger than any squashed bound
+  const by = reads === 'demand' ? SURPLUS : UPPER_BOUND;
+  // The critical tasks: a selection of three needs no sort. Ties go to the more urgent one.
+  let taken = 2; // larger than any
   let takenAt = -1;
   for (let k = 0; k < CRITICAL && k < count; k++) {
     let best = -1;
     let bestAt = -1;
     for (let i = 0; i < count; i++) {
-      const bound = rows[i * width + UPPER_BOUND] as number;
+      const bound = rows[i * width + by] as number;
       if (bound > best && (bound < taken || (bound === taken && i > takenAt))) {
         best = bound;
         bestAt = i;
@@ -141,7 +161,7 @@ export function writeSetRow(
   for (let i = 0; i < count; i++) {
     for (let f = 0; f < width; f++) {
       const value = rows[i * width + f] as number;
-      if (value > (out[most + f] as number)) out[most + f] = value;
+      if (i === 0 || value > (out[most + f] as number)) out[most + f] = value;
     }
   }
   out[end - 2] = count / RANKS;

@@ -53,7 +53,11 @@ export function createNetwork(architecture: Architecture, parameters: Float32Arr
 
 type Run = Network['run'];
 
-/** sums[o] += Σᵢ input[at + i] · kernel[i, o] */
+/**
+ * sums[o] += Σᵢ input[at + i] · kernel[i, o]
+ *
+ * Four inputs that are not 0 at a time: each sum is then read and written once for four products.
+ */
 function multiply(
   input: Float32Array | Float64Array,
   at: number,
@@ -63,12 +67,32 @@ function multiply(
   firstRow = 0,
 ): void {
   const width = sums.length;
+  let [held, x0, x1, x2, k0, k1, k2] = [0, 0, 0, 0, 0, 0, 0];
   let k = firstRow * width;
   for (let i = 0; i < count; i++, k += width) {
     const x = input[at + i] as number;
     if (x === 0) continue;
-    for (let o = 0; o < width; o++) sums[o] = (sums[o] as number) + x * (kernel[k + o] as number);
+    if (held === 0) {
+      x0 = x;
+      k0 = k;
+    } else if (held === 1) {
+      x1 = x;
+      k1 = k;
+    } else if (held === 2) {
+      x2 = x;
+      k2 = k;
+    } else {
+      for (let o = 0; o < width; o++) {
+        const first = x0 * (kernel[k0 + o] as number) + x1 * (kernel[k1 + o] as number);
+        sums[o] = (sums[o] as number) + first + (x2 * (kernel[k2 + o] as number) + x * (kernel[k + o] as number));
+      }
+      held = -1;
+    }
+    held++;
   }
+  if (held > 0) for (let o = 0; o < width; o++) sums[o] = (sums[o] as number) + x0 * (kernel[k0 + o] as number);
+  if (held > 1) for (let o = 0; o < width; o++) sums[o] = (sums[o] as number) + x1 * (kernel[k1 + o] as number);
+  if (held > 2) for (let o = 0; o < width; o++) sums[o] = (sums[o] as number) + x2 * (kernel[k2 + o] as number);
 }
 
 function relu(values: Float64Array): void {
