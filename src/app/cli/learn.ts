@@ -268,7 +268,8 @@ function registerStudy(learn: Command): void {
 }
 
 async function runStudy(flags: StudyFlags): Promise<void> {
-  const { studyWidthAndDepth, writeStudy } = await import('../learn/study.ts');
+  const { studyWidthAndDepth } = await import('../learn/study.ts');
+  const { writeStudy } = await import('../learn/write-study.ts');
   const { createTrainer } = await import('../../../infra/tensorflow/train.ts');
   const { backendNames } = await import('../../../infra/tensorflow/backend.ts');
   const list = (text: string, known: readonly string[]): string[] => {

@@ -31,9 +31,6 @@ import { columnsOf, type LabelledSets, sliceSets } from '../../domain/learn/task
 import { type DrawSpec, drawTaskSet } from '../../domain/realtime/draw/task-sets.ts';
 import type { Examples, Trainer } from '../../ports/trainer.ts';
 import { type Machine, machine } from '../bench/machine.ts';
-import { writeWhole } from './files.ts';
-import { tellStudy } from './study-page.ts';
-import { drawStudy } from './study-picture.ts';
 
 export interface StudyResult {
   readonly network: string;
@@ -245,15 +242,4 @@ async function leastUs(answers: number, pass: () => unknown): Promise<number> {
     least = Math.min(least, performance.now() - beganMs);
   }
   return Math.round((least * 100_000) / answers) / 100;
-}
-
-/** The page, and its pictures beside it; gives the names of all files. */
-export async function writeStudy(study: Study, page: string): Promise<readonly string[]> {
-  const stem = page.replace(/\.md$/, '');
-  const pictures = drawStudy(study);
-  const files = pictures.map(({ name }) => `${stem}-${name}.svg`);
-  for (const [i, { svg }] of pictures.entries()) await writeWhole(files[i] as string, new TextEncoder().encode(svg));
-  const shown = pictures.map(({ title }, i) => ({ title, file: (files[i] as string).split('/').pop() as string }));
-  await writeWhole(page, new TextEncoder().encode(tellStudy(study, shown)));
-  return [page, ...files];
 }
