@@ -52,13 +52,13 @@ export interface TrainOptions {
 }
 
 const WIDTHS: Readonly<Record<Family, readonly number[]>> = {
-  fnn: [64, 64, 64],
+  fnn: [32, 32],
   cnn: [32, 32],
   gru: [32],
   lstm: [32],
   snn: [64, 64],
 };
-const EPOCHS: Readonly<Record<Family, number>> = { fnn: 12, cnn: 6, gru: 5, lstm: 5, snn: 6 };
+const EPOCHS: Readonly<Record<Family, number>> = { fnn: 30, cnn: 6, gru: 5, lstm: 5, snn: 6 };
 const CERTIFIED = { widths: [32, 16], epochs: 20 };
 const TWIN = { generator: [96, 96], critic: [96, 96], stepsPerEpoch: 100, epochs: 15 };
 const [BATCH, RATE] = [256, 2e-3];

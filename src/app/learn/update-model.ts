@@ -33,16 +33,13 @@ export function updateOnline(
   const inputs = writeInputs(sets, model.shape, model.reads);
   applyScale(inputs, model.scale);
   const learner = new OnlineLearner(learned.architecture, learned.parameters, createRng(options.seed, 'online'), options);
-  const [before, after] = [
-    createNetwork(learned.architecture, learned.parameters, 1),
-    createNetwork(learned.architecture, learner.parameters, 1),
-  ];
+  const before = createNetwork(learned.architecture, learned.parameters, 1);
   const frozen = new Float64Array(sets.count);
   const learning = new Float64Array(sets.count);
   for (let s = 0; s < sets.count; s++) frozen[s] = before.run(inputs.values, s * inputs.width, 1)[0] as number;
   const beganMs = performance.now();
   for (let s = 0; s < sets.count; s++) {
-    learning[s] = after.run(inputs.values, s * inputs.width, 1)[0] as number;
+    learning[s] = learner.answer(inputs.values, s * inputs.width);
     learner.learn(inputs.values, s * inputs.width, sets.schedulable[s] as number);
   }
   const usPerSet = Math.round(((performance.now() - beganMs) * 10_000) / Math.max(1, sets.count)) / 10;

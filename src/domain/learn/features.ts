@@ -36,6 +36,9 @@ export const DEMAND = [
   'demandAtDeadline', // (Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ) / D
   'surplus', // the same − 1, not squashed: near 0 it is in the same measure as the gain
   'gain', // max_{hp} (Cⱼ − D mod Tⱼ) / D: demand that falls away at a last release before D, less the time given up for it
+  'gainWork', // that Cⱼ / D
+  'secondGain', // the second largest, and its Cⱼ / D: two releases close to each other gain together
+  'secondGainWork',
 ] as const;
 
 export const FEATURE_SETS = ['closed', 'demand'] as const;
@@ -100,18 +103,28 @@ export function writeTaskRows(
     out[o + 13] = (i - start + 1) / RANKS;
     o += 14;
     if (reads === 'demand') {
-      let [demand, gain] = [c, 0];
+      let [demand, gain, gainWork, second, secondWork] = [c, -FAR * d, 0, -FAR * d, 0];
       for (let j = start; j < i; j++) {
         const other = wcetUs[j] as number;
         const period = periodUs[j] as number;
         const before = Math.floor(d / period);
         const since = d - before * period;
         demand += (since > 0 ? before + 1 : before) * other;
-        if (other - since > gain && since > 0) gain = other - since;
+        // A release at D itself, or none before it, is no earlier point to look at.
+        if (since === 0 || before === 0 || other - since <= second) continue;
+        if (other - since > gain) {
+          [second, secondWork] = [gain, gainWork];
+          [gain, gainWork] = [other - since, other];
+        } else {
+          [second, secondWork] = [other - since, other];
+        }
       }
       out[o] = sharpen(demand / d);
       out[o + 1] = Math.max(-FAR, Math.min(FAR, demand / d - 1));
-      out[o + 2] = Math.min(FAR, gain / d);
+      out[o + 2] = gain / d;
+      out[o + 3] = gainWork / d;
+      out[o + 4] = second / d;
+      out[o + 5] = secondWork / d;
       o += DEMAND.length;
     }
     utilisation += u;

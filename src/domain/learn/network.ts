@@ -18,9 +18,9 @@ export interface Network {
 
 interface Layer {
   readonly width: number;
-  readonly kernel: Float32Array;
-  readonly recurrent: Float32Array;
-  readonly bias: Float32Array;
+  readonly kernel: Float64Array;
+  readonly recurrent: Float64Array;
+  readonly bias: Float64Array;
 }
 
 /** `tasksMax`: the most rows a set may have; a network that reads one row needs 1. */
@@ -28,9 +28,10 @@ export function createNetwork(architecture: Architecture, parameters: Float32Arr
   const shapes = parameterShapes(architecture);
   const last = shapes[shapes.length - 1];
   assert(last !== undefined && last.at + last.columns === parameters.length, 'parameters have the shape of their architecture');
-  const part = (name: string): Float32Array => {
+  // Copied as doubles: converting each weight at each use would cost a quarter of the time.
+  const part = (name: string): Float64Array => {
     const shape = shapes.find((one) => one.name === name);
-    return shape === undefined ? new Float32Array(0) : parameters.subarray(shape.at, shape.at + shape.rows * shape.columns);
+    return Float64Array.from(shape === undefined ? [] : parameters.subarray(shape.at, shape.at + shape.rows * shape.columns));
   };
   const layers = architecture.widths.map(
     (width, i): Layer => ({ width, kernel: part(`${i}/kernel`), recurrent: part(`${i}/recurrent`), bias: part(`${i}/bias`) }),
@@ -38,7 +39,7 @@ export function createNetwork(architecture: Architecture, parameters: Float32Arr
   const out: Layer = {
     width: architecture.outputs,
     kernel: part('out/kernel'),
-    recurrent: new Float32Array(0),
+    recurrent: new Float64Array(0),
     bias: part('out/bias'),
   };
   const run = {
@@ -62,7 +63,7 @@ function multiply(
   input: Float32Array | Float64Array,
   at: number,
   count: number,
-  kernel: Float32Array,
+  kernel: Float64Array,
   sums: Float64Array,
   firstRow = 0,
 ): void {

@@ -25,7 +25,7 @@ export interface OnlineOptions {
 const DELTA_MOST = 4;
 
 export class OnlineLearner {
-  /** Changes in place; a network made of it answers with what was learned. */
+  /** Changes in place. */
   readonly parameters: Float32Array;
   readonly #descent: Descent;
   readonly #options: OnlineOptions;
@@ -50,6 +50,11 @@ export class OnlineLearner {
     return this.parameters.byteLength + this.#rows.byteLength + this.#labels.byteLength + this.#descent.roomBytes;
   }
 
+  /** The log-odds it gives a scaled row, with what it has learned so far. */
+  answer(input: Float32Array, at: number): number {
+    return this.#descent.answer(input, at);
+  }
+
   /** Learns from one scaled row that turned out schedulable (1) or not (0). */
   learn(input: Float32Array, at: number, label: number): void {
     const { keep, replays, rate } = this.#options;
@@ -69,6 +74,7 @@ export class OnlineLearner {
 
 export interface Descent {
   readonly roomBytes: number;
+  answer(input: Float32Array, at: number): number;
   /** One step against the gradient of one example; gives the loss before it. */
   step(input: Float32Array, at: number, label: number, rate: number): number;
 }
@@ -93,7 +99,8 @@ export function createDescent(architecture: Architecture, parameters: Float32Arr
   const first = new Float64Array(architecture.inputs);
   const readBy = (l: number): Float64Array => (l === 0 ? first : (layers[l - 1] as Layer).values);
 
-  const forward = (): number => {
+  const forward = (input: Float32Array, at: number): number => {
+    for (let i = 0; i < first.length; i++) first[i] = input[at + i] as number;
     for (let l = 0; l < layers.length; l++) {
       const { reads, width, kernel, bias, values } = layers[l] as Layer;
       const x = readBy(l);
@@ -132,9 +139,9 @@ export function createDescent(architecture: Architecture, parameters: Float32Arr
 
   return {
     roomBytes: first.byteLength + layers.reduce((sum, { values, deltas }) => sum + values.byteLength + deltas.byteLength, 0),
+    answer: forward,
     step: (input, at, label, rate) => {
-      for (let i = 0; i < first.length; i++) first[i] = input[at + i] as number;
-      const z = forward();
+      const z = forward(input, at);
       (layers[layers.length - 1] as Layer).deltas[0] = 1 / (1 + Math.exp(-z)) - label;
       backward(rate);
       return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))) - label * z;
