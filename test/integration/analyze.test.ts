@@ -6,6 +6,7 @@ import { projectRoot } from '../../src/app/project-root.ts';
 
 const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 const ENGINE = join('examples', 'task-sets', 'engine.yaml');
+const DRIVE = join('examples', 'task-sets', 'drive.yaml');
 
 function analyze(args: readonly string[], input = '') {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'analyze', ...args], {
@@ -33,6 +34,16 @@ test('one that does not: 1, and the reason; nothing is said to be an error', () 
   });
 });
 
+test('the example of drover schedule: its platform counts, and what is not looked at is said', () => {
+  const { out, error } = analyze([DRIVE]);
+  expect(error).toBe('');
+  expect(out).toMatch(/ under gedf on 2 cores/);
+  expect(out).toMatch(/^note: execution of speed, position, vision, log: not looked at/m);
+  const packed = JSON.parse(analyze([DRIVE, '--policy', 'partitioned-edf', '--json']).out) as Record<string, unknown>;
+  expect(packed).toMatchObject({ policy: 'partitioned-edf', cores: 2, tasks: [{ name: 'current' }, {}, {}, {}, {}, {}] });
+  expect(packed['notes']).toContainEqual(expect.stringMatching(/^offset of vision: /));
+});
+
 test('the tasks of examples share an ECU', () => {
   const tasks = ['kalman', 'pid'].map((name) => join('examples', 'tasks', name));
   const { exitCode, out } = analyze([...tasks, '--policy', 'partitioned-fp', '--cores', '2', '--json']);
@@ -41,8 +52,9 @@ test('the tasks of examples share an ECU', () => {
 
 test.each([
   [['--policy', 'edf', '--cores', '2', ENGINE], 2, /--policy edf is for one core.*\(ERR_USAGE\)/],
+  [['--policy', 'edf', DRIVE], 2, /--policy edf is for one core; for 2 say gedf.*\(ERR_USAGE\)/],
   [['--policy', 'best', ENGINE], 2, /ERR_USAGE/],
-  [[], 2, /name a task set file.*\(ERR_USAGE\)/],
+  [[], 2, /name a task-set file.*\(ERR_USAGE\)/],
   [['nowhere.yaml'], 1, /nowhere\.yaml cannot be read.*\(ERR_TASK_SET\)/],
   [[join('examples', 'fleets', 'small.yaml')], 1, /\(ERR_TASK_SET\)/],
 ])('%s is a mistake that is explained, without a stack trace', (args, code, sentence) => {

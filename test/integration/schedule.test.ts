@@ -8,6 +8,7 @@ import { projectRoot } from '../../src/app/project-root.ts';
 
 const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 const TASK_SET = join(projectRoot(), 'examples', 'task-sets', 'drive.yaml');
+const ENGINE = join(projectRoot(), 'examples', 'task-sets', 'engine.yaml');
 
 let folder: string;
 beforeAll(() => {
@@ -42,6 +43,22 @@ it('prints a table for people, one object for programs, and draws a picture', ()
     tasks: [{ name: 'current', released: 41, maxResponseUs: 1200 }, {}, {}, {}, {}, {}],
   });
   expect(json()).toEqual(json());
+});
+
+it('the example of drover analyze, and task folders: what is not simulated is said', () => {
+  const told = drover([ENGINE, '--for', '100ms']);
+  expect(told).toMatchObject({ exitCode: 0, error: '' });
+  expect(told.out).toContain('note: blocking of lambda: not simulated; drover analyze counts it');
+  expect(JSON.parse(drover([ENGINE, '--json']).out)).toMatchObject({
+    missedPending: 0,
+    tasks: [{ name: 'injection', released: 1001, maxResponseUs: 150 }, {}, {}, {}],
+    notes: [expect.stringMatching(/^blocking of lambda/)],
+  });
+  const tasks = ['kalman', 'pid'].map((name) => join(projectRoot(), 'examples', 'tasks', name));
+  expect(JSON.parse(drover([...tasks, '--json']).out)).toMatchObject({
+    tasks: [{ name: 'kalman' }, { name: 'pid' }],
+    notes: [],
+  });
 });
 
 it('answers a line a line, with the reason where there is no answer', () => {
@@ -83,7 +100,7 @@ it('answers a line a line, with the reason where there is no answer', () => {
 
 it('says what is wrong, with a code and no stack', () => {
   const bad = join(folder, 'bad.yaml');
-  writeFileSync(bad, 'tasks: [{ wcetUs: 1, periodUs: 1 }]');
+  writeFileSync(bad, 'tasks: [{ wcet: 1, period: 1 }]');
   const cases: readonly (readonly [readonly string[], number, string])[] = [
     [[], 2, '(ERR_USAGE)'],
     [[TASK_SET, '--for', 'soon'], 2, 'Give a time with its unit'],

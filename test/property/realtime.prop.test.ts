@@ -64,14 +64,14 @@ function arrivalsOf(tasks: readonly RealtimeTask[], draw: fc.GeneratorValue): Ar
 }
 
 const PLATFORMS: readonly (Platform & TwinPlatform)[] = [
-  { cores: 1, scheduler: 'fp', preemptive: true, placing: 'partitioned' },
-  { cores: 1, scheduler: 'fp', preemptive: false, placing: 'partitioned' },
-  { cores: 1, scheduler: 'edf', preemptive: true, placing: 'partitioned' },
-  { cores: 1, scheduler: 'edf', preemptive: false, placing: 'partitioned' },
-  { cores: 2, scheduler: 'fp', preemptive: true, placing: 'global' },
-  { cores: 3, scheduler: 'fp', preemptive: true, placing: 'global' },
-  { cores: 2, scheduler: 'edf', preemptive: true, placing: 'global' },
-  { cores: 3, scheduler: 'edf', preemptive: true, placing: 'global' },
+  { cores: 1, scheduler: 'fp', preemptive: true, placement: 'partitioned' },
+  { cores: 1, scheduler: 'fp', preemptive: false, placement: 'partitioned' },
+  { cores: 1, scheduler: 'edf', preemptive: true, placement: 'partitioned' },
+  { cores: 1, scheduler: 'edf', preemptive: false, placement: 'partitioned' },
+  { cores: 2, scheduler: 'fp', preemptive: true, placement: 'global' },
+  { cores: 3, scheduler: 'fp', preemptive: true, placement: 'global' },
+  { cores: 2, scheduler: 'edf', preemptive: true, placement: 'global' },
+  { cores: 3, scheduler: 'edf', preemptive: true, placement: 'global' },
 ];
 const named = PLATFORMS.map(
   (platform) =>
@@ -86,7 +86,7 @@ describe('against the dumb twin', () => {
         const { schedulable, tasks: verdicts } = analyse(tasks, platform);
         if (verdicts.every(({ responseUs }) => responseUs === undefined) && schedulable !== true) return;
         // Under EDF a bound rests on all deadlines being met or not alike; under global EDF on all being met.
-        if (platform.placing === 'global' && schedulable !== true) return;
+        if (platform.placement === 'global' && schedulable !== true) return;
         const observed = worstObservedUs(tasks, arrivalsOf(tasks, draw), platform, HORIZON_US);
         verdicts.forEach(({ meets, responseUs }, index) => {
           const { deadlineUs } = tasks[index] as RealtimeTask;
@@ -169,7 +169,7 @@ describe('against each other', () => {
 
 describe('against themselves', () => {
   const oneCore: (readonly [string, Platform])[] = named.filter(([, { cores }]) => cores === 1);
-  const roundRobin: Platform = { cores: 1, scheduler: 'rr', preemptive: true, placing: 'partitioned', sliceUs: 2 };
+  const roundRobin: Platform = { cores: 1, scheduler: 'rr', preemptive: true, placement: 'partitioned', sliceUs: 2 };
 
   test.each([...oneCore, ['round robin', roundRobin] as const])('%s: a task removed never hurts the others', (_, platform) => {
     fc.assert(
@@ -194,7 +194,7 @@ describe('against themselves', () => {
   test('packing: every core of a packing passes the test by itself', () => {
     fc.assert(
       fc.property(smallSet({ tasksMax: 8 }), fc.constantFrom('fp', 'edf'), (tasks, scheduler) => {
-        const platform: Platform = { cores: 3, scheduler, preemptive: true, placing: 'partitioned' };
+        const platform: Platform = { cores: 3, scheduler, preemptive: true, placement: 'partitioned' };
         const { schedulable, tasks: verdicts } = analyse(tasks, platform);
         fc.pre(schedulable === true);
         for (let core = 0; core < 3; core++) {
@@ -232,7 +232,7 @@ describe('against themselves', () => {
             cores: 1,
             scheduler,
             preemptive: true,
-            placing: 'partitioned',
+            placement: 'partitioned',
             overheads: {
               checkpoint: { intervalUs, costUs },
               ...(everyUs === undefined ? {} : { faults: { everyUs, rollbackUs } }),

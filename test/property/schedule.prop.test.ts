@@ -6,7 +6,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../src/domain/kernel/rng.ts';
 import { responseTimeUs } from '../../src/domain/realtime/response-time.ts';
-import { PLATFORM_DEFAULTS, type Platform, type SimulatedTask } from '../../src/domain/realtime/simulation/platform.ts';
+import {
+  PLATFORM_DEFAULTS,
+  type SimulatedPlatform,
+  type SimulatedTask,
+} from '../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../src/domain/realtime/simulation/simulate.ts';
 
 const RUNS = { numRuns: 200 };
@@ -41,7 +45,7 @@ const platform = fc.record({
 
 function simulated(
   options: Partial<SimulationOptions> & Pick<SimulationOptions, 'tasks'>,
-  on: Partial<Platform>,
+  on: Partial<SimulatedPlatform>,
 ): Simulation | undefined {
   const result = simulate({
     durationUs: 200,
@@ -64,7 +68,11 @@ interface TwinJob {
 }
 
 /** Every µs: who of the jobs at hand runs in the next one? */
-function twin(tasks: readonly SimulatedTask[], { cores, scheduler, preemptive }: Platform, durationUs: number): TwinJob[] {
+function twin(
+  tasks: readonly SimulatedTask[],
+  { cores, scheduler, preemptive }: SimulatedPlatform,
+  durationUs: number,
+): TwinJob[] {
   const jobs: TwinJob[] = [];
   for (let us = 0; us <= durationUs; us++) {
     for (const job of jobs) {
@@ -95,7 +103,7 @@ describe('the simulator', () => {
   it('says what its dumb twin says, job by job', () => {
     fc.assert(
       fc.property(fc.array(task, { minLength: 1, maxLength: 6 }), platform, (tasks, drawn) => {
-        const on: Platform = { ...drawn, placement: 'global', preemptionUs: 0, migrationUs: 0 };
+        const on: SimulatedPlatform = { ...drawn, placement: 'global', preemptionUs: 0, migrationUs: 0 };
         if (on.scheduler === 'rr') return;
         const ours = [...(simulated({ tasks }, on)?.trace?.jobs() ?? [])]
           .filter(({ finishUs }) => finishUs !== undefined)

@@ -10,12 +10,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
 import { analyse } from '../../domain/realtime/analyse.ts';
+import { deadlineMonotonic } from '../../domain/realtime/deadline-monotonic.ts';
 import { EDF_FITS, edfVerdict } from '../../domain/realtime/edf-demand.ts';
 import { edfResponses } from '../../domain/realtime/edf-response-time.ts';
 import { ALL_MEET, fixedPriorityMiss, fixedPriorityResponses } from '../../domain/realtime/fixed-priority.ts';
 import type { RealtimeTask } from '../../domain/realtime/realtime-task.ts';
 import { addSet, createTaskTable, type TableRange, type TaskTable } from '../../domain/realtime/task-table.ts';
-import { deadlineMonotonic } from '../analysis/set-lines.ts';
 import { projectRoot } from '../project-root.ts';
 import { type Machine, machine } from './machine.ts';
 
@@ -100,7 +100,7 @@ export async function benchAnalysis(options: AnalysisBenchOptions = {}): Promise
       figure('fp-responses', sets.length, (at) => fixedPriorityResponses(table, range(at).first, n, responseUs) === ALL_MEET);
       figure('fp-verdict', sets.length, (at) => fixedPriorityMiss(table, range(at).first, n) === ALL_MEET);
       figure('qpa', sets.length, (at) => edfVerdict(table, range(at).first, n) === EDF_FITS);
-      const platform = { cores: 1, scheduler: 'fp', preemptive: true, placing: 'partitioned' } as const;
+      const platform = { cores: 1, scheduler: 'fp', preemptive: true, placement: 'partitioned' } as const;
       figure('analyse-fp', sets.length, (at) => analyse(sets[at] as RealtimeTask[], platform).schedulable === true);
       if (n > 10 || deadlines === 'implicit') continue;
       figure('edf-responses', Math.min(EDF_RESPONSE_SETS, sets.length), (at) => {

@@ -9,7 +9,7 @@
  * SchedCAT's simulator (C++), which counts only tardiness and keeps no statistics of tasks.
  */
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
-import { PLATFORM_DEFAULTS, type Platform, type SimulatedTask } from '../../domain/realtime/simulation/platform.ts';
+import { PLATFORM_DEFAULTS, type SimulatedPlatform, type SimulatedTask } from '../../domain/realtime/simulation/platform.ts';
 import { schedule } from '../realtime/schedule.ts';
 import { type Machine, machine } from './machine.ts';
 
@@ -46,7 +46,7 @@ interface Scene {
   readonly what: string;
   readonly n: number;
   readonly utilisation: number;
-  readonly platform: Platform;
+  readonly platform: SimulatedPlatform;
   readonly peers: Readonly<Record<string, number>>;
 }
 

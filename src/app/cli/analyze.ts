@@ -1,8 +1,9 @@
 /** `drover analyze`: does a task set meet its deadlines, by how much, and if not, which task is late and why. */
 import { type Command, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import { ONE_CORE, POLICIES, type Policy } from '../analysis/policies.ts';
-import type { SetReport } from '../analysis/report.ts';
+import type { SimulatedPlatform } from '../../domain/realtime/simulation/platform.ts';
+import type { AnalysisReport } from '../realtime/analysis.ts';
+import { ONE_CORE, POLICIES, type Policy, policyNamed } from '../realtime/policies.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -20,11 +21,11 @@ export function registerAnalyze(program: Command): void {
   const command = program
     .command('analyze')
     .description('test whether a task set meets its deadlines: responses, slack, and what still fits')
-    .argument('[files...]', 'a task set (YAML), or task files or folders whose tasks share one ECU')
+    .argument('[files...]', 'a task-set file (YAML), or task files or folders whose tasks share one ECU')
     .addOption(
       new Option(
         '--policy <name>',
-        'np: non-pre-emptive, g: global, rr: round robin (default: what the file says, else fp)',
+        'np: non-pre-emptive, g: global, rr: round robin (default: what the file says, else fp, global)',
       ).choices(POLICIES),
     )
     .option('--cores <m>', 'cores, for the policies of many (default: what the file says, else 1)', wholeNumber(1, 1_024))
@@ -43,6 +44,10 @@ export function registerAnalyze(program: Command): void {
       does: 'Do these tasks fit one ECU of two cores?',
       line: 'drover analyze examples/tasks/kalman examples/tasks/pid --policy partitioned-fp --cores 2',
     },
+    {
+      does: 'A set that says itself what it runs on',
+      line: 'drover analyze examples/task-sets/drive.yaml',
+    },
     { does: 'Thousands of sets, for programs', line: 'drover analyze --policy edf --jsonl < sets.jsonl' },
   ]).addHelpText(
     'after',
@@ -56,35 +61,42 @@ docs/ANALYSIS.md says which test is behind each policy, and what its no means.`,
 }
 
 async function analyze(files: readonly string[], flags: AnalyzeFlags): Promise<void> {
-  const { policy, cores } = flags;
-  if (policy !== undefined && ONE_CORE.includes(policy) && cores !== undefined && cores > 1) {
-    throw new DroverError(
-      'ERR_USAGE',
-      `--policy ${policy} is for one core; for ${cores} say gedf, gfp, partitioned-edf or partitioned-fp`,
-    );
-  }
+  if (flags.cores !== undefined) refuseManyCores(flags.policy, flags.cores);
   if (flags.jsonl === true) return analyzeLines(files, flags);
   if (files.length === 0)
-    throw new DroverError('ERR_USAGE', 'name a task set file, or give sets with --jsonl; drover analyze --help has examples');
-  const [{ loadForAnalysis }, { reportOn }, { loadOverheads }] = await Promise.all([
-    import('../analysis/load.ts'),
-    import('../analysis/report.ts'),
-    import('../analysis/set-file.ts'),
+    throw new DroverError('ERR_USAGE', 'name a task-set file, or give sets with --jsonl; drover analyze --help has examples');
+  const [{ loadTasks }, { reportOn }, { loadOverheads }, { PLATFORM_DEFAULTS }] = await Promise.all([
+    import('../realtime/load-tasks.ts'),
+    import('../realtime/analysis.ts'),
+    import('../realtime/task-set-file.ts'),
+    import('../../domain/realtime/simulation/platform.ts'),
   ]);
-  const file = await loadForAnalysis(files);
-  const overheads = flags.overheads === undefined ? file.overheads : await loadOverheads(flags.overheads);
-  const asked = policy ?? file.policy ?? 'fp';
-  const report = reportOn(file.tasks, asked, {
-    cores: cores ?? file.cores ?? 1,
-    sliceUs: flags.sliceUs ?? file.sliceUs,
-    overheads,
-  });
+  const set = await loadTasks(files);
+  const platform: SimulatedPlatform = {
+    ...PLATFORM_DEFAULTS,
+    ...set.platform,
+    ...(flags.cores === undefined ? {} : { cores: flags.cores }),
+    ...(flags.policy === undefined ? {} : policyNamed(flags.policy)),
+    ...(flags.sliceUs === undefined ? {} : { sliceUs: flags.sliceUs }),
+  };
+  refuseManyCores(flags.policy, platform.cores);
+  const overheads = flags.overheads === undefined ? set.overheads : await loadOverheads(flags.overheads);
+  const report = reportOn({ tasks: set.tasks, platform, overheads });
   if (flags.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
   else process.stdout.write(await told(report));
   if (report.schedulable !== true) throw new QuietExit(EXIT_FAILED);
 }
 
-async function told(report: SetReport): Promise<string> {
+/** With many cores `edf` could mean two different tests: to guess would be to answer another question. */
+function refuseManyCores(policy: Policy | undefined, cores: number): void {
+  if (policy === undefined || !ONE_CORE.includes(policy) || cores === 1) return;
+  throw new DroverError(
+    'ERR_USAGE',
+    `--policy ${policy} is for one core; for ${cores} say gedf, gfp or partitioned-…, or give --cores 1`,
+  );
+}
+
+async function told(report: AnalysisReport): Promise<string> {
   const { table } = await import('./table.ts');
   const { policy, cores, tasks, utilisation, bounds, others } = report;
   const some = (value: number | null): string => (value === null ? '-' : String(value));
@@ -122,6 +134,7 @@ async function told(report: SetReport): Promise<string> {
       `${`under ${other.policy}`.padEnd(22)} ${word(other.schedulable)}${other.reason === null ? '' : `: ${other.reason}`}`,
     );
   }
+  lines.push(...report.notes.map((note) => `note: ${note}`));
   return `${lines.join('\n')}\n`;
 }
 
@@ -130,8 +143,8 @@ async function analyzeLines(files: readonly string[], flags: AnalyzeFlags): Prom
   if (process.stdin.isTTY === true)
     throw new DroverError('ERR_USAGE', '--jsonl reads sets from standard input: give a file with <');
   const [{ verdictOfLine }, { loadOverheads }, { createInterface }] = await Promise.all([
-    import('../analysis/set-lines.ts'),
-    import('../analysis/set-file.ts'),
+    import('../realtime/analysis-lines.ts'),
+    import('../realtime/task-set-file.ts'),
     import('node:readline'),
   ]);
   const { policy = 'fp', cores, sliceUs } = flags;

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { Platform } from '../../domain/realtime/simulation/platform.ts';
+import type { SimulatedPlatform } from '../../domain/realtime/simulation/platform.ts';
+import { POLICIES, policyNamed } from '../realtime/policies.ts';
 import type { ScheduleReport, ScheduleRequest } from '../realtime/schedule.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 import { durationUs, wholeNumber } from './numbers.ts';
 
-const POLICY_NAMES = ['fp', 'npfp', 'edf', 'npedf', 'rr', 'gfp', 'gedf', 'partitioned-fp', 'partitioned-edf', 'partitioned-rr'];
 const [CORES_MOST, DURATION_MOST] = [256, 2 ** 41];
 /** More than anyone can tell apart in a picture. */
 const PICTURE = { segmentsMax: 20_000, jobsMax: 20_000 };
@@ -18,7 +18,7 @@ interface ScheduleFlags {
   readonly for?: number;
   readonly durationUs?: number;
   readonly cores?: number;
-  readonly scheduler?: Platform['scheduler'];
+  readonly scheduler?: SimulatedPlatform['scheduler'];
   readonly policy?: string;
   readonly global?: true;
   readonly partitioned?: true;
@@ -34,14 +34,14 @@ export function registerSchedule(program: Command): void {
   const command = program
     .command('schedule')
     .description('simulate a task set on one or more cores: responses, preemptions, deadlines missed, and a picture')
-    .argument('[file]', 'a task-set file (YAML); with --jsonl task sets are read from standard input')
+    .argument('[files...]', 'a task-set file (YAML), or task files or folders whose tasks share one ECU')
     .option('--for <time>', 'how long, e.g. 200ms (default: 1s)', durationUs(1, DURATION_MOST))
     .option('--duration-us <n>', 'the same in µs', wholeNumber(1, DURATION_MOST))
     .option('--cores <n>', 'cores (default: what the file says, or 1)', wholeNumber(1, CORES_MOST))
     .addOption(new Option('--scheduler <kind>', 'fixed priorities, deadlines or slices in turn').choices(['fp', 'edf', 'rr']))
     .addOption(
       new Option('--policy <name>', 'scheduler, placement and preemption in one word')
-        .choices(POLICY_NAMES)
+        .choices(POLICIES)
         .conflicts(['scheduler']),
     )
     .option('--global', 'jobs run on any core (the default)')
@@ -69,23 +69,24 @@ export function registerSchedule(program: Command): void {
   ]);
 }
 
-async function scheduleAction(file: string | undefined, flags: ScheduleFlags): Promise<void> {
+async function scheduleAction(files: readonly string[], flags: ScheduleFlags): Promise<void> {
+  const [file] = files;
   if (flags.jsonl === true) return scheduleLines(flags, file);
   if (file === undefined)
     throw new DroverError('ERR_USAGE', 'name a task-set file, or give --jsonl and task sets on standard input');
-  const [{ loadTaskSetFile }, { platformOf, reportOf, schedule }, { PLATFORM_DEFAULTS }] = await Promise.all([
-    import('../realtime/task-set-file.ts'),
+  const [{ loadTasks }, { reportOf, schedule }, { PLATFORM_DEFAULTS }, { simulationNotes }] = await Promise.all([
+    import('../realtime/load-tasks.ts'),
     import('../realtime/schedule.ts'),
     import('../../domain/realtime/simulation/platform.ts'),
+    import('../realtime/unaccounted.ts'),
   ]);
-  const set = await loadTaskSetFile(file);
-  const inFile = { ...PLATFORM_DEFAULTS, ...set.platform };
-  const cores = flags.cores ?? inFile.cores;
-  const platform: Platform = {
-    ...inFile,
-    cores,
+  const set = await loadTasks(files);
+  const platform: SimulatedPlatform = {
+    ...PLATFORM_DEFAULTS,
+    ...set.platform,
+    ...(flags.cores === undefined ? {} : { cores: flags.cores }),
     ...(flags.scheduler === undefined ? {} : { scheduler: flags.scheduler }),
-    ...(flags.policy === undefined ? {} : onlyPolicy(platformOf(flags.policy, cores))),
+    ...(flags.policy === undefined ? {} : policyNamed(flags.policy)),
     ...(flags.global === true ? { placement: 'global' } : flags.partitioned === true ? { placement: 'partitioned' } : {}),
     ...(flags.preemptive ? {} : { preemptive: false }),
     ...(flags.slice === undefined ? {} : { sliceUs: flags.slice }),
@@ -110,15 +111,10 @@ async function scheduleAction(file: string | undefined, flags: ScheduleFlags): P
       throw new DroverError('ERR_USAGE', `--gantt ${flags.gantt}: the file cannot be written`, { cause });
     });
   }
-  if (flags.json === true) process.stdout.write(`${JSON.stringify({ platform, seed: flags.seed, ...report })}\n`);
-  else process.stdout.write(await told(request, report));
+  const notes = simulationNotes({ tasks: set.tasks, platform, overheads: set.overheads });
+  if (flags.json === true) process.stdout.write(`${JSON.stringify({ platform, seed: flags.seed, ...report, notes })}\n`);
+  else process.stdout.write(`${await told(request, report)}${notes.map((note) => `note: ${note}\n`).join('')}`);
 }
-
-const onlyPolicy = ({ scheduler, preemptive, placement }: Platform): Partial<Platform> => ({
-  scheduler,
-  preemptive,
-  placement,
-});
 
 async function scheduleLines(flags: ScheduleFlags, file: string | undefined): Promise<void> {
   if (file !== undefined) throw new DroverError('ERR_USAGE', `--jsonl reads standard input: give it < ${file}`);

@@ -3,8 +3,9 @@
  * priority 1 is the most urgent there, and fields that are not known are passed over. A line that cannot be simulated is
  * answered with its reason, and those after it are simulated all the same.
  */
-import type { SimulatedTask } from '../../domain/realtime/simulation/platform.ts';
-import { platformOf, reportOf, type ScheduleReport, schedule } from './schedule.ts';
+import { PLATFORM_DEFAULTS, type SimulatedTask } from '../../domain/realtime/simulation/platform.ts';
+import { policyNamed } from './policies.ts';
+import { reportOf, type ScheduleReport, schedule } from './schedule.ts';
 
 export interface LineOptions {
   readonly policy: string;
@@ -28,7 +29,11 @@ export function answerLine(line: string, { policy, cores, durationUs, seed }: Li
     if (!Array.isArray(list)) throw new Error('tasks is no list');
     const request = {
       tasks: list.map(taskOf),
-      platform: platformOf(policy, cores ?? (set['cores'] === undefined ? 1 : numberOf(set, 'cores'))),
+      platform: {
+        ...PLATFORM_DEFAULTS,
+        ...policyNamed(policy),
+        cores: cores ?? (set['cores'] === undefined ? 1 : numberOf(set, 'cores')),
+      },
       durationUs: durationUs ?? (set['durationUs'] === undefined ? 1_000_000 : numberOf(set, 'durationUs')),
       seed,
     };

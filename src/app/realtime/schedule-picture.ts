@@ -1,6 +1,6 @@
 /** A simulation in words and as a picture: what platform it was on, times in the unit that is shortest. */
 import { drawGantt } from '../../domain/realtime/simulation/gantt.ts';
-import type { Platform } from '../../domain/realtime/simulation/platform.ts';
+import type { SimulatedPlatform } from '../../domain/realtime/simulation/platform.ts';
 import type { Simulation } from '../../domain/realtime/simulation/simulate.ts';
 import type { ScheduleRequest } from './schedule.ts';
 
@@ -18,7 +18,7 @@ export function pictureOf(request: ScheduleRequest, { trace }: Simulation, name:
 
 const SCHEDULERS = { fp: 'fixed priorities', edf: 'earliest deadline first', rr: 'round robin' };
 
-export function platformWords({ cores, scheduler, preemptive, placement, sliceUs }: Platform): string {
+export function platformWords({ cores, scheduler, preemptive, placement, sliceUs }: SimulatedPlatform): string {
   return [
     cores === 1 ? '1 core' : `${cores} cores`,
     ...(cores === 1 ? [] : [placement]),

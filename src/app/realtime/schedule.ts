@@ -1,33 +1,20 @@
 /**
- * Simulating on request: the platform out of file and options, refusals as errors of a command, and results in the words of
+ * Simulating on request: refusals as errors of a command, and results in the words of
  * the field (`released`, `maxResponseUs`, `missedPending` …), those of other simulators' answers in tests.
  */
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import {
-  PLATFORM_DEFAULTS,
-  type Platform,
   refusalSentence,
+  type SimulatedPlatform,
   type SimulatedTask,
   type SimulationRefusal,
 } from '../../domain/realtime/simulation/platform.ts';
 import { type Simulation, simulate } from '../../domain/realtime/simulation/simulate.ts';
 
-/** `fp`, `edf`, `rr`, with `np` before it for not preemptive, and `g` or `partitioned-` before that; alone they are global. */
-export function platformOf(policy: string, cores: number): Platform {
-  const [, nonPreemptive, scheduler] = /^(?:partitioned-|g)?(np)?(fp|edf|rr)$/.exec(policy) ?? [];
-  return {
-    ...PLATFORM_DEFAULTS,
-    cores,
-    scheduler: (scheduler ?? 'fp') as Platform['scheduler'],
-    preemptive: nonPreemptive === undefined,
-    placement: policy.startsWith('partitioned-') ? 'partitioned' : 'global',
-  };
-}
-
 export interface ScheduleRequest {
   readonly tasks: readonly (SimulatedTask & { readonly name: string })[];
-  readonly platform: Platform;
+  readonly platform: SimulatedPlatform;
   readonly durationUs: number;
   readonly seed: number;
   readonly trace?: { readonly segmentsMax: number; readonly jobsMax: number };
@@ -47,7 +34,7 @@ const refused = (refusal: SimulationRefusal, tasks: readonly { readonly name: st
     refusalSentence(refusal, (task) => tasks[task]?.name ?? `T${task + 1}`),
   );
 
-export interface TaskReport {
+export interface SimulatedTaskReport {
   readonly name: string;
   readonly released: number;
   readonly completed: number;
@@ -68,7 +55,7 @@ export interface TaskReport {
 export interface ScheduleReport {
   readonly durationUs: number;
   readonly cores: number;
-  readonly tasks: readonly TaskReport[];
+  readonly tasks: readonly SimulatedTaskReport[];
   readonly jobs: number;
   readonly totalPreemptions: number;
   readonly totalMigrations: number;
@@ -93,7 +80,7 @@ export function reportOf({ tasks, platform, durationUs }: ScheduleRequest, simul
     minResponseUs: statistics.minResponseUs ?? null,
     ...(core === undefined ? {} : { cpu: core }),
   }));
-  const sum = (field: (task: TaskReport) => number): number => reports.reduce((total, task) => total + field(task), 0);
+  const sum = (field: (task: SimulatedTaskReport) => number): number => reports.reduce((total, task) => total + field(task), 0);
   const { firstMiss } = simulation;
   return {
     durationUs,

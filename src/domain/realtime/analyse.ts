@@ -6,6 +6,7 @@
  *   1         edf         processor demand (QPA); responses after Spuri and George           certain
  *   1         rr          response-time bound                                                not proven
  *   m, part.  any         packing with the test above on each core                           not proven (certain on one core)
+ *                         tasks that are bound: the test above on each core                  as above
  *   m, glob.  fp          response-time bounds after Guan et al.                             not proven
  *   m, glob.  edf         density (GFB), workload (BCL), response times (Bertogna)           not proven
  *
@@ -67,9 +68,12 @@ export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = 
   const refusal = refusalOfSet(set.tasks) ?? unmodelled(set, platform);
   if (refusal !== undefined) return refused(refusal);
   const loadPpm = Math.round(utilisationOf(set.tasks) * 1_000_000);
+  if (platform.cores === 1) {
+    const members = set.tasks.map((_, index) => index);
+    return onOneCore(set, coreTest(set, platform), { responses, loadPpm, members, core: 0 });
+  }
   const overloaded: Refusal | undefined =
     compareLoad(set.tasks, platform.cores) > 0 ? { kind: 'overloaded', loadPpm, cores: platform.cores } : undefined;
-  if (platform.cores === 1) return onOneCore(set, coreTest(set, platform), { responses, loadPpm, overloaded });
   const unknown = set.tasks.map(() => UNKNOWN);
   if (overloaded !== undefined) return { schedulable: false, test: 'load', loadPpm, tasks: unknown, refusal: overloaded };
   const hopeless = hopelessTask(set.tasks);
@@ -77,7 +81,10 @@ export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = 
     const tasks = unknown.map((verdict, index) => (index === hopeless.index ? LATE : verdict));
     return { schedulable: false, test: 'each task alone', loadPpm, tasks, refusal: hopeless };
   }
-  if (platform.placing === 'partitioned') return packed(set, platform, { responses, loadPpm });
+  if (platform.placement === 'partitioned') {
+    const given = { responses, loadPpm };
+    return set.tasks[0]?.core === undefined ? packed(set, platform, given) : bound(set, platform, given);
+  }
   return platform.scheduler === 'edf' ? globalEdf(set, platform, loadPpm) : globalFixedPriority(set, platform, loadPpm);
 }
 
@@ -98,19 +105,28 @@ function hopelessTask(tasks: readonly RealtimeTask[]): (Refusal & { readonly ind
 interface Given {
   readonly responses: boolean;
   readonly loadPpm: number;
-  readonly overloaded?: Refusal | undefined;
 }
 
-function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, overloaded }: Given): Analysis {
-  const members = set.tasks.map((_, index) => index);
+interface GivenCore extends Given {
+  /** Indices of the tasks that run there; the result has one verdict for each of them, in this order. */
+  readonly members: readonly number[];
+  readonly core: number;
+}
+
+function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, members, core }: GivenCore): Analysis {
+  const here = members.map((index) => set.tasks[index] as RealtimeTask);
+  const overloaded: Refusal | undefined =
+    compareLoad(here, 1) > 0
+      ? { kind: 'overloaded', loadPpm: Math.round(utilisationOf(here) * 1_000_000), cores: 1 }
+      : undefined;
   const verdict = overloaded === undefined ? test.verdict(members) : false;
   // Read at once: the next verdict overwrites it.
   const { exceededAtUs } = test;
   if (verdict === true && !responses) {
-    const meets = { ...UNKNOWN, meets: true, core: 0 };
+    const meets = { ...UNKNOWN, meets: true, core };
     return { schedulable: true, test: test.name, loadPpm, tasks: members.map(() => meets), refusal: undefined };
   }
-  const { verdicts: tasks, late, stuck } = memberVerdicts(test, members, 0);
+  const { verdicts: tasks, late, stuck } = memberVerdicts(test, members, core);
   if (verdict === true) {
     // The verdict is a proof by itself; responses that take too long to find are left out.
     const proven = tasks.map((one) => (one.meets === undefined ? { ...one, meets: true } : one));
@@ -166,6 +182,31 @@ function memberVerdicts(test: CoreTest, members: readonly number[], core: number
 }
 
 // ——— many cores ———
+
+/** Every core by itself: one whose no is certain is one for the set. */
+function bound(set: LoadedSet, platform: Platform, { responses, loadPpm }: Given): Analysis {
+  const test = coreTest(set, platform);
+  const tasks: TaskVerdict[] = set.tasks.map(() => UNKNOWN);
+  const analyses: Analysis[] = [];
+  for (let core = 0; core < platform.cores; core++) {
+    const members = set.tasks.flatMap((task, index) => (task.core === core ? [index] : []));
+    if (members.length === 0) continue;
+    const analysis = onOneCore(set, test, { responses, loadPpm, members, core });
+    members.forEach((index, at) => {
+      tasks[index] = analysis.tasks[at] as TaskVerdict;
+    });
+    analyses.push(analysis);
+  }
+  const verdicts = analyses.map(({ schedulable }) => schedulable);
+  const decisive = analyses.find(({ schedulable }) => schedulable === false) ?? analyses.find(({ refusal }) => refusal);
+  return {
+    schedulable: verdicts.includes(false) ? false : verdicts.includes(undefined) ? undefined : true,
+    test: `bound to cores, ${test.name}`,
+    loadPpm,
+    tasks,
+    refusal: decisive?.refusal,
+  };
+}
 
 function packed(set: LoadedSet, platform: Platform, { responses, loadPpm }: Given): Analysis {
   const test = coreTest(set, platform);

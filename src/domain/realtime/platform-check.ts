@@ -32,10 +32,17 @@ function timesOf({
   ];
 }
 
-export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, placing }: Platform): Refusal | undefined {
+export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, placement }: Platform): Refusal | undefined {
   const blocked = set.tasks.some(({ blockingUs = 0 }) => blockingUs > 0);
   const interrupted = set.migration !== undefined || set.faultEveryUs !== undefined;
-  const global = placing === 'global' && cores > 1;
+  const global = placement === 'global' && cores > 1;
+  const bound = global ? [] : set.tasks.flatMap(({ core }) => (core === undefined ? [] : [core]));
+  const beyond = bound.find((core) => !Number.isInteger(core) || core < 0 || core >= cores);
+  if (beyond !== undefined)
+    return { kind: 'bad-platform', what: `a task is bound to core ${beyond}, there are ${cores} from 0 on` };
+  if (bound.length > 0 && bound.length < set.tasks.length) {
+    return { kind: 'bad-platform', what: 'some tasks are bound to a core and others are not; bind all or none' };
+  }
   const what = global
     ? scheduler === 'rr'
       ? 'global round robin; every task needs a core of its own (partitioned)'

@@ -1,8 +1,9 @@
-/** What a task set is to run on, as the analysis sees it: cores, who decides, and whether a job can be interrupted. */
+/** What a task set is to run on, as analysis and simulation see it: cores, who decides, and whether a job can be interrupted. */
 import type { Overheads } from './overheads.ts';
 
 export const SCHEDULERS = ['fp', 'edf', 'rr'] as const;
 export type Scheduler = (typeof SCHEDULERS)[number];
+export type Placement = 'global' | 'partitioned';
 
 export interface Platform {
   readonly cores: number;
@@ -10,9 +11,10 @@ export interface Platform {
   readonly scheduler: Scheduler;
   readonly preemptive: boolean;
   /** Whether a job may run on any core, or every task has its own. The same on one core. */
-  readonly placing: 'global' | 'partitioned';
+  readonly placement: Placement;
   /** Round robin only: the longest time a task runs before the next is asked. */
   readonly sliceUs?: number;
+  /** Only an analysis charges them. */
   readonly overheads?: Overheads;
 }
 

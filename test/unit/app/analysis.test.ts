@@ -1,10 +1,11 @@
 /** Task sets as files and as lines: what is read, what is said, and what is refused. */
 import { describe, expect, test } from 'vitest';
-import { platformOf } from '../../../src/app/analysis/policies.ts';
-import { reportOn } from '../../../src/app/analysis/report.ts';
-import { parseTaskSet } from '../../../src/app/analysis/set-file.ts';
-import { verdictOfLine } from '../../../src/app/analysis/set-lines.ts';
 import { benchAnalysis } from '../../../src/app/bench/analysis.ts';
+import { reportOn } from '../../../src/app/realtime/analysis.ts';
+import { verdictOfLine } from '../../../src/app/realtime/analysis-lines.ts';
+import { POLICIES, policyNamed, policyOf } from '../../../src/app/realtime/policies.ts';
+import { parseTaskSetFile } from '../../../src/app/realtime/task-set-file.ts';
+import { PLATFORM_DEFAULTS } from '../../../src/domain/realtime/simulation/platform.ts';
 
 const line = (tasks: unknown, more: object = {}): string => JSON.stringify({ id: 'a', tasks, ...more });
 const two = [
@@ -77,46 +78,63 @@ describe('lines', () => {
   });
 });
 
+/** A set file as `drover analyze` would take it. */
+function reported(text: string) {
+  const { tasks, platform, overheads } = parseTaskSetFile(text, 'set.yaml');
+  return reportOn({ tasks, platform: { ...PLATFORM_DEFAULTS, ...platform }, overheads });
+}
+
 describe('files', () => {
-  test('units, µs, defaults, and the larger priority first', () => {
-    const set = parseTaskSet(
-      'tasks:\n  - { wcet: 1 ms, period: 0.01 s, priority: 2 }\n  - { name: b, wcet: 2500, period: 20 ms, deadline: 5 ms, priority: 1 }\n',
-      'set.yaml',
+  test('responses, slack, what still fits, and the other policies of as many cores', () => {
+    const report = reported(
+      'tasks: [{ wcet: 1 ms, period: 0.01 s, priority: 2 }, { wcet: 2500, period: 20 ms, deadline: 5 ms, priority: 1 }]',
     );
-    expect(set.tasks).toMatchObject([
-      { name: 'T1', wcetUs: 1_000, periodUs: 10_000, deadlineUs: 10_000, priority: 2 },
-      { name: 'b', wcetUs: 2_500, periodUs: 20_000, deadlineUs: 5_000, priority: 1 },
-    ]);
-    const { schedulable, tasks } = reportOn(set.tasks, 'fp', { cores: 1 });
-    expect(schedulable).toBe(true);
-    expect(tasks.map(({ responseUs, slackUs, largestWcetUs }) => [responseUs, slackUs, largestWcetUs])).toEqual([
+    expect(report).toMatchObject({ policy: 'fp', cores: 1, schedulable: true, notes: [] });
+    expect(report.tasks.map(({ responseUs, slackUs, largestWcetUs }) => [responseUs, slackUs, largestWcetUs])).toEqual([
       [1_000, 9_000, 2_500],
       [3_500, 1_500, 4_000],
     ]);
+    expect(report.others.map(({ policy }) => policy)).toEqual(['npfp', 'edf', 'npedf', 'rr']);
   });
 
-  test.each([
-    ['tasks: []', 'a set has at least one task'],
-    ['tasks: [{ wcet: 1 fortnight, period: 4 }]', 'tasks.0.wcet: '],
-    ['tasks: [{ wcet: 1, period: 4, colour: red }]', 'tasks.0: Unrecognized key: "colour"'],
-    ['tasks: [{ wcet: 1, period: 4, priority: 1 }, { wcet: 1, period: 4 }]', 'either every task has one or none has'],
-    ['tasks: [{ name: a, wcet: 1, period: 4 }, { name: a, wcet: 1, period: 4 }]', 'two tasks are called a'],
-    ['policy: best\ntasks: [{ wcet: 1, period: 4 }]', 'policy: '],
-    ['tasks: [', 'it is no YAML'],
-  ])('%s is refused with its field', (text, sentence) => {
-    expect(() => parseTaskSet(text, 'set.yaml')).toThrow(sentence);
-    expect(() => parseTaskSet(text, 'set.yaml')).toThrow(/^set\.yaml:/);
+  test('the checkpoint of a task is charged to every job of it, and taken off what still fits', () => {
+    const set = (checkpoint: string) =>
+      reported(`tasks: [{ name: a, wcet: 3, period: 10${checkpoint} }, { name: b, wcet: 4, period: 20 }]`);
+    expect(set('').tasks).toMatchObject([
+      { wcetUs: 3, responseUs: 3, largestWcetUs: 8 },
+      { wcetUs: 4, responseUs: 7 },
+    ]);
+    const charged = set(', checkpoint: { cost: 2, interval: 40 }');
+    expect(charged.tasks).toMatchObject([
+      { wcetUs: 3, responseUs: 5, largestWcetUs: 6 },
+      { wcetUs: 4, responseUs: 9 },
+    ]);
+    expect(charged.notes).toEqual(['checkpoint of a: its cost is charged to every job, also to those that take none']);
   });
 
-  test('policies and their platforms', () => {
-    expect(platformOf('npedf', { cores: 4 })).toEqual({
-      cores: 1,
-      scheduler: 'edf',
-      preemptive: false,
-      placing: 'partitioned',
+  test('tasks bound to cores are analysed where they are bound', () => {
+    const set = (cores: readonly number[]) =>
+      reported(
+        `{ platform: { cores: 2, placement: partitioned }, tasks: [${cores.map((core) => `{ wcet: 6, period: 10, core: ${core} }`)}] }`,
+      );
+    expect(set([1, 0])).toMatchObject({
+      policy: 'partitioned-fp',
+      schedulable: true,
+      tasks: [{ core: 1 }, { core: 0 }],
+      notes: [],
     });
-    expect(platformOf('gfp', { cores: 4 })).toEqual({ cores: 4, scheduler: 'fp', preemptive: true, placing: 'global' });
-    expect(platformOf('rr', { cores: 1, sliceUs: 5 })).toMatchObject({ scheduler: 'rr', preemptive: true, sliceUs: 5 });
+    expect(set([1, 1])).toMatchObject({ schedulable: false, reason: 'the tasks need 120.00 % of one core, there are 100 %' });
+    expect(set([1, 2])).toMatchObject({ schedulable: null, reason: 'a task is bound to core 2, there are 2 from 0 on' });
+  });
+
+  test('policies and what they stand for', () => {
+    expect(policyNamed('npedf')).toEqual({ scheduler: 'edf', preemptive: false });
+    expect(policyNamed('gfp')).toEqual({ scheduler: 'fp', preemptive: true, placement: 'global' });
+    expect(policyNamed('partitioned-rr')).toEqual({ scheduler: 'rr', preemptive: true, placement: 'partitioned' });
+    for (const policy of POLICIES) {
+      const words = policyNamed(policy);
+      expect(policyOf({ ...PLATFORM_DEFAULTS, ...words, cores: words.placement === undefined ? 1 : 2 })).toBe(policy);
+    }
   });
 });
 

@@ -23,7 +23,7 @@ const on = (scheduler: Scheduler, more: Partial<Platform> = {}): Platform => ({
   cores: 1,
   scheduler,
   preemptive: true,
-  placing: 'partitioned',
+  placement: 'partitioned',
   ...more,
 });
 const PLATFORMS: readonly (readonly [string, Platform])[] = [
@@ -32,8 +32,8 @@ const PLATFORMS: readonly (readonly [string, Platform])[] = [
   ['edf', on('edf')],
   ['npedf', on('edf', { preemptive: false })],
   ['rr', on('rr')],
-  ['gfp', on('fp', { cores: 2, placing: 'global' })],
-  ['gedf', on('edf', { cores: 2, placing: 'global' })],
+  ['gfp', on('fp', { cores: 2, placement: 'global' })],
+  ['gedf', on('edf', { cores: 2, placement: 'global' })],
   ['partitioned-fp', on('fp', { cores: 2 })],
   ['partitioned-edf', on('edf', { cores: 2 })],
 ];
@@ -63,7 +63,7 @@ describe('by hand', () => {
 
   test('Dhall: one heavy task fails global EDF and packs', () => {
     const set = [task(1, 10, 10, 3), task(1, 10, 10, 2), task(11, 11, 11, 1)];
-    expect(analyse(set, on('edf', { cores: 2, placing: 'global' })).schedulable).toBeUndefined();
+    expect(analyse(set, on('edf', { cores: 2, placement: 'global' })).schedulable).toBeUndefined();
     const packed = analyse(set, on('edf', { cores: 2 }));
     expect(packed.schedulable).toBe(true);
     expect(packed.tasks.map(({ core }) => core)).toEqual([1, 1, 0]);
@@ -120,9 +120,9 @@ describe('overheads', () => {
     for (const platform of [
       on('fp', { preemptive: false, overheads: { faults } }),
       on('rr', { overheads: { faults } }),
-      on('edf', { cores: 2, placing: 'global', overheads: { faults } }),
-      on('fp', { cores: 2, placing: 'global', preemptive: false }),
-      on('rr', { cores: 2, placing: 'global' }),
+      on('edf', { cores: 2, placement: 'global', overheads: { faults } }),
+      on('fp', { cores: 2, placement: 'global', preemptive: false }),
+      on('rr', { cores: 2, placement: 'global' }),
     ]) {
       expect(analyse(set, platform)).toMatchObject({ schedulable: undefined, refusal: { kind: 'not-modelled' } });
     }

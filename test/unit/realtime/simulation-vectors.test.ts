@@ -8,7 +8,11 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { PLATFORM_DEFAULTS, type Platform, type SimulatedTask } from '../../../src/domain/realtime/simulation/platform.ts';
+import {
+  PLATFORM_DEFAULTS,
+  type SimulatedPlatform,
+  type SimulatedTask,
+} from '../../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, simulate } from '../../../src/domain/realtime/simulation/simulate.ts';
 
 const folder = new URL('../../../../shared/vectors/', import.meta.url);
@@ -31,7 +35,7 @@ const lines = <T>(file: string): T[] =>
 /** Priority 1 is the most urgent in the files. */
 const tasksOf = (tasks: readonly VectorTask[]): SimulatedTask[] => tasks.map((task) => ({ ...task, priority: -task.priority }));
 
-function run(tasks: readonly VectorTask[], durationUs: number, platform: Partial<Platform>, more = {}) {
+function run(tasks: readonly VectorTask[], durationUs: number, platform: Partial<SimulatedPlatform>, more = {}) {
   return simulate({ tasks: tasksOf(tasks), durationUs, platform: { ...PLATFORM_DEFAULTS, ...platform }, ...more });
 }
 

@@ -1,7 +1,11 @@
 /** The simulator by hand: what happens in one moment and in which order, what overheads cost, what is refused. */
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
-import { PLATFORM_DEFAULTS, type Platform, type SimulatedTask } from '../../../src/domain/realtime/simulation/platform.ts';
+import {
+  PLATFORM_DEFAULTS,
+  type SimulatedPlatform,
+  type SimulatedTask,
+} from '../../../src/domain/realtime/simulation/platform.ts';
 import { type Simulation, type SimulationOptions, simulate } from '../../../src/domain/realtime/simulation/simulate.ts';
 
 const task = (wcetUs: number, periodUs: number, priority: number, more: Partial<SimulatedTask> = {}): SimulatedTask => ({
@@ -15,7 +19,7 @@ const task = (wcetUs: number, periodUs: number, priority: number, more: Partial<
 function run(
   tasks: readonly SimulatedTask[],
   durationUs: number,
-  platform: Partial<Platform> = {},
+  platform: Partial<SimulatedPlatform> = {},
   more: Partial<SimulationOptions> = {},
 ): Simulation {
   const result = simulate({
@@ -152,7 +156,7 @@ describe('chance', () => {
     task(50, 100, 2, { execution: { kind: 'uniform', minUs: 10, maxUs: 50 } }),
     task(90, 300, 1, { execution: { kind: 'normal', meanUs: 60, deviationUs: 10 }, jitterUs: 20 }),
   ];
-  const facts = (seed: number, tasks = set, scheduler: Platform['scheduler'] = 'fp') => {
+  const facts = (seed: number, tasks = set, scheduler: SimulatedPlatform['scheduler'] = 'fp') => {
     const simulation = run(tasks, 30_000, { scheduler }, { rng: createRng(seed) });
     return { simulation, jobs: [...(simulation.trace?.jobs() ?? [])] };
   };
@@ -173,7 +177,7 @@ describe('chance', () => {
 });
 
 describe('what is refused', () => {
-  const refusal = (tasks: readonly SimulatedTask[], platform: Partial<Platform> = {}, durationUs = 1000) => {
+  const refusal = (tasks: readonly SimulatedTask[], platform: Partial<SimulatedPlatform> = {}, durationUs = 1000) => {
     const result = simulate({ tasks, durationUs, platform: { ...PLATFORM_DEFAULTS, ...platform } });
     return result.ok ? 'accepted' : result.error;
   };

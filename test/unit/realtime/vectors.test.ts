@@ -44,7 +44,7 @@ interface Multi extends Vector {
 type Outcome = { readonly ok: true; readonly value: WorstResponse } | { readonly ok: false };
 const fromRelease = (outcome: Outcome): number | null => (outcome.ok ? outcome.value.fromReleaseUs : null);
 const fromArrival = (outcome: Outcome): number | null => (outcome.ok ? outcome.value.responseUs : null);
-const oneCore = (scheduler: 'fp' | 'edf'): Platform => ({ cores: 1, scheduler, preemptive: true, placing: 'partitioned' });
+const oneCore = (scheduler: 'fp' | 'edf'): Platform => ({ cores: 1, scheduler, preemptive: true, placement: 'partitioned' });
 
 describe.skipIf(!vectorsAtHand)(`analyses against peers (${WITHOUT_VECTORS})`, () => {
   test('SchedCAT, one core: every response, every verdict of RTA and of QPA, by the full and the quick way', () => {
@@ -139,7 +139,7 @@ describe.skipIf(!vectorsAtHand)(`analyses against peers (${WITHOUT_VECTORS})`, (
       };
       const { GFB, BCL, RTA } = globalEdfTests;
       expect([vector.id, verdicts]).toEqual([vector.id, { GFB, BCL, RTA }]);
-      const { schedulable } = analyse(tasks, { cores, scheduler: 'edf', preemptive: true, placing: 'global' });
+      const { schedulable } = analyse(tasks, { cores, scheduler: 'edf', preemptive: true, placement: 'global' });
       expect(schedulable === true).toBe(GFB || BCL || RTA);
       if (schedulable === true) {
         expect(vector.gedfSimFirstMissUs).toBe(0);
@@ -158,7 +158,7 @@ describe.skipIf(!vectorsAtHand)(`analyses against peers (${WITHOUT_VECTORS})`, (
       const found = Object.values(vector.partition).some((packing) => packing?.edfPerCore.every((fits) => fits) ?? false);
       const { schedulable, tasks: verdicts } = analyse(
         tasks,
-        { cores, scheduler: 'edf', preemptive: true, placing: 'partitioned' },
+        { cores, scheduler: 'edf', preemptive: true, placement: 'partitioned' },
         { responses: false },
       );
       if (found) byUtilisation++;

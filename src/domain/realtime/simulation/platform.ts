@@ -4,6 +4,7 @@
  */
 import type { Result } from '../../kernel/result.ts';
 import { err, ok } from '../../kernel/result.ts';
+import { type Platform, SLICE_US } from '../platform.ts';
 import type { RealtimeTask } from '../realtime-task.ts';
 import { type ExecutionTime, executionProblem } from './execution-time.ts';
 
@@ -16,19 +17,10 @@ export interface SimulatedTask extends RealtimeTask {
    * job number k when ⌈interval / period⌉ divides k.
    */
   readonly checkpoint?: { readonly costUs: number; readonly intervalUs: number };
-  /** Partitioned: the core it is bound to. Either all tasks have one or none; without, they are packed. */
-  readonly core?: number;
 }
 
-export type SchedulerKind = 'fp' | 'edf' | 'rr';
-
-export interface Platform {
-  readonly cores: number;
-  /** `fp`: fixed priorities; `edf`: earliest absolute deadline; `rr`: one queue, first come first served, in slices. */
-  readonly scheduler: SchedulerKind;
-  readonly preemptive: boolean;
-  readonly placement: 'global' | 'partitioned';
-  /** Round robin only: how long a job runs while others wait. */
+/** Round robin has one queue: first come first served, in slices. */
+export interface SimulatedPlatform extends Omit<Platform, 'overheads'> {
   readonly sliceUs: number;
   /** A job that was preempted takes this longer when it resumes on the core it was on; 0: nothing. */
   readonly preemptionUs: number;
@@ -36,12 +28,12 @@ export interface Platform {
   readonly migrationUs: number;
 }
 
-export const PLATFORM_DEFAULTS: Platform = {
+export const PLATFORM_DEFAULTS: SimulatedPlatform = {
   cores: 1,
   scheduler: 'fp',
   preemptive: true,
   placement: 'global',
-  sliceUs: 1000,
+  sliceUs: SLICE_US,
   preemptionUs: 0,
   migrationUs: 0,
 };
@@ -97,7 +89,7 @@ export function refusalSentence(refusal: SimulationRefusal, nameOf: (task: numbe
 
 export interface Workload {
   readonly tasks: readonly SimulatedTask[];
-  readonly platform: Platform;
+  readonly platform: SimulatedPlatform;
   readonly durationUs: number;
   readonly jobsMax: number;
 }

@@ -15,7 +15,7 @@ import * as engine from './engine.ts';
 import { prepareDraw } from './execution-time.ts';
 import { JitteredReleases } from './jittered-releases.ts';
 import { packFirstFit } from './packing.ts';
-import { checkWorkload, JOBS_MAX, type Platform, type SimulatedTask, type SimulationRefusal } from './platform.ts';
+import { checkWorkload, JOBS_MAX, type SimulatedPlatform, type SimulatedTask, type SimulationRefusal } from './platform.ts';
 import * as record from './task-record.ts';
 import { Trace } from './trace.ts';
 
@@ -23,7 +23,7 @@ const F = record.FIELDS;
 
 export interface SimulationOptions {
   readonly tasks: readonly SimulatedTask[];
-  readonly platform: Platform;
+  readonly platform: SimulatedPlatform;
   /** What happens later than this does not happen; what happens then does. */
   readonly durationUs: number;
   /** Needed only where chance decides something; by default seed 1. */

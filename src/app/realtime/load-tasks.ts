@@ -1,12 +1,12 @@
-/** What `drover analyze` is given: a task set file, or task files (or their folders) whose tasks would share one ECU. */
+/** What `drover analyze` and `drover schedule` are given: a task-set file, or task files (or their folders) whose tasks would share one ECU. */
 import { stat } from 'node:fs/promises';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { loadTaskFile } from '../task-file.ts';
-import { loadTaskSet, type NamedTask, type TaskSetFile } from './set-file.ts';
+import { loadTaskSetFile, type NamedTask, type TaskSet } from './task-set-file.ts';
 
-export async function loadForAnalysis(paths: readonly string[]): Promise<TaskSetFile> {
+export async function loadTasks(paths: readonly string[]): Promise<TaskSet> {
   const [only] = paths;
-  if (only !== undefined && paths.length === 1 && !(await isTask(only))) return loadTaskSet(only);
+  if (only !== undefined && paths.length === 1 && !(await isTask(only))) return loadTaskSetFile(only);
   const tasks: NamedTask[] = [];
   for (const path of paths) {
     const { draft } = await loadTaskFile(path);
@@ -19,7 +19,7 @@ export async function loadForAnalysis(paths: readonly string[]): Promise<TaskSet
     }
     tasks.push({ name, wcetUs, periodUs, deadlineUs, priority });
   }
-  return { policy: undefined, cores: undefined, sliceUs: undefined, overheads: undefined, tasks };
+  return { tasks, platform: {}, overheads: undefined };
 }
 
 const isTask = async (path: string): Promise<boolean> =>

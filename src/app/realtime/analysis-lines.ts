@@ -12,9 +12,12 @@
  * than a period. `null` in the list is a task that misses; the whole list is null where not every response is known.
  */
 import { analyse } from '../../domain/realtime/analyse.ts';
+import { deadlineMonotonic } from '../../domain/realtime/deadline-monotonic.ts';
+import type { Overheads } from '../../domain/realtime/overheads.ts';
+import type { Platform } from '../../domain/realtime/platform.ts';
 import type { RealtimeTask } from '../../domain/realtime/realtime-task.ts';
 import { type Refusal, sentenceOfRefusal } from '../../domain/realtime/refusal.ts';
-import { type Policy, type PolicyOptions, platformOf } from './policies.ts';
+import { ONE_CORE, type Policy, policyNamed } from './policies.ts';
 
 export interface SetVerdict {
   readonly id: unknown;
@@ -25,10 +28,12 @@ export interface SetVerdict {
   readonly reason: string | null;
 }
 
-export interface LineOptions extends Omit<PolicyOptions, 'cores'> {
+export interface LineOptions {
   readonly policy: Policy;
   /** Absent: what the line says, else one. */
   readonly cores?: number | undefined;
+  readonly sliceUs?: number | undefined;
+  readonly overheads?: Overheads | undefined;
 }
 
 /** Never throws: what is wrong with a line is its reason, and the next line is read. */
@@ -57,8 +62,7 @@ export function verdictOfLine(line: string, options: LineOptions): SetVerdict {
   if (strange !== undefined) return refuse(id, strange);
   const tasks = tasksOf(list);
   const inLine = value['cores'] === undefined ? 1 : numberOr(value['cores'], Number.NaN);
-  const platform = platformOf(policy, { ...options, cores: options.cores ?? inLine });
-  const analysis = analyse(tasks, platform);
+  const analysis = analyse(tasks, platformOf(options, options.cores ?? inLine));
   const names = list.map(nameOf);
   const sentence = (refusal: Refusal): string =>
     `${refusal.kind}: ${sentenceOfRefusal(refusal, (index) => names[index] ?? `T${index + 1}`)}`;
@@ -83,6 +87,14 @@ export function verdictOfLine(line: string, options: LineOptions): SetVerdict {
     reason: refusal === undefined ? null : sentence(refusal),
   };
 }
+
+const platformOf = ({ policy, sliceUs, overheads }: LineOptions, cores: number): Platform => ({
+  placement: 'global',
+  ...policyNamed(policy),
+  cores: ONE_CORE.includes(policy) ? 1 : cores,
+  ...(sliceUs === undefined ? {} : { sliceUs }),
+  ...(overheads === undefined ? {} : { overheads }),
+});
 
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -123,13 +135,4 @@ function tasksOf(list: readonly Fields[]): RealtimeTask[] {
   });
   if (list.some(({ priority }) => priority !== undefined && priority !== null)) return tasks;
   return deadlineMonotonic(tasks);
-}
-
-/** Shorter deadlines are more urgent; among equals, who comes first. Optimal for deadlines up to the period. */
-export function deadlineMonotonic<T extends Pick<RealtimeTask, 'deadlineUs'>>(
-  tasks: readonly T[],
-): (T & { readonly priority: number })[] {
-  const order = tasks.map((_, index) => index).sort((a, b) => (tasks[a] as T).deadlineUs - (tasks[b] as T).deadlineUs || a - b);
-  const priorities = new Map(order.map((index, rank) => [index, tasks.length - rank]));
-  return tasks.map((task, index) => ({ ...task, priority: priorities.get(index) as number }));
 }
