@@ -110,7 +110,7 @@ const us = z.number().int().min(1).max(86_400_000_000);
 const schedulingSchema = z.strictObject({
   scheduler: z.enum(SCHEDULERS).default('fp'),
   preemptive: z.boolean().default(true),
-  placing: z.enum(['partitioned', 'global']).default('partitioned'),
+  placement: z.enum(['partitioned', 'global']).default('partitioned'),
   'slice-us': us.optional(),
   'checkpoint-cost-us': us.optional(),
   'context-switch-us': us.optional(),
@@ -131,7 +131,7 @@ function schedulingOf(line: SchedulingLine): EcuScheduling {
   return {
     scheduler: line.scheduler,
     ...(line.preemptive ? {} : { nonPreemptive: true }),
-    ...(line.placing === 'global' ? { global: true } : {}),
+    ...(line.placement === 'global' ? { global: true } : {}),
     ...Object.fromEntries(Object.entries(times).filter(([, value]) => value !== undefined)),
   };
 }

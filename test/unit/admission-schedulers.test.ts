@@ -135,7 +135,7 @@ describe('overheads that the ECU names', () => {
   });
 
   it('are the platform that the analysis is asked about, in words too', () => {
-    expect(platformOf({ cores: 2 })).toEqual({ cores: 2, scheduler: 'fp', preemptive: true, placing: 'partitioned' });
+    expect(platformOf({ cores: 2 })).toEqual({ cores: 2, scheduler: 'fp', preemptive: true, placement: 'partitioned' });
     expect(schedulingText({ cores: 2, scheduling: { scheduler: 'edf', nonPreemptive: true } })).toBe(
       'non-pre-emptive earliest deadline first, partitioned on 2 cores',
     );

@@ -76,10 +76,10 @@ export function roomFor(loads: readonly Load[], platform: Platform | undefined, 
   const sorted = [...loads].sort(byDecreasingUtilisation);
   if (platform !== undefined) {
     // Apart, each core is a platform of its own, so their number has no bound.
-    const bad = platformRefusal(platform.placing === 'global' ? platform : { ...platform, cores: 1 });
+    const bad = platformRefusal(platform.placement === 'global' ? platform : { ...platform, cores: 1 });
     const hard = sorted.find((load) => load.hard);
     if (bad !== undefined && hard !== undefined) return err(notProven(hard, hard, coreCount, sentence(bad, [])));
-    if (platform.placing === 'global' && coreCount > 1) return together(sorted, platform);
+    if (platform.placement === 'global' && coreCount > 1) return together(sorted, platform);
   }
   const cores: Core[] = [];
   const rule = ruleOf(platform, coreCount);

@@ -17,7 +17,7 @@ export type SchedulingEcu = Pick<EcuDescription, 'cores' | 'scheduling'>;
 
 /** Undefined: a scheduler that no test here speaks about. */
 export function platformOf({ cores, scheduling }: SchedulingEcu): Platform | undefined {
-  const whole = { cores: Math.max(1, cores), scheduler: 'fp', preemptive: true, placing: 'partitioned' } as const;
+  const whole = { cores: Math.max(1, cores), scheduler: 'fp', preemptive: true, placement: 'partitioned' } as const;
   if (scheduling === undefined) return whole;
   const { scheduler, nonPreemptive = false, global = false, sliceUs } = scheduling;
   if (scheduler === 'other') return undefined;
@@ -25,7 +25,7 @@ export function platformOf({ cores, scheduling }: SchedulingEcu): Platform | und
     ...whole,
     scheduler,
     preemptive: !nonPreemptive,
-    placing: global ? 'global' : 'partitioned',
+    placement: global ? 'global' : 'partitioned',
     ...(sliceUs === undefined ? {} : { sliceUs }),
     overheads: overheadsOf(scheduling),
   };
@@ -47,6 +47,6 @@ const NAMES = { fp: 'fixed priorities', edf: 'earliest deadline first', rr: 'rou
 export function schedulingText(ecu: SchedulingEcu): string {
   const platform = platformOf(ecu);
   if (platform === undefined) return 'a scheduler that is not known here';
-  const { scheduler, preemptive, placing, cores } = platform;
-  return `${preemptive ? '' : 'non-pre-emptive '}${NAMES[scheduler]}, ${cores === 1 ? 'one core' : `${placing} on ${cores} cores`}`;
+  const { scheduler, preemptive, placement, cores } = platform;
+  return `${preemptive ? '' : 'non-pre-emptive '}${NAMES[scheduler]}, ${cores === 1 ? 'one core' : `${placement} on ${cores} cores`}`;
 }

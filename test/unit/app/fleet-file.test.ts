@@ -59,7 +59,7 @@ test('sizes are whole bytes', () => {
 
 test('an ECU says how it schedules, and only what it says', () => {
   const file = (scheduling: string): string => `ecus: [{ scheduling: ${scheduling} }, {}]`;
-  const full = '{ scheduler: edf, preemptive: false, placing: global, checkpoint-cost-us: 40, blackout-every-us: 5000 }';
+  const full = '{ scheduler: edf, preemptive: false, placement: global, checkpoint-cost-us: 40, blackout-every-us: 5000 }';
   const [said, silent] = parseFleetFile(file(full), 'fleet.yaml').ecus;
   expect(said?.scheduling).toEqual({
     scheduler: 'edf',
