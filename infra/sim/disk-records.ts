@@ -41,7 +41,9 @@ export class DiskRecordStore implements RecordStore {
     if (record.length > RECORD_BYTES_MAX)
       return Promise.reject(new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}`));
     const bytes = record.slice();
-    return this.disk.write<RecordAppend>(this.process, bytes.length, () => this.apply(actor, expectedPosition, bytes));
+    // As the hosts' own: what is lost here was never anybody's only copy.
+    const kind = { bytes: bytes.length, durability: 'process' } as const;
+    return this.disk.write<RecordAppend>(this.process, kind, () => this.apply(actor, expectedPosition, bytes));
   }
 
   follow(handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {

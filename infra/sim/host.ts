@@ -9,6 +9,7 @@
  *     still run, but they reach nothing.
  * H3. On a frozen process deliveries wait, in order, and after the thaw arrive one event each, in order, before anything
  *     that comes later.
+ * H4. On a slow machine every delivery takes its share of a busy core: they come in order, at least a gap apart.
  */
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { HostId } from '../../src/domain/model/ids.ts';
@@ -36,6 +37,7 @@ export class SimHost {
   private readonly boot: (process: SimProcess) => void;
   private current: SimProcess | undefined;
   private incarnations = 0;
+  private slowGapUs = 0;
 
   constructor(options: SimHostOptions) {
     this.id = options.id;
@@ -80,6 +82,15 @@ export class SimHost {
     this.current?.thaw();
   }
 
+  /** How long one delivery keeps the processor busy; 0: no time at all, as is usual here. Outlives the process (H4). */
+  slow(gapUs: number): void {
+    this.slowGapUs = gapUs;
+  }
+
+  gapUs(): number {
+    return this.slowGapUs;
+  }
+
   restart(): SimProcess {
     this.kill();
     return this.start();
@@ -117,8 +128,14 @@ export class SimProcess {
   /** Runs `run` on this process: now, after the thaw, or never. */
   deliver(run: () => void): void {
     if (!this.living) return;
-    if (this.stopped || this.draining) this.held.push(run);
-    else run();
+    if (!this.stopped && !this.draining && this.host.gapUs() === 0) {
+      run();
+      return;
+    }
+    this.held.push(run);
+    if (this.stopped || this.draining) return;
+    this.draining = true;
+    this.drainOne();
   }
 
   /** At a time of the world. */
@@ -176,7 +193,7 @@ export class SimProcess {
   }
 
   private drainOne(): void {
-    this.host.scheduler.after(0, () => {
+    this.host.scheduler.after(this.host.gapUs(), () => {
       if (!this.living) return;
       // Frozen again meanwhile: the rest waits for the next thaw.
       const next = this.stopped ? undefined : this.held.shift();

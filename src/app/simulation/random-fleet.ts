@@ -2,14 +2,16 @@
  * The life of one random fleet, played from one seed (`draw-life.ts`): a phase of faults, then healing, then every promise
  * must hold again. What it did and suffered can be asked for at any time, also after it has failed.
  */
+import { CALM_DISK } from '../../../infra/sim/disk.ts';
+import { drawUs, type RangeUs } from '../../../infra/sim/network.ts';
 import { Weather, type WeatherKind } from '../../../infra/sim/weather.ts';
 import type { Rng } from '../../domain/kernel/rng.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
-import { type DrawnLife, drawLife, type LifeSize } from './draw-life.ts';
+import { type DrawnLife, drawLife, drawReceiving, type LifeSize } from './draw-life.ts';
 import { FleetWorld, type TaskDraft } from './fleet-world.ts';
-import { bridgeOf, supervisorOf } from './simulated-ecu.ts';
-import { managerHost } from './simulated-manager.ts';
+import { bridgeOf, machineOf, supervisorOf } from './simulated-ecu.ts';
+import { managerHost, storeOf } from './simulated-manager.ts';
 
 export interface LifeOptions extends LifeSize {
   readonly plants?: Plants;
@@ -59,7 +61,8 @@ export class RandomLife {
     this.drawn = life;
     this.people = people;
     this.calmAtUs = Math.min(life.faultsUs, options.calmAtUs ?? life.faultsUs);
-    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm } = life;
+    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm, receive, provesPerMinute, unsyncedUs, clocks } =
+      life;
     this.fleet = new FleetWorld({
       seed,
       plants: options.plants ?? NO_PLANTS,
@@ -67,7 +70,11 @@ export class RandomLife {
       managers,
       replicas,
       janitor,
+      provesPerMinute,
+      ...(receive === undefined ? {} : { receive }),
       world: {
+        diskOf: () => (unsyncedUs === undefined ? undefined : { ...CALM_DISK, syncUs: unsyncedUs }),
+        clockOf: (host) => clocks[host],
         link,
         broker,
         drawn: { perMillion: crashPointsPpm, actions: ['kill', 'freeze'], forUs: { min: 1_000, max: 1_000_000 } },
@@ -79,13 +86,17 @@ export class RandomLife {
     const { fleet, drawn } = this;
     const { world } = fleet;
     fleet.start();
-    void live({ fleet, drafts: drawn.tasks, rng: this.people, untilUs: drawn.faultsUs });
+    const people = { fleet, drafts: drawn.tasks, untilUs: this.calmAtUs };
+    void live({ ...people, untilUs: drawn.faultsUs, rng: this.people });
+    if (drawn.movesEveryUs !== undefined) void askForMoves({ ...people, rng: this.people.stream('moves') }, drawn.movesEveryUs);
+    if (drawn.changesReceiving) void changeReceiving({ ...people, rng: this.people.stream('receiving') });
     const hosts = [
       ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
       ...[...fleet.managers.keys()].map(managerHost),
     ];
     const names = [streams.inputs(0), streams.outputs(0), streams.actors(0), streams.checkpoints];
-    this.weather = new Weather(world, { ...drawn.weather, hosts, streams: names });
+    const stores = drawn.managers.map(({ name, onEcu }) => storeOf(name, onEcu === undefined ? undefined : machineOf(onEcu)));
+    this.weather = new Weather(world, { ...drawn.weather, hosts, streams: names, stores });
     await world.run({ untilUs: this.calmAtUs });
     world.book.logOf('weather').info('calm', {});
     this.weather.calm();
@@ -148,4 +159,31 @@ async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
     }
   }
   fleet.lived = true;
+}
+
+/** An overloaded ECU, or a person, asks for a task to run elsewhere, to no particular place or to one: also when it is no good time. */
+async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: RangeUs): Promise<void> {
+  const { scheduler } = fleet.world;
+  const macs = [...fleet.ecus.keys()];
+  for (;;) {
+    await new Promise<void>((resolve) => void scheduler.after(drawUs(rng, everyUs), resolve));
+    if (scheduler.nowUs() >= untilUs) return;
+    const { name } = drafts[rng.below(drafts.length)] as TaskDraft;
+    const target = rng.below(2) === 0 ? undefined : macs[rng.below(macs.length)];
+    if (fleet.owner(name) === undefined) continue;
+    fleet.truth.note(`somebody asks for ${name} to go to ${target ?? 'any other ECU'}`);
+    await fleet.move(name, target);
+  }
+}
+
+/** Another strategy for the whole fleet, in the middle of everything. */
+async function changeReceiving({ fleet, rng, untilUs }: People): Promise<void> {
+  const { scheduler } = fleet.world;
+  for (;;) {
+    await new Promise<void>((resolve) => void scheduler.after(100_000 + rng.below(2_000_000), resolve));
+    if (scheduler.nowUs() >= untilUs) return;
+    const choice = drawReceiving(rng);
+    fleet.truth.note(`checkpoints are received by ${choice.strategy}, every ${choice.intervalUs} µs`);
+    await fleet.client.chooseReceiving(choice);
+  }
 }
