@@ -304,8 +304,12 @@ export class StoredPages {
     this.table = tableNamed(disk, name);
   }
 
-  /** Whether the whole state can be made from what lies here, bit for bit. */
-  canRebuild(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+  /** Whether everything of this checkpoint, or of a later one of the task, was put here and not dropped: damage does not count. */
+  hasStored(task: TaskName, order: CheckpointOrder): boolean {
+    return this.orders(task).some((one) => !laterCheckpoint(order, one) && this.isWhole(task, one));
+  }
+
+  private isWhole(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
     const find = (order: CheckpointOrder): CheckpointManifest | undefined =>
       this.table.manifests.get(task)?.find((one) => one.epoch === order.epoch && one.sequence === order.sequence);
     const manifest = find({ epoch, sequence });
@@ -313,7 +317,10 @@ export class StoredPages {
     if (manifest === undefined || chain?.ok !== true) return false;
     const table = tableOfChain(chain.value);
     if (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest) return false;
-    for (let index = 0; index < manifest.pageCount; index++) if (!this.isIntact(digestAt(table.value, index))) return false;
+    for (let index = 0; index < manifest.pageCount; index++) {
+      const digest = digestAt(table.value, index);
+      if (!this.table.pages.has(digest) && !this.table.aside.has(digest)) return false;
+    }
     return true;
   }
 

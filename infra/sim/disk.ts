@@ -60,6 +60,11 @@ export class SimDisk {
     return table;
   }
 
+  /** The tables there are, by name. */
+  names(): Iterable<string> {
+    return this.tables.keys();
+  }
+
   bytes(): number {
     return this.usedBytes;
   }

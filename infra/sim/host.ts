@@ -25,6 +25,8 @@ export interface SimHostOptions {
   /** The machine it runs on; hosts of one machine share a disk, a boot and a power supply. Defaults to the id. */
   readonly machine?: string;
   readonly clock?: ClockFaults;
+  /** Another host on its machine starts it (a supervisor its bridge); it does not come back by itself. */
+  readonly startedByOther?: boolean;
   /** The process's `main`: builds the ports for this incarnation and starts what runs on it. */
   readonly boot: (process: SimProcess) => void;
 }
@@ -34,6 +36,7 @@ export class SimHost {
   readonly machine: string;
   readonly scheduler: SimScheduler;
   private readonly clockFaults: ClockFaults;
+  private readonly startedByOther: boolean;
   private readonly boot: (process: SimProcess) => void;
   private current: SimProcess | undefined;
   private incarnations = 0;
@@ -44,6 +47,7 @@ export class SimHost {
     this.machine = options.machine ?? options.id;
     this.scheduler = options.scheduler;
     this.clockFaults = options.clock ?? TRUE_CLOCK;
+    this.startedByOther = options.startedByOther ?? false;
     this.boot = options.boot;
   }
 
@@ -65,6 +69,11 @@ export class SimHost {
     this.current = started;
     started.after(0, () => this.boot(started));
     return started;
+  }
+
+  /** What an operating system does with whom it starts: it starts it again. */
+  revive(): SimProcess | undefined {
+    return this.current === undefined && !this.startedByOther ? this.start() : undefined;
   }
 
   kill(kind: DeathKind = 'process'): void {

@@ -105,7 +105,7 @@ export class Weather {
     for (const host of this.world.hosts.values()) {
       host.slow(0);
       host.thaw();
-      if (host.state() === 'down') this.start(host);
+      this.start(host);
     }
   }
 
@@ -118,8 +118,8 @@ export class Weather {
   }
 
   private start(host: SimHost): void {
-    const started = host.start();
-    if (this.options.wrongClocks === true) started.clock.stepWall(this.rng.below(2 * WRONG_CLOCK_US) - WRONG_CLOCK_US);
+    const started = host.revive();
+    if (this.options.wrongClocks === true) started?.clock.stepWall(this.rng.below(2 * WRONG_CLOCK_US) - WRONG_CLOCK_US);
   }
 
   private onMachineOf(host: SimHost): SimHost[] {
@@ -152,7 +152,7 @@ export class Weather {
     switch (kind) {
       case 'kill':
         host.kill();
-        later(() => host.state() === 'down' && this.start(host));
+        later(() => this.start(host));
         return host.id;
       case 'power':
         this.cutPower(host, later);
@@ -239,7 +239,7 @@ export class Weather {
     const down = this.onMachineOf(host);
     this.world.powerCut(host.machine);
     later(() => {
-      for (const other of down) if (other.state() === 'down') this.start(other);
+      for (const other of down) this.start(other);
     });
   }
 }

@@ -56,6 +56,7 @@ export interface HostPlan {
   readonly id: HostId;
   readonly machine?: string;
   readonly clock?: ClockFaults;
+  readonly startedByOther?: boolean;
   readonly boot: (process: SimProcess, world: SimWorld) => void;
 }
 

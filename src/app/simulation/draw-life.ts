@@ -92,8 +92,10 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   const isPlain = more.below(3) === 0;
   const tasks = Array.from({ length: size.tasks ?? drawnTasks }, (_, at) => {
     const task = drawTask(people, at);
-    const standbys = isPlain ? 1 : more.below(3);
-    return { ...task, checkpoint: { ...task.checkpoint, standbys } };
+    if (isPlain) return task;
+    const standbys = more.below(3);
+    const hardDeadline = (task.periodUs ?? 0) > 0 && more.below(3) === 0;
+    return { ...task, hardDeadline, priority: 1 + more.below(20), checkpoint: { ...task.checkpoint, standbys } };
   });
   const faultsUs = size.faultsUs ?? drawnFaultsUs;
   const hosts = [

@@ -74,7 +74,7 @@ export class SimulatedEcu {
     const { world } = parts;
     const machine = machineOf(this.mac);
     world.add({ id: supervisorOf(this.mac), machine, boot: (process) => void this.superviseOrLeave(process) });
-    world.add({ id: bridgeOf(this.mac), machine, boot: (process) => void this.bootBridge(process) });
+    world.add({ id: bridgeOf(this.mac), machine, startedByOther: true, boot: (process) => void this.bootBridge(process) });
   }
 
   // ——— the supervisor ———
@@ -86,7 +86,7 @@ export class SimulatedEcu {
       exit(this.parts.world, process, cause);
       // Whoever starts supervisors (an init system) starts this one again.
       const { host } = process;
-      this.parts.world.scheduler.after(RESTART_US.max, () => host.state() === 'down' && host.start());
+      this.parts.world.scheduler.after(RESTART_US.max, () => host.revive());
     }
   }
 
