@@ -13,6 +13,7 @@ import { RECEIVE_STRATEGIES, type ReceiveChoice, type ReceiveStrategy } from '..
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import { type ManagerPlan, macOf, type TaskDraft } from './fleet-world.ts';
+import type { OwnFleet } from './own-fleet.ts';
 import { bridgeOf, type EcuPlan, supervisorOf } from './simulated-ecu.ts';
 import { managerHost } from './simulated-manager.ts';
 
@@ -23,6 +24,8 @@ export interface LifeSize {
   readonly managers?: number;
   /** How long the faults last, before everything heals. */
   readonly faultsUs?: number;
+  /** A user's own: what else there is (links, weather, clocks, deaths) is drawn all the same. */
+  readonly own?: OwnFleet;
 }
 
 export interface DrawnLife {
@@ -66,14 +69,14 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   const ecuCount = size.ecus ?? drawnEcus;
   // There is room for every task when all ECUs are back, whatever was asked for.
   const leastPlaces = Math.max(3, size.tasks === undefined ? 0 : 1 + Math.ceil(size.tasks / ecuCount));
-  const ecus: EcuPlan[] = Array.from({ length: ecuCount }, (_, at) => {
+  const drawnFleet: EcuPlan[] = Array.from({ length: ecuCount }, (_, at) => {
     const places = leastPlaces + draw.below(5);
     return { mac: macOf(at + 1), cores: Math.max(2, Math.ceil(places / TASKS_PER_CORE)), memoryBytes: places * TASK_BYTES };
   });
   const shared = draw.below(3) === 0;
   const drawnManagers = 2 + draw.below(2);
-  const managers: ManagerPlan[] = Array.from({ length: size.managers ?? drawnManagers }, (_, at) => {
-    const ecu = shared ? ecus[at] : undefined;
+  const managersDrawn: ManagerPlan[] = Array.from({ length: size.managers ?? drawnManagers }, (_, at) => {
+    const ecu = shared ? drawnFleet[at] : undefined;
     return { name: `m${at + 1}`, ...(ecu === undefined ? {} : { onEcu: ecu.mac }) };
   });
   const crashPointsPpm = draw.below(2) === 0 ? 0 : draw.below(4_000);
@@ -90,7 +93,7 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   const drawnTasks = 1 + people.below(5);
   const more = draw.stream('more');
   const isPlain = more.below(3) === 0;
-  const tasks = Array.from({ length: size.tasks ?? drawnTasks }, (_, at) => {
+  const tasksDrawn = Array.from({ length: size.tasks ?? drawnTasks }, (_, at) => {
     const task = drawTask(people, at);
     if (isPlain) return task;
     const standbys = more.below(3);
@@ -98,6 +101,8 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
     return { ...task, hardDeadline, priority: 1 + more.below(20), checkpoint: { ...task.checkpoint, standbys } };
   });
   const faultsUs = size.faultsUs ?? drawnFaultsUs;
+  const { ecus, managers } = size.own ?? { ecus: drawnFleet, managers: managersDrawn };
+  const tasks = size.own?.tasks.map(({ draft }) => draft) ?? tasksDrawn;
   const hosts = [
     ...ecus.flatMap(({ mac }) => [bridgeOf(mac), supervisorOf(mac)]),
     ...managers.map(({ name }) => managerHost(name)),

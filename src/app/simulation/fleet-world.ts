@@ -76,6 +76,7 @@ export class FleetWorld {
   readonly managers = new Map<string, SimulatedManager>();
   /** Whoever declares tasks has said all that they will say. */
   lived = true;
+  readonly plannedManagers: readonly ManagerPlan[];
   private readonly firstChoice: ReceiveChoice | undefined;
   private readonly rest: RestJudge;
   private leftoversAtUs = -1;
@@ -89,6 +90,7 @@ export class FleetWorld {
     const streams = specs.map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const chooses = receive !== undefined;
+    this.plannedManagers = managers;
     this.firstChoice = receive;
     const coLocated = (mac: Mac): ReadonlySet<string> =>
       new Set(managers.filter(({ onEcu }) => onEcu === mac).map(({ name }) => name));

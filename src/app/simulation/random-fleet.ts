@@ -8,6 +8,8 @@ import { Weather, type WeatherKind } from '../../../infra/sim/weather.ts';
 import type { Rng } from '../../domain/kernel/rng.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
+import { type DeadlineCount, DeadlineWatch } from './deadline-watch.ts';
+import { type Downtime, DowntimeWatch } from './downtime-watch.ts';
 import { type DrawnLife, drawLife, drawReceiving, type LifeSize } from './draw-life.ts';
 import { FleetWorld, type TaskDraft } from './fleet-world.ts';
 import { bridgeOf, machineOf, supervisorOf } from './simulated-ecu.ts';
@@ -25,6 +27,10 @@ export interface RandomOutcome {
   readonly faults: number;
   readonly restores: number;
   readonly outputs: number;
+  /** Ticks that were due, done too late, and never released. */
+  readonly deadlines: DeadlineCount;
+  /** Of a user's own fleet: whenever a task did not run. */
+  readonly downtimes: readonly Downtime[];
   readonly steps: number;
   /** From the healing of the world until every promise held. */
   readonly healedUs: number;
@@ -53,6 +59,9 @@ export class RandomLife {
   readonly fleet: FleetWorld;
   private readonly people: Rng;
   private readonly calmAtUs: number;
+  private readonly isOwn: boolean;
+  private readonly deadlines = new DeadlineWatch();
+  private readonly downtimes: DowntimeWatch | undefined;
   private weather: Weather | undefined;
 
   constructor(seed: number, options: LifeOptions = {}) {
@@ -60,6 +69,7 @@ export class RandomLife {
     const { life, people } = drawLife(seed, options);
     this.drawn = life;
     this.people = people;
+    this.isOwn = options.own !== undefined;
     this.calmAtUs = Math.min(life.faultsUs, options.calmAtUs ?? life.faultsUs);
     const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm, receive, provesPerMinute, unsyncedUs, clocks } =
       life;
@@ -75,11 +85,18 @@ export class RandomLife {
       world: {
         diskOf: () => (unsyncedUs === undefined ? undefined : { ...CALM_DISK, syncUs: unsyncedUs }),
         clockOf: (host) => clocks[host],
+        runtime: {
+          onJob: this.deadlines.onJob,
+          // A user's tasks take their own time.
+          ...(this.isOwn ? { executionUs: ({ wcetUs }) => ({ min: Math.max(1, wcetUs >> 1), max: Math.max(1, wcetUs) }) } : {}),
+        },
         link,
         broker,
         drawn: { perMillion: crashPointsPpm, actions: ['kill', 'freeze'], forUs: { min: 1_000, max: 1_000_000 } },
       },
     });
+    this.deadlines.watch(this.fleet.world, (task) => this.fleet.truth.placements.get(task)?.context.spec);
+    this.downtimes = this.isOwn ? new DowntimeWatch(this.fleet) : undefined;
   }
 
   async play(): Promise<void> {
@@ -87,7 +104,7 @@ export class RandomLife {
     const { world } = fleet;
     fleet.start();
     const people = { fleet, drafts: drawn.tasks, untilUs: this.calmAtUs };
-    void live({ ...people, untilUs: drawn.faultsUs, rng: this.people });
+    void live({ ...people, untilUs: drawn.faultsUs, rng: this.people, removes: !this.isOwn });
     if (drawn.movesEveryUs !== undefined) void askForMoves({ ...people, rng: this.people.stream('moves') }, drawn.movesEveryUs);
     if (drawn.changesReceiving) void changeReceiving({ ...people, rng: this.people.stream('receiving') });
     const hosts = [
@@ -112,6 +129,8 @@ export class RandomLife {
       faults: this.suffered().length,
       restores: world.judges.markers,
       outputs: world.judges.outputs,
+      deadlines: this.deadlines.all(),
+      downtimes: this.downtimes?.past ?? [],
       steps: world.scheduler.steps(),
       healedUs: simulatedUs - this.calmAtUs,
       simulatedUs,
@@ -135,7 +154,7 @@ interface People {
 }
 
 /** What people do meanwhile: declare tasks, feed them, now and then take one away and declare it again. */
-async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
+async function live({ fleet, drafts, rng, untilUs, removes }: People & { readonly removes: boolean }): Promise<void> {
   fleet.lived = false;
   const { scheduler } = fleet.world;
   const sleep = (us: number): Promise<void> => new Promise((resolve) => scheduler.after(us, resolve));
@@ -145,7 +164,7 @@ async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
       fleet.feed({ task: draft.name, count: 10 + rng.below(100), everyUs: 1_000 + rng.below(30_000) });
     await sleep(rng.below(100_000));
   }
-  while (scheduler.nowUs() < untilUs && rng.below(2) === 0) {
+  while (removes && scheduler.nowUs() < untilUs && rng.below(2) === 0) {
     const draft = drafts[rng.below(drafts.length)] as TaskDraft;
     await sleep(rng.below(1_000_000));
     await fleet.remove(draft.name);

@@ -13,6 +13,7 @@ import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { EcuDescription } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
+import type { ResourceKind } from '../../domain/model/task.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
@@ -22,6 +23,10 @@ import type { RecordStore } from '../../ports/record-store.ts';
 
 export interface EcuPlan {
   readonly mac: Mac;
+  readonly name?: string;
+  readonly ecuClass?: string;
+  readonly resourceKind?: ResourceKind;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
@@ -144,11 +149,11 @@ export class SimulatedEcu {
       const description: EcuDescription = {
         mac,
         incarnation,
-        name: mac,
-        ecuClass: 'default',
-        resourceKind: 'cpu',
+        name: plan.name ?? mac,
+        ecuClass: plan.ecuClass ?? 'default',
+        resourceKind: plan.resourceKind ?? 'cpu',
         ...admittingEcu(plan),
-        labels: {},
+        labels: plan.labels ?? {},
         offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
