@@ -41,7 +41,7 @@ import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, pause } from './host.ts';
+import { envelope, type Host, pause, planted } from './host.ts';
 import { NewestImages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { packedFor } from './page-transfer.ts';
@@ -374,6 +374,7 @@ export class CheckpointReceiver {
         continue;
       }
       await this.parts.host.faults.reach(FaultPoint.beforeStore);
+      if (planted(this.parts.host, 'say-stored-early')) return manifest;
       const stored = await this.putOrMiss(manifest, pages);
       if (stored === 'page-dropped') continue;
       await this.parts.host.faults.reach(FaultPoint.afterStore);

@@ -142,12 +142,14 @@ export class FleetTruth {
     this.world.judges.report(unsaid({ task, revision: record.revision, state, reason }));
     const event = JSON.parse(record.event.json) as { readonly expectedEpoch?: number };
     const taken = epoch !== (before?.context.epoch ?? 0);
+    // What the taker planned by, by its own record: what it asked for may be another thing.
+    const planned = takenBy === undefined ? undefined : this.arbiters.get(takenBy)?.context.tasks[task]?.expectedEpoch;
     this.world.judges.placement({
       task,
       revision: record.revision,
       epoch,
       takenBy: `${takenBy ?? 'nobody'} ${takeId ?? ''}`,
-      expectedEpoch: taken ? event.expectedEpoch : undefined,
+      expectedEpoch: taken ? (planned ?? event.expectedEpoch) : undefined,
       owner: owner === undefined ? undefined : `${owner.mac}#${owner.incarnation}`,
     });
   }

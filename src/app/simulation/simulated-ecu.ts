@@ -138,8 +138,9 @@ export class SimulatedEcu {
       this.bridge = undefined;
     });
     try {
+      const known = plants.planted('forget-incarnation') ? 0 : this.incarnationKnown;
       const records = new DiskRecordStore(world.disk(machineOf(mac)), process, `${BRIDGE_FOLDER}records`);
-      const incarnation = await nextIncarnation(records, `bridge/${mac}`, this.incarnationKnown);
+      const incarnation = await nextIncarnation(records, `bridge/${mac}`, known);
       const ports = await world.portsOf(process, {
         connection: `${id}#${incarnation}`,
         folder: BRIDGE_FOLDER,

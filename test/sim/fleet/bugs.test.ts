@@ -7,14 +7,16 @@ import { describe, expect, test, vi } from 'vitest';
 import { judgeSeed } from '../../../src/app/simulation/judge-seed.ts';
 import { FLEET_PLANTS, type FleetPlant } from '../../../src/ports/plants.ts';
 import { BUG_STORIES } from './bug-stories.ts';
+import { MODEL_STORIES } from './model-stories.ts';
 
 const SEEDS_MAX = 200;
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-type Title = keyof typeof BUG_STORIES;
-const titles = Object.keys(BUG_STORIES) as readonly Title[];
+const STORIES = { ...BUG_STORIES, ...MODEL_STORIES };
+type Title = keyof typeof STORIES;
+const titles = Object.keys(STORIES) as readonly Title[];
 
 interface ByStory {
   readonly story: Title;
@@ -31,12 +33,17 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'overtake-by-actor': { story: 'answers to the deploys of one restore are lost' },
   overfill: { story: 'two managers plan one place for two tasks' },
   'end-in-silence': { story: 'a task traps' },
+  'obey-overtaken': { story: 'a PAUSE arrives after the RESUME' },
+  'answer-for-the-dead': { seed: 1 },
+  'skip-input-gap': { story: 'a publisher leaves an input out' },
+  'forget-incarnation': { seed: 1 },
   'serve-unaccepted': { seed: 14 },
   'announce-unaccepted': { seed: 2 },
   'free-before-quorum': { seed: 1 },
   'forget-page': { seed: 16 },
   'trim-unmarked': { story: 'the manager that was ahead dies with the ECU' },
   'forget-laggard': { story: 'the manager that was ahead dies with the ECU' },
+  'say-stored-early': { seed: 1 },
   'claim-what-passed': { story: 'a task is shed by one restore and placed by another, where it was' },
   'never-tell-what-passed': { seed: 5 },
   'answer-for-the-owned': {
@@ -44,11 +51,18 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
     behind: 'never-tell-what-passed',
   },
   'forget-early-caught-up': { seed: 18 },
+  'give-epoch-twice': { seed: 1 },
+  'take-any-epoch': { seed: 1 },
+  'deploy-on-reading': { seed: 1 },
+  'act-on-stale-suspicion': { seed: 1 },
+  'trust-taker': { seed: 1 },
+  'no-duty': { seed: 1 },
+  'stop-unmoved': { seed: 1 },
 };
 
 describe('a fleet comes through', () => {
   test.each(titles)('%s', async (title) => {
-    await BUG_STORIES[title]([]);
+    await STORIES[title]([]);
   });
 });
 
@@ -60,7 +74,7 @@ describe('and would not without its mechanisms', () => {
       return;
     }
     const planted = by.behind === undefined ? [plant] : [plant, by.behind];
-    const found = await BUG_STORIES[by.story](planted).then(
+    const found = await STORIES[by.story](planted).then(
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
