@@ -62,6 +62,7 @@ export class Instance {
   private timePasses: Cancel | undefined;
   /** When an input could be read; only where jobs are recorded. */
   private readonly releasedAtUs = new WeakMap<InstanceInput, number>();
+  private streamTime: { readonly atUs: number; readonly monotonicUs: number } | undefined;
   private lastData: number | undefined;
   private draining = false;
   private over = false;
@@ -305,8 +306,18 @@ export class Instance {
     const { host, spec } = this.parts;
     if (spec.periodUs === 0 || this.over) return;
     this.ticker?.stop(); // a resume that arrives twice must not start a second one
-    this.ticker = new Ticker({ host, spec, epoch: this.epoch });
+    this.ticker = new Ticker({ host, spec, epoch: this.epoch, streamNowUs: () => this.streamNowUs() });
     this.ticker.start();
+  }
+
+  /** From the marker on, which the stream stamped a moment ago, counted by the monotonic clock: no clock but one is trusted. */
+  private async streamNowUs(): Promise<number> {
+    const { bus, clock } = this.parts.host;
+    if (this.streamTime === undefined) {
+      const last = await bus.readLast(this.outputSubject);
+      this.streamTime ??= { atUs: last?.atUs ?? clock.wallUs(), monotonicUs: clock.monotonicUs() };
+    }
+    return this.streamTime.atUs + clock.monotonicUs() - this.streamTime.monotonicUs;
   }
 
   private async runJob(input: InstanceInput): Promise<void> {

@@ -75,6 +75,8 @@ export const FLEET_PLANTS = [
   'answer-for-the-dead',
   /** An input that is not the next one is taken for the next one. */
   'skip-input-gap',
+  /** How many ticks fell due is told by the ECU's wall clock. */
+  'trust-own-clock',
   /** A bridge whose disk has forgotten its last start counts from what is left there. */
   'forget-incarnation',
   // checkpoints (actors/checkpoint-source.ts, janitor.ts, fleet-knowledge.ts)

@@ -106,6 +106,7 @@ export class FleetWorld {
       onMarker: () => this.judgeLoads(),
     });
     this.rest = new RestJudge({ world: this.world, truth: this.truth, ecus: this.ecus, stores: places });
+    this.world.judges.periodOf = (task) => this.truth.placements.get(task)?.context.spec?.periodUs;
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
       const coLocatedManagers = coLocated(plan.mac);

@@ -36,6 +36,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'obey-overtaken': { story: 'a PAUSE arrives after the RESUME' },
   'answer-for-the-dead': { seed: 1 },
   'skip-input-gap': { story: 'a publisher leaves an input out' },
+  'trust-own-clock': { seed: 1 },
   'forget-incarnation': { seed: 1 },
   'serve-unaccepted': { seed: 14 },
   'announce-unaccepted': { seed: 2 },
