@@ -11,7 +11,7 @@ import { defineConfig } from 'vitest/config';
  */
 const EXHAUSTIVE = [
   ...[
-    ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'],
+    ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving', 'own-fleet'],
     ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...['store-records', 'wasm-restore'].map((name) => `test/property/${name}.prop.test.ts`),
