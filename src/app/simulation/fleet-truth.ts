@@ -19,7 +19,7 @@ import { decodeCheckpointNotice } from '../../domain/protocol/codec-checkpoint.t
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { actorOfSubject, header, streams } from '../../domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
-import { replayByChart } from './rest-judge.ts';
+import { replayByChart } from './replay-by-chart.ts';
 
 export interface PlacementTruth {
   readonly state: string;

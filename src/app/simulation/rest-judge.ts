@@ -2,32 +2,23 @@
  * What must hold of a fleet that has come to rest, besides that its tasks run: nothing is left over (conservation), and what each
  * host wrote down for itself can be replayed. Reads disks and records, as whoever investigates would; asks no actor.
  */
-import { replayRecord } from '../../../actors/replay-record.ts';
 import { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import { storedJournals } from '../../../infra/sim/disk-records.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
 import { keptForNobody, leftOver, tooMany } from '../../domain/invariants/conservation.ts';
-import { Replayable, type ReplayRecord } from '../../domain/invariants/replayable.ts';
+import { Replayable } from '../../domain/invariants/replayable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
-import { type ActorKey, parseActorKey, type TaskName } from '../../domain/model/ids.ts';
+import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
-import { CHARTS } from '../charts.ts';
 import type { FleetTruth } from './fleet-truth.ts';
+import { replayByChart } from './replay-by-chart.ts';
 import type { SimulatedEcu } from './simulated-ecu.ts';
 
 /** An ECU keeps its newest capture, one on its way, and seven older ones where it is pulled from (`olderHeldMax`). */
 const CAPTURES_HELD_MAX = 9;
 /** Retention drops eight at a time; what nobody has confirmed is bounded at 24; chains bring their own. */
 const CHECKPOINTS_BESIDE_CHAIN_MAX = 64;
-
-const charts = new Map(CHARTS.map((chart) => [chart.kind, chart]));
-
-/** By the charts of drover. */
-export const replayByChart: ReplayRecord = (previous, record) => {
-  const chart = charts.get(parseActorKey(record.actor).kind);
-  return chart === undefined ? undefined : replayRecord(chart, previous, record);
-};
 
 export interface RestJudgeParts {
   readonly world: SimWorld;
