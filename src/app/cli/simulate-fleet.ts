@@ -46,7 +46,7 @@ export async function simulateFleet(flags: FleetFlags): Promise<void> {
   if (flags.json === true) {
     const result = { fleet: flags.fleet, ...question, ...report, wallSeconds, commit: await flags.commit() };
     process.stdout.write(`${JSON.stringify(result)}\n`);
-  } else process.stdout.write(tell(report, { question, again: againOf(flags), wallSeconds }));
+  } else process.stdout.write(tell(report, { question, again: againOf(flags), wallSeconds, commit: await flags.commit() }));
   if (!report.survives) throw new QuietExit(EXIT_FAILED);
 }
 
@@ -119,10 +119,14 @@ function macsOf({ ecus }: OwnFleet, names: readonly string[]): Mac[] {
 
 const TOLD_MAX = 10;
 
-function tell(
-  report: OwnReport,
-  { question, again, wallSeconds }: { readonly question: Question; readonly again: string; readonly wallSeconds: number },
-): string {
+interface Telling {
+  readonly question: Question;
+  readonly again: string;
+  readonly wallSeconds: number;
+  readonly commit: string;
+}
+
+function tell(report: OwnReport, { question, again, wallSeconds, commit }: Telling): string {
   const { ecus, managers, trials, tasks, deadlines, downtimeMs, losses: lost, broken, neverPlaced, simulatedSeconds } = report;
   const { lose, possible, seeds } = question;
   const what =
@@ -162,11 +166,12 @@ function tell(
       ({ task, how, lost: gone, reason, mustSurvive }) =>
         `${task}${mustSurvive ? ' (must survive)' : ''} is ${how} without ${gone.join(' and ')}: ${reason}`,
     ),
-    ...some(
-      broken,
-      ({ lost: gone, seed, kind, sentence }) =>
-        `${kind}: ${sentence}\n  again: ${again} --seed ${seed}${gone.length > 0 ? ` --lost ${gone.join(' ')}` : ''}`,
-    ),
+    ...some(broken, ({ lost: gone, seed, kind, sentence, sequence }, at) => {
+      const how =
+        seeds === undefined ? `--seed ${seed}${gone.length > 0 ? ` --lost ${gone.join(' ')}` : ''}` : `--seeds ${seed}`;
+      const last = at === 0 ? sequence.map((line) => `  ${line}\n`).join('') : '';
+      return `${kind}, at commit ${commit}: ${sentence}\n${last}  again: ${again} ${how}`;
+    }),
     verdict,
     `${simulatedSeconds} s simulated in ${wallSeconds} s`,
     '',
@@ -176,7 +181,7 @@ function tell(
 const HEAD = ['task', 'level', 'must survive', 'failovers', 'p50 ms', 'p99 ms', 'max ms', 'lost', 'due', 'late', 'skipped'];
 const level = (criticality: number): string => ['QM', 'A', 'B', 'C', 'D'][criticality] ?? String(criticality);
 
-function some<T>(all: readonly T[], line: (one: T) => string): string[] {
+function some<T>(all: readonly T[], line: (one: T, at: number) => string): string[] {
   const left = all.length - TOLD_MAX;
   return [...all.slice(0, TOLD_MAX).map(line), ...(left > 0 ? [`… and ${left} more (--json has them all)`] : [])];
 }

@@ -5,7 +5,7 @@
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import { type QuantileSummary, summarise } from '../../domain/statistics/quantiles.ts';
 import type { DeadlineCount } from './deadline-watch.ts';
-import type { SeedVerdict } from './judge-seed.ts';
+import type { SeedFailure, SeedVerdict } from './judge-seed.ts';
 import type { LossOutcome } from './loss-trial.ts';
 import type { OwnFleet } from './own-fleet.ts';
 
@@ -28,6 +28,16 @@ export interface TaskLoss {
   readonly mustSurvive: boolean;
 }
 
+export interface BrokenPromise {
+  /** The names of the ECUs that were lost; none where it was a life with random faults. */
+  readonly lost: readonly string[];
+  readonly seed: number;
+  readonly kind: SeedFailure['kind'];
+  readonly sentence: string;
+  /** The last messages before it, oldest first. */
+  readonly sequence: readonly string[];
+}
+
 export interface OwnReport {
   readonly ecus: number;
   readonly managers: number;
@@ -41,12 +51,7 @@ export interface OwnReport {
   readonly neverPlaced: readonly { readonly task: TaskName; readonly reason: string; readonly mustSurvive: boolean }[];
   readonly losses: readonly TaskLoss[];
   /** Promises that were broken: bugs of drover's. */
-  readonly broken: readonly {
-    readonly lost: readonly string[];
-    readonly seed: number;
-    readonly kind: string;
-    readonly sentence: string;
-  }[];
+  readonly broken: readonly BrokenPromise[];
   readonly simulatedSeconds: number;
 }
 
@@ -62,7 +67,7 @@ export class OwnTally {
   private readonly own: OwnFleet;
   private readonly byTask: Map<TaskName, Gathered>;
   private readonly losses: TaskLoss[] = [];
-  private readonly broken: OwnReport['broken'][number][] = [];
+  private readonly broken: BrokenPromise[] = [];
   private readonly neverPlaced: OwnReport['neverPlaced'][number][] = [];
   private trials = 0;
   private simulatedUs = 0;
@@ -84,7 +89,7 @@ export class OwnTally {
     this.simulatedUs += simulatedUs;
     for (const { task, reason } of [...shed, ...down.map(({ task, state }) => ({ task, reason: `it is ${state}` }))])
       this.neverPlaced.push({ task, reason, mustSurvive: this.mustSurvive(task) });
-    if (failure !== undefined) this.broken.push({ lost: [], seed, kind: failure.kind, sentence: failure.sentence });
+    this.note(failure, { lost: [], seed });
   }
 
   addLoss(outcome: LossOutcome): void {
@@ -103,7 +108,7 @@ export class OwnTally {
       const gathered = this.byTask.get(one.task);
       if (gathered !== undefined) gathered.lostTimes++;
     }
-    if (failure !== undefined) this.broken.push({ lost: names, seed, kind: failure.kind, sentence: failure.sentence });
+    this.note(failure, { lost: names, seed });
   }
 
   addSeed({ outcome, failure }: SeedVerdict): void {
@@ -113,7 +118,7 @@ export class OwnTally {
     for (const { task, us } of downtimes) this.byTask.get(task)?.downtimesUs.push(us);
     const { due, late, skipped } = this.all;
     this.all = { due: due + deadlines.due, late: late + deadlines.late, skipped: skipped + deadlines.skipped };
-    if (failure !== undefined) this.broken.push({ lost: [], seed, kind: failure.kind, sentence: failure.sentence });
+    this.note(failure, { lost: [], seed });
   }
 
   report(): OwnReport {
@@ -138,6 +143,12 @@ export class OwnTally {
       broken: this.broken,
       simulatedSeconds: Math.round(this.simulatedUs / 1e5) / 10,
     };
+  }
+
+  private note(failure: SeedFailure | undefined, where: Pick<BrokenPromise, 'lost' | 'seed'>): void {
+    if (failure === undefined) return;
+    const { kind, sentence, sequence } = failure;
+    this.broken.push({ ...where, kind, sentence, sequence });
   }
 
   private count(task: TaskName, { due, late, skipped }: DeadlineCount): void {

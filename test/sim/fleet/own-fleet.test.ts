@@ -77,8 +77,13 @@ describe('a loss', () => {
   });
 
   test('finds a bug that is planted', async () => {
-    const { failure } = await playLoss(FOUR, { lost: [ECU1], seed: 1 }, plantsNamed(['skip-marker']));
-    expect(failure?.kind).toBe('single-writer');
+    const outcome = await playLoss(FOUR, { lost: [ECU1], seed: 1 }, plantsNamed(['skip-marker']));
+    expect(outcome.failure?.kind).toBe('single-writer');
+    const tally = new OwnTally(FOUR);
+    tally.addLoss(outcome);
+    const { survives, broken } = tally.report();
+    expect([survives, broken[0]?.lost, broken[0]?.kind]).toEqual([false, ['ecu1'], 'single-writer']);
+    expect(broken[0]?.sequence.length).toBeGreaterThan(5);
   });
 });
 
