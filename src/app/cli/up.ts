@@ -51,6 +51,7 @@ export function registerUp(program: Command): void {
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
+    { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
