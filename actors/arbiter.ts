@@ -4,13 +4,16 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Json } from '../src/domain/kernel/json.ts';
+import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
 import { type AssignRequest, assign } from '../src/domain/placement/assign.ts';
 import type { Newcomer, Plan } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
+import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
@@ -31,6 +34,8 @@ type Effect<Kind extends ArbiterEffect['kind']> = Extract<ArbiterEffect, { kind:
 
 export class ArbiterEffects {
   private readonly parts: ArbiterEffectsParts;
+  /** Deploys that were commanded with the taking of their epoch. */
+  private readonly ahead = new Map<TaskName, { readonly epoch: number; readonly answer: Promise<Uint8Array> }>();
 
   constructor(parts: ArbiterEffectsParts) {
     this.parts = parts;
@@ -245,7 +250,7 @@ export class ArbiterEffects {
   // ——— acting ———
 
   private async takeEpoch(open: OpenEffect, effect: Effect<'takeEpoch'>): Promise<EffectOutcome> {
-    const { task, expectedEpoch, target } = effect;
+    const { task, expectedEpoch, target, deployAtOnce } = effect;
     const takeId = open.entry.id;
     const shell = this.parts.replicated();
     const { host, knowledge } = this.parts;
@@ -262,9 +267,47 @@ export class ArbiterEffects {
     const context = this.parts.knowledge.placement(task)?.context;
     if (context === undefined) return { kind: 'again', afterUs: RETRY_US };
     const { epoch } = context;
-    if (context.takeId === takeId || (planted(host, 'give-epoch-twice') && context.takenBy !== undefined))
+    if (context.takeId === takeId || (planted(host, 'give-epoch-twice') && context.takenBy !== undefined)) {
+      if (deployAtOnce) this.deployAhead(open, { task, epoch, target });
       return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
+    }
     return { kind: 'event', event: { type: 'EPOCH.REFUSED', task, epoch, by: context.takenBy } };
+  }
+
+  /**
+   * The epoch is taken and its record names the target: it is told now, and not when this actor's own record has been written
+   * once more. `deployInstance` waits for this answer, or, where this host has died meanwhile, asks again: a bridge answers
+   * for an epoch, whatever the command.
+   */
+  private deployAhead(open: OpenEffect, taken: { task: TaskName; epoch: number; target: Incarnation }): void {
+    const { knowledge } = this.parts;
+    const { task, epoch } = taken;
+    const context = knowledge.placement(task)?.context;
+    if (context?.spec === undefined || context.epoch !== epoch) return;
+    const checkpoint = knowledge.newestReference(context);
+    const answer = this.commandDeploy(open, { ...taken, checkpoint, spec: context.spec, trim: context.trim });
+    answer.catch(() => undefined); // heard by whoever waits for it
+    this.ahead.set(task, { epoch, answer });
+  }
+
+  private commandDeploy(
+    open: OpenEffect,
+    deploy: {
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly target: Incarnation;
+      readonly checkpoint: CheckpointReference | undefined;
+      readonly spec: TaskSpec;
+      readonly trim: PlacementContext['trim'];
+    },
+  ): Promise<Uint8Array> {
+    const { host } = this.parts;
+    const { task, epoch, target, checkpoint, spec, trim } = deploy;
+    const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
+    const trimmed = trim === undefined ? {} : { trimmed: trim };
+    const { incarnation, mac } = target;
+    const command = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
+    return host.bus.request(ecuSubject.command(mac), encodeCommand(envelope(host, command)), { timeoutUs: DEPLOY_TIMEOUT_US });
   }
 
   /** One that cannot be asked is stopped by the marker of the next instance. */
@@ -294,22 +337,23 @@ export class ArbiterEffects {
     const { task, epoch, checkpoint } = effect;
     const { host, knowledge } = this.parts;
     const target = planted(host, 'deploy-on-reading') ? this.roomiest(effect.target) : effect.target;
+    const { mac } = target;
     const refused = (reason: string): EffectOutcome => ({
       kind: 'event',
       event: { type: 'DEPLOY.REFUSED', task, epoch, reason },
     });
     // Of this epoch's record: whoever takes over an arbiter may know its record before the placement's.
     const behind = (knowledge.placement(task)?.context.epoch ?? 0) < epoch;
-    const { spec, trim } = (behind ? await knowledge.freshPlacement(task) : knowledge.placement(task))?.context ?? {};
-    if (spec === undefined) return refused('it has no specification any more');
-    const { incarnation, mac } = target;
-    const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
-    const trimmed = trim === undefined ? {} : { trimmed: trim };
-    const deploy = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
-    const command = encodeCommand(envelope(host, deploy));
+    const context = (behind ? await knowledge.freshPlacement(task) : knowledge.placement(task))?.context;
+    if (context?.spec === undefined) return refused('it has no specification any more');
+    const ahead = this.ahead.get(task);
+    this.ahead.delete(task);
     let bytes: Uint8Array;
     try {
-      bytes = await host.bus.request(ecuSubject.command(mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
+      bytes =
+        ahead?.epoch === epoch
+          ? await ahead.answer
+          : await this.commandDeploy(open, { task, epoch, target, checkpoint, spec: context.spec, trim: context.trim });
     } catch (cause) {
       if (cause instanceof DroverError && cause.code === 'ERR_BUS_NO_RESPONDER') return refused(`no bridge answers on ${mac}`);
       return { kind: 'again', afterUs: RETRY_US };

@@ -12,6 +12,7 @@
 import { judgeSuspicions } from '../src/domain/detection/broker-suspicion.ts';
 import { PhiAccrualDetector } from '../src/domain/detection/phi-accrual.ts';
 import { thresholdsOf } from '../src/domain/detection/thresholds.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
 import { decodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
@@ -25,6 +26,8 @@ import { type Host, planted } from './host.ts';
 export interface DetectorParts {
   readonly host: Host;
   readonly knowledge: FleetKnowledge;
+  /** What shows, at once and for certain, that this incarnation is dead; undefined: nothing does. */
+  readonly certainDeath: (owner: Incarnation) => string | undefined;
   /** To the Ecu chart of `mac`. */
   readonly tell: (mac: Mac, event: ActorEvent) => void;
 }
@@ -144,7 +147,10 @@ export class Detector {
     const match = BRIDGE_CLIENT.exec(name);
     const watched = match?.[1] === undefined ? undefined : this.watched.get(match[1]);
     if (watched === undefined || Number(match?.[2]) !== watched.incarnation) return;
-    this.suspect(watched, `its connection ended (${reason})`);
+    const { mac, incarnation } = watched;
+    const death = this.parts.certainDeath({ mac, incarnation });
+    if (death === undefined) this.suspect(watched, `its connection ended (${reason})`);
+    else this.parts.tell(mac, { type: 'DEATH.CONFIRMED', id: `died:${incarnation}`, incarnation, reason: death });
   }
 
   private scanLater(): void {

@@ -167,6 +167,7 @@ export class Manager {
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
+      certainDeath: (owner) => this.ecuEffects.certainDeath(owner),
       tell: (mac, event) => void this.tellEcu(mac, event),
     });
     this.peers = new Peers({ host, manager, knowledge: this.knowledge, onGone: () => void this.duty.takeOverFromTheDead() });
@@ -214,7 +215,7 @@ export class Manager {
         this.call(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
-        this.receiver.serve(message),
+        this.receiver.serving.serve(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.callOf(parts.manager) }, (message) =>
         this.call(message),
@@ -223,6 +224,7 @@ export class Manager {
     );
     this.duty.start();
     this.janitor.start();
+    void this.receiver.sayAgain();
   }
 
   async stop(reason: string): Promise<void> {
@@ -289,6 +291,7 @@ export class Manager {
       type,
       id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}`,
     });
+    if (connected) await this.receiver.sayAgain();
   }
 
   // ——— calls ———

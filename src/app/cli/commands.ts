@@ -13,6 +13,7 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
 import { registerManager } from './manager.ts';
+import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStore,
   registerChaos,
   registerSimulate,
+  registerSchedule,
   registerBench,
   registerConformance,
   registerDoctor,

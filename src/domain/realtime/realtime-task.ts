@@ -14,4 +14,6 @@ export interface RealtimeTask {
   readonly jitterUs?: number;
   /** Longest time a less urgent task can hold this one up; 0 when absent. */
   readonly blockingUs?: number;
+  /** When the first job arrives; 0 when absent. Only a simulation looks at it: an analysis assumes the worst. */
+  readonly offsetUs?: number;
 }
