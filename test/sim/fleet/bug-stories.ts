@@ -128,6 +128,21 @@ export const BUG_STORIES = {
     await fleet.settle();
   },
 
+  'an instance has caught up before whoever took its epoch has written that down': async (plants) => {
+    // Whoever claims the restore: the fourth of its effects takes the epoch. The instance reports to one or the other by chance.
+    const point = 'afterEffect';
+    for (const host of [managerHost('m1'), managerHost('m2')]) {
+      for (let seed = 1; seed <= 6; seed++) {
+        const fleet = await staged(plants, { seed, tasks: [task('alpha')] });
+        const { plan } = fleet.world;
+        plan.script({ host, point, nth: plan.count(host, point) + 4, action: 'freeze', forUs: 1_500_000 });
+        fleet.killEcu(fleet.owner('alpha') ?? '');
+        await fleet.until('it runs elsewhere', () => epochOf(fleet, 'alpha') === 2 && fleet.runs('alpha'));
+        await fleet.settle(10_000_000);
+      }
+    }
+  },
+
   'an ECU loses its last starts with its power': async (plants) => {
     const lazy = { ...CALM_DISK, syncUs: { min: 60_000_000, max: 60_000_000 } };
     const fleet = await staged(plants, { ecus: [{ mac: ECU1 }], tasks: [task('alpha')], world: { diskOf: () => lazy } });

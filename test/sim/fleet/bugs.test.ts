@@ -51,7 +51,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
     story: 'a task makes room while its own restore still waits for it to catch up',
     behind: 'never-tell-what-passed',
   },
-  'forget-early-caught-up': { seed: 18 },
+  'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
   'give-epoch-twice': { seed: 29 },
   'take-any-epoch': { seed: 17 },
   'deploy-on-reading': { seed: 1 },
