@@ -34,9 +34,9 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   overfill: { story: 'two managers plan one place for two tasks' },
   'end-in-silence': { story: 'a task traps' },
   'obey-overtaken': { story: 'a PAUSE arrives after the RESUME' },
-  'answer-for-the-dead': { seed: 6 },
+  'answer-for-the-dead': { seed: 19 },
   'skip-input-gap': { story: 'a publisher leaves an input out' },
-  'trust-own-clock': { seed: 8 },
+  'trust-own-clock': { seed: 14 },
   'forget-incarnation': { story: 'an ECU loses its last starts with its power' },
   'serve-unaccepted': { seed: 2 },
   'announce-unaccepted': { seed: 2 },
@@ -53,12 +53,12 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   },
   'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
   'give-epoch-twice': { seed: 29 },
-  'take-any-epoch': { seed: 17 },
+  'take-any-epoch': { seed: 6 },
   'deploy-on-reading': { seed: 1 },
   'act-on-stale-suspicion': { seed: 2 },
   'trust-taker': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'no-duty': { story: 'a task makes room while its own restore still waits for it to catch up' },
-  'stop-unmoved': { seed: 17 },
+  'stop-unmoved': { story: 'a task is asked to move and has nowhere to go' },
 };
 
 describe('a fleet comes through', () => {
