@@ -6,15 +6,16 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage, all stories
+ * Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage, thousands of task sets, all stories
  * of a fleet but those of a restore. Together they take minutes.
  */
 const EXHAUSTIVE = [
   ...[
     ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'],
-    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed'],
+    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed', 'shares'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
-  ...['store-records', 'wasm-restore'].map((name) => `test/property/${name}.prop.test.ts`),
+  ...['store-records', 'checkpoint-store', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),
+  'test/unit/realtime/vectors.test.ts',
 ];
 const REAL_WORLD = [
   'test/integration/**/*.test.ts',

@@ -4,33 +4,43 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Json } from '../src/domain/kernel/json.ts';
+import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
 import { type AssignRequest, assign } from '../src/domain/placement/assign.ts';
-import type { Newcomer, Plan } from '../src/domain/placement/evidence.ts';
+import type { Candidate, Newcomer, Plan } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
-import { type FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
+import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { BeyondShare } from './beyond-share.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { isPlaced, type PlacementView } from './placement-index.ts';
 import type { Shell } from './shell.ts';
 
 export interface ArbiterEffectsParts {
   readonly host: Host;
   readonly replicated: () => Shell;
   readonly knowledge: FleetKnowledge;
+  readonly beyond: BeyondShare;
 }
 
 /** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
 const DEPLOY_TIMEOUT_US = 500_000;
 const RETRY_US = 20_000;
+/** How long a plan counts as room taken when nothing comes of it. */
+const PLANNED_US = 1_000_000;
 const STILL_SHED_RETRY_US = 500_000;
 
 type Effect<Kind extends ArbiterEffect['kind']> = Extract<ArbiterEffect, { kind: Kind }>;
 
 export class ArbiterEffects {
   private readonly parts: ArbiterEffectsParts;
+  /** Deploys that were commanded with the taking of their epoch. */
+  private readonly ahead = new Map<TaskName, { readonly epoch: number; readonly answer: Promise<Uint8Array> }>();
 
   constructor(parts: ArbiterEffectsParts) {
     this.parts = parts;
@@ -57,8 +67,8 @@ export class ArbiterEffects {
   }
 
   /** Why a task that was asked to move would stay, as of now; undefined: it would go. */
-  whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): string | undefined {
-    const { skipped } = this.plan(cause, [placement], [], () => []);
+  async whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): Promise<string | undefined> {
+    const { skipped } = await this.planBeyond(cause, [placement], [], () => []);
     return skipped[0]?.reason;
   }
 
@@ -67,7 +77,7 @@ export class ArbiterEffects {
   private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
     const { cause, tasks } = effect;
     const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
-    const plan = this.plan(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
+    const plan = await this.planBeyond(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
     const allStillShed =
       tasks !== undefined &&
       mine.length > 0 &&
@@ -127,11 +137,33 @@ export class ArbiterEffects {
       : `epoch ${context.epoch} was taken by ${context.takenBy}`;
   }
 
+  /** Over this manager's share of the fleet; beyond it for what the tasks name, and for what finds no place. */
+  private async planBeyond(
+    cause: RestoreCause,
+    mine: readonly PlacementView[],
+    skipped: RestorePlan['skipped'],
+    excludedFor: (task: TaskName) => readonly string[],
+  ): Promise<RestorePlan> {
+    const { knowledge, beyond } = this.parts;
+    if (knowledge.elsewhere.size === 0) return this.plan(cause, mine, skipped, excludedFor);
+    const wishes = mine.flatMap(({ context: { spec, task } }) =>
+      spec === undefined ? [] : [{ spec, dataAt: knowledge.standbys(task) }],
+    );
+    const named = await beyond.named(wishes, cause.kind === 'request' ? cause.move?.target : undefined);
+    const plan = this.plan(cause, mine, skipped, excludedFor, named);
+    const allPlaced = plan.unplaced.length === 0 && plan.skipped.length === skipped.length;
+    if (allPlaced) return plan;
+    const drawn = await beyond.drawn();
+    const others = drawn.filter(({ mac }) => !named.some((one) => one.mac === mac));
+    return this.plan(cause, mine, skipped, excludedFor, [...named, ...others]);
+  }
+
   private plan(
     cause: RestoreCause,
     mine: readonly PlacementView[],
     skipped: RestorePlan['skipped'],
     excludedFor: (task: TaskName) => readonly string[],
+    beyond: readonly Candidate[] = [],
   ): RestorePlan {
     const { knowledge } = this.parts;
     const unplaced: RestorePlan['unplaced'][number][] = [];
@@ -157,16 +189,21 @@ export class ArbiterEffects {
         ...(needs === undefined ? {} : { needs }),
       });
     }
-    const running = [...knowledge.placements()].filter(isPlaced);
-    const candidates = knowledge.candidates().map((candidate) => withoutNewcomers(candidate, mine));
+    const nowUs = this.parts.host.clock.monotonicUs();
+    knowledge.index.passed(nowUs);
+    const names = new Set(mine.map(({ context }) => context.task));
+    const candidates = [...knowledge.candidates(), ...beyond].map((candidate) => withoutNewcomers(candidate, names));
     const excluded = cause.kind === 'failure' && this.isDead(cause.owner) ? [cause.owner.mac] : [];
     const sameMachine = cause.kind === 'failure' && cause.preferSameMachine ? cause.owner.mac : undefined;
     const request = {
       newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
       candidates,
       excluded,
-      apartOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.affinity.apart ?? []])),
-      criticalityOfRunning: Object.fromEntries(running.map(({ context }) => [context.task, context.spec?.criticality ?? 0])),
+      apartOfRunning: knowledge.index.apartOfRunning(),
+      criticalityOfRunning: (task: TaskName) => {
+        const placement = knowledge.placement(task);
+        return placement !== undefined && isPlaced(placement) ? (placement.context.spec?.criticality ?? 0) : undefined;
+      },
     };
     const owner = cause.kind === 'request' ? mine[0]?.context.owner : undefined;
     // While it runs, better where it is than stopped for nothing; once stopped, it is a task that has lost its place.
@@ -180,6 +217,7 @@ export class ArbiterEffects {
     const assignments: PlannedTask[] = planned.assignments.flatMap(({ task, mac, incarnation }) => {
       const context = byTask.get(task);
       if (context === undefined) return [];
+      if (context.spec !== undefined) knowledge.index.expect(context.spec, mac, nowUs + PLANNED_US);
       return [
         { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint: knowledge.newestReference(context) },
       ];
@@ -233,7 +271,7 @@ export class ArbiterEffects {
   // ——— acting ———
 
   private async takeEpoch(open: OpenEffect, effect: Effect<'takeEpoch'>): Promise<EffectOutcome> {
-    const { task, expectedEpoch, target } = effect;
+    const { task, expectedEpoch, target, deployAtOnce } = effect;
     const takeId = open.entry.id;
     const shell = this.parts.replicated();
     const event = { type: 'EPOCH.REQUESTED', id: takeId, expectedEpoch, by: open.actor, takeId, target };
@@ -241,8 +279,47 @@ export class ArbiterEffects {
     const context = this.parts.knowledge.placement(task)?.context;
     if (context === undefined) return { kind: 'again', afterUs: RETRY_US };
     const { epoch } = context;
-    if (context.takeId === takeId) return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
+    if (context.takeId === takeId) {
+      if (deployAtOnce) this.deployAhead(open, { task, epoch, target });
+      return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
+    }
     return { kind: 'event', event: { type: 'EPOCH.REFUSED', task, epoch, by: context.takenBy } };
+  }
+
+  /**
+   * The epoch is taken and its record names the target: it is told now, and not when this actor's own record has been written
+   * once more. `deployInstance` waits for this answer, or, where this host has died meanwhile, asks again: a bridge answers
+   * for an epoch, whatever the command.
+   */
+  private deployAhead(open: OpenEffect, taken: { task: TaskName; epoch: number; target: Incarnation }): void {
+    const { knowledge } = this.parts;
+    const { task, epoch } = taken;
+    const context = knowledge.placement(task)?.context;
+    if (context?.spec === undefined || context.epoch !== epoch) return;
+    const checkpoint = knowledge.newestReference(context);
+    const answer = this.commandDeploy(open, { ...taken, checkpoint, spec: context.spec, trim: context.trim });
+    answer.catch(() => undefined); // heard by whoever waits for it
+    this.ahead.set(task, { epoch, answer });
+  }
+
+  private commandDeploy(
+    open: OpenEffect,
+    deploy: {
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly target: Incarnation;
+      readonly checkpoint: CheckpointReference | undefined;
+      readonly spec: TaskSpec;
+      readonly trim: PlacementContext['trim'];
+    },
+  ): Promise<Uint8Array> {
+    const { host } = this.parts;
+    const { task, epoch, target, checkpoint, spec, trim } = deploy;
+    const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
+    const trimmed = trim === undefined ? {} : { trimmed: trim };
+    const { incarnation, mac } = target;
+    const command = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
+    return host.bus.request(ecuSubject.command(mac), encodeCommand(envelope(host, command)), { timeoutUs: DEPLOY_TIMEOUT_US });
   }
 
   /** One that cannot be asked is stopped by the marker of the next instance. */
@@ -270,23 +347,24 @@ export class ArbiterEffects {
 
   private async deployInstance(open: OpenEffect, effect: Effect<'deployInstance'>): Promise<EffectOutcome> {
     const { task, epoch, target, checkpoint } = effect;
-    const { host, knowledge } = this.parts;
+    const { knowledge } = this.parts;
+    const { mac } = target;
     const refused = (reason: string): EffectOutcome => ({
       kind: 'event',
       event: { type: 'DEPLOY.REFUSED', task, epoch, reason },
     });
     // Of this epoch's record: whoever takes over an arbiter may know its record before the placement's.
     const behind = (knowledge.placement(task)?.context.epoch ?? 0) < epoch;
-    const { spec, trim } = (behind ? await knowledge.freshPlacement(task) : knowledge.placement(task))?.context ?? {};
-    if (spec === undefined) return refused('it has no specification any more');
-    const { incarnation, mac } = target;
-    const header = { task, epoch, effectId: open.entry.id, actor: open.actor, actorRevision: open.entry.openedBy };
-    const trimmed = trim === undefined ? {} : { trimmed: trim };
-    const deploy = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
-    const command = encodeCommand(envelope(host, deploy));
+    const context = (behind ? await knowledge.freshPlacement(task) : knowledge.placement(task))?.context;
+    if (context?.spec === undefined) return refused('it has no specification any more');
+    const ahead = this.ahead.get(task);
+    this.ahead.delete(task);
     let bytes: Uint8Array;
     try {
-      bytes = await host.bus.request(ecuSubject.command(mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
+      bytes =
+        ahead?.epoch === epoch
+          ? await ahead.answer
+          : await this.commandDeploy(open, { task, epoch, target, checkpoint, spec: context.spec, trim: context.trim });
     } catch (cause) {
       if (cause instanceof DroverError && cause.code === 'ERR_BUS_NO_RESPONDER') return refused(`no bridge answers on ${mac}`);
       return { kind: 'again', afterUs: RETRY_US };
@@ -355,10 +433,7 @@ function onlyTo(target: string | undefined, request: AssignRequest, present: str
 }
 
 /** A task that is planned anew no longer counts where it was. */
-function withoutNewcomers<C extends { readonly accepted: readonly { readonly task: TaskName }[] }>(
-  candidate: C,
-  mine: readonly PlacementView[],
-): C {
-  const names = new Set(mine.map(({ context }) => context.task));
+function withoutNewcomers(candidate: Candidate, names: ReadonlySet<TaskName>): Candidate {
+  if (!candidate.accepted.some(({ task }) => names.has(task))) return candidate;
   return { ...candidate, accepted: candidate.accepted.filter(({ task }) => !names.has(task)) };
 }

@@ -5,7 +5,7 @@
  * V1. Best effort: a put that fails is tried again with the task's newest record, and holds up nothing.
  * V2. One put per task at a time and at most one per PUT_EVERY_US, always of the newest record: what came in between is left out.
  */
-import type { TaskName } from '../src/domain/model/ids.ts';
+import type { ActorKey, TaskName } from '../src/domain/model/ids.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
@@ -45,6 +45,13 @@ export class BoardKeeper {
     }
     this.newest.set(task, view);
     this.putLater(PUT_EVERY_US);
+  }
+
+  /** Another manager tells of it by now. */
+  forgotten(actor: ActorKey): void {
+    const task = actor.slice(actor.indexOf('/') + 1);
+    this.newest.delete(task);
+    this.told.delete(task);
   }
 
   private putLater(afterUs: number): void {

@@ -120,7 +120,7 @@ export class Bridge {
       bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
       runsHere: (task) => this.tasks.get(task) !== undefined,
     });
-    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac });
+    this.standbyChoice = new StandbyChoice({ clock: host.clock, mac, inventory: parts.inventory });
     this.tasks = new TaskEffects({
       ...parts,
       mac,
@@ -255,15 +255,17 @@ export class Bridge {
     const service = 'drover-bridge';
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
-      await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, (message) => this.servePages(message)),
+      await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, ({ payload }) => this.servePages(payload)),
       // From the stream, not as core messages: a word missed while disconnected would leave its pages held.
       await host.bus.consume(
         streams.checkpoints,
         { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
         (message) => this.checkpointStored(message),
       ),
-      await this.standbyChoice.start(this.parts.inventory),
+      () => this.standbyChoice.stop(),
     );
+    const local = await host.localPath?.serve(ecuSubject.pages(mac), (payload) => this.servePages(payload));
+    if (local !== undefined) this.cancels.push(local);
     const { receive } = this.parts;
     // Read at every capture; a change needs nothing else.
     if (receive !== undefined) this.cancels.push(await receive.follow(() => {}));
@@ -305,8 +307,9 @@ export class Bridge {
     } catch (cause) {
       this.host.log.warn('the local record could not be written', { event: type, cause });
     }
-    if (connected)
-      await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
+    if (!connected) return;
+    for (const { source } of this.tasks.all()) source.announceAgain();
+    await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
   // ——— commands ———
@@ -542,8 +545,8 @@ export class Bridge {
     if (running?.instance.epoch === body.epoch) running.source.stored(body.manager, body.sequence);
   }
 
-  private async servePages(message: BusMessage): Promise<Uint8Array> {
-    const pages = decodePageRequest(message.payload);
+  private async servePages(payload: Uint8Array): Promise<Uint8Array> {
+    const pages = decodePageRequest(payload);
     if (pages.ok) {
       const running = this.tasks.get(pages.value.body.task);
       if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
@@ -551,7 +554,7 @@ export class Bridge {
       const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
       return encodePageAnswer(envelope(this.host, packedFor(this.host, pages.value.body, answer)));
     }
-    const manifest = decodeManifestRequest(message.payload);
+    const manifest = decodeManifestRequest(payload);
     if (manifest.ok) {
       const running = this.tasks.get(manifest.value.body.task);
       const answer: ManifestAnswer = running === undefined ? NOT_HERE : await running.source.wholeManifest(manifest.value.body);

@@ -10,6 +10,8 @@
  *     that went. A slow or absent manager costs at most twice the state's bytes, never the newest state, and never a job.
  * C4. Where managers ask (`interval`) only this is announced: an instance's first checkpoint and every change of its standbys, which
  *     nobody could know of, and one whenever no word of a quorum has come for ASKED_INTERVALS.
+ * C5. The stream may forget an announcement that it answered (`streams.ts` S4): what no quorum has is announced again when the
+ *     connection comes back.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
 import { RECEIVE_DEFAULT, receivingRules } from '../src/domain/checkpoint/receiving.ts';
@@ -178,6 +180,14 @@ export class CheckpointSource {
       if (await this.tryAppend(checkpointSubject.announced(mac, programId), bytes)) return;
       await pause(host.clock, RETRY_US);
     }
+  }
+
+  /** C5. */
+  announceAgain(): void {
+    const { newest } = this;
+    if (newest === undefined || newest.sequence <= this.durable || newest.sequence > this.acceptedSequence) return;
+    this.knownAtUs = Number.NEGATIVE_INFINITY;
+    void this.announce(newest.sequence);
   }
 
   private get rules(): ReturnType<typeof receivingRules> {

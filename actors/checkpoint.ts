@@ -1,53 +1,48 @@
 /**
  * A manager's side of checkpointing: learns of checkpoints in the way that the fleet has chosen (`receiving.ts`), brings their
- * pages into its store at its own pace, says what it stored, and serves restore targets from there. What the Checkpoint chart's
- * effect means.
+ * pages into its store at its own pace, and says what it stored; `checkpoint-serving.ts` gives it to whoever restores. What the
+ * Checkpoint chart's effect means.
  *
  * Whatever the strategy (`receiving-ways.ts`), there is one way in: a manifest is heard of, announced or found by asking, and its
  * pages are brought, so that a bridge that knows `notify` alone is received all the same.
  *
  * Its cost is per wake-up and per commit rather than per byte, so what comes close together is done together:
- * Q1. Announcements are gathered for GATHER_US, so that those of several tasks share commits and packets. Two of one task are not:
- *     a skipped increment costs a whole manifest.
+ * Q1. Announcements are gathered for GATHER_US, or until there are GATHER_MAX, so that those of several tasks share commits and
+ *     packets. Two of one task are not: a skipped increment costs a whole manifest.
  * Q2. The chart is told what changed, not every increment (DESIGN 3: pages are a hot path): one effect goes on for FOLLOW_US with the
  *     increments that the same instance announces meanwhile, and answers with the newest. Until the answer the record holds the
- *     effect, so whoever restarts pulls again; each checkpoint is said to be stored as soon as it is.
+ *     effect, so whoever restarts pulls again. Each checkpoint is said to be stored as soon as it is, without waiting until
+ *     the broker has confirmed the word; for that of the newest the answer waits.
  * Q3. What became durable is told to the chart with its next event, or alone after DURABLE_TELL_US. What must not wait for that
  *     (the fleet's knowledge, and what may be dropped) does not.
  * Q4. Old checkpoints are dropped several at a time.
+ * Q5. What this manager stored is durable in its store; the stream only says so, and may forget it (`streams.ts` S4). So at its start and
+ *     whenever its connection comes back it looks whether its newest word of each task still stands there, and says it again if not.
+ * Q6. A pull that failed for want of an answer is tried again some times: of a task that stands still nothing newer will be announced.
  */
-import { foldManifest } from '../src/domain/checkpoint/manifest.ts';
 import { oldestToKeep } from '../src/domain/checkpoint/retention.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointManifest, type CheckpointOrder, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import {
-  decodeCheckpointNotice,
-  decodeManifestRequest,
-  decodePageRequest,
-  encodeCheckpointNotice,
-  encodeManifestAnswer,
-  encodePageAnswer,
-} from '../src/domain/protocol/codec-checkpoint.ts';
-import type { ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { decodeCheckpointNotice, encodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
+import { checkpointSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
-import type { CheckpointStore, RebuiltState } from '../src/ports/checkpoint-store.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/checkpoint.machine.ts';
+import { CheckpointNotices, HEARD_US } from './checkpoint-notices.ts';
+import { CheckpointServing } from './checkpoint-serving.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, pause } from './host.ts';
-import { NewestImages } from './newest-images.ts';
+import { envelope, type Host } from './host.ts';
+import type { BroughtPages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
-import { packedFor } from './page-transfer.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
 import { ReceivingWays } from './receiving-ways.ts';
-import { slicePages } from './slice-pages.ts';
 import { StoreRoom } from './store-room.ts';
 
 export interface CheckpointReceiverParts {
@@ -59,6 +54,8 @@ export interface CheckpointReceiverParts {
   readonly hasher: Hasher;
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy | undefined;
+  /** The ECUs whose checkpoints are this manager's to keep; undefined: all. */
+  readonly watched?: () => readonly Mac[] | undefined;
   /** To the Checkpoint chart of `task`. */
   readonly tell: (task: TaskName, event: ActorEvent) => void;
 }
@@ -69,20 +66,18 @@ const PULL_ATTEMPTS_MAX = 3;
 const PULL_ATTEMPTS_IN_ALL = 64;
 /** Checkpoints that the ECU may have announced since this manager's newest, and that are no reason to ask others. */
 const FAR_BEHIND = 8;
-/** Between listening to who holds what and listening to what there is. */
-const HEARD_US = 50_000;
 /** Older checkpoints kept besides the newest durable one, and how many more there may be before they are dropped together. */
 const KEEP_BEFORE = 2;
-const DROP_TOGETHER = 8;
+const DROP_TOGETHER = 16;
 const GATHER_US = 20_000;
+const GATHER_MAX = 8;
 const FOLLOW_US = 2_000_000;
 /** Increments that may wait behind the one that is being pulled; above that only the newest is, whole. */
 const FOLLOW_MAX = 4;
 const DURABLE_TELL_US = 3_000_000;
-/** Rebuilt states kept for the page requests that follow a manifest request. */
-const REBUILT_MAX = 16;
-/** Newest states kept whole in memory: a hundred tasks of 1 MiB. */
-const IMAGES_BYTES_MAX = 128 * 1024 * 1024;
+/** Q6. As long as an ECU takes to be found dead, and longer. */
+const PULL_AGAIN_US = 500_000;
+const PULLS_AGAIN_MAX = 8;
 
 /** An effect that goes on with what its instance announces next (Q2). */
 interface Following {
@@ -95,6 +90,8 @@ export class CheckpointReceiver {
   /** Brings what other managers hold into this one's store. */
   readonly peers: PeerCheckpoints;
   readonly pulling = new Set<TaskName>(); // a checkpoint of theirs is on its way into the store
+  /** What restore targets are given. */
+  readonly serving: CheckpointServing;
   private readonly parts: CheckpointReceiverParts;
   private readonly room: StoreRoom;
   /** The newest announcement of each task, with its page list. */
@@ -106,19 +103,23 @@ export class CheckpointReceiver {
   /** The newest durable one ever heard of: what is not later is no news. */
   private readonly toldDurable = new Map<TaskName, CheckpointOrder>();
   private readonly following = new Map<TaskName, Following>();
+  /** Pulls of the present effect that failed for want of an answer (Q6). */
+  private readonly triedAgain = new Map<TaskName, CheckpointOrder & { readonly times: number }>();
   private gathering: Cancel | undefined;
   private tellingDurable: Cancel | undefined;
   /** Subjects on which this process says what it stored: what comes back on them is no news. */
   private readonly ownSubjects = new Set<string>();
   private readonly stored = new Map<TaskName, CheckpointOrder[]>();
   private isListening = false;
-  private readonly rebuilt = new Map<string, Promise<RebuiltState>>();
-  private readonly images = new NewestImages(IMAGES_BYTES_MAX);
   private readonly ways: ReceivingWays;
   private readonly cancels: Cancel[] = [];
+  private readonly notices: CheckpointNotices;
 
   constructor(parts: CheckpointReceiverParts) {
     this.parts = parts;
+    const { host, watched = () => undefined } = parts;
+    this.notices = new CheckpointNotices({ host, watched, heard: (message) => this.notice(message) });
+    this.serving = new CheckpointServing(parts);
     this.room = new StoreRoom(parts);
     this.ways = new ReceivingWays({
       ...parts,
@@ -129,29 +130,51 @@ export class CheckpointReceiver {
   }
 
   async start(): Promise<void> {
-    const { host, manager, store, knowledge } = this.parts;
+    const { manager, store, knowledge } = this.parts;
     for (const task of store.tasks()) {
       const newest = store.newest(task);
       if (newest === undefined) continue;
       this.stored.set(task, [newest]);
       knowledge.noteHolder(referenceTo(newest), manager);
     }
-    const consume = (filter: string) =>
-      host.bus.consume(streams.checkpoints, { filter, from: 'last-per-subject' }, (message) => this.notice(message));
-    this.cancels.push(await consume(checkpointSubject.allStored));
-    // Who holds what is heard first: a manager that was away asks the others for what its increments stand on, not the ECUs.
-    await pause(host.clock, HEARD_US);
-    this.cancels.push(await consume(checkpointSubject.allAnnounced));
+    await this.notices.listen();
     this.isListening = true;
     this.cancels.push(await this.ways.start());
   }
 
+  /** Q5. */
+  async sayAgain(): Promise<void> {
+    const { host, manager, store, knowledge } = this.parts;
+    for (const [task, orders] of this.stored) {
+      const newest = orders.at(-1);
+      const placement = knowledge.placement(task);
+      if (newest === undefined || placement === undefined || placement.state === 'removed') continue;
+      try {
+        const manifest = store.find(task, newest.epoch, newest.sequence);
+        if (manifest === undefined) continue;
+        const said = await host.bus.readLast(checkpointSubject.stored(manifest.mac, manifest.programId, manager));
+        if (said !== undefined && saysAtLeast(said.payload, manifest)) continue;
+        await this.sayStored(manifest);
+        host.counters.add('checkpoint.saidAgain');
+      } catch (cause) {
+        // Said with the next checkpoint, or when the connection comes back once more.
+        host.log.info('what is stored could not be said again', { task, cause });
+      }
+    }
+  }
+
   stop(): void {
     for (const cancel of this.cancels.splice(0)) cancel();
+    this.notices.stop();
     this.gathering?.();
     this.tellingDurable?.();
     for (const following of this.following.values()) following.wake();
     this.following.clear();
+  }
+
+  /** Other ECUs are this manager's to keep the checkpoints of. */
+  shareChanged(): void {
+    this.notices.shareChanged();
   }
 
   /** What runs as this program, by the newest announcement of it. */
@@ -207,7 +230,8 @@ export class CheckpointReceiver {
     const { task } = manifest;
     const waiting = this.gathered.get(task);
     if (waiting === undefined || laterCheckpoint(manifest, waiting)) this.gathered.set(task, manifest);
-    this.gathering ??= this.parts.host.clock.after(GATHER_US, () => this.tellGathered());
+    if (this.gathered.size >= GATHER_MAX) this.tellGathered();
+    else this.gathering ??= this.parts.host.clock.after(GATHER_US, () => this.tellGathered());
   }
 
   private tellGathered(): void {
@@ -301,9 +325,13 @@ export class CheckpointReceiver {
         this.pulling.add(task);
         const manifest = await this.pull(task, wanted, open).finally(() => this.pulling.delete(task));
         if (manifest === undefined) return failed(wanted, 'the ECU no longer has it', false);
-        await this.sayStored(manifest);
+        const said = this.sayStored(manifest);
+        // Where it is not the last one, the next one says more.
+        said.catch(() => this.parts.host.counters.add('checkpoint.wordLost'));
         const next = await this.nextToFollow(following, untilUs, open);
+        this.triedAgain.delete(task);
         if (next === undefined) {
+          await said;
           const event = { type: 'CHECKPOINT.PULLED', checkpoint: orderOf(manifest), ...this.newlyDurable(task) };
           return { kind: 'event', event };
         }
@@ -313,17 +341,26 @@ export class CheckpointReceiver {
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       this.parts.host.counters.add(`checkpoint.pullFailed.${cause.code}`);
-      this.parts.host.log.warn('a checkpoint could not be pulled', {
-        task,
-        epoch: wanted.epoch,
-        code: cause.code,
-        why: cause.message,
-      });
+      const why = { task, epoch: wanted.epoch, code: cause.code, why: cause.message };
+      if (cause.retryable && this.mayTryAgain(task, checkpoint)) {
+        this.parts.host.log.info('a checkpoint could not be pulled yet', why);
+        return { kind: 'again', afterUs: PULL_AGAIN_US };
+      }
+      this.parts.host.log.warn('a checkpoint could not be pulled', why);
       return failed(wanted, cause.message, cause.code === 'ERR_STORE_CORRUPT');
     } finally {
       this.unfollow(task, following);
     }
   };
+
+  /** Q6. */
+  private mayTryAgain(task: TaskName, { epoch, sequence, source }: AnnouncedCheckpoint): boolean {
+    if (this.parts.knowledge.isGone(source)) return false;
+    const before = this.triedAgain.get(task);
+    const times = before !== undefined && sameOrder(before, { epoch, sequence }) ? before.times : 0;
+    this.triedAgain.set(task, { epoch, sequence, times: times + 1 });
+    return times < PULLS_AGAIN_MAX;
+  }
 
   /** What the instance announced meanwhile, or announces until `untilUs`; undefined when it is time to answer. */
   private async nextToFollow(following: Following, untilUs: number, open: OpenEffect): Promise<CheckpointManifest | undefined> {
@@ -380,7 +417,7 @@ export class CheckpointReceiver {
       if (stored) {
         this.noteStored(manifest);
         this.ways.stored(task, manifest);
-        this.keepImage(manifest, missing.length === manifest.pageIndexes.length ? pages : undefined);
+        this.putAtHand(manifest, { positions: missing, pages });
         return manifest;
       }
       // Its chain is not whole here: another manager may have what is missing, else the ECU gives the whole state.
@@ -390,9 +427,19 @@ export class CheckpointReceiver {
     return undefined;
   }
 
+  private putAtHand(manifest: CheckpointManifest, brought: BroughtPages): void {
+    this.serving.stored(manifest, brought, () => {
+      const newest = this.stored.get(manifest.task)?.at(-1);
+      return newest !== undefined && sameOrder(newest, manifest);
+    });
+  }
+
   private noteStored(manifest: CheckpointManifest): void {
     const { task } = manifest;
-    const known = [...(this.stored.get(task) ?? []), orderOf(manifest)];
+    const before = this.stored.get(task) ?? [];
+    const newest = before.at(-1);
+    // Pulled again after its word could not be given, it is here already.
+    const known = newest !== undefined && sameOrder(newest, manifest) ? before : [...before, orderOf(manifest)];
     this.stored.set(task, known);
     this.room.bound(task, known.length).then(
       (kept) => {
@@ -485,71 +532,14 @@ export class CheckpointReceiver {
     if (answer.kind !== 'appended' && answer.kind !== 'duplicate')
       throw new DroverError('ERR_BUS_TIMEOUT', 'the other managers could not be told', { retryable: true });
   }
+}
 
-  // ——— serving restore targets ———
-
-  async serve(message: BusMessage): Promise<Uint8Array> {
-    const { host } = this.parts;
-    const manifest = decodeManifestRequest(message.payload);
-    if (manifest.ok) {
-      const { task, epoch, sequence } = manifest.value.body;
-      const answer = await this.answering<ManifestAnswer>(async () => {
-        const state = await this.rebuild(task, epoch, sequence);
-        return { kind: 'manifest', manifest: foldManifest(state.manifest, state.pageDigests) };
-      });
-      return encodeManifestAnswer(envelope(host, answer));
-    }
-    const pages = decodePageRequest(message.payload);
-    if (!pages.ok) {
-      host.counters.add(`wire.${pages.error.kind}`);
-      return encodePageAnswer(envelope(host, { kind: 'refused', code: pages.error.code, sentence: pages.error.sentence }));
-    }
-    const { task, epoch, sequence, positions } = pages.value.body;
-    const answer = await this.answering<PageAnswer>(async () => ({
-      kind: 'pages',
-      pages: slicePages((await this.rebuild(task, epoch, sequence)).memory, positions),
-    }));
-    return encodePageAnswer(envelope(host, packedFor(host, pages.value.body, answer)));
-  }
-
-  private async answering<A>(
-    run: () => Promise<A>,
-  ): Promise<A | { kind: 'refused'; code: DroverError['code']; sentence: string }> {
-    try {
-      return await run();
-    } catch (cause) {
-      if (!(cause instanceof DroverError)) throw cause;
-      return { kind: 'refused', code: cause.code, sentence: cause.message };
-    }
-  }
-
-  /** Follows with the image where the pages are at hand, else rebuilds it once: the next increments need no store. */
-  private keepImage(manifest: CheckpointManifest, pages: Uint8Array | undefined): void {
-    if (this.images.stored(manifest, pages)) return;
-    const { task, epoch, sequence } = manifest;
-    this.parts.store.rebuild(task, epoch, sequence).then(
-      (state) => {
-        const newest = this.stored.get(task)?.at(-1);
-        if (newest !== undefined && sameOrder(newest, manifest)) this.images.seed(state);
-      },
-      (cause: unknown) => this.parts.host.log.debug('the newest state could not be kept at hand', { task, epoch, cause }),
-    );
-  }
-
-  private rebuild(task: TaskName, epoch: number, sequence: number): Promise<RebuiltState> {
-    const key = `${task} ${epoch}.${sequence}`;
-    const held = this.rebuilt.get(key);
-    if (held !== undefined) return held;
-    const image = this.images.find(task, { epoch, sequence });
-    const state = image === undefined ? this.parts.store.rebuild(task, epoch, sequence) : Promise.resolve(image);
-    this.rebuilt.set(key, state);
-    state.catch(() => this.rebuilt.delete(key));
-    for (const oldest of this.rebuilt.keys()) {
-      if (this.rebuilt.size <= REBUILT_MAX) break;
-      this.rebuilt.delete(oldest);
-    }
-    return state;
-  }
+/** Whether a word of this manager's is about this checkpoint or a later one of its task. */
+function saysAtLeast(payload: Uint8Array, manifest: CheckpointManifest): boolean {
+  const notice = decodeCheckpointNotice(payload);
+  if (!notice.ok || notice.value.body.kind !== 'stored') return false;
+  const { task, epoch, sequence } = notice.value.body;
+  return task === manifest.task && !laterCheckpoint(manifest, { epoch, sequence });
 }
 
 const failed = ({ epoch, sequence }: CheckpointOrder, reason: string, damaged: boolean): EffectOutcome => ({

@@ -12,6 +12,7 @@
 import { judgeSuspicions } from '../src/domain/detection/broker-suspicion.ts';
 import { PhiAccrualDetector } from '../src/domain/detection/phi-accrual.ts';
 import { thresholdsOf } from '../src/domain/detection/thresholds.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
 import { decodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
@@ -25,6 +26,10 @@ import type { Host } from './host.ts';
 export interface DetectorParts {
   readonly host: Host;
   readonly knowledge: FleetKnowledge;
+  /** Whether this manager watches the ECU; without it, all of them. */
+  readonly watches?: (mac: Mac) => boolean;
+  /** What shows, at once and for certain, that this incarnation is dead; undefined: nothing does. */
+  readonly certainDeath: (owner: Incarnation) => string | undefined;
   /** To the Ecu chart of `mac`. */
   readonly tell: (mac: Mac, event: ActorEvent) => void;
 }
@@ -32,6 +37,8 @@ export interface DetectorParts {
 interface Watched {
   readonly mac: Mac;
   readonly index: number;
+  /** Where heartbeats are heard one ECU at a time. */
+  readonly deafen: Cancel | undefined;
   /** It is known from the inventory alone, as long as it was not heard. */
   readonly expected: boolean;
   incarnation: number;
@@ -61,6 +68,8 @@ export class Detector {
   /** W4: an ECU of the inventory beats in the incarnation that stands there. */
   private fleetRan = false;
   private scanning: Cancel | undefined;
+  private hearingAll: Cancel | undefined;
+  private whole = true;
 
   constructor(parts: DetectorParts) {
     this.parts = parts;
@@ -70,24 +79,57 @@ export class Detector {
     const { bus, clock } = this.parts.host;
     this.startedAtUs = clock.monotonicUs();
     this.cancels.push(
-      bus.subscribe(ecuSubject.allHeartbeats, (message) => this.heartbeat(message)),
       bus.subscribe(ecuSubject.allGoodbyes, (message) => this.goodbye(message)),
       bus.onConnection((connected) => this.connectionChanged(connected)),
     );
     if (bus.clientEvents !== undefined) {
       this.cancels.push(bus.clientEvents.onDisconnect(({ name, reason }) => this.clientLeft(name, reason)));
     }
+    this.listen();
     this.scanLater();
+  }
+
+  /** To all heartbeats, or, where a fleet is shared out, to those of the ECUs that are watched here. */
+  setWhole(whole: boolean): void {
+    if (whole === this.whole) return;
+    this.whole = whole;
+    this.listen();
+    for (const watched of [...this.watched.values()]) {
+      watched.deafen?.();
+      const { mac } = watched;
+      const heard = { ...watched, deafen: this.hear(mac) };
+      this.watched.set(mac, heard);
+      this.byIndex.set(watched.index, heard);
+    }
+  }
+
+  private listen(): void {
+    const { bus } = this.parts.host;
+    this.hearingAll?.();
+    this.hearingAll = this.whole ? bus.subscribe(ecuSubject.allHeartbeats, (message) => this.heartbeat(message)) : undefined;
+  }
+
+  private hear(mac: Mac): Cancel | undefined {
+    if (this.whole) return undefined;
+    return this.parts.host.bus.subscribe(ecuSubject.heartbeat(mac), (message) => this.heartbeat(message));
   }
 
   stop(): void {
     this.scanning?.();
+    this.hearingAll?.();
+    for (const { deafen } of this.watched.values()) deafen?.();
     for (const cancel of this.cancels.splice(0)) cancel();
   }
 
   /** An ECU of the inventory that this manager has not heard of since it started: watched as if it had just beaten. */
   expect(mac: Mac, incarnation: number): void {
     if (!this.watched.has(mac)) this.appeared(mac, incarnation, undefined, true);
+  }
+
+  /** Another manager watches it from now on. */
+  leave(mac: Mac): void {
+    const watched = this.watched.get(mac);
+    if (watched !== undefined) this.unwatch(watched);
   }
 
   private heartbeat(message: BusMessage): void {
@@ -97,6 +139,7 @@ export class Detector {
       return;
     }
     const { mac, incarnation, sequence } = beat.value.body;
+    if (this.parts.watches?.(mac) === false) return;
     const nowUs = this.parts.host.clock.monotonicUs();
     this.brokerAnsweredAtUs = nowUs;
     const known = this.watched.get(mac);
@@ -134,6 +177,7 @@ export class Detector {
       return;
     }
     const { mac, incarnation, reason } = decoded.value.body;
+    if (this.parts.watches?.(mac) === false) return;
     const watched = this.watched.get(mac);
     if (watched?.incarnation === incarnation) this.unwatch(watched);
     this.parts.tell(mac, { type: 'ECU.SAID_GOODBYE', id: `goodbye:${incarnation}`, incarnation, reason: `it left: ${reason}` });
@@ -143,7 +187,10 @@ export class Detector {
     const match = BRIDGE_CLIENT.exec(name);
     const watched = match?.[1] === undefined ? undefined : this.watched.get(match[1]);
     if (watched === undefined || Number(match?.[2]) !== watched.incarnation) return;
-    this.suspect(watched, `its connection ended (${reason})`);
+    const { mac, incarnation } = watched;
+    const death = this.parts.certainDeath({ mac, incarnation });
+    if (death === undefined) this.suspect(watched, `its connection ended (${reason})`);
+    else this.parts.tell(mac, { type: 'DEATH.CONFIRMED', id: `died:${incarnation}`, incarnation, reason: death });
   }
 
   private scanLater(): void {
@@ -199,13 +246,22 @@ export class Detector {
     const ecuClass = this.parts.knowledge.descriptions.get(mac)?.ecuClass ?? 'default';
     const nowUs = this.parts.host.clock.monotonicUs();
     const index = this.phi.add({ announcedUs: this.announcedUs(mac), thresholds: thresholdsOf(ecuClass), nowUs });
-    const watched: Watched = { mac, index, expected, incarnation, sequence: 0, suspectedAtUs: undefined };
+    const watched: Watched = {
+      mac,
+      index,
+      deafen: this.hear(mac),
+      expected,
+      incarnation,
+      sequence: 0,
+      suspectedAtUs: undefined,
+    };
     this.watched.set(mac, watched);
     this.byIndex.set(index, watched);
     return watched;
   }
 
-  private unwatch({ mac, index }: Watched): void {
+  private unwatch({ mac, index, deafen }: Watched): void {
+    deafen?.();
     this.phi.remove(index);
     this.watched.delete(mac);
     this.byIndex.delete(index);

@@ -10,14 +10,19 @@ import type { ActorKey } from '../src/domain/model/ids.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import { type ArbiterContext, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { failureArbiter } from './ecu.ts';
-import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
 import { requestArbiter } from './placement.ts';
+import type { PlacementView } from './placement-index.ts';
 import type { Shell } from './shell.ts';
 
 const SWEEP_US = 100_000;
+/** Placements looked at in a sweep; where a manager keeps more, it takes it longer to get round. */
+const LOOKED_AT_MAX = 1_000;
 /** A placement must be found unanswered for in this many sweeps in a row: what was just set off needs a moment. */
 const SWEEPS_BEFORE_REQUEST = 3;
+/** What another manager's share has taken over is kept for two of these: whoever acted on it may still ask for it. */
+const SWEEPS_BETWEEN_FORGETTING = 30;
 
 export class Duty {
   private readonly host: Host;
@@ -26,6 +31,7 @@ export class Duty {
   private readonly unanswered = new Map<string, number>();
   private sweeping: Cancel | undefined;
   private stopped = false;
+  private sweeps = 0;
 
   constructor(parts: { readonly host: Host; readonly replicated: Shell; readonly knowledge: FleetKnowledge }) {
     this.host = parts.host;
@@ -48,6 +54,7 @@ export class Duty {
 
   /** At once when a manager is found gone, and at every sweep for records of it that land later. */
   async takeOverFromTheDead(): Promise<void> {
+    if (this.knowledge.deadManagers.size === 0) return;
     const orphans: ActorKey[] = [];
     for (const { actor, record } of this.replicated.views()) {
       if (this.isGoneManager(record.writer) && this.replicated.hasWork(record)) orphans.push(actor);
@@ -63,10 +70,7 @@ export class Duty {
 
   async capacityReturned(cause: string): Promise<void> {
     const waiting: ActorKey[] = [];
-    for (const { actor, snapshot } of this.replicated.views()) {
-      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && waitsForCapacity(snapshot.context as ArbiterContext))
-        waiting.push(actor);
-    }
+    for (const { actor, context } of this.knowledge.openArbiters()) if (waitsForCapacity(context)) waiting.push(actor);
     const event = { type: 'CAPACITY.RETURNED', id: `capacity:${cause}` };
     try {
       await Promise.all(waiting.map((actor) => this.replicated.deliver(actor, event)));
@@ -79,8 +83,9 @@ export class Duty {
     if (!this.host.bus.connected()) return;
     try {
       await this.takeOverFromTheDead();
-      await Promise.all([...this.knowledge.placements()].map((placement) => this.look(placement)));
+      await Promise.all(this.knowledge.index.some(LOOKED_AT_MAX).map((placement) => this.look(placement)));
       await this.tellWhatPassed();
+      if (++this.sweeps % SWEEPS_BETWEEN_FORGETTING === 0) this.replicated.forgetOthers();
     } catch (cause) {
       this.host.log.warn('a sweep failed; the next one follows', { cause });
     }
@@ -90,7 +95,11 @@ export class Duty {
     const { task, epoch, owner } = context;
     const ownerGone = (state === 'assigned' || state === 'owned') && owner !== undefined && this.knowledge.isGone(owner);
     const homeless = state === 'unplaced' || state === 'lost' || state === 'shed';
-    if (!(ownerGone || homeless) || this.isAnsweredFor(context)) {
+    if (!(ownerGone || homeless)) {
+      this.unanswered.delete(task);
+      return;
+    }
+    if (await this.isAnsweredFor(context)) {
       this.unanswered.delete(task);
       return;
     }
@@ -98,7 +107,7 @@ export class Duty {
     this.unanswered.set(task, sweeps);
     if (sweeps < SWEEPS_BEFORE_REQUEST) return;
     this.unanswered.delete(task);
-    const arbiter = this.freeRequestArbiter(task, epoch);
+    const arbiter = await this.freeRequestArbiter(task, epoch);
     this.host.counters.add('duty.requests');
     this.host.log.info('nobody answers for a placement; requesting a restore', {
       task,
@@ -118,9 +127,9 @@ export class Duty {
   private async tellWhatPassed(): Promise<void> {
     if (planted(this.host, 'never-tell-what-passed')) return;
     const told: Promise<unknown>[] = [];
-    for (const { actor, record, snapshot } of this.replicated.views()) {
-      if (record.writer !== this.host.id || snapshot.status !== 'active' || !actor.startsWith('arbiter/')) continue;
-      for (const [task, { phase, epoch, confirmed }] of Object.entries((snapshot.context as ArbiterContext).tasks)) {
+    for (const { actor, context, view } of this.knowledge.openArbiters()) {
+      if (view.record.writer !== this.host.id) continue;
+      for (const [task, { phase, epoch, confirmed }] of Object.entries(context.tasks)) {
         if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
         const placement = this.knowledge.placement(task);
         const left = phase === 'replaying' && confirmed && placement?.state !== 'owned';
@@ -131,9 +140,17 @@ export class Duty {
     await Promise.all(told);
   }
 
-  private isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): boolean {
-    const candidates = [this.lastRequestArbiter(task, epoch), takenBy, owner === undefined ? undefined : failureArbiter(owner)];
-    return candidates.some((arbiter) => arbiter !== undefined && this.isOpen(arbiter, task));
+  private async isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): Promise<boolean> {
+    const direct = [takenBy, owner === undefined ? undefined : failureArbiter(owner)].filter((one) => one !== undefined);
+    if (direct.some((arbiter) => this.isOpen(arbiter, task))) return true;
+    // One that is settled, or of another share, may not be known here: then it is read.
+    await Promise.all(direct.map((arbiter) => this.known(arbiter)));
+    const last = await this.lastRequestArbiter(task, epoch);
+    return [...direct, ...(last === undefined ? [] : [last])].some((arbiter) => this.isOpen(arbiter, task));
+  }
+
+  private async known(arbiter: ActorKey): Promise<boolean> {
+    return (this.replicated.view(arbiter) ?? (await this.replicated.refresh(arbiter))) !== undefined;
   }
 
   /** An arbiter that still has this task in its hands. */
@@ -147,20 +164,20 @@ export class Duty {
     return progress.phase !== 'skipped' && progress.phase !== 'done';
   }
 
-  private lastRequestArbiter(task: string, epoch: number): ActorKey | undefined {
+  private async lastRequestArbiter(task: string, epoch: number): Promise<ActorKey | undefined> {
     let last: ActorKey | undefined;
     for (let attempt = 0; ; attempt++) {
       const arbiter = requestArbiter(task, epoch, attempt);
-      if (this.replicated.view(arbiter) === undefined) return last;
+      if (!(await this.known(arbiter))) return last;
       last = arbiter;
     }
   }
 
   /** The arbiter of the next request about this task and epoch. */
-  freeRequestArbiter(task: string, epoch: number): ActorKey {
+  async freeRequestArbiter(task: string, epoch: number): Promise<ActorKey> {
     for (let attempt = 0; ; attempt++) {
       const arbiter = requestArbiter(task, epoch, attempt);
-      if (this.replicated.view(arbiter) === undefined) return arbiter;
+      if (!(await this.known(arbiter))) return arbiter;
     }
   }
 

@@ -4,7 +4,7 @@ import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorKey } from '../src/domain/model/ids.ts';
 import { decodeSupervisorAnswer, encodeSupervisorCommand } from '../src/domain/protocol/codec-command.ts';
 import { supervisorSubject } from '../src/domain/protocol/subjects.ts';
-import type { ProcessTable } from '../src/ports/process-table.ts';
+import type { ProcessState, ProcessTable } from '../src/ports/process-table.ts';
 import type { EcuEffect } from '../statecharts/ecu.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
@@ -37,20 +37,35 @@ export class EcuEffects {
     return effect.kind === 'confirmDeath' ? this.confirmDeath(effect) : this.raiseFailure(effect);
   }
 
+  /** For processes of this machine: whether both of an ECU are gone, without asking anybody. */
+  certainDeath(owner: Incarnation): string | undefined {
+    const { bridge, supervisor } = this.look(owner);
+    if (bridge !== 'dead') return undefined;
+    if (supervisor === 'dead') return 'bridge and supervisor are gone from the process table';
+    return supervisor === 'none' ? 'the bridge is gone from the process table and has no supervisor' : undefined;
+  }
+
+  private look({ mac, incarnation }: Incarnation): {
+    readonly bridge: ProcessState;
+    readonly supervisor: ProcessState | 'none';
+  } {
+    const { knowledge, processTable } = this.parts;
+    const description = knowledge.descriptions.get(mac);
+    if (description?.incarnation !== incarnation) return { bridge: 'elsewhere', supervisor: 'elsewhere' };
+    const { bridge, supervisor } = description;
+    return { bridge: processTable.look(bridge), supervisor: supervisor === undefined ? 'none' : processTable.look(supervisor) };
+  }
+
   private async confirmDeath({ owner, bridgeDown }: Extract<EcuEffect, { kind: 'confirmDeath' }>): Promise<EffectOutcome> {
     const { incarnation } = owner;
-    const description = this.parts.knowledge.descriptions.get(owner.mac);
-    const known = description?.incarnation === incarnation ? description : undefined;
-    const bridge = known === undefined ? 'elsewhere' : this.parts.processTable.look(known.bridge);
-    const supervisor = known?.supervisor === undefined ? 'elsewhere' : this.parts.processTable.look(known.supervisor);
-    if (bridge === 'dead' && supervisor !== 'elsewhere') {
-      if (supervisor === 'dead') return confirmed(incarnation, 'bridge and supervisor are gone from the process table');
+    const death = this.certainDeath(owner);
+    if (death !== undefined) return confirmed(incarnation, death);
+    const { bridge, supervisor } = this.look(owner);
+    if (bridge === 'dead' && supervisor === 'alive') {
       return bridgeDown
         ? { kind: 'again', afterUs: LOOK_AGAIN_US }
         : bridgeDied(incarnation, 'the bridge is gone from the process table');
     }
-    if (bridge === 'dead' && known?.supervisor === undefined)
-      return confirmed(incarnation, 'the bridge is gone from the process table and has no supervisor');
     // A process that is there but silent (stopped, or overloaded) is judged by the grace of its class.
     if (bridge === 'alive') return { kind: 'again', afterUs: LOOK_AGAIN_US };
     return this.askSupervisor(owner, bridgeDown);

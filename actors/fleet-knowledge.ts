@@ -5,21 +5,15 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { type CheckpointOrder, type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
-import type { AcceptedTask, EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
+import type { EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { Candidate } from '../src/domain/placement/evidence.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { EcuContext } from '../statecharts/ecu.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import { stateName } from './chart.ts';
-import type { ActorView, Shell } from './shell.ts';
-
-export interface PlacementView {
-  readonly context: PlacementContext;
-  readonly state: string;
-  readonly view: ActorView;
-}
+import { type ArbiterView, asPlacement, PlacementIndex, type PlacementView } from './placement-index.ts';
+import type { Shell } from './shell.ts';
 
 /** How safe a task's state is now: what would be restored if its ECU died this instant. */
 export interface Safety {
@@ -38,7 +32,12 @@ export interface EcuView {
 const REFERENCES_PER_TASK_MAX = 8;
 
 export class FleetKnowledge {
+  /** Of the ECUs that this manager watches. */
   readonly descriptions = new Map<Mac, EcuDescription>();
+  /** The ECUs of the inventory that others watch. */
+  readonly elsewhere = new Set<Mac>();
+  /** Kept along with the replicated records. */
+  readonly index = new PlacementIndex();
   readonly deadManagers = new Set<string>();
   private readonly replicated: Shell;
   private readonly local: Shell;
@@ -76,16 +75,19 @@ export class FleetKnowledge {
     return this.placement(task);
   }
 
-  *placements(): IterableIterator<PlacementView> {
-    for (const view of this.replicated.views()) if (view.actor.startsWith('placement/')) yield asPlacement(view);
+  placements(): IterableIterator<PlacementView> {
+    return this.index.placements();
+  }
+
+  /** Restores that are not at their end. */
+  openArbiters(): IterableIterator<ArbiterView> {
+    return this.index.openArbiters();
   }
 
   tasksOwnedBy({ mac, incarnation }: Incarnation): PlacementView[] {
     const owned: PlacementView[] = [];
-    for (const placement of this.placements()) {
-      const { owner } = placement.context;
-      if (owner?.mac === mac && owner.incarnation <= incarnation && isPlaced(placement)) owned.push(placement);
-    }
+    for (const placement of this.index.placedAt(mac).values())
+      if ((placement.context.owner?.incarnation ?? 0) <= incarnation) owned.push(placement);
     return owned;
   }
 
@@ -107,20 +109,12 @@ export class FleetKnowledge {
   }
 
   candidates(): Candidate[] {
-    const accepted = new Map<Mac, AcceptedTask[]>();
-    for (const placement of this.placements()) {
-      const { owner, spec, epoch } = placement.context;
-      if (owner === undefined || spec === undefined || !isPlaced(placement)) continue;
-      const list = accepted.get(owner.mac) ?? [];
-      accepted.set(owner.mac, list);
-      list.push(acceptedTaskOf(spec, epoch));
-    }
     const candidates: Candidate[] = [];
     for (const [mac, description] of this.descriptions) {
       const ecu = this.ecu(mac);
       const alive = ecu?.state === 'alive' || ecu?.state === 'rejoining';
       const incarnation = ecu?.context.incarnation ?? description.incarnation;
-      candidates.push({ mac, incarnation, description, accepted: accepted.get(mac) ?? [], alive, draining: false });
+      candidates.push({ mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining: false });
     }
     return candidates;
   }
@@ -284,11 +278,3 @@ const isRestorable = ({ epoch, input }: CheckpointReference, placement: Placemen
   epoch <= placement.epoch && input.sequence >= (placement.trim?.sequence ?? 0);
 
 const orderKey = ({ epoch, sequence }: CheckpointOrder): string => `${epoch}.${sequence}`;
-
-export const isPlaced = ({ state }: PlacementView): boolean => state === 'assigned' || state === 'owned';
-
-const asPlacement = (view: ActorView): PlacementView => ({
-  context: view.snapshot.context as PlacementContext,
-  state: stateName(view.snapshot.value),
-  view,
-});

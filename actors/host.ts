@@ -8,6 +8,7 @@ import type { Clock } from '../src/ports/clock.ts';
 import type { Compression } from '../src/ports/compression.ts';
 import type { Counters } from '../src/ports/counters.ts';
 import type { FaultPoints } from '../src/ports/fault-points.ts';
+import type { LocalPath } from '../src/ports/local-path.ts';
 import type { Log } from '../src/ports/log.ts';
 import type { Plant, Plants } from '../src/ports/plants.ts';
 
@@ -25,6 +26,8 @@ export interface Host {
   readonly faults: FaultPoints;
   /** How the fleet packs pages on their way; absent: not at all. */
   readonly compression?: Compression | undefined;
+  /** To others on this machine, past the broker; absent: everything goes over the bus. */
+  readonly localPath?: LocalPath | undefined;
   /** Bugs that a test has put in; production has none. */
   readonly plants?: Plants;
 }

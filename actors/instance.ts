@@ -8,6 +8,7 @@ import type {
   BoundaryState,
   InstanceInput,
   InstanceRequest,
+  JobOutputs,
   LastOutput,
   OutputEntry,
 } from '../src/domain/instance/requests.ts';
@@ -20,7 +21,7 @@ import { header, streams, taskSubject } from '../src/domain/protocol/subjects.ts
 import type { AppendAnswer, Headers, StreamMessage } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
-import type { JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
+import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
 import { type Host, pause, planted } from './host.ts';
 import type { JobRecorder } from './job-recorder.ts';
@@ -162,8 +163,8 @@ export class Instance {
       case 'consume-inputs':
         void this.consumeInputs(request.fromSequence);
         return;
-      case 'run-job':
-        void this.runJob(request.input);
+      case 'run-jobs':
+        void this.runJobs(request.inputs);
         return;
       case 'capture':
         void this.capture(request.mode, request.boundary);
@@ -300,21 +301,33 @@ export class Instance {
     this.ticker.start();
   }
 
-  private async runJob(input: InstanceInput): Promise<void> {
-    const { host, program } = this.parts;
+  /** Where jobs are recorded each goes by itself, so that its start and stop are its own. */
+  private async runJobs(inputs: readonly InstanceInput[]): Promise<void> {
+    const { host, program, jobs } = this.parts;
     await host.faults.reach(FaultPoint.beforeJob);
-    const jobNumber = ++this.jobNumber;
-    this.parts.jobs?.note(this.jobStarted(jobNumber, input));
-    const result = await program.runJob(input);
-    this.parts.jobs?.note(this.jobStopped(jobNumber, result));
+    const [first] = inputs;
+    const results =
+      jobs === undefined || first === undefined ? await program.runJobs(inputs) : [await this.recorded(jobs, first)];
     await host.faults.reach(FaultPoint.afterJob);
-    if (result.kind === 'failed') {
-      this.tell(() => this.core.jobFailed(result.failure.code, result.failure.sentence));
-      return;
+    const done: JobOutputs[] = [];
+    let failure: JobFailure | undefined;
+    for (const result of results) {
+      if (result.kind === 'failed') failure = result.failure;
+      else {
+        done.push(result.outputs);
+        this.totals.jobs++;
+        this.totals.executionUs += result.executionUs;
+      }
     }
-    this.totals.jobs++;
-    this.totals.executionUs += result.executionUs;
-    this.tell((nowUs) => this.core.jobDone(result.outputs, nowUs));
+    this.tell((nowUs) => this.core.jobsDone(done, nowUs, failure));
+  }
+
+  private async recorded(recorder: JobRecorder, input: InstanceInput): Promise<JobResult> {
+    const jobNumber = ++this.jobNumber;
+    recorder.note(this.jobStarted(jobNumber, input));
+    const result = await this.parts.program.runJob(input);
+    recorder.note(this.jobStopped(jobNumber, result));
+    return result;
   }
 
   private jobStarted(jobNumber: number, input: InstanceInput): JobStarted {

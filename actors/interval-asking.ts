@@ -10,9 +10,10 @@ import type { CheckpointManifest, CheckpointOrder } from '../src/domain/model/ch
 import type { TaskName } from '../src/domain/model/ids.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import { type FleetKnowledge, isPlaced } from './fleet-knowledge.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
 import type { PagePull } from './page-pull.ts';
+import { isPlaced } from './placement-index.ts';
 
 export interface IntervalAskingParts {
   readonly host: Host;

@@ -9,8 +9,9 @@ import { type CheckpointReference, laterCheckpoint } from '../src/domain/model/c
 import { shardOf } from '../src/domain/model/ids.ts';
 import { actorSubject, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import type { FleetKnowledge, PlacementView } from './fleet-knowledge.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
+import type { PlacementView } from './placement-index.ts';
 import type { Shell } from './shell.ts';
 
 export interface JanitorPolicy {
@@ -19,6 +20,9 @@ export interface JanitorPolicy {
   readonly recordsKept: number;
 }
 
+/** A stream may be longer than its policy by this part of it. */
+const GROWTH_SHARE = 0.1;
+
 export const JANITOR_DEFAULTS: JanitorPolicy = { everyUs: 2_000_000, outputsKept: 100_000, recordsKept: 1_000 };
 
 export class Janitor {
@@ -26,6 +30,9 @@ export class Janitor {
   private readonly replicated: Shell;
   private readonly knowledge: FleetKnowledge;
   private readonly policy: JanitorPolicy;
+  private readonly tidies: (placement: PlacementView) => boolean;
+  /** The revision at which a task's record was last purged, and the number of the output at which its outputs were. */
+  private readonly purgedAt = new Map<string, { readonly revision: number; readonly output: number }>();
   private readonly purgedThrough = new Map<string, number>();
   private waiting: Cancel | undefined;
   private stopped = false;
@@ -35,7 +42,10 @@ export class Janitor {
     readonly replicated: Shell;
     readonly knowledge: FleetKnowledge;
     readonly policy: JanitorPolicy;
+    /** One manager per task is enough; by default the one that wrote its record last. */
+    readonly tidies?: (placement: PlacementView) => boolean;
   }) {
+    this.tidies = parts.tidies ?? (({ view }) => view.record.writer === parts.host.id);
     this.host = parts.host;
     this.replicated = parts.replicated;
     this.knowledge = parts.knowledge;
@@ -58,8 +68,7 @@ export class Janitor {
   private async tidy(): Promise<void> {
     if (!this.host.bus.connected()) return;
     for (const placement of [...this.knowledge.placements()]) {
-      // One manager per task is enough: the one that wrote its record last.
-      if (placement.view.record.writer !== this.host.id) continue;
+      if (!this.tidies(placement)) continue;
       try {
         await this.trimInputs(placement);
         await this.trimFences(placement);
@@ -95,8 +104,18 @@ export class Janitor {
     await this.replicated.deliver(actor, { type: 'INPUTS.TRIMMABLE', id, epoch, cursor: oldest.input });
   }
 
+  /** Now and then: what has hardly grown since the last time is left alone, so that a thousand idle tasks cost nothing. */
   private async trimFences({ context, view }: PlacementView): Promise<void> {
-    const { task } = context;
+    const { task, spec } = context;
+    const { revision } = view.record;
+    const output = this.knowledge.newestDurable(task, spec?.checkpoint.quorum ?? 1)?.outputNumber ?? 0;
+    const before = this.purgedAt.get(task);
+    const hardlyGrew =
+      before !== undefined &&
+      revision - before.revision <= this.policy.recordsKept * GROWTH_SHARE &&
+      output - before.output <= this.policy.outputsKept * GROWTH_SHARE;
+    if (hardlyGrew) return;
+    this.purgedAt.set(task, { revision, output });
     const shard = shardOf(task, this.host.names.shardCount);
     const outputs = taskSubject.outputs(this.host.names, task);
     await this.host.bus.purge(streams.outputs(shard), { subject: outputs, keep: this.policy.outputsKept });

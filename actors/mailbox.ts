@@ -31,6 +31,8 @@ export class Mailbox {
   waiting: StoredRecord | undefined;
   /** Entries that were done without an event and are not recorded yet. */
   done: Set<string> | undefined;
+  /** Found to be nobody's here, and not asked for since (`Shell.forgetOthers`). */
+  unwanted = false;
   private taken = false;
   private line: (() => void)[] | undefined;
 

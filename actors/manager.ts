@@ -35,6 +35,7 @@ import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Chart } from './chart.ts';
@@ -42,12 +43,14 @@ import { CheckpointReceiver } from './checkpoint.ts';
 import { Detector } from './detector.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
-import { FleetKnowledge, isPlaced, type PlacementView } from './fleet-knowledge.ts';
+import { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
+import { ManagerShare, shareKeyOf } from './manager-share.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
+import { isPlaced, type PlacementView } from './placement-index.ts';
 import { Prover, type Proving } from './prover.ts';
 import { Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
@@ -93,6 +96,8 @@ const BY_ITSELF = new Set<ErrorCode>([
   'ERR_MODULE_REFUSED',
 ]);
 
+const PASSED_ON_TIMEOUT_US = 1_000_000;
+
 export class Manager {
   private readonly parts: ManagerParts;
   private readonly host: Host;
@@ -108,6 +113,8 @@ export class Manager {
   private readonly catchUp: CatchUp;
   private readonly repair: StoreRepair | undefined;
   private readonly prover: Prover | undefined;
+  /** What of the fleet is this manager's to look after. */
+  private readonly share: ManagerShare;
   private readonly cancels: Cancel[] = [];
 
   constructor(parts: ManagerParts) {
@@ -124,7 +131,16 @@ export class Manager {
       onRecord: (view) => {
         const { writer } = view.record;
         if (writer.startsWith('manager.')) this.peers.expect(writer.slice('manager.'.length));
+        this.knowledge.index.changed(view);
         this.board?.changed(view);
+      },
+      sharing: {
+        keyOf: shareKeyOf,
+        keeps: (key) => this.share.keeps(key),
+        onForgotten: (actor) => {
+          this.knowledge.index.forgotten(actor);
+          this.board?.forgotten(actor);
+        },
       },
     });
     this.local = new Shell({
@@ -135,7 +151,8 @@ export class Manager {
     });
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
-    const effects = { host, replicated, knowledge: this.knowledge, processTable };
+    const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
+    const effects = { host, replicated, knowledge: this.knowledge, processTable, beyond };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
@@ -148,6 +165,7 @@ export class Manager {
       hasher: parts.hasher,
       knowledge: this.knowledge,
       receive: parts.receive,
+      watched: () => (this.knowledge.elsewhere.size === 0 ? undefined : [...this.knowledge.descriptions.keys()]),
       tell: (task, event) => void tell('checkpoint')(task, event),
     });
     const keeping = { host, manager, store, knowledge: this.knowledge, peers: this.receiver.peers };
@@ -162,20 +180,40 @@ export class Manager {
             ...keeping,
             ...parts.proving,
             living: () => this.peers.all().flatMap(({ id, alive }) => (alive ? [id] : [])),
+            keepersOf: (placement) => this.keepersOf(placement),
             occupied: () => (this.isRestoring() ? 'restoring' : this.receiver.pulling.size > 0 ? 'pulling' : undefined),
           });
     this.detector = new Detector({
       host,
       knowledge: this.knowledge,
+      watches: (mac) => this.share.keeps(mac),
+      certainDeath: (owner) => this.ecuEffects.certainDeath(owner),
       tell: (mac, event) => void this.tellEcu(mac, event),
     });
-    this.peers = new Peers({ host, manager, knowledge: this.knowledge, onGone: () => void this.duty.takeOverFromTheDead() });
+    this.peers = new Peers({
+      host,
+      manager,
+      knowledge: this.knowledge,
+      onGone: () => void this.share.taken().then(() => this.duty.takeOverFromTheDead()),
+      onChanged: () => this.share.setLiving(this.peers.living()),
+    });
+    this.share = new ManagerShare({
+      host,
+      manager,
+      inventory: parts.inventory,
+      knowledge: this.knowledge,
+      replicated: this.replicated,
+      detector: this.detector,
+      receiver: this.receiver,
+    });
     this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
     this.janitor = new Janitor({
       host,
       replicated: this.replicated,
       knowledge: this.knowledge,
       policy: parts.janitor ?? JANITOR_DEFAULTS,
+      // Who wrote a record last may have nothing more to do with it where the fleet is shared out.
+      tidies: (placement) => this.tidies(placement),
     });
   }
 
@@ -192,16 +230,7 @@ export class Manager {
       id: `started:${incarnation}`,
       incarnation,
     });
-    this.cancels.push(
-      await parts.inventory.follow((mac, description) => {
-        if (description === undefined) {
-          this.knowledge.descriptions.delete(mac);
-          return;
-        }
-        this.knowledge.descriptions.set(mac, description);
-        this.detector.expect(mac, description.incarnation);
-      }),
-    );
+    this.cancels.push(await parts.inventory.follow((mac, description) => this.share.described(mac, description)));
     this.peers.start();
     await this.replicated.start();
     await this.receiver.start();
@@ -214,15 +243,16 @@ export class Manager {
         this.call(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.pages(parts.manager) }, (message) =>
-        this.receiver.serve(message),
+        this.receiver.serving.serve(message),
       ),
       await host.bus.serve({ service: 'drover-manager', subject: managerSubject.callOf(parts.manager) }, (message) =>
-        this.call(message),
+        this.call(message, 'here'),
       ),
       host.bus.onConnection((connected) => void this.connectionChanged(connected)),
     );
     this.duty.start();
     this.janitor.start();
+    void this.receiver.sayAgain();
   }
 
   async stop(reason: string): Promise<void> {
@@ -259,11 +289,18 @@ export class Manager {
     }
   }
 
+  private tidies(placement: PlacementView): boolean {
+    const keepers = this.keepersOf(placement);
+    return keepers === undefined ? placement.view.record.writer === this.host.id : keepers[0] === this.parts.manager;
+  }
+
+  private keepersOf({ view, context }: PlacementView): readonly string[] | undefined {
+    return this.share.keepersOf(shareKeyOf(view) ?? context.task);
+  }
+
   /** Anybody's: all of them read from the stores and share the machine. */
   private isRestoring(): boolean {
-    for (const { actor, snapshot } of this.replicated.views())
-      if (actor.startsWith('arbiter/') && snapshot.status === 'active' && !waitsForCapacity(snapshot.context as ArbiterContext))
-        return true;
+    for (const { context } of this.knowledge.openArbiters()) if (!waitsForCapacity(context)) return true;
     return false;
   }
 
@@ -289,19 +326,42 @@ export class Manager {
       type,
       id: `${type}:${this.host.incarnation}:${this.host.clock.monotonicUs()}`,
     });
+    if (connected) await this.receiver.sayAgain();
   }
 
   // ——— calls ———
 
-  private async call(message: BusMessage): Promise<Uint8Array> {
+  /** `anywhere`: another manager may know better. */
+  private async call(message: BusMessage, where: 'here' | 'anywhere' = 'anywhere'): Promise<Uint8Array> {
     const decoded = decodeManagerCall(message.payload);
     if (!decoded.ok) {
       this.host.counters.add(`wire.${decoded.error.kind}`);
       const { code, sentence } = decoded.error;
       return encodeManagerAnswer(envelope(this.host, { kind: 'refused', code, sentence } as const));
     }
+    const better = where === 'here' ? undefined : await this.betterPlaced(decoded.value.body);
+    if (better !== undefined) {
+      try {
+        return await this.host.bus.request(managerSubject.callOf(better), message.payload, { timeoutUs: PASSED_ON_TIMEOUT_US });
+      } catch (cause) {
+        this.host.log.info('a call could not be passed on; it is answered here', { manager: better, cause });
+      }
+    }
     const answer = await this.answer(decoded.value.body, decoded.value.id);
     return encodeManagerAnswer(envelope(this.host, answer, decoded.value.trace));
+  }
+
+  /** Where the fleet is shared out: who keeps what the call is about, or has the restore in its hands. */
+  private async betterPlaced(call: ManagerCall): Promise<string | undefined> {
+    if (this.knowledge.elsewhere.size === 0) return undefined;
+    const isOther = (manager: string): boolean => manager !== this.parts.manager && !this.knowledge.deadManagers.has(manager);
+    if (call.kind === 'request-restore' && !this.share.keeps(call.mac)) return this.share.keepersOf(call.mac)?.find(isOther);
+    if (call.kind !== 'instance-report' || call.what !== 'caught-up') return undefined;
+    const arbiter = (await this.knowledge.freshPlacement(call.task))?.context.takenBy;
+    const view =
+      arbiter === undefined ? undefined : (this.replicated.view(arbiter) ?? (await this.replicated.refresh(arbiter)));
+    const writer = view?.record.writer.slice('manager.'.length);
+    return writer !== undefined && isOther(writer) ? writer : undefined;
   }
 
   private async answer(call: ManagerCall, id: string): Promise<ManagerAnswer> {
@@ -345,7 +405,7 @@ export class Manager {
       return refused('ERR_NO_TASK', `no task of which a checkpoint is known runs as program ${programId} on ${mac}`);
     const { context, state } = placement;
     if (state !== 'owned') return refused('ERR_TASK_BUSY', `task ${context.task} is ${state}`);
-    if (target !== undefined && !this.knowledge.descriptions.has(target))
+    if (target !== undefined && !this.knowledge.descriptions.has(target) && !this.knowledge.elsewhere.has(target))
       return refused('ERR_NO_ECU', `there is no ECU ${target}`);
     if (target === mac) return refused('ERR_NO_ECU', `task ${context.task} runs on ${target} already`);
     const cause = {
@@ -355,9 +415,9 @@ export class Manager {
       reason: `${opcode}: ${reason}`,
       move: { target },
     } as const;
-    const stays = this.arbiterEffects.whyItStays(cause, placement);
+    const stays = await this.arbiterEffects.whyItStays(cause, placement);
     if (stays !== undefined) return refused('ERR_NO_PLACE', stays);
-    const arbiter = this.duty.freeRequestArbiter(context.task, context.epoch);
+    const arbiter = await this.duty.freeRequestArbiter(context.task, context.epoch);
     await this.replicated.deliver(arbiter, { type: 'RESTORE.NEEDED', id: `move:${id}`, cause });
     return { kind: 'accepted' };
   }

@@ -11,6 +11,12 @@ import { type CheckpointManifest, type CheckpointOrder, DIGEST_BYTES, PAGE_BYTES
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { RebuiltState } from '../src/ports/checkpoint-store.ts';
 
+/** What was not in the store before: the bytes of the manifest's pages at these positions, in this order. */
+export interface BroughtPages {
+  readonly positions: Uint32Array;
+  readonly pages: Uint8Array;
+}
+
 interface Image {
   manifest: CheckpointManifest;
   memory: Uint8Array;
@@ -27,20 +33,22 @@ export class NewestImages {
   }
 
   /**
-   * A checkpoint was stored; `pages` are those at all positions of its manifest, or undefined when some of them were in the
-   * store already. Answers whether the image follows; if not, `seed` it from a rebuilt state when there is time.
+   * A checkpoint was stored. Answers whether the image follows; if not, `seed` it from a rebuilt state when there is time.
+   * Pages that the store had already are found in the image: a full checkpoint, also that of a new instance, mostly has what
+   * the one before had, at the same places.
    */
-  stored(manifest: CheckpointManifest, pages: Uint8Array | undefined): boolean {
+  stored(manifest: CheckpointManifest, brought: BroughtPages): boolean {
     const image = this.images.get(manifest.task);
+    if (image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.sequence)
+      return true;
     const full = manifest.baseSequence === undefined;
     const follows =
       image !== undefined && image.manifest.epoch === manifest.epoch && image.manifest.sequence === manifest.baseSequence;
-    if (pages === undefined || !(full || follows)) {
+    const base = full || follows ? (image === undefined ? emptyImage(manifest) : resized(image, manifest)) : undefined;
+    if (base === undefined || !apply(base, manifest, brought)) {
       this.drop(manifest.task);
       return false;
     }
-    const base = full || image === undefined ? emptyImage(manifest) : resized(image, manifest);
-    apply(base, manifest, pages);
     this.keep(manifest.task, base);
     return true;
   }
@@ -90,10 +98,24 @@ function resized(image: Image, manifest: CheckpointManifest): Image {
   return next;
 }
 
-function apply(image: Image, { pageIndexes, pageDigests }: CheckpointManifest, pages: Uint8Array): void {
+/** False where a page is neither among those that were brought nor in the image; the image is of no use then. */
+function apply(image: Image, { pageIndexes, pageDigests }: CheckpointManifest, { positions, pages }: BroughtPages): boolean {
+  const digests = Buffer.from(pageDigests.buffer, pageDigests.byteOffset, pageDigests.byteLength);
+  const held = Buffer.from(image.pageDigests.buffer, image.pageDigests.byteOffset, image.pageDigests.byteLength);
+  /** Of one digest that occurs several times, one page was brought. */
+  const broughtAt = new Map<string, number>();
+  for (let order = 0; order < positions.length; order++) {
+    const at = (positions[order] as number) * DIGEST_BYTES;
+    broughtAt.set(digests.toString('latin1', at, at + DIGEST_BYTES), order);
+  }
   for (let position = 0; position < pageIndexes.length; position++) {
     const index = pageIndexes[position] as number;
-    image.memory.set(pages.subarray(position * PAGE_BYTES, (position + 1) * PAGE_BYTES), index * PAGE_BYTES);
-    image.pageDigests.set(pageDigests.subarray(position * DIGEST_BYTES, (position + 1) * DIGEST_BYTES), index * DIGEST_BYTES);
+    const at = position * DIGEST_BYTES;
+    if (digests.compare(held, index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES, at, at + DIGEST_BYTES) === 0) continue;
+    const order = broughtAt.get(digests.toString('latin1', at, at + DIGEST_BYTES));
+    if (order === undefined) return false;
+    image.memory.set(pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES), index * PAGE_BYTES);
+    digests.copy(held, index * DIGEST_BYTES, at, at + DIGEST_BYTES);
   }
+  return true;
 }

@@ -27,6 +27,8 @@ export class PagePush {
   /** Answers whether it was sent; never fails. */
   send(manifest: CheckpointManifest, pages: Uint8Array): boolean {
     if (pages.length === 0) return true;
+    // Announced again: what did not come is pulled.
+    if (this.underWay.has(manifest.sequence)) return true;
     const { counters } = this.host;
     if (this.bytesUnderWay + pages.length > PUSHED_BYTES_MAX) {
       counters.add('checkpoint.leftToPull');

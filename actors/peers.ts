@@ -14,6 +14,8 @@ export interface PeersParts {
   readonly manager: string;
   readonly knowledge: FleetKnowledge;
   readonly onGone: (manager: string) => void;
+  /** Others are alive than before. */
+  readonly onChanged: () => void;
 }
 
 const HEARTBEAT_US = 100_000;
@@ -53,11 +55,16 @@ export class Peers {
   expect(manager: string): void {
     if (manager === this.parts.manager || this.lastBeat.has(manager)) return;
     this.lastBeat.set(manager, { atUs: this.parts.host.clock.monotonicUs(), incarnation: 0 });
+    this.parts.onChanged();
   }
 
   all(): { readonly id: string; readonly alive: boolean }[] {
     const others = [...this.lastBeat.keys()].map((id) => ({ id, alive: !this.parts.knowledge.deadManagers.has(id) }));
     return [{ id: this.parts.manager, alive: true }, ...others].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  living(): string[] {
+    return this.all().flatMap(({ id, alive }) => (alive ? [id] : []));
   }
 
   private heard(message: BusMessage): void {
@@ -68,8 +75,9 @@ export class Peers {
     }
     const { manager, incarnation } = beat.value.body;
     if (manager === this.parts.manager) return;
+    const isNew = !this.lastBeat.has(manager);
     this.lastBeat.set(manager, { atUs: this.parts.host.clock.monotonicUs(), incarnation });
-    this.parts.knowledge.deadManagers.delete(manager);
+    if (this.parts.knowledge.deadManagers.delete(manager) || isNew) this.parts.onChanged();
   }
 
   private clientLeft(name: string): void {
@@ -100,6 +108,7 @@ export class Peers {
     this.parts.knowledge.deadManagers.add(manager);
     this.parts.host.counters.add('peers.gone');
     this.parts.host.log.warn('a manager is gone', { manager });
+    this.parts.onChanged();
     this.parts.onGone(manager);
   }
 

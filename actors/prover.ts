@@ -34,6 +34,7 @@ import type { Sandbox } from '../src/ports/sandbox.ts';
 import type { TaskImage, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
+import type { PlacementView } from './placement-index.ts';
 import { type RecordedRun, type RecordedRunLimits, readRecordedRun } from './recorded-run.ts';
 
 /** What a manager is given to prove with. */
@@ -53,6 +54,8 @@ export interface ProverParts extends Proving {
   readonly knowledge: FleetKnowledge;
   /** Managers that live, this one among them. */
   readonly living: () => readonly string[];
+  /** Who keeps a task's checkpoints, where the fleet is shared out. */
+  readonly keepersOf: (placement: PlacementView) => readonly string[] | undefined;
   /** `restoring`: an arbiter has work. `pulling`: a checkpoint is on its way into the store. */
   readonly occupied: () => 'restoring' | 'pulling' | undefined;
 }
@@ -183,11 +186,13 @@ export class Prover {
   private candidates(): Candidate[] {
     const { knowledge, store } = this.parts;
     const candidates: Candidate[] = [];
-    for (const { context, state } of knowledge.placements()) {
+    for (const placement of knowledge.placements()) {
+      const { context, state } = placement;
       const { task, spec } = context;
       if (spec === undefined || state === 'removed' || state === 'undeclared' || state === 'crashed') continue;
       const newest = store.newest(task);
-      if (newest !== undefined) candidates.push({ task, spec, newest, proof: this.proofs.get(task) });
+      if (newest !== undefined)
+        candidates.push({ task, spec, newest, proof: this.proofs.get(task), keepers: this.parts.keepersOf(placement) });
     }
     return candidates;
   }

@@ -16,6 +16,7 @@
  *     timers, however the record came to be (own append, read-back, an append that landed late, an earlier incarnation).
  * L2. A host holds an actor exactly while the last record it knows names it as the writer.
  * L3. A timer's or an effect's answer is taken only while the record still holds that timer (id, arming revision) or entry.
+ * L4. Where hosts share the records out (`record-shares.ts`), another's passes by unopened; what has no more to do here is forgotten.
  */
 import type { AnyMachineSnapshot } from 'xstate';
 import { assert } from '../src/domain/kernel/assert.ts';
@@ -30,11 +31,12 @@ import type { Counters } from '../src/ports/counters.ts';
 import { FaultPoint, type FaultPoints, NO_FAULT_POINTS } from '../src/ports/fault-points.ts';
 import type { Log } from '../src/ports/log.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
-import type { RecordAppend, RecordStore, StoredRecord } from '../src/ports/record-store.ts';
+import type { RecordAppend, RecordLabel, RecordStore, StoredRecord } from '../src/ports/record-store.ts';
 import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from './chart.ts';
 import { type ActorView, type Known, Mailbox } from './mailbox.ts';
-import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER } from './next-record.ts';
+import { DONE, isAnswer, nextRecord, recordTime, TAKEN_OVER, withoutTexts } from './next-record.ts';
 import { Outbox, type Perform } from './outbox.ts';
+import { RecordShares, type Sharing } from './record-shares.ts';
 import { DurableTimers } from './timers.ts';
 
 export type { ActorView } from './mailbox.ts';
@@ -64,12 +66,15 @@ export interface ShellParts {
   readonly plants?: Plants;
   /** Told of every newer record this host learns of, its own and others'. */
   readonly onRecord?: (view: ActorView) => void;
+  /** Where the store is shared out among hosts (L4). */
+  readonly sharing?: Sharing;
 }
 
 /** Writes that were done without an answer are recorded together after this long, or with the actor's next step. */
 const DONE_FLUSH_US = 20_000;
 const BUSY_RETRY_US = 500;
 const TIMER_RETRY_US = 50_000;
+const LOADS_AT_ONCE = 16; // of records of a share that is new here
 /** A step that loses the race this often in a row is somebody's bug. */
 const ATTEMPTS_MAX = 1_000;
 
@@ -85,6 +90,7 @@ export class Shell {
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
   private readonly boxes = new Map<ActorKey, Mailbox>();
+  private readonly shares: RecordShares;
   private readonly attemptPrefix: string;
   private attempts = 0;
   private following: Cancel | undefined;
@@ -96,6 +102,7 @@ export class Shell {
     this.plants = parts.plants ?? NO_PLANTS;
     this.faulty = this.faults !== NO_FAULT_POINTS;
     this.watched = this.faulty || this.plants !== NO_PLANTS;
+    this.shares = new RecordShares(parts.host, parts.sharing);
     this.charts = new Map(parts.charts.map((chart) => [chart.kind, chart]));
     this.attemptPrefix = `${parts.host}~${parts.incarnation}~${parts.rng.u32().toString(36)}`;
     this.timers = new DurableTimers(parts.clock, (actor, timer) => void this.timerDue(actor, timer));
@@ -139,7 +146,9 @@ export class Shell {
   async refresh(actor: ActorKey): Promise<ActorView | undefined> {
     const stored = await this.parts.store.load(actor);
     if (stored !== undefined) {
-      const damage = this.absorb(this.findBox(actor), stored);
+      const box = this.findBox(actor);
+      if (box !== undefined) box.unwanted = false;
+      const damage = this.absorb(box, stored);
       if (damage !== undefined)
         throw new DroverError('ERR_RECORD_CORRUPT', `the last record of ${actor} cannot be read: ${damage}`);
     }
@@ -153,6 +162,7 @@ export class Shell {
   async deliver(actor: ActorKey, event: ActorEvent, acknowledge?: () => void | Promise<void>): Promise<Delivery> {
     if (this.faulty) await this.faults.reach(FaultPoint.afterReceive);
     const box = this.boxOf(actor);
+    box.unwanted = false;
     const turn = box.enter();
     if (turn !== undefined) await turn;
     try {
@@ -160,7 +170,7 @@ export class Shell {
       if (this.plants.planted('acknowledge-before-append')) await acknowledge?.();
       // 2. Whoever follows the store has been told of every record. One it has not heard of yet makes the store refuse an
       // append to position 0, and is read then; only an event that this would leave alone is looked up first.
-      let looked = box.known !== undefined || this.following === undefined;
+      let looked = box.known !== undefined || this.following === undefined || this.shares.knowsOf(actor);
       if (box.known === undefined && looked) await this.refresh(actor);
       if (this.faulty) await this.faults.reach(FaultPoint.afterLoad);
       let outcome: Delivery | undefined;
@@ -212,6 +222,39 @@ export class Shell {
     return record.outbox.length > 0 || record.timers.length > 0;
   }
 
+  // ——— records that are shared out (L4) ———
+
+  /** What has become this host's to look after is read. */
+  async takeShare(): Promise<void> {
+    const next = this.shares.takeGained().values();
+    const load = async (): Promise<void> => {
+      for (const actor of next) {
+        try {
+          if (!this.stopped) await this.refresh(actor);
+          const box = this.boxes.get(actor);
+          if (box !== undefined && !box.busy) this.hold(box);
+        } catch (cause) {
+          this.parts.log.warn('a record of a new share could not be read; the next one of its actor will be', { actor, cause });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: LOADS_AT_ONCE }, load));
+  }
+
+  /** Called now and then: what was nobody's here at the last call and was not asked for since goes. */
+  forgetOthers(): void {
+    for (const box of this.boxes.values()) {
+      const { known, unwanted } = box;
+      if (box.busy || known === undefined) continue;
+      box.unwanted = !(this.isMine(known.record) && this.hasWork(known.record)) && !this.shares.keeps(known);
+      if (!unwanted || !box.unwanted) continue;
+      this.boxes.delete(box.actor);
+      this.timers.reconcile(box.actor, [], false);
+      this.outbox.reconcile(box.actor, NO_ENTRIES);
+      this.shares.forget(known);
+    }
+  }
+
   // ——— steps 2 to 4 ———
 
   /** Steps 2 and 3: what the chart makes of the event, or what became of the delivery without a step. */
@@ -261,8 +304,7 @@ export class Shell {
         actor,
         previous: before?.record,
         event,
-        // A step without a transition leaves the snapshot as it is, and its text with it.
-        snapshot: before?.snapshot === snapshot ? before.record.snapshot : persistSnapshot(chart, snapshot),
+        snapshot: persistSnapshot(chart, snapshot),
         requests,
         chartVersion: chart.version,
         writer: host,
@@ -274,8 +316,9 @@ export class Shell {
       this.plants,
     );
     const bytes = encodeRecord(record);
+    const label = this.shares.labelOf({ actor, record, snapshot, position: 0 });
     if (this.plants.planted('perform-before-append')) this.outbox.reconcile(actor, record.outbox);
-    return { actor, record, snapshot, bytes, position: before?.position ?? 0, done };
+    return { actor, record, snapshot, bytes, label, position: before?.position ?? 0, done };
   }
 
   /** Step 4. True when our record was written; false when it was not, and another one may be the last. */
@@ -285,14 +328,15 @@ export class Shell {
   }
 
   private send(draft: Draft): Promise<RecordAppend> {
-    return this.watched ? this.sendWatched(draft) : this.parts.store.append(draft.actor, draft.position, draft.bytes);
+    if (this.watched) return this.sendWatched(draft);
+    return this.parts.store.append(draft.actor, draft.position, draft.bytes, draft.label);
   }
 
-  private async sendWatched({ actor, position, bytes }: Draft): Promise<RecordAppend> {
+  private async sendWatched({ actor, position, bytes, label }: Draft): Promise<RecordAppend> {
     const { store } = this.parts;
     if (this.faulty) await this.faults.reach(FaultPoint.beforeAppend);
     const blind = this.plants.planted('skip-compare-and-set');
-    const answer = await store.append(actor, blind ? ((await store.load(actor))?.position ?? 0) : position, bytes);
+    const answer = await store.append(actor, blind ? ((await store.load(actor))?.position ?? 0) : position, bytes, label);
     if (this.faulty) await this.faults.reach(FaultPoint.afterAppend);
     return answer;
   }
@@ -330,6 +374,7 @@ export class Shell {
 
   /** A record as the store's follower brings it. One that comes during a step of ours waits: mostly it is our own. */
   private learn(actor: ActorKey, stored: StoredRecord): void {
+    if (!this.boxes.has(actor) && this.shares.passesBy(actor, stored.label)) return;
     const box = this.findBox(actor);
     if (box === undefined || this.stopped || (box.known?.position ?? 0) >= stored.position) return;
     if (box.busy) {
@@ -382,8 +427,8 @@ export class Shell {
   private adopt(box: Mailbox, known: Known): void {
     const before = box.known;
     if (before !== undefined && before.position > known.position && !this.plants.planted('adopt-older')) return;
-    box.known = known;
-    this.parts.onRecord?.(known);
+    box.known = { ...known, record: withoutTexts(known.record) };
+    this.parts.onRecord?.(box.known);
   }
 
   /** L1 and L2: performs and arms exactly while the last known record is ours. */
@@ -538,6 +583,7 @@ interface Draft {
   readonly record: ActorRecord;
   readonly snapshot: AnyMachineSnapshot;
   readonly bytes: Uint8Array;
+  readonly label: RecordLabel | undefined;
   /** Of the record before it. */
   readonly position: number;
   /** The entries that it reports done. */

@@ -19,6 +19,8 @@ const PASSED_OVER_US = 20_000_000;
 
 export class StandbyChoice {
   private readonly clock: Clock;
+  private readonly inventory: Pick<Inventory, 'follow'>;
+  private following: Promise<Cancel | undefined> | undefined;
   private readonly mac: Mac;
   private readonly candidates = new Map<Mac, Candidate>();
   /** By task; forgotten when the inventory changes. */
@@ -27,13 +29,25 @@ export class StandbyChoice {
   private readonly unheardSinceUs = new Map<Mac, number>();
   private readonly passedOverUntilUs = new Map<Mac, number>();
 
-  constructor(parts: { readonly clock: Clock; readonly mac: Mac }) {
+  constructor(parts: { readonly clock: Clock; readonly mac: Mac; readonly inventory: Pick<Inventory, 'follow'> }) {
+    this.inventory = parts.inventory;
     this.clock = parts.clock;
     this.mac = parts.mac;
   }
 
-  start(inventory: Inventory): Promise<Cancel> {
-    return inventory.follow((mac, description) => this.changed(mac, description));
+  /** From the first task on that wants a standby: nobody else needs to know the fleet. */
+  need(spec: TaskSpec): void {
+    if (spec.checkpoint.standbys === 0 || this.following !== undefined) return;
+    this.following = this.inventory
+      .follow((mac, description) => this.changed(mac, description))
+      .catch(() => {
+        this.following = undefined; // asked for again with the next task
+        return undefined;
+      });
+  }
+
+  stop(): void {
+    void this.following?.then((cancel) => cancel?.());
   }
 
   /** The standbys of a task as of now; each is taken to be told of the checkpoint that this is asked for. */

@@ -14,9 +14,9 @@ import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Host } from './host.ts';
 
 /** Checkpoints of a task that are stored without one being confirmed, before the middle is dropped. */
-const UNCONFIRMED_MAX = 24;
+const UNCONFIRMED_MAX = 32;
 /** Where the newest durable one is not known: as many of the oldest as retention may leave before it, so that it is among them. */
-const OLDEST_KEPT = 11;
+const OLDEST_KEPT = 19;
 const NEWEST_KEPT = 2;
 
 export class StoreRoom {

@@ -30,6 +30,7 @@ import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
 import type { StandbyChoice } from './standby-choice.ts';
+import { StartTurns, type Turn } from './start-turns.ts';
 
 export interface TaskEffectsParts {
   readonly host: Host;
@@ -66,6 +67,7 @@ type ReportInstance = Extract<TaskEffect, { kind: 'reportInstance' }>;
 export class TaskEffects {
   private readonly parts: TaskEffectsParts;
   private readonly restoreImage: RestoreImage;
+  private readonly turns: StartTurns;
   private readonly running = new Map<TaskName, RunningTask>();
   /** Epochs up to this one start no more: they were stopped, or a later one has come. */
   private readonly barred = new Map<TaskName, number>();
@@ -73,6 +75,7 @@ export class TaskEffects {
   constructor(parts: TaskEffectsParts) {
     this.parts = parts;
     this.restoreImage = new RestoreImage({ ...parts, admits: (needs) => this.admits(needs) });
+    this.turns = new StartTurns(parts.host.clock);
   }
 
   private admits(needs: CheckpointNeeds | undefined): void {
@@ -125,12 +128,14 @@ export class TaskEffects {
     const { task, epoch } = effect;
     this.bar(task, epoch - 1);
     await this.stopRunning(task, epoch);
+    const turn = await this.turns.next(effect.spec);
     try {
-      const started = await this.start(effect);
-      return started === undefined
-        ? { type: 'INSTANCE.STARTED', epoch }
-        : { type: 'INSTANCE.ENDED', epoch, code: started.code, sentence: started.sentence };
+      const ended = await this.start(effect, turn);
+      if (ended === undefined) return { type: 'INSTANCE.STARTED', epoch };
+      turn.end();
+      return { type: 'INSTANCE.ENDED', epoch, code: ended.code, sentence: ended.sentence };
     } catch (cause) {
+      turn.end();
       const code = cause instanceof DroverError ? cause.code : 'ERR_MODULE_INVALID';
       const sentence = cause instanceof Error ? cause.message : String(cause);
       this.parts.host.log.warn('an instance could not be started', { task, epoch, code, cause });
@@ -139,13 +144,14 @@ export class TaskEffects {
   }
 
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
-  private async start(effect: StartInstance): Promise<{ code: ErrorCode; sentence: string } | undefined> {
+  private async start(effect: StartInstance, turn: Turn): Promise<{ code: ErrorCode; sentence: string } | undefined> {
     const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
     const { task, epoch, nonce, programId, spec, checkpoint, trimmed } = effect;
     const below = belowTrimMark(checkpoint?.input, trimmed);
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     const runtime = runtimes.get(spec.runtime);
     if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
+    standbyChoice.need(spec);
     const [artefact, restored] = await Promise.all([
       artefacts.get(spec.artefact),
       checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint),
@@ -192,8 +198,12 @@ export class TaskEffects {
           started = true;
           resolve(undefined);
         },
-        onCaughtUp: () => this.parts.onCaughtUp(task, epoch),
+        onCaughtUp: () => {
+          turn.end();
+          this.parts.onCaughtUp(task, epoch);
+        },
         onEnded: (code, sentence) => {
+          turn.end();
           if (this.running.get(task)?.instance === instance) this.running.delete(task);
           if (started) this.parts.onInstanceEnded(task, epoch, code, sentence);
           else resolve({ code, sentence });

@@ -135,7 +135,14 @@ export type ArbiterEffect =
       readonly cause: RestoreCause;
       readonly tasks: Readonly<Record<TaskName, PendingTask>> | undefined;
     }
-  | { readonly kind: 'takeEpoch'; readonly task: TaskName; readonly expectedEpoch: number; readonly target: Incarnation }
+  | {
+      readonly kind: 'takeEpoch';
+      readonly task: TaskName;
+      readonly expectedEpoch: number;
+      readonly target: Incarnation;
+      /** Nothing runs that has to be stopped first. */
+      readonly deployAtOnce: boolean;
+    }
   | {
       readonly kind: 'stopInstance';
       readonly task: TaskName;
@@ -205,8 +212,9 @@ export const arbiterMachine = setup({
     notePlan: assign(({ context, event }) => (event.type === 'PLAN.MADE' ? planned(context, event.plan) : {})),
     openPlanned: enqueueActions(({ event, enqueue }) => {
       if (event.type !== 'PLAN.MADE') return;
-      for (const { task, expectedEpoch, target } of event.plan.assignments) {
-        const effect: ArbiterEffect = { kind: 'takeEpoch', task, expectedEpoch, target };
+      for (const { task, expectedEpoch, target, present } of event.plan.assignments) {
+        const deployAtOnce = present === undefined;
+        const effect: ArbiterEffect = { kind: 'takeEpoch', task, expectedEpoch, target, deployAtOnce };
         enqueue({ type: OPEN, params: { key: `take/${task}`, effect } });
       }
       for (const { task, expectedEpoch, reason, evict } of event.plan.unplaced) {

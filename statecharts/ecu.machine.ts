@@ -5,7 +5,7 @@
  *
  * D1. A disconnect or a high phi is a *suspicion*. It is confirmed where that is cheap; a sign of life of the same
  *     incarnation cancels it; without either, the grace period of the ECU's class decides.
- * D2. A goodbye and a higher incarnation need no confirmation: that incarnation is gone.
+ * D2. A goodbye, a higher incarnation and a process that is seen to be gone need no confirmation: that incarnation is gone.
  * D3. Every incarnation that is gone is reported to its arbiter, whatever happens to this view afterwards: each report is
  *     open under its own key until it is answered. Only a sign of life of that incarnation takes it back.
  * D4. A wrong verdict costs a needless move, never two writers: the fence is on the outputs.
@@ -123,6 +123,7 @@ export const ecuMachine = setup({
         'ECU.APPEARED': { guard: 'isLater', target: 'rejoining', actions: 'appearAfterDeath' },
         'ECU.SUSPECTED': { guard: 'isThis', target: 'suspect', actions: 'noteReason' },
         'ECU.SAID_GOODBYE': { guard: 'isThis', target: 'failed', actions: ['noteReason', 'noteGone'] },
+        'DEATH.CONFIRMED': { guard: 'isThis', target: 'failed', actions: ['noteReason', 'noteGone'] },
       },
     },
     suspect: {
@@ -165,6 +166,7 @@ export const ecuMachine = setup({
         'ECU.APPEARED': { guard: 'isLater', target: 'rejoining', reenter: true, actions: 'appearAfterDeath' },
         'ECU.SUSPECTED': { guard: 'isThis', target: 'suspect', actions: 'noteReason' },
         'ECU.SAID_GOODBYE': { guard: 'isThis', target: 'failed', actions: ['noteReason', 'noteGone'] },
+        'DEATH.CONFIRMED': { guard: 'isThis', target: 'failed', actions: ['noteReason', 'noteGone'] },
         'FAILURE.RAISED': { guard: 'isGone', target: 'alive', actions: 'forgetDeath' },
       },
     },

@@ -27,6 +27,7 @@ import { assertSound, nameOf, roomFor } from './checkpoint-checks.ts';
 import { type CheckpointName, isKey, keyOf, nameOfKey, ORDER_MAX, orderOfKey, taskOfKey } from './checkpoint-keys.ts';
 import type { Environment, Table } from './environment.ts';
 import { exact, openEnvironment, peek } from './environment.ts';
+import { ManifestCache } from './manifest-cache.ts';
 import { decodeManifest, describeDamagedManifest, encodeManifest } from './manifest-format.ts';
 import { PagePool, POOLED_PAGE_BYTES } from './page-pool.ts';
 import { type DamagedPages, Quarantine } from './quarantine.ts';
@@ -61,6 +62,8 @@ export interface StoreDamage {
 /** Where a store is given no other bound. */
 export const CHECKPOINT_STORE_BYTES_MAX = 4 * 1024 ** 3;
 const TABLE_CACHE_BYTES_MAX = 8 * 1024 ** 2;
+/** A dozen checkpoints of a hundred tasks, or the full ones of small states. */
+const MANIFEST_CACHE_BYTES_MAX = 4 * 1024 ** 2;
 /** Pages read between two turns of the event loop while a state is rebuilt: about a millisecond's worth. */
 const PAGES_PER_TURN = 256;
 /** Its share of tree pages, and of the last overflow page. */
@@ -87,6 +90,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
   readonly #hasher: Hasher;
   readonly #onDamage: (damage: StoreDamage) => void;
   readonly #tables: TableCache;
+  readonly #decoded = new ManifestCache(MANIFEST_CACHE_BYTES_MAX);
   readonly #quarantine: Quarantine;
   readonly #faults: FaultPoints;
   /** Keys of damaged manifests that are about to be set aside, one character a byte. */
@@ -165,6 +169,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
     });
     this.#reach(FaultPoint.storeCommitted);
     if (table === undefined) return { stored: false };
+    this.#decoded.set(key, encoded, manifest);
     this.#tables.set(manifest, table);
     return { stored: this.#pool.holdsAll(table) };
   }
@@ -358,8 +363,13 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
   }
 
   #read(name: CheckpointName): CheckpointManifest | undefined {
-    const bytes = peek(this.#manifests, keyOf(name));
-    const manifest = bytes === undefined ? undefined : decodeManifest(bytes, this.#hasher);
+    const key = keyOf(name);
+    const bytes = peek(this.#manifests, key);
+    if (bytes === undefined) return undefined;
+    const known = this.#decoded.get(key, bytes);
+    if (known !== undefined) return known;
+    const encoded = Buffer.from(bytes);
+    const manifest = decodeManifest(encoded, this.#hasher);
     // Whole, but under another's key: as good as damaged.
     if (
       manifest === undefined ||
@@ -370,6 +380,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
       !checkManifest(manifest).ok
     )
       return undefined;
+    this.#decoded.set(key, encoded, manifest);
     return manifest;
   }
 
@@ -555,6 +566,7 @@ export class LmdbCheckpointStore implements CheckpointStore, StoreUpkeep {
       if (!handedOn.has(manifest)) count(changes, manifest, -1);
       freed += peek(this.#manifests, keyOf(manifest))?.length ?? 0;
       this.#manifests.remove(keyOf(manifest));
+      this.#decoded.delete(keyOf(manifest));
       this.#tables.delete(manifest);
     }
     for (const [text, change] of changes) {

@@ -13,6 +13,8 @@
  * C2. A message is handed over only if its sequence is above that of the one before. Together with C1: each once, in order.
  * C3. `last-per-subject` cut off before it caught up starts over in that mode; C2 drops what was handed over already. A subject
  *     whose newest message was handed over has the same newest message, or one that is newer and will come.
+ * C4. A stream that went back, because its server lost the end of it with the power, is followed in that mode from the start again:
+ *     sequences that were handed over before now belong to other messages.
  */
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { createInbox, nuid } from '@nats-io/nats-core';
@@ -138,6 +140,10 @@ class OrderedConsumer {
     };
     this.#current = current;
     try {
+      if (this.#options.from === 'last-per-subject' && this.#caughtUp) {
+        await this.#lookBack();
+        if (this.#current !== current) return;
+      }
       const created = await api.call<CreateAnswer>(`CONSUMER.CREATE.${this.#stream}.${current.name}`, {
         stream_name: this.#stream,
         config: this.#config(current.name, inbox),
@@ -149,6 +155,19 @@ class OrderedConsumer {
       if (this.#current !== current) return;
       throw error;
     }
+  }
+
+  /** C4. */
+  async #lookBack(): Promise<void> {
+    const { api, counters } = this.#parts;
+    const { state } = await api.call<{ readonly state: { readonly last_seq: number } }>(
+      `STREAM.INFO.${this.#stream}`,
+      undefined,
+    );
+    if (state.last_seq >= this.#lastSequence) return;
+    counters.add('bus.stream-went-back');
+    this.#lastSequence = 0;
+    this.#caughtUp = false;
   }
 
   restart(why: string): void {
@@ -238,7 +257,7 @@ class OrderedConsumer {
       name,
       ...policy,
       // The broker wants a filter with a last-per-subject policy, and takes `>` as one.
-      filter_subject: filter,
+      ...(typeof filter === 'string' ? { filter_subject: filter } : { filter_subjects: filter }),
       deliver_subject: inbox,
       ack_policy: 'none',
       replay_policy: 'instant',

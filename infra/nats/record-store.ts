@@ -9,10 +9,10 @@ import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { ActorKey } from '../../src/domain/model/ids.ts';
 import { parseActorKey, shardOf } from '../../src/domain/model/ids.ts';
 import type { FleetNames } from '../../src/domain/protocol/subjects.ts';
-import { actorOfSubject, actorSubject, actorsOfShard, streams } from '../../src/domain/protocol/subjects.ts';
-import type { AppendAnswer, Bus, StreamMessage } from '../../src/ports/bus.ts';
+import { actorOfSubject, actorSubject, actorsOfShard, header, streams } from '../../src/domain/protocol/subjects.ts';
+import type { AppendAnswer, Bus, Headers, StreamMessage } from '../../src/ports/bus.ts';
 import type { Cancel } from '../../src/ports/clock.ts';
-import type { RecordAppend, RecordStore, StoredRecord } from '../../src/ports/record-store.ts';
+import type { RecordAppend, RecordLabel, RecordStore, StoredRecord } from '../../src/ports/record-store.ts';
 
 export interface StreamRecordStoreParts {
   readonly bus: Bus;
@@ -36,12 +36,13 @@ export function createStreamRecordStore({
       return last === undefined ? undefined : recordOf(last);
     },
 
-    async append(actor, expectedPosition, record) {
+    async append(actor, expectedPosition, record, label) {
       try {
         return outcomeOf(
           await bus.append(actorSubject(names, actor), record, {
             expectedSequence: expectedPosition,
             timeoutUs: appendTimeoutUs,
+            ...(label === undefined ? {} : { headers: headersOf(label) }),
           }),
           actor,
         );
@@ -103,7 +104,16 @@ async function* readHistory(bus: Bus, stream: string, subject: string): AsyncGen
   }
 }
 
-const recordOf = (message: StreamMessage): StoredRecord => ({ position: message.sequence, bytes: message.payload });
+function recordOf({ sequence: position, payload: bytes, headers }: StreamMessage): StoredRecord {
+  const writer = headers[header.writer];
+  if (writer === undefined) return { position, bytes };
+  return { position, bytes, label: { key: headers[header.key], writer } };
+}
+
+const headersOf = ({ key, writer }: RecordLabel): Headers => ({
+  [header.writer]: writer,
+  ...(key === undefined ? {} : { [header.key]: key }),
+});
 
 function outcomeOf(answer: AppendAnswer, actor: ActorKey): RecordAppend {
   switch (answer.kind) {

@@ -6,7 +6,14 @@
  * whoever comes first, to the `fleet` bucket, and read by everybody.
  */
 import type { JetStreamManager, StreamConfig, StreamUpdateConfig } from '@nats-io/jetstream';
-import { DiscardPolicy, JetStreamApiError, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  jetstreamManager,
+  PersistMode,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -107,15 +114,21 @@ export async function ensureStreams(
   options: { readonly replicas: number; readonly storage: 'file' | 'memory' },
 ): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
+  // Both came with the same version of the server.
   const atomicBatches = isAtLeast(connection.info?.version ?? '0', 2, 12);
-  for (const spec of specs) await ensureStream(manager, configOf(spec, { ...options, atomicBatches }));
+  const answersEarly = atomicBatches && options.replicas === 1 && options.storage === 'file';
+  for (const spec of specs) {
+    const mode = answersEarly && spec.saidAgain === true ? PersistMode.Async : undefined;
+    await ensureStream(manager, configOf(spec, { ...options, atomicBatches }), mode);
+  }
 }
 
-async function ensureStream(manager: JetStreamManager, config: StreamCreate): Promise<void> {
+/** The mode cannot be changed: a stream keeps the one it was made with. */
+async function ensureStream(manager: JetStreamManager, config: StreamCreate, mode: PersistMode | undefined): Promise<void> {
   const present = await infoOf(manager, config.name);
   if (present === undefined) {
     try {
-      await manager.streams.add(config);
+      await manager.streams.add(mode === undefined ? config : { ...config, persist_mode: mode });
       return;
     } catch (error) {
       // Somebody else created it in between, with settings that may differ.
@@ -123,7 +136,9 @@ async function ensureStream(manager: JetStreamManager, config: StreamCreate): Pr
     }
   }
   const current = present ?? (await infoOf(manager, config.name));
-  if (current !== undefined && differs(current, config)) await manager.streams.update(config.name, config);
+  if (current === undefined || !differs(current, config)) return;
+  const kept = current.persist_mode === undefined ? {} : { persist_mode: current.persist_mode };
+  await manager.streams.update(config.name, { ...config, ...kept });
 }
 
 async function infoOf(manager: JetStreamManager, name: string): Promise<StreamConfig | undefined> {

@@ -14,7 +14,7 @@ export interface StartRequest {
 
 export type LaneRequest<Start extends StartRequest = StartRequest> =
   | Start
-  | { readonly type: 'job'; readonly program: number; readonly input: JobInput }
+  | { readonly type: 'jobs'; readonly program: number; readonly inputs: readonly JobInput[] }
   | { readonly type: 'capture'; readonly program: number; readonly mode: 'full' | 'delta' }
   | { readonly type: 'read-shadow'; readonly program: number; readonly pageIndexes: Uint32Array }
   | { readonly type: 'stop'; readonly program: number }

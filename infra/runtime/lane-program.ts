@@ -13,6 +13,12 @@ interface Asked {
 /** A message copies the whole buffer behind a view, so a view of a larger one is cut out first. Shared buffers are not copied. */
 const compact = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength === bytes.buffer.byteLength || bytes.buffer instanceof SharedArrayBuffer ? bytes : bytes.slice();
+const compactInput = ({ kind, number, skipped, payload }: JobInput): JobInput => ({
+  kind,
+  number,
+  skipped,
+  payload: compact(payload),
+});
 export const compactImage = ({ memory, globals }: TaskImage): TaskImage => ({
   memory: compact(memory),
   globals: compact(globals),
@@ -53,14 +59,20 @@ export class LaneProgram implements TaskProgram {
     this.#over = false;
   }
 
-  async runJob({ kind, number, skipped, payload }: JobInput): Promise<JobResult> {
+  async runJob(input: JobInput): Promise<JobResult> {
+    const [result] = await this.runJobs([input]);
+    assert(result !== undefined, 'one job at least has a result');
+    return result;
+  }
+
+  async runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
     assert(!this.#busy, 'one job at a time per program');
     this.#busy = true;
-    const input: JobInput = { kind, number, skipped, payload: compact(payload) };
     try {
-      return (await this.#options.lane.ask({ type: 'job', program: this.#options.number, input })) as JobResult;
+      const { lane, number: program } = this.#options;
+      return (await lane.ask({ type: 'jobs', program, inputs: inputs.map(compactInput) })) as readonly JobResult[];
     } catch (error) {
-      if (error instanceof DroverError) return { kind: 'failed', failure: { code: error.code, sentence: error.message } };
+      if (error instanceof DroverError) return [{ kind: 'failed', failure: { code: error.code, sentence: error.message } }];
       throw error;
     } finally {
       this.#busy = false;

@@ -7,7 +7,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { assert, unreachable } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
-import type { JobInput, JobResult, TaskCapture } from '../../src/ports/task-runtime.ts';
+import { JOBS_BUDGET_US, type JobInput, type JobResult, type TaskCapture } from '../../src/ports/task-runtime.ts';
 import type { LaneAnswer, LaneRequest, StartRequest } from './lane-messages.ts';
 
 /** A program in the thread that calls. */
@@ -39,9 +39,9 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
     switch (request.type) {
       case 'ping':
         return { value: undefined };
-      case 'job':
+      case 'jobs':
         // Small payloads are cheaper to copy than to transfer.
-        return { value: find(request.program).runJob(request.input) };
+        return { value: runJobs(find(request.program), request.inputs) };
       case 'capture': {
         const value = find(request.program).capture(request.mode);
         return { value, transfer: [value.pages.buffer, value.pageDigests.buffer, value.pageIndexes.buffer] as ArrayBuffer[] };
@@ -90,6 +90,17 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
     opening = mine;
   });
   port.postMessage({ type: 'up' } satisfies LaneAnswer);
+}
+
+function runJobs(program: HostedProgram, inputs: readonly JobInput[]): JobResult[] {
+  const endMs = performance.now() + JOBS_BUDGET_US / 1000;
+  const results: JobResult[] = [];
+  for (const input of inputs) {
+    const result = program.runJob(input);
+    results.push(result);
+    if (result.kind === 'failed' || performance.now() >= endMs) break;
+  }
+  return results;
 }
 
 function failedAnswer(error: unknown): LaneAnswer {

@@ -15,7 +15,7 @@ import type { AppendAnswer, BusMessage, Headers, StreamMessage } from '../../src
 import { SIM_EPOCH_US, type SimScheduler } from './clock.ts';
 import { chance, drawUs, type LinkOptions, type Pipe, type RangeUs, SimLink } from './network.ts';
 import { type Candidate, SimStream, type SimStreamOptions } from './stream.ts';
-import { matches } from './subject.ts';
+import { SubjectTree } from './subject.ts';
 
 export interface BrokerOptions {
   /** How long an append of a replicated stream is in flight. */
@@ -72,11 +72,14 @@ export class SimBroker {
   private readonly streamOfSubject = new Map<string, SimStream | undefined>();
   private readonly links = new Map<string, SimLink>();
   private readonly sessions = new Set<Session>();
+  /** Every subscription of every session, by its filter. */
+  private readonly interests = new SubjectTree<Route>();
   private readonly routes = new Map<string, readonly Route[]>();
   private readonly consumers = new Map<SimStream, StreamConsumers>();
   private readonly commits = new Map<SimStream, CommitQueue>();
   private readonly stalls = new Map<SimStream, Stall>();
   private readonly listeners: ((message: StreamMessage) => void)[] = [];
+  private orders = 0;
   private lastEventUs = 0;
   private up = true;
   private downs = 0;
@@ -202,13 +205,20 @@ export class SimBroker {
   }
 
   subscribe(session: Session, subscription: Subscription): void {
-    session.subscriptions.set(subscription.id, subscription);
-    this.routes.clear();
+    this.unsubscribe(session, subscription.id);
+    const { id, filter, queue } = subscription;
+    const route: Route = { session, id, queue, order: ++this.orders };
+    session.subscriptions.set(id, { ...subscription, route });
+    this.interests.add(filter, route);
+    this.interestChanged(filter);
   }
 
   unsubscribe(session: Session, id: number): void {
+    const subscription = session.subscriptions.get(id);
+    if (subscription === undefined) return;
     session.subscriptions.delete(id);
-    this.routes.clear();
+    this.interests.remove(subscription.filter, subscription.route);
+    this.interestChanged(subscription.filter);
   }
 
   /** Gives a core message to everyone interested; of each queue to one. Returns how many. */
@@ -265,8 +275,8 @@ export class SimBroker {
     else stall.waiting.push({ kind: 'read', run });
   }
 
-  attach(session: Session, consumer: Omit<ServerConsumer, 'session' | 'outstanding' | 'live'>): void {
-    const attached: ServerConsumer = { ...consumer, session, outstanding: 0, live: false };
+  attach(session: Session, consumer: Omit<ServerConsumer, 'session' | 'order' | 'outstanding' | 'live'>): void {
+    const attached: ServerConsumer = { ...consumer, session, order: ++this.orders, outstanding: 0, live: false };
     session.consumers.set(consumer.id, attached);
     this.consumersOf(consumer.stream).add(attached);
     this.pump(attached);
@@ -336,15 +346,16 @@ export class SimBroker {
   private routesOf(subject: string): readonly Route[] {
     let routes = this.routes.get(subject);
     if (routes === undefined) {
-      const found: Route[] = [];
-      for (const session of this.sessions) {
-        for (const { id, filter, queue } of session.subscriptions.values())
-          if (matches(filter, subject)) found.push({ session, id, queue });
-      }
-      routes = found;
+      routes = this.interests.of(subject).sort((a, b) => a.order - b.order);
       this.routes.set(subject, routes);
     }
     return routes;
+  }
+
+  /** What was found for subjects that it may match is looked for anew. */
+  private interestChanged(filter: string): void {
+    if (filter.includes('*') || filter.includes('>')) this.routes.clear();
+    else this.routes.delete(filter);
   }
 
   private send(route: Route, message: BusMessage, reply: Reply | undefined): void {
@@ -355,7 +366,7 @@ export class SimBroker {
   private drop(session: Session): void {
     session.pipe.cut();
     this.sessions.delete(session);
-    this.routes.clear();
+    for (const id of [...session.subscriptions.keys()]) this.unsubscribe(session, id);
     for (const consumer of session.consumers.values()) this.consumersOf(consumer.stream).remove(consumer);
     session.consumers.clear();
   }
@@ -381,7 +392,7 @@ export interface Session {
   readonly pipe: Pipe;
   readonly link: SimLink;
   readonly client: Client;
-  readonly subscriptions: Map<number, Subscription>;
+  readonly subscriptions: Map<number, Subscription & { readonly route: Route }>;
   readonly consumers: Map<number, ServerConsumer>;
   /** Wants client events. */
   watching: boolean;
@@ -391,8 +402,9 @@ export interface ServerConsumer {
   readonly id: number;
   readonly session: Session;
   readonly stream: SimStream;
-  readonly filter: string;
+  readonly filter: string | readonly string[];
   readonly lane: string;
+  readonly order: number;
   /** Sequences to deliver before the cursor counts (`last-per-subject`). */
   readonly initial: number[];
   cursor: number;
@@ -408,6 +420,8 @@ interface Route {
   readonly session: Session;
   readonly id: number;
   readonly queue: string | undefined;
+  /** Of subscribing: whoever came first is sent to first. */
+  readonly order: number;
 }
 
 interface InFlight {
@@ -431,27 +445,38 @@ const WINDOW = 512;
 
 /** A stream's consumers, with who wants which subject remembered. */
 class StreamConsumers {
-  private readonly all = new Set<ServerConsumer>();
+  private readonly all = new SubjectTree<ServerConsumer>();
   private readonly bySubject = new Map<string, readonly ServerConsumer[]>();
 
   add(consumer: ServerConsumer): void {
-    this.all.add(consumer);
-    this.bySubject.clear();
+    for (const filter of filtersOf(consumer)) {
+      this.all.add(filter, consumer);
+      this.changed(filter);
+    }
   }
 
   remove(consumer: ServerConsumer): void {
-    this.all.delete(consumer);
-    this.bySubject.clear();
+    for (const filter of filtersOf(consumer)) {
+      this.all.remove(filter, consumer);
+      this.changed(filter);
+    }
   }
 
   interested(subject: string): readonly ServerConsumer[] {
     let consumers = this.bySubject.get(subject);
     if (consumers === undefined) {
-      consumers = [...this.all].filter((consumer) => matches(consumer.filter, subject));
+      consumers = this.all.of(subject).sort((a, b) => a.order - b.order);
       this.bySubject.set(subject, consumers);
     }
     return consumers;
   }
+
+  private changed(filter: string): void {
+    if (filter.includes('*') || filter.includes('>')) this.bySubject.clear();
+    else this.bySubject.delete(filter);
+  }
 }
+
+const filtersOf = ({ filter }: ServerConsumer): readonly string[] => (typeof filter === 'string' ? [filter] : filter);
 
 export const NO_HEADERS: Headers = {};

@@ -1,10 +1,11 @@
 /**
  * Checkpoints on a simulated disk: pages by content, manifests by task (`CheckpointStore`, S1–S3). Small and plain on
- * purpose, so that it also serves as the yardstick for the LMDB store.
+ * purpose, so that it also serves as the yardstick for the LMDB store. What was found out of a manifest (its digests in
+ * writing, the page table at the end of its chain) is remembered beside it: a simulated fleet asks a hundred times a second.
  */
 import { hash } from 'node:crypto';
-import { chainOf, planKeep, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
-import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
+import { chainOf, planKeep } from '../../src/domain/checkpoint/chain.ts';
+import { applyManifest, type PageTable } from '../../src/domain/checkpoint/delta.ts';
 import {
   checkManifest,
   describeManifestError,
@@ -28,6 +29,10 @@ import type { SimProcess } from './host.ts';
 interface CheckpointTable {
   readonly pages: Map<Digest, Uint8Array>;
   readonly manifests: Map<TaskName, CheckpointManifest[]>;
+  /** How many manifests name a page; one that none does goes. */
+  readonly uses: Map<Digest, number>;
+  /** Page tables found whole. Replaced when something was lost that they may stand on. */
+  whole: WeakMap<CheckpointManifest, PageTable>;
 }
 
 export class DiskCheckpointStore implements CheckpointStore {
@@ -38,14 +43,20 @@ export class DiskCheckpointStore implements CheckpointStore {
   constructor(disk: SimDisk, process: SimProcess, name = 'checkpoints') {
     this.disk = disk;
     this.process = process;
-    this.table = disk.table(name, () => ({ pages: new Map(), manifests: new Map() }));
+    this.table = disk.table(name, () => ({
+      pages: new Map(),
+      manifests: new Map(),
+      uses: new Map(),
+      whole: new WeakMap(),
+    }));
   }
 
   missing(manifest: CheckpointManifest): Uint32Array {
     const positions: number[] = [];
     const asked = new Set<Digest>();
-    for (let at = 0; at < manifest.pageIndexes.length; at++) {
-      const digest = digestAt(manifest.pageDigests, at);
+    const digests = digestsOf(manifest);
+    for (let at = 0; at < digests.length; at++) {
+      const digest = digests[at] as Digest;
       if (this.table.pages.has(digest) || asked.has(digest)) continue;
       asked.add(digest);
       positions.push(at);
@@ -101,7 +112,10 @@ export class DiskCheckpointStore implements CheckpointStore {
           return table === undefined ? manifest : foldManifest(manifest, table);
         });
       this.table.manifests.set(task, kept);
-      const freed = this.collect();
+      // First the folded ones take hold of what they name, then what went lets go.
+      for (const manifest of kept) if (!all.includes(manifest)) this.count(manifest, 1);
+      let freed = 0;
+      for (const manifest of all) if (!kept.includes(manifest)) freed += this.count(manifest, -1);
       this.disk.freed(freed);
       return { answer: freed, bytes: 0 };
     });
@@ -138,8 +152,7 @@ export class DiskCheckpointStore implements CheckpointStore {
         'ERR_STORE_CORRUPT',
         `the manifest of ${describe(manifest)}: ${describeManifestError(sound.error)}`,
       );
-    const named = new Set<Digest>();
-    for (let at = 0; at < manifest.pageIndexes.length; at++) named.add(digestAt(manifest.pageDigests, at));
+    const named = new Set<Digest>(digestsOf(manifest));
     const given = new Map<Digest, Uint8Array>();
     for (let from = 0; from < pages.length; from += PAGE_BYTES) {
       const page = pages.slice(from, from + PAGE_BYTES);
@@ -155,9 +168,8 @@ export class DiskCheckpointStore implements CheckpointStore {
       if (!given.has(digest) && !this.table.pages.has(digest))
         throw new DroverError('ERR_STORE_MISSING', `a page of ${describe(manifest)} is neither here nor given`);
     }
-    const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
-    const table = chain.ok ? tableOfChain(chain.value) : undefined;
-    if (table !== undefined && (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest)) {
+    const known = this.table.whole.has(manifest) || this.statesItself(manifest);
+    if (!known) {
       throw new DroverError(
         'ERR_STORE_CORRUPT',
         `the state of ${describe(manifest)} does not have the digest that its manifest names`,
@@ -178,25 +190,59 @@ export class DiskCheckpointStore implements CheckpointStore {
       added.push(digest);
     }
     const known = this.find(manifest.task, manifest.epoch, manifest.sequence) !== undefined;
-    if (!known) manifests.set(manifest.task, [...(manifests.get(manifest.task) ?? []), manifest]);
+    if (!known) {
+      manifests.set(manifest.task, [...(manifests.get(manifest.task) ?? []), manifest]);
+      this.count(manifest, 1);
+    }
     const undo = (): void => {
       for (const digest of added) pages.delete(digest);
-      if (!known)
-        manifests.set(
-          manifest.task,
-          (manifests.get(manifest.task) ?? []).filter((other) => other !== manifest),
-        );
+      this.table.whole = new WeakMap();
+      if (known) return;
+      this.count(manifest, -1);
+      manifests.set(
+        manifest.task,
+        (manifests.get(manifest.task) ?? []).filter((other) => other !== manifest),
+      );
     };
     return { answer: { stored: this.tableOf(manifest) !== undefined }, bytes: added.length * PAGE_BYTES, undo };
   }
 
   /** The page table of the whole state; undefined where a link or a page of it is not here, or it is not what it says. */
   private tableOf(manifest: CheckpointManifest): PageTable | undefined {
+    const known = this.table.whole.get(manifest);
+    if (known !== undefined) return known;
     const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
-    if (!chain.ok || chain.value.some((link) => this.missing(link).length > 0)) return undefined;
-    const table = tableOfChain(chain.value);
-    if (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest) return undefined;
+    if (!chain.ok) return undefined;
+    let table: PageTable = NO_PAGES;
+    for (const link of chain.value) {
+      const whole = this.table.whole.get(link) ?? this.wholeOn(link, table);
+      if (whole === undefined) return undefined;
+      table = whole;
+    }
+    return table;
+  }
+
+  /** Of one link whose base is whole and has this table. */
+  private wholeOn(link: CheckpointManifest, base: PageTable): PageTable | undefined {
+    if (this.missing(link).length > 0) return undefined;
+    const table = applyManifest(link.baseSequence === undefined ? NO_PAGES : base, link);
+    if (!table.ok || stateDigest(stateOf(link, table.value), sha256) !== link.stateDigest) return undefined;
+    this.table.whole.set(link, table.value);
     return table.value;
+  }
+
+  /** Whether its state digest is that of its own chain; true where the chain is not here to tell. */
+  private statesItself(manifest: CheckpointManifest): boolean {
+    const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
+    if (!chain.ok) return true;
+    let table: PageTable = NO_PAGES;
+    for (const link of chain.value) {
+      const known = this.table.whole.get(link);
+      const next = known ?? tableIn(applyManifest(link.baseSequence === undefined ? NO_PAGES : table, link));
+      if (next === undefined) return false;
+      table = next;
+    }
+    return stateDigest(stateOf(manifest, table), sha256) === manifest.stateDigest;
   }
 
   private rebuilt(task: TaskName, order: CheckpointOrder): RebuiltState {
@@ -213,6 +259,7 @@ export class DiskCheckpointStore implements CheckpointStore {
       if (sha256(page) !== digest) {
         // Quarantined: from here on it counts as missing, and whoever brings it again mends it.
         this.table.pages.delete(digest);
+        this.table.whole = new WeakMap();
         throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
       }
       memory.set(page, index * PAGE_BYTES);
@@ -220,20 +267,35 @@ export class DiskCheckpointStore implements CheckpointStore {
     return { manifest, memory, globals: manifest.globals.slice(), pageDigests: table.slice() };
   }
 
-  private collect(): number {
-    const used = new Set<Digest>();
-    for (const manifests of this.table.manifests.values()) {
-      for (const { pageDigests, pageIndexes } of manifests)
-        for (let at = 0; at < pageIndexes.length; at++) used.add(digestAt(pageDigests, at));
-    }
+  /** Another manifest names its pages, or one fewer does. Returns the bytes of pages that nobody names any more. */
+  private count(manifest: CheckpointManifest, by: 1 | -1): number {
+    const { uses, pages } = this.table;
     let freed = 0;
-    for (const digest of [...this.table.pages.keys()]) {
-      if (used.has(digest)) continue;
-      this.table.pages.delete(digest);
-      freed += PAGE_BYTES;
+    for (const digest of digestsOf(manifest)) {
+      const count = (uses.get(digest) ?? 0) + by;
+      if (count > 0) uses.set(digest, count);
+      else {
+        uses.delete(digest);
+        if (pages.delete(digest)) freed += PAGE_BYTES;
+      }
     }
     return freed;
   }
+}
+
+const NO_PAGES: PageTable = new Uint8Array(0);
+const tableIn = (result: ReturnType<typeof applyManifest>): PageTable | undefined => (result.ok ? result.value : undefined);
+
+const written = new WeakMap<CheckpointManifest, readonly Digest[]>();
+
+/** The digests of a manifest's pages, in writing. */
+function digestsOf(manifest: CheckpointManifest): readonly Digest[] {
+  let digests = written.get(manifest);
+  if (digests === undefined) {
+    digests = Array.from(manifest.pageIndexes, (_, at) => digestAt(manifest.pageDigests, at));
+    written.set(manifest, digests);
+  }
+  return digests;
 }
 
 const sha256 = (bytes: Uint8Array): Digest => hash('sha256', bytes, 'hex');

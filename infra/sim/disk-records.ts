@@ -69,6 +69,8 @@ export class DiskRecordStore implements RecordStore {
     if ((records.at(-1)?.position ?? 0) !== expectedPosition) return { answer: { kind: 'refused' }, bytes: 0 };
     const record: StoredRecord = { position: ++this.table.position, bytes };
     records.push(record);
+    const { recordsKept, syncUs } = this.disk.options;
+    if (recordsKept !== undefined && syncUs === undefined && records.length > recordsKept) records.shift();
     journals.set(actor, records);
     for (const follower of [...followers]) {
       if (!follower.process.alive()) followers.delete(follower);

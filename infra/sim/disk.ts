@@ -17,6 +17,8 @@ export interface DiskOptions {
   /** undefined: answers when synced. Otherwise answers first, and is durable this much later. */
   readonly syncUs?: RangeUs;
   readonly bytesMax?: number;
+  /** Records of an actor that are kept; all of them where this is not given. Not together with `syncUs`. */
+  readonly recordsKept?: number;
 }
 
 export const CALM_DISK: DiskOptions = { writeUs: { min: 200, max: 700 } };

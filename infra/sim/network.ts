@@ -87,6 +87,8 @@ export class SimLink {
   readonly rng: Rng;
   options: LinkOptions;
   readonly pipes = new Set<Pipe>();
+  /** Messages that were sent, for reports. */
+  readonly sent: Record<Direction, number> = { up: 0, down: 0 };
   /** An end that hears nothing for so long gives the connection up. */
   silenceUs: Readonly<Record<'host' | 'broker', number>> = { host: 2_000_000, broker: 2_500_000 };
   private readonly blocked: Record<Direction, boolean> = { up: false, down: false };
@@ -224,6 +226,7 @@ export class Pipe {
 
   private travel(direction: Direction, lane: string, arrive: () => void): void {
     const { scheduler, options } = this.link;
+    this.link.sent[direction]++;
     const lanes = this.lanes[direction];
     const floor = options.reorder ? (lanes.get(lane) ?? 0) : this.latest[direction];
     const timeUs = Math.max(floor, scheduler.nowUs() + this.link.delay());

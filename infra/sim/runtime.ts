@@ -10,14 +10,15 @@ import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { RuntimeOffer } from '../../src/domain/model/compatibility.ts';
 import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
-import type {
-  JobFailure,
-  JobInput,
-  JobResult,
-  StartOptions,
-  TaskCapture,
-  TaskProgram,
-  TaskRuntime,
+import {
+  JOBS_BUDGET_US,
+  type JobFailure,
+  type JobInput,
+  type JobResult,
+  type StartOptions,
+  type TaskCapture,
+  type TaskProgram,
+  type TaskRuntime,
 } from '../../src/ports/task-runtime.ts';
 import type { SimProcess } from './host.ts';
 import { drawUs, type RangeUs } from './network.ts';
@@ -115,6 +116,19 @@ class SimProgram implements TaskProgram {
         settle.resolve({ kind: 'failed', failure: ended });
       };
     });
+  }
+
+  async runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
+    const results: JobResult[] = [];
+    let spentUs = 0;
+    for (const input of inputs) {
+      const result = await this.runJob(input);
+      results.push(result);
+      if (result.kind === 'failed') break;
+      spentUs += result.executionUs;
+      if (spentUs >= JOBS_BUDGET_US) break;
+    }
+    return results;
   }
 
   capture(mode: 'full' | 'delta'): Promise<TaskCapture> {

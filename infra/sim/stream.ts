@@ -9,7 +9,7 @@
 
 import type { StreamSpec } from '../../src/domain/protocol/streams.ts';
 import type { AppendAnswer, Headers, PurgeOptions, StreamMessage, StreamState } from '../../src/ports/bus.ts';
-import { matches } from './subject.ts';
+import { matches, SubjectTree } from './subject.ts';
 
 export interface SimStreamOptions extends StreamSpec {
   /** 3: appends are in flight for a while, and duplicates are looked for first. Defaults to 1. */
@@ -40,6 +40,8 @@ export class SimStream {
   private count = 0;
   private bytes = 0;
   private readonly bySubject = new Map<string, number[]>();
+  /** Subjects by their first three tokens; made when a filter that begins with three is first asked for. */
+  private byPrefix: Map<string, Set<string>> | undefined;
   private readonly seen = new Map<string, { readonly sequence: number; readonly atUs: number }>();
   private readonly inFlightSubjects = new Map<string, number>();
   private readonly inFlightIds = new Set<string>();
@@ -84,8 +86,10 @@ export class SimStream {
     this.count++;
     this.bytes += sizeOf(message);
     const sequences = this.bySubject.get(subject);
-    if (sequences === undefined) this.bySubject.set(subject, [sequence]);
-    else sequences.push(sequence);
+    if (sequences === undefined) {
+      this.bySubject.set(subject, [sequence]);
+      this.notePrefix(subject);
+    } else sequences.push(sequence);
     if (messageId !== undefined) this.seen.set(messageId, { sequence, atUs: nowUs });
     const perSubject = this.options.messagesPerSubjectMax;
     if (perSubject !== undefined && sequences !== undefined && sequences.length > perSubject)
@@ -112,11 +116,22 @@ export class SimStream {
   }
 
   /** The first message at or after `sequence` that matches. */
-  next(filter: string, sequence: number): StreamMessage | undefined {
+  next(filter: string | readonly string[], sequence: number): StreamMessage | undefined {
+    if (typeof filter !== 'string') return this.nextOf(filter, sequence);
     const literal = filter.includes('*') || filter.includes('>') ? undefined : (this.bySubject.get(filter) ?? []);
     if (literal !== undefined) {
       const found = literal[lowerBound(literal, sequence)];
       return found === undefined ? undefined : this.at(found);
+    }
+    const few = this.subjectsUnder(filter);
+    if (few !== undefined) {
+      let first: number | undefined;
+      for (const subject of few) {
+        const all = this.bySubject.get(subject) ?? [];
+        const found = matches(filter, subject) ? all[lowerBound(all, sequence)] : undefined;
+        if (found !== undefined && (first === undefined || found < first)) first = found;
+      }
+      return first === undefined ? undefined : this.at(first);
     }
     for (let at = Math.max(0, sequence - this.base); at < this.messages.length; at++) {
       const message = this.messages[at];
@@ -125,12 +140,45 @@ export class SimStream {
     return undefined;
   }
 
+  private notePrefix(subject: string): void {
+    const prefix = this.byPrefix === undefined ? undefined : prefixOf(subject);
+    if (prefix === undefined) return;
+    const subjects = this.byPrefix?.get(prefix);
+    if (subjects === undefined) this.byPrefix?.set(prefix, new Set([subject]));
+    else subjects.add(subject);
+  }
+
+  /** Undefined: the filter does not begin with three plain tokens, so that it may match anything. */
+  private subjectsUnder(filter: string): Iterable<string> | undefined {
+    const prefix = prefixOf(filter);
+    if (prefix === undefined || prefix.includes('*')) return undefined;
+    if (this.byPrefix === undefined) {
+      this.byPrefix = new Map();
+      for (const subject of this.bySubject.keys()) this.notePrefix(subject);
+    }
+    return this.byPrefix.get(prefix) ?? [];
+  }
+
+  private nextOf(filters: readonly string[], sequence: number): StreamMessage | undefined {
+    const wanted = new SubjectTree<true>();
+    for (const filter of filters) wanted.add(filter, true);
+    for (let at = Math.max(0, sequence - this.base); at < this.messages.length; at++) {
+      const message = this.messages[at];
+      if (message !== undefined && wanted.matches(message.subject)) return message;
+    }
+    return undefined;
+  }
+
   /** The newest message of every subject that matches, in stream order. */
-  lastOfEach(filter: string): number[] {
+  lastOfEach(filter: string | readonly string[]): number[] {
+    const wanted = new SubjectTree<true>();
+    for (const one of typeof filter === 'string' ? [filter] : filter) wanted.add(one, true);
     const sequences: number[] = [];
-    for (const [subject, all] of this.bySubject) {
+    const few = typeof filter === 'string' ? this.subjectsUnder(filter) : undefined;
+    for (const subject of few ?? this.bySubject.keys()) {
+      const all = this.bySubject.get(subject) ?? [];
       const last = all.at(-1);
-      if (last !== undefined && matches(filter, subject)) sequences.push(last);
+      if (last !== undefined && wanted.matches(subject)) sequences.push(last);
     }
     return sequences.sort((a, b) => a - b);
   }
@@ -222,6 +270,16 @@ export class SimStream {
 
 const sizeOf = (message: { readonly payload: Uint8Array; readonly subject: string }): number =>
   message.payload.length + message.subject.length + MESSAGE_OVERHEAD_BYTES;
+
+/** The first three tokens of four or more. */
+function prefixOf(subject: string): string | undefined {
+  let at = -1;
+  for (let dots = 0; dots < 3; dots++) {
+    at = subject.indexOf('.', at + 1);
+    if (at < 0) return undefined;
+  }
+  return subject.slice(0, at);
+}
 
 /** Index of the first entry that is at least `value`. */
 function lowerBound(sorted: readonly number[], value: number): number {

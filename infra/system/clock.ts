@@ -8,15 +8,15 @@
  * loop's turn, so after 5 ms of work in a turn a timer of 10 ms may fire 5 ms too soon. Here every firing looks at the clock
  * and, if it came too soon, waits for the rest. How late they are depends on the wait:
  *
- *   - under 1 ms: the event loop is turned (`setImmediate`) until the moment has come. It goes on serving I/O and burns at
- *     most that one millisecond; the timer is late by a turn.
- *   - from 1 ms on: `setTimeout`, rounded up to whole milliseconds, usually 0–1.5 ms late. A rest is waited for likewise.
+ *   - under 0.2 ms: the event loop is turned (`setImmediate`) until the moment has come. It goes on serving I/O and burns at
+ *     most that fifth of a millisecond, which other processes may want; the timer is late by a turn.
+ *   - from there on: `setTimeout`, rounded up to whole milliseconds, usually 0–1.8 ms late. A rest is waited for likewise.
  *   - beyond 2³¹ − 1 ms, where `setTimeout` would fire at once: in stages.
  */
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
-const SPIN_BELOW_US = 1000;
+const SPIN_BELOW_US = 200;
 
 export function createSystemClock(): Clock {
   return { monotonicUs, wallUs, after };

@@ -92,10 +92,10 @@ function quantity(units: Readonly<Record<string, number>>, example: string): z.Z
 
 const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
 
-const duration = (example: string): z.ZodType<number> => quantity(DURATIONS, example);
+export const duration = (example: string): z.ZodType<number> => quantity(DURATIONS, example);
 const size = (example: string): z.ZodType<number> => quantity(SIZES, example);
 
-const wholeNumber = (least: number, most: number, example: string) =>
+export const wholeNumber = (least: number, most: number, example: string) =>
   z.custom<number>((value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most, {
     error: (issue) => `${shown(issue.input)} is no whole number between ${least} and ${most}; write e.g. ${example}`,
   });

@@ -117,7 +117,8 @@ export type AppendAnswer =
   | { readonly kind: 'unknown' };
 
 export interface ConsumeOptions {
-  readonly filter: string;
+  /** Or several, of which each message matches one at most. */
+  readonly filter: string | readonly string[];
   /** 1 for everything; `last-per-subject` starts with the newest message of every matching subject. */
   readonly from: number | 'last-per-subject' | 'new';
   readonly onCaughtUp?: () => void;

@@ -13,7 +13,7 @@ import type { Cancel } from './clock.ts';
 export interface RecordStore {
   /** The last record, or undefined when there is none. */
   load(actor: ActorKey): Promise<StoredRecord | undefined>;
-  append(actor: ActorKey, expectedPosition: number, record: Uint8Array): Promise<RecordAppend>;
+  append(actor: ActorKey, expectedPosition: number, record: Uint8Array, label?: RecordLabel): Promise<RecordAppend>;
   /** Every actor's last record, then every later one as it is appended by anybody. Resolves when the first part is through. */
   follow(handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel>;
   /** An actor's whole journal that is still kept, oldest first. */
@@ -23,6 +23,15 @@ export interface RecordStore {
 export interface StoredRecord {
   readonly position: number;
   readonly bytes: Uint8Array;
+  /** As it was appended; a store that is nobody else's leaves it away. */
+  readonly label?: RecordLabel;
+}
+
+/** What stands on a record's outside, so that whoever follows a shared store need not open what is not its own. */
+export interface RecordLabel {
+  /** By which key managers share it out (`src/domain/placement/shares.ts`); undefined: nobody has to look after it. */
+  readonly key: string | undefined;
+  readonly writer: string;
 }
 
 /** As `AppendAnswer` of the bus; `unknown` and `refused` are both answered by reading the last record. */

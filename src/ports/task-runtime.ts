@@ -5,7 +5,7 @@ import type { RuntimeKind, TaskSpec } from '../domain/model/task.ts';
 /**
  * Runs tasks of one runtime. The instance core in `src/domain/instance` decides when; the runtime only does.
  *
- * T1. One job at a time per program; a second `runJob` before the first has answered is a bug of the caller.
+ * T1. One job at a time per program; a second `runJob` or `runJobs` before the first has answered is a bug of the caller.
  * T2. A program's state after `runJob` is a function of its state before and of the input.
  * T3. A failure of one program harms no other, and never the bridge. (Where several share a worker, a job that has to be
  *     ended from outside, ERR_JOB_HANG, ends them all; each hears of it by its `onEnded`.)
@@ -35,10 +35,18 @@ export interface StartOptions {
   readonly onEnded: (failure: JobFailure) => void;
 }
 
+/** How long several jobs may keep a thread that other programs wait for. */
+export const JOBS_BUDGET_US = 5_000;
+
 export interface TaskProgram {
   /** What this program needs of whatever runtime goes on from its state; written into its checkpoints. */
   readonly needs: Pick<CheckpointNeeds, 'runtimeVersion' | 'hostFunctions'>;
   runJob(input: JobInput): Promise<JobResult>;
+  /**
+   * Several jobs in one trip to wherever the program runs, one after the other. Answers for the first one or more of them,
+   * in order: it ends with the first that failed, and before one that would begin later than JOBS_BUDGET_US after the first.
+   */
+  runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]>;
   /**
    * The state at this job boundary. `full` carries every page; `delta` those that differ from the previous capture, found
    * by comparing with the shadow copy, which then becomes this capture. The first capture is always full.

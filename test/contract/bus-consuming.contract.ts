@@ -13,7 +13,7 @@ export function consuming(check: Check): void {
   const consume = async (
     world: World,
     bus: Bus,
-    filter: string,
+    filter: string | readonly string[],
     from: number | 'last-per-subject' | 'new',
     stream = 'LEDGER',
   ): Promise<Seen & { cancel: () => void }> => {
@@ -96,6 +96,21 @@ export function consuming(check: Check): void {
     for (const payload of ['a3', 'a4']) await world.put(world.a.bus, 'ledger.a', payload);
     await world.until('all arrived', () => seen.messages.length === 5);
     expect(texts(seen.messages)).toEqual(['a2', 'c1', 'b2', 'a3', 'a4']);
+  });
+
+  check('several filters are followed as one, however many', async (world) => {
+    // As a manager follows the ECUs of its share: two filters each.
+    const filters = Array.from({ length: 300 }, (_, at) => [`ledger.e${at}`, `ledger.e${at}.>`]).flat();
+    await world.put(world.a.bus, 'ledger.e7', 'before');
+    await world.put(world.a.bus, 'ledger.other', 'nobody asked');
+    const seen = await consume(world, world.b.bus, filters, 'last-per-subject');
+    await world.until('it caught up', () => seen.caughtUpAt !== undefined);
+    expect(texts(seen.messages)).toEqual(['before']);
+    for (const subject of ['ledger.e299.x', 'ledger.e300', 'ledger.e7', 'ledger.e8']) {
+      await world.put(world.a.bus, subject, subject);
+    }
+    await world.until('all arrived', () => seen.messages.length === 4);
+    expect(texts(seen.messages)).toEqual(['before', 'ledger.e299.x', 'ledger.e7', 'ledger.e8']);
   });
 
   check('new gives only what is appended afterwards', async (world) => {

@@ -71,3 +71,26 @@ test('a record above the broker’s limit is refused by name, and nothing is wri
     await fleet.close();
   }
 });
+
+test('a record’s label stands on its outside: whoever follows sees it, and one without says nothing', async () => {
+  const fleet = await openFleet();
+  try {
+    const [store, other] = [storeOf(await fleet.join()), storeOf(await fleet.join())];
+    await store.append('placement/a', 0, bytes('a'), { key: '02aa00000001', writer: 'manager.m1' });
+    await store.append('placement/b', 0, bytes('b'), { key: undefined, writer: 'manager.m2' });
+    await store.append('placement/c', 0, bytes('c'));
+    const labels = new Map<string, unknown>();
+    const cancel = await other.follow((actor, { label }) => labels.set(actor, label));
+    expect(Object.fromEntries(labels)).toEqual({
+      'placement/a': { key: '02aa00000001', writer: 'manager.m1' },
+      'placement/b': { key: undefined, writer: 'manager.m2' },
+      'placement/c': undefined,
+    });
+    expect((await other.load('placement/a'))?.label?.key).toBe('02aa00000001');
+    cancel();
+  } finally {
+    await fleet.close();
+  }
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -45,6 +45,9 @@ describe('a fleet of processes', () => {
     });
     await until('100 more outputs', () => outputs.length > before + 100);
     expectCounted(outputs);
+    // On one machine: the managers came by the pages past the server.
+    const { counters } = await queryFleet(fleet.client);
+    expect(counters['pages.askedLocally']).toBeGreaterThan(0);
     await fleet.restart(first);
     expect(
       fleet
@@ -54,8 +57,8 @@ describe('a fleet of processes', () => {
     ).toEqual(['ready', 'ready']);
   });
 
-  test('a class in TypeScript goes on elsewhere when its ECU is killed, byte for byte, its pages packed', async () => {
-    run = await startFleet({ ecus: 2, managers: 2 }, { compression: 'brotli' });
+  test('a class in TypeScript goes on elsewhere when its ECU is killed, byte for byte, its pages packed and over the server', async () => {
+    run = await startFleet({ ecus: 2, managers: 2 }, { compression: 'brotli', localPath: false });
     const { fleet, folder } = run;
     await createTaskSkeleton(`${folder}/task`, 'class', 'worker');
     await fleet.deploy(await prepareTask(`${folder}/task`));
@@ -76,6 +79,9 @@ describe('a fleet of processes', () => {
     await until('packed pages', async () => {
       return ((await queryFleet(fleet.client)).counters['pages.bytesSaved'] ?? 0) > 60_000;
     });
+    const { counters } = await queryFleet(fleet.client);
+    expect(counters['pages.askedOverBus']).toBeGreaterThan(0);
+    expect(counters['pages.askedLocally']).toBeUndefined();
   });
 
   test('a killed bridge is started again by its supervisor, with the next incarnation, and its task goes on', async () => {

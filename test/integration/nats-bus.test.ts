@@ -184,3 +184,25 @@ test('a consumer whose stream is deleted says so, and ends', async () => {
   expect(failures).toHaveLength(1);
   expect(failures[0]).toMatchObject({ code: 'ERR_BUS_NO_STREAM' });
 });
+
+test('a stream that went back is followed from its start again', async () => {
+  const append = (subject: string, text: string) =>
+    host.bus.append(subject, new TextEncoder().encode(text), { timeoutUs: 2_000_000 });
+  const heard: string[] = [];
+  for (let number = 1; number <= 5; number++) await append('ring.a', `before ${number}`);
+  await host.bus.consume('RING', { filter: 'ring.>', from: 'last-per-subject' }, ({ payload }) =>
+    heard.push(new TextDecoder().decode(payload)),
+  );
+  await until(() => heard.length === 1);
+  // As after a power cut: the same stream, with sequences that were handed over before and now belong to other messages.
+  const manager = await jetstreamManager(host.connection, { checkAPI: false });
+  await manager.streams.delete('RING');
+  await ensureStreams(host.connection, contractStreams, { replicas: 1, storage: 'file' });
+  await append('ring.b', 'after 1');
+  await append('ring.c', 'after 2');
+  await until(() => heard.length === 3);
+  await append('ring.b', 'after 3');
+  await until(() => heard.length === 4);
+  expect(heard).toEqual(['before 5', 'after 1', 'after 2', 'after 3']);
+  expect(host.counters.read()['bus.stream-went-back']).toBe(1);
+});

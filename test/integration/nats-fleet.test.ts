@@ -64,6 +64,10 @@ describe('preparing a broker', () => {
         'PROPOSALS',
       ].toSorted(),
     );
+    // Only what is said again may be answered before the disk has it.
+    expect([...found].filter(([, config]) => config['persist_mode'] === 'async').map(([name]) => name)).toEqual([
+      'CHECKPOINTS',
+    ]);
     for (const name of ['ACTORS_0', 'ACTORS_1', 'OUTPUTS_0', 'OUTPUTS_1', 'INPUTS_0', 'INPUTS_1']) {
       // Nothing but a purge removes a message from these.
       expect(found.get(name)).toMatchObject({
@@ -89,8 +93,12 @@ describe('preparing a broker', () => {
 
   test('brings a bound up to date', async () => {
     await prepareBroker(host.connection, layout);
-    await prepareBroker(host.connection, { ...layout, limits: { inputsBytesMax: 16 * MIB } });
+    await prepareBroker(host.connection, {
+      ...layout,
+      limits: { inputsBytesMax: 16 * MIB, checkpointsBytesMax: 16 * MIB },
+    });
     expect((await configs()).get('INPUTS_1')).toMatchObject({ max_bytes: 16 * MIB });
+    expect((await configs()).get('CHECKPOINTS')).toMatchObject({ max_bytes: 16 * MIB, persist_mode: 'async' });
   });
 
   test('the first host’s shard count is everybody’s', async () => {

@@ -16,6 +16,7 @@ import { isMarker, wrongOutput } from '../../src/app/conformance/judge-outputs.t
 import { BUILT_IN_PROGRAM } from '../../src/app/conformance/open-bench.ts';
 import { deployTask, queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
+import type { ReceiveChoice } from '../../src/domain/checkpoint/receiving.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
 import type { FleetTask } from '../../src/domain/protocol/messages.ts';
 import { header, streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
@@ -58,60 +59,75 @@ async function until<T>(probe: () => T | undefined | Promise<T | undefined>): Pr
   }
 }
 
-test.skipIf(!hasPython)('a task of a killed Python ECU goes on at another one', async () => {
-  const server = await startNats();
-  const folder = mkdtempSync(join(tmpdir(), 'drover-python-fleet-'));
-  const broker = { kind: 'url', url: urlOf(server) } as const;
-  const log = { level: 'error', file: undefined } as const;
-  const managers = await Promise.all(['m1', 'm2'].map((id) => openManager({ id, broker, dataFolder: join(folder, id), log })));
-  const bridges = new Map<string, ChildProcess>();
-  const client = await openFleetClient(broker);
-  try {
-    for (const mac of MACS) {
-      const args = [BRIDGE, '--mac', mac, '--nats', broker.url, '--folder', join(folder, mac)];
-      bridges.set(mac, startProcess('python3', args, { PYTHONDONTWRITEBYTECODE: '1' }));
+/** The bridge announces and serves; it pushes nothing. Whatever the managers do, they have to come by every state. */
+const RECEIVE: readonly ReceiveChoice[] = [
+  { strategy: 'notify', intervalUs: 1_000_000 },
+  { strategy: 'push', intervalUs: 1_000_000 },
+  { strategy: 'interval', intervalUs: 150_000 },
+];
+
+test.skipIf(!hasPython).each(RECEIVE)(
+  'a task of a killed Python ECU goes on at another one, received by $strategy',
+  async (receive) => {
+    const server = await startNats();
+    const folder = mkdtempSync(join(tmpdir(), 'drover-python-fleet-'));
+    const broker = { kind: 'url', url: urlOf(server) } as const;
+    const log = { level: 'error', file: undefined } as const;
+    const managers = await Promise.all(
+      ['m1', 'm2'].map((id) => openManager({ id, receive, broker, dataFolder: join(folder, id), log })),
+    );
+    const bridges = new Map<string, ChildProcess>();
+    const client = await openFleetClient(broker);
+    try {
+      for (const mac of MACS) {
+        const args = [BRIDGE, '--mac', mac, '--nats', broker.url, '--folder', join(folder, mac)];
+        bridges.set(mac, startProcess('python3', args, { PYTHONDONTWRITEBYTECODE: '1' }));
+      }
+      const { bus, names } = client.host;
+      const inputs: StreamMessage[] = [];
+      const outputs: StreamMessage[] = [];
+      await bus.consume(streams.inputs(0), { filter: taskSubject.inputs(names, TASK), from: 1 }, (message) =>
+        inputs.push(message),
+      );
+      await bus.consume(streams.outputs(0), { filter: taskSubject.outputs(names, TASK), from: 1 }, (message) =>
+        outputs.push(message),
+      );
+      await until(async () => ((await queryFleet(client)).ecus.length === 2 ? true : undefined));
+
+      await deployTask(client, { spec, artefact });
+      const look = async (wanted: (task: FleetTask) => boolean): Promise<FleetTask> =>
+        until(async () => (await queryFleet(client)).tasks.find((task) => task.task === TASK && wanted(task)));
+      const first = await look(
+        (task) => task.state === 'owned' && task.durability === 'durable' && (task.checkpoint?.sequence ?? 0) >= 2,
+      );
+      const data = taskSubject.data(names, TASK);
+      await bus.append(data, new TextEncoder().encode('1000'), { headers: { [header.number]: '1' }, timeoutUs: 5_000_000 });
+
+      const killed = bridges.get(first.owner ?? '');
+      expect(killed).toBeDefined();
+      killed?.kill('SIGKILL');
+      const second = await look((task) => task.state === 'owned' && task.epoch > first.epoch);
+      expect(second.owner).not.toBe(first.owner);
+      await bus.append(data, new TextEncoder().encode('2000'), { headers: { [header.number]: '2' }, timeoutUs: 5_000_000 });
+      const after = outputs.length;
+      await until(() => (outputs.length >= after + 20 ? true : undefined));
+
+      const { receive: strategy, counters } = await queryFleet(client);
+      expect(strategy).toBe(receive.strategy);
+      if (strategy === 'interval') expect(counters['checkpoint.rounds']).toBeGreaterThan(0);
+      expect(wrongOutput(outputs, inputs)).toBeUndefined();
+      expect(outputs.filter(isMarker).length).toBe(2);
+      expect(inputs.filter(({ subject }) => subject === data).length).toBe(2);
+    } finally {
+      for (const bridge of bridges.values()) {
+        const gone = bridge.exitCode === null && bridge.signalCode === null ? once(bridge, 'exit') : undefined;
+        bridge.kill('SIGKILL');
+        await gone;
+      }
+      await Promise.all(managers.map((manager) => manager.stop('the test is over')));
+      await client.close();
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
     }
-    const { bus, names } = client.host;
-    const inputs: StreamMessage[] = [];
-    const outputs: StreamMessage[] = [];
-    await bus.consume(streams.inputs(0), { filter: taskSubject.inputs(names, TASK), from: 1 }, (message) =>
-      inputs.push(message),
-    );
-    await bus.consume(streams.outputs(0), { filter: taskSubject.outputs(names, TASK), from: 1 }, (message) =>
-      outputs.push(message),
-    );
-    await until(async () => ((await queryFleet(client)).ecus.length === 2 ? true : undefined));
-
-    await deployTask(client, { spec, artefact });
-    const look = async (wanted: (task: FleetTask) => boolean): Promise<FleetTask> =>
-      until(async () => (await queryFleet(client)).tasks.find((task) => task.task === TASK && wanted(task)));
-    const first = await look(
-      (task) => task.state === 'owned' && task.durability === 'durable' && (task.checkpoint?.sequence ?? 0) >= 2,
-    );
-    const data = taskSubject.data(names, TASK);
-    await bus.append(data, new TextEncoder().encode('1000'), { headers: { [header.number]: '1' }, timeoutUs: 5_000_000 });
-
-    const killed = bridges.get(first.owner ?? '');
-    expect(killed).toBeDefined();
-    killed?.kill('SIGKILL');
-    const second = await look((task) => task.state === 'owned' && task.epoch > first.epoch);
-    expect(second.owner).not.toBe(first.owner);
-    await bus.append(data, new TextEncoder().encode('2000'), { headers: { [header.number]: '2' }, timeoutUs: 5_000_000 });
-    const after = outputs.length;
-    await until(() => (outputs.length >= after + 20 ? true : undefined));
-
-    expect(wrongOutput(outputs, inputs)).toBeUndefined();
-    expect(outputs.filter(isMarker).length).toBe(2);
-    expect(inputs.filter(({ subject }) => subject === data).length).toBe(2);
-  } finally {
-    for (const bridge of bridges.values()) {
-      const gone = bridge.exitCode === null && bridge.signalCode === null ? once(bridge, 'exit') : undefined;
-      bridge.kill('SIGKILL');
-      await gone;
-    }
-    await Promise.all(managers.map((manager) => manager.stop('the test is over')));
-    await client.close();
-    await server.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  },
+);

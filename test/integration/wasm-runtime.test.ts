@@ -56,6 +56,21 @@ describe('the wasm runtime', () => {
     expect(log.lines).toContain('warn not a number, ignored: nonsense');
   });
 
+  it('jobs asked for together give what they give one by one', async () => {
+    const { program } = await start(openRuntime({ lanes: 1 }));
+    const inputs = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? data(index / 3 + 1, '2') : tick(index)));
+    const together: string[] = [];
+    while (together.length < inputs.length) {
+      const results = await program.runJobs(inputs.slice(together.length));
+      expect(results.length).toBeGreaterThan(0);
+      together.push(...results.map(text));
+    }
+    const { program: other } = await start(openRuntime({ lanes: 1 }));
+    const oneByOne: string[] = [];
+    for (const input of inputs) oneByOne.push(text(await other.runJob(input)));
+    expect(together).toEqual(oneByOne);
+  });
+
   it('copies no more of an input than it is', async () => {
     const { program } = await start(openRuntime({ lanes: 1 }));
     const large = new TextEncoder().encode(`${' '.repeat(5000)}12${' '.repeat(5000)}`);

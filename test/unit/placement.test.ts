@@ -162,7 +162,7 @@ describe('assign', () => {
     const plan = assign({
       newcomers: [newcomerOf('top', { wcetUs: 7_000, criticality: 3 })],
       candidates: [candidateOf(1, { accepted: running }), candidateOf(2, { alive: false })],
-      criticalityOfRunning: { small: 0, big: 1, vital: 4 },
+      criticalityOfRunning: (task) => ({ small: 0, big: 1, vital: 4 })[task],
     });
     expect(plan.unplaced[0]?.roomBy).toEqual({ mac: macOf(1), tasks: ['big'] });
   });

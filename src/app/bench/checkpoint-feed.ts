@@ -5,6 +5,7 @@
 import { CheckpointSource } from '../../../actors/checkpoint-source.ts';
 import { envelope, type Host } from '../../../actors/host.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
+import { SocketLocalPath } from '../../../infra/system/local-path.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../domain/model/checkpoint.ts';
@@ -33,6 +34,8 @@ export interface FeedOptions {
   readonly specs: readonly TaskSpec[];
   readonly memoryBytes: number;
   readonly dirtyPages: number;
+  /** Where its pages are served past the server, too; absent: over the bus alone. */
+  readonly localFolder?: string | undefined;
 }
 
 export class CheckpointFeed {
@@ -46,9 +49,17 @@ export class CheckpointFeed {
   }
 
   async start(): Promise<void> {
-    const { host, mac } = this.options;
+    const { host, mac, localFolder } = this.options;
+    if (localFolder !== undefined) {
+      const path = new SocketLocalPath({ folder: localFolder, log: host.log, counters: host.counters });
+      this.cancels.push(() => path.close());
+      await path.serve(ecuSubject.pages(mac), (payload) => this.answer(payload));
+    }
     this.cancels.push(
-      await host.bus.serve({ service: 'drover-bridge', subject: ecuSubject.pages(mac) }, (message) => this.answer(message)),
+      host.bus.onConnection((connected) => {
+        if (connected) for (const { source } of this.tasks.values()) source.announceAgain();
+      }),
+      await host.bus.serve({ service: 'drover-bridge', subject: ecuSubject.pages(mac) }, ({ payload }) => this.answer(payload)),
       await host.bus.consume(
         streams.checkpoints,
         { filter: checkpointSubject.allStoredOf(mac), from: 'last-per-subject' },
@@ -76,7 +87,7 @@ export class CheckpointFeed {
     return task;
   }
 
-  private async answer({ payload }: BusMessage): Promise<Uint8Array> {
+  private async answer(payload: Uint8Array): Promise<Uint8Array> {
     const { host } = this.options;
     const pages = decodePageRequest(payload);
     if (pages.ok) {
@@ -129,6 +140,7 @@ class FeedTask {
         needs: { runtimeVersion: 1, hostFunctions: [] },
         readShadow: async (indexes) => pagesOf(memory, indexes),
         runJob: () => Promise.reject(new Error('the tasks of this bench have no jobs')),
+        runJobs: () => Promise.reject(new Error('the tasks of this bench have no jobs')),
         capture: () => Promise.reject(new Error('the captures of this bench are made by its feed')),
         stop: async () => {},
       },

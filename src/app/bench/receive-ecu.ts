@@ -12,7 +12,7 @@ import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { allPages, findDifferingPages, gatherPages } from '../../domain/checkpoint/pages.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
-import type { JobResult, StartOptions, TaskCapture, TaskProgram, TaskRuntime } from '../../ports/task-runtime.ts';
+import type { JobInput, JobResult, StartOptions, TaskCapture, TaskProgram, TaskRuntime } from '../../ports/task-runtime.ts';
 import { openHost } from '../compose/open-host.ts';
 import { type BrokerChoice, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { VERSION } from '../version.ts';
@@ -175,6 +175,10 @@ class DirtyProgram implements TaskProgram {
       this.nextPage = (this.nextPage + 1) % this.pageCount;
     }
     return { kind: 'done', outputs: [], executionUs: 0, fuelUsed: 0 };
+  }
+
+  async runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
+    return Promise.all(inputs.map(() => this.runJob()));
   }
 
   async capture(mode: 'full' | 'delta'): Promise<TaskCapture> {

@@ -114,6 +114,8 @@ async function runOne(
     ecus: [],
     managers: managerIds(work.managers),
     receive: { strategy: which.strategy, intervalUs: work.intervalMs * 1000 },
+    // What is measured is what goes over a network.
+    localPath: false,
     logLevel: 'warn',
   });
   const ecus: ReceiveEcu[] = [];

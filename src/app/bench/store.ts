@@ -5,6 +5,8 @@
  * several tasks of 1 MiB, each announcing its next increment as soon as the one before is stored. Beside it, in turns, what two
  * processes move by bare request and reply of the same sizes with as many requests under way (`bare-exchange.ts`).
  *
+ * Ingest by the local path: the same, with the pages handed over by sockets past the server. Everything else still goes through it.
+ *
  * Cost: two managers and a quorum of two, twelve tasks, an increment of each every 250 ms, as in `drover bench failover`. Processor
  * time is the kernel's, of each manager process, less what the same process took with nothing to do; the idle share is told.
  *
@@ -20,7 +22,8 @@ import { assert } from '../../domain/kernel/assert.ts';
 import { PAGE_BYTES } from '../../domain/model/checkpoint.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
-import { deployTask } from '../fleet/fleet-calls.ts';
+import { fleetFolders } from '../compose/process-config.ts';
+import { deployTask, queryFleet } from '../fleet/fleet-calls.ts';
 import { ecuMac, LocalFleet, managerIds } from '../fleet/local-fleet.ts';
 import { openBareExchange } from './bare-exchange.ts';
 import { CheckpointFeed } from './checkpoint-feed.ts';
@@ -45,18 +48,11 @@ export interface StoreBench {
   readonly machine: Machine;
   readonly memoryBytes: number;
   readonly dirtyPages: number;
-  readonly ingest: {
-    readonly tasks: number;
-    readonly checkpoints: number;
-    readonly perSecond: number;
-    readonly mibPerSecond: number;
-    readonly barePerSecond: number;
-    readonly bareMibPerSecond: number;
-    readonly cpuPerCheckpointUs: number;
-    readonly serverCpuPerCheckpointUs: number;
-  };
+  readonly ingest: Ingest;
   /** Ingest over bare exchange; the aim is at least 0.6. */
   readonly ingestShare: number;
+  readonly ingestLocal: Ingest;
+  readonly ingestLocalShare: number;
   readonly paced: {
     readonly tasks: number;
     readonly intervalMs: number;
@@ -69,6 +65,19 @@ export interface StoreBench {
   /** Of the manager that takes more, under the paced load; the aim is at most 400. */
   readonly cpuPerCheckpointUs: number;
   readonly restore: RestoreRead;
+}
+
+interface Ingest {
+  readonly tasks: number;
+  readonly checkpoints: number;
+  readonly perSecond: number;
+  readonly mibPerSecond: number;
+  readonly barePerSecond: number;
+  readonly bareMibPerSecond: number;
+  readonly cpuPerCheckpointUs: number;
+  readonly serverCpuPerCheckpointUs: number;
+  /** How often the manager asked for pages, which way. */
+  readonly asked: { readonly overBus: number; readonly locally: number };
 }
 
 const MIB = 1024 * 1024;
@@ -84,8 +93,10 @@ const ARTEFACT = new TextEncoder().encode('drover bench store');
 export async function benchStore(options: StoreBenchOptions = {}): Promise<StoreBench> {
   const { say = () => {}, restoreRounds = 20 } = options;
   const bench = machine();
-  const ingest = await inFolder((folder) => measureIngest(folder, options));
+  const ingest = await inFolder((folder) => measureIngest(folder, options, { localPath: false }));
   say(`ingest: ${ingest.perSecond} a second beside ${ingest.barePerSecond} bare exchanges`);
+  const ingestLocal = await inFolder((folder) => measureIngest(folder, options, { localPath: true }));
+  say(`ingest by the local path: ${ingestLocal.perSecond} a second beside ${ingestLocal.barePerSecond} bare exchanges`);
   const paced = await inFolder((folder) => measurePaced(folder, options));
   const cpuPerCheckpointUs = Math.max(...Object.values(paced.cpuPerCheckpointUs));
   say(`paced: ${cpuPerCheckpointUs} µs of CPU a checkpoint`);
@@ -97,15 +108,21 @@ export async function benchStore(options: StoreBenchOptions = {}): Promise<Store
     dirtyPages: DIRTY_PAGES,
     ingest,
     ingestShare: round3(ingest.perSecond / ingest.barePerSecond),
+    ingestLocal,
+    ingestLocalShare: round3(ingestLocal.perSecond / ingestLocal.barePerSecond),
     paced,
     cpuPerCheckpointUs,
     restore,
   };
 }
 
-async function measureIngest(folder: string, options: StoreBenchOptions): Promise<StoreBench['ingest']> {
+async function measureIngest(
+  folder: string,
+  options: StoreBenchOptions,
+  { localPath }: { readonly localPath: boolean },
+): Promise<Ingest> {
   const { seconds = 4, rounds = 3, ingestTasks = 32 } = options;
-  const { fleet, feed, pids } = await openFed(folder, { managers: 1, tasks: ingestTasks });
+  const { fleet, feed, pids } = await openFed(folder, { managers: 1, tasks: ingestTasks, localPath });
   const bare = await openBareExchange(fleet.client.host, {
     broker: fleet.broker,
     subject: 'bench.bare',
@@ -127,6 +144,7 @@ async function measureIngest(folder: string, options: StoreBenchOptions): Promis
     const mib = (DIRTY_PAGES * PAGE_BYTES) / MIB;
     const perSecond = (checkpoints * 1000) / tookMs;
     const barePerSecond = exchanges / rounds;
+    const { counters } = await queryFleet(fleet.client);
     return {
       tasks: ingestTasks,
       checkpoints,
@@ -136,6 +154,7 @@ async function measureIngest(folder: string, options: StoreBenchOptions): Promis
       bareMibPerSecond: round3(barePerSecond * mib),
       cpuPerCheckpointUs: Math.round(cpuUs / checkpoints),
       serverCpuPerCheckpointUs: Math.round(serverCpuUs / checkpoints),
+      asked: { overBus: counters['pages.askedOverBus'] ?? 0, locally: counters['pages.askedLocally'] ?? 0 },
     };
   } finally {
     await bare.close();
@@ -146,7 +165,7 @@ async function measureIngest(folder: string, options: StoreBenchOptions): Promis
 
 async function measurePaced(folder: string, options: StoreBenchOptions): Promise<StoreBench['paced']> {
   const { seconds = 4, pacedTasks = 12, pacedIntervalMs = 250 } = options;
-  const { fleet, feed, pids } = await openFed(folder, { managers: 2, tasks: pacedTasks });
+  const { fleet, feed, pids } = await openFed(folder, { managers: 2, tasks: pacedTasks, localPath: false });
   try {
     const managers = pids('manager.');
     // V8 compiles for half a minute at this pace; what is told is what it costs after the first half of that.
@@ -183,14 +202,31 @@ interface Fed {
 }
 
 /** A fleet of managers alone, with the feed as its ECU and a first, full checkpoint of every task stored by all. */
-async function openFed(folder: string, plan: { readonly managers: number; readonly tasks: number }): Promise<Fed> {
-  const fleet = new LocalFleet({ dataFolder: folder, ecus: [], managers: managerIds(plan.managers), logLevel: 'warn' });
+async function openFed(
+  folder: string,
+  plan: { readonly managers: number; readonly tasks: number; readonly localPath: boolean },
+): Promise<Fed> {
+  const { localPath } = plan;
+  const fleet = new LocalFleet({
+    dataFolder: folder,
+    ecus: [],
+    managers: managerIds(plan.managers),
+    localPath,
+    logLevel: 'warn',
+  });
   try {
     await fleet.start();
     const { host } = fleet.client;
     const specs = Array.from({ length: plan.tasks }, (_, at) => specOf(`bench-${at + 1}`, plan.managers));
     for (const spec of specs) await deployTask(fleet.client, { spec, artefact: ARTEFACT });
-    const feed = new CheckpointFeed({ host, mac: ECU, specs, memoryBytes: MEMORY_BYTES, dirtyPages: DIRTY_PAGES });
+    const feed = new CheckpointFeed({
+      host,
+      mac: ECU,
+      specs,
+      memoryBytes: MEMORY_BYTES,
+      dirtyPages: DIRTY_PAGES,
+      localFolder: localPath ? fleetFolders(folder).local : undefined,
+    });
     await feed.start();
     await Promise.all(feed.names.map((task) => feed.next(task)));
     return { fleet, feed, pids: (prefix) => fleet.processes().filter(({ host: id }) => id.startsWith(prefix)) };

@@ -21,7 +21,7 @@ import { startNumberedFeed } from './numbered-feed.ts';
 import { Recorder } from './recorder.ts';
 import { RunsAlone } from './runs-alone.ts';
 import { judge, type Verdict } from './verdict.ts';
-import { prepareWorkload, workloadOf } from './workload.ts';
+import { type ChaosRuntime, prepareWorkload, workloadOf } from './workload.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -33,6 +33,10 @@ export interface ChaosOptions {
   /** What is damaged between the kills. */
   readonly damage?: 'store' | undefined;
   readonly receive?: ReceiveChoice;
+  /** Of all tasks; absent: of every kind. */
+  readonly runtime?: ChaosRuntime;
+  /** Whether its hosts hand pages over past the server; absent: they do. */
+  readonly localPath?: boolean;
   readonly dataFolder: string;
   /** The load goes on for at least this long. */
   readonly durationUs: number;
@@ -62,7 +66,7 @@ const COOL_DOWN_US = 1_500_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
   const rng = createRng(options.seed, 'chaos');
-  const workload = workloadOf(options.tasks, rng.stream('workload'));
+  const workload = workloadOf(options.tasks, rng.stream('workload'), options.runtime);
   const plan = planKills(options, rng);
   const prepared = await prepareWorkload(workload, { onProgress: options.say });
   const incarnations = new Map<Mac, number>();
@@ -72,6 +76,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
     ecus: ecuPlans(options.ecus),
     managers: managerIds(options.managers),
     ...(options.receive === undefined ? {} : { receive: options.receive }),
+    localPath: options.localPath,
     ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
     onEvent: (event) => {
       if (!leaving) heard(event, incarnations, options.say);

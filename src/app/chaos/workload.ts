@@ -4,7 +4,7 @@
  */
 import type { Rng } from '../../domain/kernel/rng.ts';
 import type { TaskName } from '../../domain/model/ids.ts';
-import type { TaskSpec } from '../../domain/model/task.ts';
+import type { RuntimeKind, TaskSpec } from '../../domain/model/task.ts';
 import { type PreparedTask, prepareTask } from '../prepare-task.ts';
 import { exampleFolder } from '../task-module.ts';
 
@@ -21,6 +21,8 @@ interface Kind {
   readonly example: string;
   readonly feedPeriodUs: number | undefined;
   readonly payload: (rng: Rng) => Payload;
+  /** Absent: wasm. */
+  readonly runtime?: RuntimeKind;
 }
 
 const encoder = new TextEncoder();
@@ -47,16 +49,21 @@ const KINDS: readonly Kind[] = [
   { example: 'counter-1m', feedPeriodUs: undefined, payload: () => () => new Uint8Array(0) },
   {
     example: 'window',
+    runtime: 'worker',
     feedPeriodUs: 40_000,
     payload: (rng) => (number) => utf8(`${rng.stream(String(number)).below(16)},${number % 1000}`),
   },
 ];
 
-/** The kinds in turn, the heavy ones (8 MiB, 1 MiB) once in a round of seven. */
-export function workloadOf(count: number, rng: Rng): WorkloadTask[] {
+/** The runtimes that a workload can be drawn from. */
+export type ChaosRuntime = Extract<RuntimeKind, 'wasm' | 'worker'>;
+
+/** The kinds in turn, of one runtime alone where one is named; the heavy ones (8 MiB, 1 MiB) once in a round of seven. */
+export function workloadOf(count: number, rng: Rng, runtime?: ChaosRuntime): WorkloadTask[] {
+  const kinds = KINDS.filter((kind) => runtime === undefined || (kind.runtime ?? 'wasm') === runtime);
   return Array.from({ length: count }, (_, at) => {
-    const kind = KINDS[at % KINDS.length] as Kind;
-    const name = `${kind.example}-${Math.floor(at / KINDS.length) + 1}`;
+    const kind = kinds[at % kinds.length] as Kind;
+    const name = `${kind.example}-${Math.floor(at / kinds.length) + 1}`;
     const { feedPeriodUs, example } = kind;
     const payload = kind.payload(rng.stream(name));
     return { name, example, feed: feedPeriodUs === undefined ? undefined : { periodUs: feedPeriodUs, payload } };

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
 
@@ -20,7 +21,9 @@ interface FailoverFlags extends BenchFlags {
 export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
-    .description('measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression');
+    .description(
+      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, analysis, schedules, simulation, scale',
+    );
   const failover = bench
     .command('failover')
     .description('how long twelve tasks of 1 MiB at 10 ms ticks stand still when their ECU is killed')
@@ -85,6 +88,28 @@ export function registerBench(program: Command): void {
       does: 'The picture of docs/RECEIVING.md again',
       line: 'drover bench receive --from docs/receiving.json --picture docs/receiving.svg',
     },
+  ]);
+  registerSimulationBenches(bench);
+  const schedule = bench
+    .command('schedule')
+    .description('how many jobs a second the simulator of schedules takes, on one core and on four')
+    .option('--rounds <n>', 'over ten task sets each', wholeNumber(1, 10_000), 100)
+    .option('--json', 'print one JSON object')
+    .action(scheduleBench);
+  withExamples(schedule, [
+    { does: 'Jobs a second, beside other simulators', line: 'drover bench schedule --json | jq .figures' },
+  ]);
+  const analysis = bench
+    .command('analysis')
+    .alias('realtime')
+    .description('how many task sets a second the real-time analyses decide, beside the peers’ figures')
+    .option('--repetitions <n>', 'of which the best and the median are reported', wholeNumber(1, 10_000), 60)
+    .option('--millis <n>', 'length of each repetition', wholeNumber(1, 60_000), 5)
+    .option('--json', 'print one JSON object')
+    .action(analysisBench);
+  withExamples(analysis, [
+    { does: 'Sets a second, ours and theirs', line: 'drover bench analysis' },
+    { does: 'With more patience, for programs', line: 'drover bench analysis --repetitions 300 --json | jq .figures' },
   ]);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
@@ -206,6 +231,30 @@ async function compressionBench(flags: BenchFlags): Promise<void> {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
+interface ScheduleBenchFlags extends BenchFlags {
+  readonly rounds: number;
+}
+
+async function scheduleBench(flags: ScheduleBenchFlags): Promise<void> {
+  const { benchSchedule } = await import('../bench/schedule.ts');
+  const result = benchSchedule({ rounds: flags.rounds });
+  if (flags.json !== true) {
+    const { cpu, cores, node, loadBefore } = result.machine;
+    const lines = result.figures.map(
+      ({ what, tasks, jobsPerSecond: { median, best }, jobsPerCpuSecond, peers }) =>
+        `${`${what}, ${tasks} tasks`.padEnd(40)}${String(median).padStart(10)}  best ${best}; per second of processor ${jobsPerCpuSecond.median}   (others: ${Object.entries(
+          peers,
+        )
+          .map(([peer, rate]) => `${peer} ${rate}`)
+          .join(', ')})`,
+    );
+    process.stdout.write(
+      `${[`${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`, 'simulated jobs a second: median', ...lines, ''].join('\n')}\n`,
+    );
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
 interface StoreFlags extends BenchFlags {
   readonly seconds: number;
   readonly rounds: number;
@@ -216,7 +265,7 @@ async function storeBench(flags: StoreFlags): Promise<void> {
   const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   const result = await benchStore({ seconds: flags.seconds, rounds: flags.rounds, say });
   if (flags.json !== true) {
-    const { ingest, paced, restore } = result;
+    const { ingest, ingestLocal, paced, restore } = result;
     const { cpu, cores, memoryGib, node, loadBefore } = result.machine;
     const each = (of: Readonly<Record<string, number>>): string =>
       Object.entries(of)
@@ -228,6 +277,7 @@ async function storeBench(flags: StoreFlags): Promise<void> {
         `ingest, ${ingest.tasks} tasks, one manager    ${ingest.perSecond} checkpoints a second, ${ingest.mibPerSecond} MiB/s`,
         `bare request and reply, same sizes ${ingest.barePerSecond} a second, ${ingest.bareMibPerSecond} MiB/s`,
         `share ${result.ingestShare} (aim: 0.6)   CPU a checkpoint: manager ${ingest.cpuPerCheckpointUs} µs, server ${ingest.serverCpuPerCheckpointUs} µs`,
+        `ingest by the local path              ${ingestLocal.perSecond} checkpoints a second, share ${result.ingestLocalShare}   CPU a checkpoint: manager ${ingestLocal.cpuPerCheckpointUs} µs, server ${ingestLocal.serverCpuPerCheckpointUs} µs`,
         `${paced.tasks} tasks, one each ${paced.intervalMs} ms, two managers: CPU a checkpoint in µs: ${each(paced.cpuPerCheckpointUs)} (aim: 400)`,
         `  share of a core: ${each(paced.managerCpuShare)}; with nothing to do ${each(paced.idleCpuShare)}`,
         `restore read of 1 MiB  p50 ${restore.ms.p50} ms, p99 ${restore.ms.p99} ms (aim: 5)   plain LMDB get and digest p50 ${restore.plainMs.p50} ms   share ${restore.share} (aim: 0.6)`,
@@ -304,6 +354,37 @@ async function receiveBench(flags: ReceiveBenchFlags): Promise<void> {
     const idle = row(['no ckpt', '', result.idle.wireInKib, result.idle.wireOutKib]);
     const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load before ${loadBefore}`;
     process.stdout.write(`${[machine, row(head), idle, ...rows, ''].join('\n')}\n`);
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+interface AnalysisFlags extends BenchFlags {
+  readonly repetitions: number;
+  readonly millis: number;
+}
+
+async function analysisBench(flags: AnalysisFlags): Promise<void> {
+  const { benchAnalysis } = await import('../bench/analysis.ts');
+  const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
+  const result = await benchAnalysis({ repetitions: flags.repetitions, millis: flags.millis, say });
+  if (flags.json !== true) {
+    const { table } = await import('./table.ts');
+    const { cpu, cores, node, loadBefore } = result.machine;
+    const rows = result.figures.map(({ what, n, deadlines, sets, schedulable, bestPerSecond, medianPerSecond, peer }) => [
+      what,
+      String(n),
+      deadlines,
+      `${schedulable} of ${sets}`,
+      ...[bestPerSecond, medianPerSecond].map(String),
+      peer === undefined ? '-' : String(peer.perSecond),
+      peer?.name ?? '',
+    ]);
+    process.stdout.write(
+      `${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}; ${result.sets} sets; sets a second\n${table(
+        ['analysis', 'n', 'deadlines', 'schedulable', 'best', 'median', 'peer', ''],
+        rows,
+      )}\n`,
+    );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }

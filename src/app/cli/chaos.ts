@@ -1,12 +1,14 @@
 /** `drover chaos`: kill parts of a fleet under load, then prove that nothing was lost, doubled or changed. */
 import { type Command, Option } from 'commander';
 import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
+import type { ChaosRuntime } from '../chaos/workload.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
+import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { wholeNumber } from './numbers.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface ChaosFlags {
+interface ChaosFlags extends LocalPathFlags {
   readonly ecus: number;
   readonly managers: number;
   readonly tasks: number;
@@ -16,6 +18,7 @@ interface ChaosFlags {
   readonly duration: number;
   readonly spacing: number;
   readonly damage?: 'store';
+  readonly runtime?: ChaosRuntime;
   readonly receive?: ReceiveStrategy;
   readonly receiveInterval: number;
   readonly data?: string;
@@ -43,6 +46,7 @@ export function registerChaos(program: Command): void {
     )
     .option('--duration <seconds>', 'keep the load up for at least this long', wholeNumber(0, 86_400), 0)
     .option('--spacing <ms>', 'mean time between two kills', wholeNumber(100, 600_000), 1500)
+    .addOption(new Option('--runtime <kind>', 'only tasks of this runtime (default: of all)').choices(['wasm', 'worker']))
     .addOption(
       new Option('--damage <what>', 'between the kills, damage records in the store of a random manager').choices(['store']),
     )
@@ -55,13 +59,14 @@ export function registerChaos(program: Command): void {
         .default('info'),
     )
     .action(chaos);
-  withExamples(withReceiveOptions(command), [
+  withExamples(withLocalPathOption(withReceiveOptions(command)), [
     {
       does: 'The run of the README: six kills of all kinds in a fleet of four ECUs',
       line: 'drover chaos --ecus 4 --managers 2 --tasks 12 --kills 6 --seed 7',
     },
     { does: 'Only zombies: ECUs that are stopped, replaced, and wake up later', line: 'drover chaos --kill freeze --kills 4' },
     { does: 'Managers lose pages and manifests as well', line: 'drover chaos --kill mixed --kills 6 --damage store' },
+    { does: 'Classes that serialise themselves, and nothing else', line: 'drover chaos --runtime worker --tasks 4 --kills 4' },
     { does: 'With another receiving strategy', line: 'drover chaos --receive push --ecus 3 --tasks 4 --kills 2' },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
   ]).addHelpText(
@@ -104,7 +109,9 @@ async function chaos(flags: ChaosFlags): Promise<void> {
       kills,
       kind,
       damage: flags.damage,
+      ...(flags.runtime === undefined ? {} : { runtime: flags.runtime }),
       ...receiveChoice(flags),
+      localPath: flags.localPath === 'on',
       dataFolder,
       durationUs: flags.duration * 1_000_000,
       spacingUs: flags.spacing * 1_000,

@@ -4,6 +4,7 @@
  * compilers) inside its action with `await import(…)`, so that `drover --help` stays instant.
  */
 import type { Command } from 'commander';
+import { registerAnalyze } from './analyze.ts';
 import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
@@ -15,6 +16,7 @@ import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
@@ -36,7 +38,9 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerBridge,
   registerStore,
   registerChaos,
+  registerAnalyze,
   registerSimulate,
+  registerSchedule,
   registerDataset,
   registerLearn,
   registerBench,

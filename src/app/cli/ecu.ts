@@ -7,9 +7,10 @@ import type { ResourceKind } from '../../domain/model/task.ts';
 import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { collect, wholeNumber } from './numbers.ts';
 
-export interface EcuFlags extends BrokerFlags {
+export interface EcuFlags extends BrokerFlags, LocalPathFlags {
   readonly mac?: string;
   readonly name?: string;
   readonly class: string;
@@ -68,7 +69,7 @@ export function registerBridge(program: Command): void {
 }
 
 function withEcuOptions(command: Command): Command {
-  return withBrokerOptions(command)
+  return withBrokerOptions(withLocalPathOption(command))
     .option('--mac <mac>', "the ECU's MAC (default: that of this machine's first network interface)")
     .option('--name <name>', 'for people (default: the host name)')
     .option('--class <class>', 'whose detection thresholds count: default, safety, lossy, batch', 'default')
@@ -106,6 +107,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     ...(flags.recordJobs === true ? { recordJobs: true } : {}),
     broker: await brokerOf(flags),
     dataFolder: fleetFolders(flags.data).ecu(mac),
+    ...(flags.localPath === 'on' ? { localFolder: fleetFolders(flags.data).local } : {}),
     log: { level: 'info', file: undefined },
   };
 }

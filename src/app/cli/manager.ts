@@ -5,10 +5,11 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { fleetFolders } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface ManagerFlags extends BrokerFlags {
+interface ManagerFlags extends BrokerFlags, LocalPathFlags {
   readonly id: string;
   readonly prove?: number;
   readonly receive?: ReceiveStrategy;
@@ -23,7 +24,7 @@ export function registerManager(program: Command): void {
     .requiredOption('--id <id>', 'its name in the fleet, e.g. m3; each manager has its own')
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option('--json', 'say that it serves as one JSON object');
-  withExamples(withBrokerOptions(withReceiveOptions(command)), [
+  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(command))), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
     { does: 'And from now on the whole fleet pushes', line: 'drover manager --id m3 --receive push' },
     {
@@ -42,6 +43,7 @@ export function registerManager(program: Command): void {
       broker,
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       dataFolder: fleetFolders(flags.data).manager(flags.id),
+      ...(flags.localPath === 'on' ? { localFolder: fleetFolders(flags.data).local } : {}),
       log: { level: 'info', file: undefined },
     } as const;
     await runInTerminal(() => openManager(config), { what: `manager ${flags.id}`, json: flags.json === true });

@@ -10,6 +10,27 @@ export const wholeNumber =
     throw new InvalidArgumentError(`Give a whole number between ${least} and ${most}.`);
   };
 
+const TIME_UNITS: Readonly<Record<string, number>> = {
+  us: 1,
+  µs: 1,
+  ms: 1000,
+  s: 1_000_000,
+  min: 60_000_000,
+  h: 3_600_000_000,
+};
+
+/** `200ms`, `1.5 s` → µs, whole and between the two. */
+export const durationUs =
+  (leastUs: number, mostUs: number) =>
+  (text: string): number => {
+    const match = /^(\d+(?:\.\d+)?)\s*([a-zµ]+)$/.exec(text.trim());
+    const value = Math.round(Number(match?.[1]) * (TIME_UNITS[match?.[2] ?? ''] ?? Number.NaN) * 1000) / 1000;
+    if (Number.isSafeInteger(value) && value >= leastUs && value <= mostUs) return value;
+    throw new InvalidArgumentError(
+      `Give a time with its unit (us, ms, s, min, h), e.g. 200ms, at most ${Math.floor(mostUs / 3_600_000_000)}h.`,
+    );
+  };
+
 export const PROVE_HELP = `try checkpoints in a sandbox when idle: on (${PROVES_PER_MINUTE} a minute, the default), off, or how many a minute`;
 
 /** `on`, `off`, or how many a minute. `on` is whatever the default is. */

@@ -190,4 +190,4 @@ function countersText(hosts: readonly { readonly name: string; readonly counters
 }
 
 const SHOWN =
-  /^wire\.|^restore\.|^prover\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|[dD]ropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;
+  /^wire\.|^restore\.|^pages\.|^localPath\.|^prover\.|^instance\.ended|refused|failed|Failed|corrupt|shed|takeovers|oversized|full|FULL|[dD]ropped|damaged|repaired|caughtUp|unnumbered|unsure|append-unknown|gaps/;

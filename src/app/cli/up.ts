@@ -10,11 +10,12 @@ import type { FleetPlan } from '../fleet-file.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
+import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags {
+interface UpFlags extends BrokerFlags, LocalPathFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
@@ -46,7 +47,7 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  withExamples(withBrokerOptions(withReceiveOptions(command)), [
+  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(command))), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
@@ -83,6 +84,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
     compression: plan.compression,
+    localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,
   });

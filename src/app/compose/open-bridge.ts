@@ -60,6 +60,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       incarnation,
       broker: config.broker,
       log: config.log,
+      localFolder: config.localFolder,
     });
     closing.push(close);
     const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });

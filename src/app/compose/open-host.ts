@@ -11,6 +11,7 @@ import { type BusLink, connectBus } from '../../../infra/nats/connect.ts';
 import { createSystemClock } from '../../../infra/system/clock.ts';
 import { createCompression } from '../../../infra/system/compression.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
+import { SocketLocalPath } from '../../../infra/system/local-path.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import type { ActorKey, HostId } from '../../domain/model/ids.ts';
@@ -29,6 +30,8 @@ export interface HostOptions {
   readonly withSys?: boolean;
   /** Create what the broker lacks, instead of waiting until somebody has. */
   readonly prepares?: boolean;
+  /** Where the sockets of this machine's hosts lie; absent: everything goes over the bus. */
+  readonly localFolder?: string | undefined;
   /** How long a server that does not answer yet is waited for. */
   readonly patienceUs?: number;
 }
@@ -70,10 +73,15 @@ export async function openHost(options: HostOptions): Promise<OpenHost> {
         : await awaitFleetSettings(link.connection, { clock, patienceUs });
     const rng = createRng(randomInt(2 ** 32), id);
     const packing = compression === undefined ? undefined : createCompression(compression);
+    const { localFolder } = options;
+    const localPath = localFolder === undefined ? undefined : new SocketLocalPath({ folder: localFolder, log, counters });
     return {
-      host: { id, incarnation, names, bus, clock, rng, log, counters, faults, compression: packing },
+      host: { id, incarnation, names, bus, clock, rng, log, counters, faults, compression: packing, localPath },
       link,
-      close: () => bus.close(),
+      close: async () => {
+        localPath?.close();
+        await bus.close();
+      },
     };
   } catch (error) {
     await bus.close();

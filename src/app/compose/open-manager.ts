@@ -53,6 +53,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       incarnation,
       broker: config.broker,
       log: config.log,
+      localFolder: config.localFolder,
       withSys: true,
       prepares: true,
     });

@@ -43,6 +43,8 @@ export interface EcuConfig {
   readonly broker: BrokerChoice;
   /** This ECU's own folder: records, local checkpoints. */
   readonly dataFolder: string;
+  /** Shared with the managers of this machine: the local path. Absent: everything goes over the bus. */
+  readonly localFolder?: string | undefined;
   readonly log: LogChoice;
 }
 
@@ -60,6 +62,8 @@ export interface ManagerConfig {
   readonly receive?: ReceiveChoice;
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
+  /** Shared with the ECUs of this machine: the local path. Absent: everything goes over the bus. */
+  readonly localFolder?: string | undefined;
   readonly log: LogChoice;
 }
 
@@ -81,6 +85,8 @@ export const fleetFolders = (dataFolder: string) => {
     server: `${root}/server`,
     ecu: (mac: Mac) => `${root}/ecus/${mac}`,
     manager: (id: string) => `${root}/managers/${id}`,
+    /** The sockets of the local path: one folder for all hosts of the fleet on this machine. */
+    local: `${root}/local`,
     log: (host: string) => `${root}/logs/${host}.log`,
     state: `${root}/fleet.json`,
   };

@@ -5,6 +5,8 @@ import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import { mergeViews } from '../../domain/placement/merge-views.ts';
+import { KEEPERS } from '../../domain/placement/shares.ts';
 import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { FleetTask, FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
@@ -53,10 +55,18 @@ export async function moveTask(client: FleetClient, name: TaskName, to: string |
   return task;
 }
 
+/** As one manager sees it; where the fleet is shared out among more than two, what all of them see, put together. */
 export async function queryFleet(client: FleetClient): Promise<FleetView> {
   const answer = await call(client, { kind: 'query-fleet' });
-  if (answer.kind === 'fleet') return answer.fleet;
-  throw refusalOf(answer);
+  if (answer.kind !== 'fleet') throw refusalOf(answer);
+  const { fleet } = answer;
+  const others = fleet.managers.filter(({ id, alive }) => alive && id !== fleet.manager);
+  if (others.length < KEEPERS) return fleet;
+  const asked = others.map(({ id }) => callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US));
+  const views = (await Promise.allSettled(asked)).flatMap((one) =>
+    one.status === 'fulfilled' && one.value.kind === 'fleet' ? [one.value.fleet] : [],
+  );
+  return mergeViews(fleet, views);
 }
 
 /** What each bridge has counted; of one that does not answer in time, or does not say, there is nothing. */

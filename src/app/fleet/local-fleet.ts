@@ -36,7 +36,7 @@ import { ServerDisk } from './server-disk.ts';
 import { settleFleet } from './settle-fleet.ts';
 
 /** What one ECU offers; everything but the MAC has a default. */
-export interface EcuPlan extends Partial<Omit<EcuConfig, 'broker' | 'dataFolder' | 'log'>> {
+export interface EcuPlan extends Partial<Omit<EcuConfig, 'broker' | 'dataFolder' | 'localFolder' | 'log'>> {
   readonly mac: Mac;
 }
 
@@ -54,6 +54,8 @@ export interface LocalFleetOptions {
   readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
   readonly receive?: ReceiveChoice;
+  /** Whether ECUs and managers hand pages over past the server, as they do on one machine; absent: they do. */
+  readonly localPath?: boolean | undefined;
   readonly logLevel?: LogChoice['level'];
   /** Planned deaths (DROVER_FAULT) by host, for the first start of each: `manager.m1`, or `supervisor.<mac>` for its bridge. */
   readonly faults?: Readonly<Record<string, string>>;
@@ -333,6 +335,7 @@ export class LocalFleet {
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
+      localFolder: this.localFolder,
       log: this.logOf(`manager.${id}`),
     };
     return this.spawn('manager', `manager.${id}`, config);
@@ -345,9 +348,14 @@ export class LocalFleet {
       ...plan,
       broker: this.broker,
       dataFolder: this.folders.ecu(plan.mac),
+      localFolder: this.localFolder,
       log: this.logOf(`ecu.${plan.mac}`),
     };
     return this.spawn('supervisor', `supervisor.${plan.mac}`, config);
+  }
+
+  private get localFolder(): string | undefined {
+    return this.options.localPath === false ? undefined : this.folders.local;
   }
 
   private logOf(host: string): LogChoice {

@@ -83,6 +83,8 @@ export interface ProvableTask {
   /** The newest checkpoint that can be rebuilt here. */
   readonly newest: CheckpointOrder;
   readonly proof: Proof | undefined;
+  /** Who keeps its checkpoints, where not all managers do. */
+  readonly keepers?: readonly string[] | undefined;
 }
 
 /**
@@ -95,7 +97,7 @@ export function nextToProve<Task extends ProvableTask>(
 ): Task | undefined {
   let next: Task | undefined;
   for (const task of tasks) {
-    if (isJudged(task) || proverOf(task.task, living) !== self) continue;
+    if (isJudged(task) || proverOf(task.task, task.keepers ?? living) !== self) continue;
     if (next === undefined || isDueBefore(task, next)) next = task;
   }
   return next;

@@ -8,8 +8,8 @@
  *     follow, so that a later instance's marker refuses all of ours.
  * I2. After any answer but `appended`, the last output is read, and (epoch, nonce, number) alone decide: a higher epoch, or
  *     ours with another nonce, means fenced; otherwise what is not there is sent again.
- * I3. One job at a time, inputs in stream order, each exactly the one after the cursor (contiguity), else the instance stops
- *     and says so.
+ * I3. Jobs one after the other, inputs in stream order, each exactly the one after the cursor (contiguity), else the instance
+ *     stops and says so. Several that wait are asked for together; what stops an instance stops it between two requests.
  * I4. Outputs up to the number in the marker were accepted before: they are computed and dropped.
  * I5. A boundary state is announced only when all its outputs are accepted. One capture is out at a time.
  * I6. Jobs may run ahead of accepted outputs, by a bound: a fenced instance's unaccepted outputs are nobody's.
@@ -22,7 +22,15 @@ import type { ErrorCode } from '../kernel/error-codes.ts';
 import { type InputCursor, START_OF_INPUTS } from '../model/checkpoint.ts';
 import type { CheckpointPolicy } from '../model/task.ts';
 import { advance, contiguityOf } from '../task/contiguity.ts';
-import type { BoundaryState, InstanceInput, InstanceRequest, LastOutput, OutputEntry } from './requests.ts';
+import type {
+  BoundaryState,
+  InstanceInput,
+  InstanceRequest,
+  JobFailed,
+  JobOutputs,
+  LastOutput,
+  OutputEntry,
+} from './requests.ts';
 
 export interface InstanceOptions {
   readonly epoch: number;
@@ -44,6 +52,8 @@ export type OutputsAnswer =
 
 /** Jobs stop running ahead when this many outputs wait to be accepted. */
 const OUTPUTS_WAITING_MAX = 256;
+/** Jobs asked for at a time where inputs wait: a job may cost less than the way to its program and back. */
+const JOBS_MAX = 32;
 const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
 /** I8, in leases. */
@@ -75,7 +85,8 @@ export class InstanceCore {
   private readonly inputs: InstanceInput[] = [];
   private inputsHead = 0;
   private startInputsThrough: number | undefined;
-  private job: InstanceInput | undefined;
+  /** Asked for and not answered. */
+  private jobs: readonly InstanceInput[] = [];
 
   private checkpointSequence = 0;
   private chainLength = 0;
@@ -219,11 +230,25 @@ export class InstanceCore {
     this.pump(nowUs);
   }
 
-  jobDone(outputs: readonly { readonly channel: number; readonly payload: Uint8Array }[], nowUs: number): void {
+  /** The outputs of the first jobs asked for, one entry a job, and why the one after them failed. The others stay the next. */
+  jobsDone(jobs: readonly JobOutputs[], nowUs: number, failure?: JobFailed): void {
     if (this.phase === 'ended') return;
-    const input = this.job;
-    assert(input !== undefined, 'a job that ended had begun');
-    this.job = undefined;
+    const { jobs: asked } = this;
+    assert(jobs.length <= asked.length, 'jobs that ended had begun');
+    this.jobs = [];
+    for (const [index, outputs] of jobs.entries()) this.jobDone(asked[index] as InstanceInput, outputs);
+    for (let index = asked.length - 1; index >= jobs.length; index--) {
+      this.inputsHead--;
+      this.inputs[this.inputsHead] = asked[index] as InstanceInput;
+    }
+    this.dropTakenPlaces();
+    if (failure === undefined) return this.pump(nowUs);
+    // What was computed before an input that cannot be consumed is due all the same.
+    if (this.phase !== 'claiming') this.flushOutputs();
+    this.end(failure.code, failure.sentence);
+  }
+
+  private jobDone(input: InstanceInput, outputs: JobOutputs): void {
     this.cursor = advance(this.cursor, input, input.sequence);
     this.consumedSinceCapture = true;
     for (const { channel, payload } of outputs) {
@@ -231,11 +256,6 @@ export class InstanceCore {
       if (this.outputNumber > this.acceptedNumber)
         this.waiting.push({ marker: false, number: this.outputNumber, channel, payload });
     }
-    this.pump(nowUs);
-  }
-
-  jobFailed(code: ErrorCode, sentence: string): void {
-    this.end(code, sentence);
   }
 
   private pump(nowUs: number): void {
@@ -243,7 +263,7 @@ export class InstanceCore {
     this.flushOutputs();
     this.announceIfAccepted();
     if (this.silenceEnded(nowUs)) return;
-    if (this.job !== undefined || this.capturing !== undefined) return;
+    if (this.jobs.length > 0 || this.capturing !== undefined) return;
     if (
       this.phase === 'replaying' &&
       this.startInputsThrough !== undefined &&
@@ -260,27 +280,36 @@ export class InstanceCore {
       return;
     }
     if (this.beginCapture(nowUs)) return;
-    if (this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJob(nowUs);
+    if (this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJobs();
   }
 
-  private beginJob(nowUs: number): void {
-    const input = this.inputs[this.inputsHead];
-    if (input === undefined) return;
-    this.inputs[this.inputsHead] = undefined as never;
-    this.inputsHead++;
-    if (this.inputsHead === this.inputs.length || this.inputsHead > 1024) {
-      this.inputs.splice(0, this.inputsHead);
-      this.inputsHead = 0;
+  private beginJobs(): void {
+    const jobs: InstanceInput[] = [];
+    let { cursor } = this;
+    for (; jobs.length < JOBS_MAX && this.inputsHead < this.inputs.length; this.inputsHead++) {
+      const input = this.inputs[this.inputsHead] as InstanceInput;
+      const contiguity = contiguityOf(cursor, input);
+      if (contiguity.kind === 'gap') {
+        if (jobs.length > 0) break;
+        const { expectedNumber, firstNumber } = contiguity;
+        this.end('ERR_INPUT_GAP', `the next ${input.kind} is number ${firstNumber}, expected was ${expectedNumber}`);
+        return;
+      }
+      this.inputs[this.inputsHead] = undefined as never;
+      if (contiguity.kind === 'duplicate') continue;
+      cursor = advance(cursor, input, input.sequence);
+      jobs.push(input);
     }
-    const contiguity = contiguityOf(this.cursor, input);
-    if (contiguity.kind === 'duplicate') return this.pump(nowUs);
-    if (contiguity.kind === 'gap') {
-      const { expectedNumber, firstNumber } = contiguity;
-      this.end('ERR_INPUT_GAP', `the next ${input.kind} is number ${firstNumber}, expected was ${expectedNumber}`);
-      return;
-    }
-    this.job = input;
-    this.requests.push({ kind: 'run-job', input });
+    if (jobs.length === 0) return;
+    this.jobs = jobs;
+    this.requests.push({ kind: 'run-jobs', inputs: jobs });
+  }
+
+  /** The places of inputs that were taken are kept until their jobs are done, for those that come back. */
+  private dropTakenPlaces(): void {
+    if (this.inputsHead < this.inputs.length && this.inputsHead <= 1024) return;
+    this.inputs.splice(0, this.inputsHead);
+    this.inputsHead = 0;
   }
 
   // ——— checkpoints (I5) ———

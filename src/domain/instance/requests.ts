@@ -28,6 +28,14 @@ export interface InstanceInput {
   readonly payload: Uint8Array;
 }
 
+/** What one job gave, in order. */
+export type JobOutputs = readonly { readonly channel: number; readonly payload: Uint8Array }[];
+
+export interface JobFailed {
+  readonly code: ErrorCode;
+  readonly sentence: string;
+}
+
 /** A state captured at a job boundary, by its place in this instance's life. */
 export interface BoundaryState {
   readonly sequence: number;
@@ -40,7 +48,8 @@ export type InstanceRequest =
   | { readonly kind: 'read-last-output' }
   | { readonly kind: 'append-outputs'; readonly expectedSequence: number; readonly batch: readonly OutputEntry[] }
   | { readonly kind: 'consume-inputs'; readonly fromSequence: number }
-  | { readonly kind: 'run-job'; readonly input: InstanceInput }
+  /** One after the other. What was not run of them is asked for again. */
+  | { readonly kind: 'run-jobs'; readonly inputs: readonly InstanceInput[] }
   | { readonly kind: 'capture'; readonly mode: 'full' | 'delta'; readonly boundary: BoundaryState }
   /** All outputs up to the boundary's are accepted: tell the managers. */
   | { readonly kind: 'announce'; readonly boundary: BoundaryState }

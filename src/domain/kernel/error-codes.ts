@@ -73,7 +73,10 @@ export const ERROR_CODES = [
   'ERR_USAGE',
   'ERR_FLEET_FILE',
   'ERR_ARTEFACT_UNREADABLE',
+  'ERR_TASK_SET', // a task set that cannot be read, or that no analysis or simulation takes
+  'ERR_WORK_LIMIT', // it would take longer than anyone waits; refused before the beginning
   'ERR_NOT_RUNNING',
+  'ERR_BENCH_FAILED', // a bench could not measure what it was asked for
   'ERR_FAULT', // an injected fault (tests and chaos only)
 ] as const;
 

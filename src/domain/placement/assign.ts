@@ -47,8 +47,8 @@ export interface AssignRequest {
   readonly excluded?: readonly Mac[];
   /** `apart` lists of tasks that run already, by task: those tasks are not asked again, but their wish holds. */
   readonly apartOfRunning?: Readonly<Record<TaskName, readonly TaskName[]>>;
-  /** Criticality of tasks that run already; one that is not here is never named as able to make room. */
-  readonly criticalityOfRunning?: Readonly<Record<TaskName, number>>;
+  /** Criticality of a task that runs already; one of which it is not known is never named as able to make room. */
+  readonly criticalityOfRunning?: (task: TaskName) => number | undefined;
   readonly weights?: ScoreWeights;
 }
 
@@ -131,7 +131,7 @@ class Planner {
   /** Refused ones to write out: those with the smallest MACs. */
   readonly #refusedShown: Shortlist;
   readonly #staticByKey = new Map<string, StaticAnswer>();
-  readonly #criticality: Map<TaskName, number>;
+  readonly #criticality = new Map<TaskName, number>();
 
   constructor(request: AssignRequest, fleet: FleetRoom) {
     this.#request = request;
@@ -140,11 +140,11 @@ class Planner {
     this.#excluded = new Set(request.excluded ?? []);
     this.#shortlist = new Shortlist(SHORTLIST, fleet.macNumber);
     this.#refusedShown = new Shortlist(EVIDENCE_MAX, fleet.macNumber);
-    this.#criticality = new Map(Object.entries(request.criticalityOfRunning ?? {}));
     for (const { spec } of request.newcomers) this.#criticality.set(spec.name, spec.criticality);
   }
 
-  readonly criticalityOf = (task: TaskName): number | undefined => this.#criticality.get(task);
+  readonly criticalityOf = (task: TaskName): number | undefined =>
+    this.#criticality.get(task) ?? this.#request.criticalityOfRunning?.(task);
 
   decide(newcomer: Newcomer, order: number): { decision: Decision; assignment: Assignment | undefined } {
     const { together } = newcomer.spec.affinity;

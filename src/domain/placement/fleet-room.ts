@@ -49,10 +49,12 @@ export class FleetRoom {
       let cpu = Math.max(1, description.cores) * PPB;
       this.memoryCapacity[index] = memory;
       this.cpuCapacityPpb[index] = cpu;
-      for (const task of accepted) {
-        memory -= task.memoryBytesMax;
-        cpu -= chargePpb(task);
-        if (watched.has(task.task)) this.#settle(task.task, index);
+      const taken = takenBy(accepted);
+      memory -= taken.memoryBytes;
+      cpu -= taken.chargePpb;
+      for (let at = 0; at < accepted.length; at++) {
+        const { task } = accepted[at] as AcceptedTask;
+        if (watched.has(task)) this.#settle(task, index);
       }
       this.memoryFree[index] = memory;
       this.cpuFreePpb[index] = cpu;
@@ -111,4 +113,29 @@ export class FleetRoom {
   }
 }
 
+interface Taken {
+  readonly memoryBytes: number;
+  readonly chargePpb: number;
+}
+
+/** Of lists that were summed before: mostly the same ECUs have the same tasks as at the plan before. */
+const summed = new WeakMap<readonly AcceptedTask[], Taken>();
+
+function takenBy(accepted: readonly AcceptedTask[]): Taken {
+  if (accepted.length === 0) return NOTHING;
+  let taken = summed.get(accepted);
+  if (taken === undefined) {
+    let memoryBytes = 0;
+    let charge = 0;
+    for (const task of accepted) {
+      memoryBytes += task.memoryBytesMax;
+      charge += chargePpb(task);
+    }
+    taken = { memoryBytes, chargePpb: charge };
+    summed.set(accepted, taken);
+  }
+  return taken;
+}
+
+const NOTHING: Taken = { memoryBytes: 0, chargePpb: 0 };
 const NOBODY: ReadonlySet<number> = new Set();

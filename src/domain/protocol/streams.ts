@@ -6,6 +6,9 @@
  *     does by itself may remove it. They have no age limit, and their byte bound refuses (`discard: new`), it never evicts.
  * S2. INPUTS are work not yet done: at the bound the publisher is refused. The janitor trims below the oldest checkpoint.
  * S3. CHECKPOINTS, PROPOSALS and JOURNAL are announcements and copies: at the bound the oldest go.
+ * S4. What CHECKPOINTS says is durable elsewhere: what a manager stored in its store, what an ECU holds at the ECU until a quorum
+ *     stored it. So an append there need not wait for the disk; what a power cut takes is said again (`actors/checkpoint.ts` Q5,
+ *     `actors/checkpoint-source.ts` C5).
  */
 import { streams } from './subjects.ts';
 
@@ -20,6 +23,8 @@ export interface StreamSpec {
   readonly ageUsMax?: number;
   /** For how long a message id is remembered. */
   readonly duplicateWindowUs: number;
+  /** S4: an append is answered before the disk has it, where the broker can do so for one stream alone. */
+  readonly saidAgain?: true;
   /** Whether `appendBatch` should be all or none where the broker can. */
   readonly atomicBatches: boolean;
 }
@@ -95,6 +100,7 @@ export function fleetStreams(fleet: {
       subjects: ['ckpt.>'],
       bytesMax: limits.checkpointsBytesMax,
       ageUsMax: 24 * HOUR_US,
+      saidAgain: true,
     },
     {
       ...bounded,

@@ -48,6 +48,7 @@ export const checkpointSubject = {
   allStoredOf: (mac: Mac) => `ckpt.stored.${mac}.>`,
   allStored: 'ckpt.stored.>',
   allAnnounced: 'ckpt.*.*',
+  allAnnouncedOf: (mac: Mac) => `ckpt.${mac}.*`,
   freed: (mac: Mac, programId: number) => `ckpt.freed.${mac}.${programId}`,
   all: 'ckpt.>',
 } as const;
@@ -122,6 +123,9 @@ export const header = {
   /** Data number or tick number. */
   number: 'Drover-Number',
   skipped: 'Drover-Skipped',
+  /** On an actor's record: who wrote it, and by which key managers share it out. */
+  writer: 'Drover-Writer',
+  key: 'Drover-Key',
   /** On a mirrored journal entry: its position in its host's journal. */
   position: 'Drover-Position',
   /** On an answer that is a failure: the code (`error-codes.ts`). */

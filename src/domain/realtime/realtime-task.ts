@@ -14,4 +14,8 @@ export interface RealtimeTask {
   readonly jitterUs?: number;
   /** Longest time a less urgent task can hold this one up; 0 when absent. */
   readonly blockingUs?: number;
+  /** When the first job arrives; 0 when absent. Only a simulation looks at it: an analysis assumes the worst. */
+  readonly offsetUs?: number;
+  /** Partitioned: the core it is bound to, from 0. Either all tasks have one or none; without, they are packed. */
+  readonly core?: number;
 }

@@ -35,7 +35,9 @@ describe('a manager that was not there', () => {
     await fleet.elapse(1_000_000);
     fleet.startManager('m2');
     await fleet.until('it has caught up', () => counted(fleet, 'store.caughtUp') > 0);
-    const shown = ['m1', 'm2'].map((name) => fleet.managers.get(name)?.manager?.fleet().tasks[0]?.checkpoint);
+    const shownBy = (name: string) => fleet.managers.get(name)?.manager?.fleet().tasks[0]?.checkpoint;
+    await fleet.until('the other one has heard of it', () => shownBy('m1')?.holders.length === 2);
+    const shown = ['m1', 'm2'].map(shownBy);
     expect(shown[0]).toMatchObject({ holders: ['m1', 'm2'] });
     expect(shown[1]).toMatchObject({ sequence: shown[0]?.sequence, holders: ['m1', 'm2'] });
     for (const one of fleet.ecus.keys()) fleet.startEcu(one);

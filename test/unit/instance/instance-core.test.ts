@@ -56,7 +56,7 @@ describe('I1: nothing is appended before the marker', () => {
     core.lastOutputRead(last(), 0);
     expect(kinds(core.take())).toEqual(['append-outputs']);
     core.outputsAnswered({ kind: 'appended', sequence: 8 }, 0);
-    expect(kinds(core.take())).toEqual(['started', 'run-job']);
+    expect(kinds(core.take())).toEqual(['started', 'run-jobs']);
   });
 });
 
@@ -87,10 +87,7 @@ describe('I2: after any answer but `appended`, (epoch, nonce, number) alone deci
     core.take();
     core.inputArrived(data(1), 0);
     core.take();
-    core.jobDone(
-      [1, 2, 3, 4, 5].map(() => ({ channel: 0, payload: BYTE })),
-      0,
-    );
+    core.jobsDone([[1, 2, 3, 4, 5].map(() => ({ channel: 0, payload: BYTE }))], 0);
     // Outputs 1–3 were accepted before (I4); 4 and 5 are new.
     expect(core.take()).toMatchObject([{ kind: 'append-outputs', expectedSequence: 8, batch: [{ number: 4 }, { number: 5 }] }]);
     core.outputsAnswered({ kind: 'unsure' }, 0);
@@ -100,15 +97,27 @@ describe('I2: after any answer but `appended`, (epoch, nonce, number) alone deci
   });
 });
 
-describe('I3: one job at a time, each input exactly the one after the cursor', () => {
+/** With input 1 on its way through the program. */
+function withOneJobRunning(): InstanceCore {
+  const core = started();
+  core.take();
+  core.inputArrived(data(1), 0);
+  core.take();
+  return core;
+}
+
+const askedFor = (requests: readonly InstanceRequest[]): readonly InstanceInput[] =>
+  requests.flatMap((request) => (request.kind === 'run-jobs' ? request.inputs : []));
+
+describe('I3: jobs one after the other, each input exactly the one after the cursor', () => {
   it('a second input waits for the first job', () => {
     const core = started();
     core.take();
     core.inputArrived(data(1), 0);
     core.inputArrived(data(2), 0);
-    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 1 } }]);
-    core.jobDone([], 0);
-    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 2 } }]);
+    expect(core.take()).toMatchObject([{ kind: 'run-jobs', inputs: [{ number: 1 }] }]);
+    core.jobsDone([[]], 0);
+    expect(core.take()).toMatchObject([{ kind: 'run-jobs', inputs: [{ number: 2 }] }]);
   });
 
   it('a gap ends the instance and says which number was expected', () => {
@@ -125,17 +134,59 @@ describe('I3: one job at a time, each input exactly the one after the cursor', (
     core.take();
     core.inputArrived(data(1), 0);
     core.inputArrived(data(2), 0);
-    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 2 } }]);
+    expect(core.take()).toMatchObject([{ kind: 'run-jobs', inputs: [{ number: 2 }] }]);
   });
 
   it('more inputs than the queue is compacted at are taken in order', () => {
     const core = started();
     core.take();
     for (let number = 1; number <= 3000; number++) core.inputArrived(data(number), 0);
-    for (let number = 1; number <= 3000; number++) {
-      expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number } }]);
-      core.jobDone([], 0);
+    let next = 1;
+    while (next <= 3000) {
+      const inputs = askedFor(core.take());
+      expect(inputs.map(({ number }) => number)).toEqual(inputs.map((_, at) => next + at));
+      // One of them at least, and seldom all, is run.
+      const run = Math.max(1, inputs.length - (next % 3));
+      core.jobsDone(
+        inputs.slice(0, run).map(() => []),
+        0,
+      );
+      next += run;
     }
+    expect(core.state.cursor).toMatchObject({ dataNumber: 3000 });
+  });
+
+  it('inputs that wait are asked for together, up to a bound, and what was not run of them is the next', () => {
+    const core = withOneJobRunning();
+    for (let number = 2; number <= 50; number++) core.inputArrived(data(number), 0);
+    core.jobsDone([[]], 0);
+    const inputs = askedFor(core.take());
+    expect(inputs.length).toBeGreaterThan(10);
+    expect(inputs.length).toBeLessThan(49);
+    core.jobsDone([[], []], 0);
+    expect(askedFor(core.take())[0]).toMatchObject({ number: 4 });
+  });
+
+  it('what comes before a gap is run, and then the gap ends the instance', () => {
+    const core = withOneJobRunning();
+    for (const number of [2, 3, 5]) core.inputArrived(data(number), 0);
+    core.jobsDone([[]], 0);
+    expect(askedFor(core.take())).toMatchObject([{ number: 2 }, { number: 3 }]);
+    core.jobsDone([[], []], 0);
+    expect(core.take()).toMatchObject([{ kind: 'ended', code: 'ERR_INPUT_GAP' }]);
+  });
+
+  it('a job that fails ends the instance, and the outputs of those before it are sent first', () => {
+    const core = withOneJobRunning();
+    for (const number of [2, 3, 4]) core.inputArrived(data(number), 0);
+    core.jobsDone([[]], 0);
+    core.take();
+    const outputs = [1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE }));
+    core.jobsDone([outputs], 0, { code: 'ERR_JOB_TRAP', sentence: 'unreachable' });
+    expect(core.take()).toMatchObject([
+      { kind: 'append-outputs', batch: [{ number: 4 }] },
+      { kind: 'ended', code: 'ERR_JOB_TRAP', sentence: 'unreachable' },
+    ]);
   });
 });
 
@@ -146,10 +197,7 @@ describe('I5: a boundary state is announced only when all its outputs are accept
     core.inputArrived(data(1), 0);
     core.take();
     core.wantCheckpoint('delta', 0);
-    core.jobDone(
-      [1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })),
-      0,
-    );
+    core.jobsDone([[1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE }))], 0);
     const [append, capture] = core.take();
     expect(append).toMatchObject({ kind: 'append-outputs', batch: [{ number: 4 }] });
     // The first one of an instance is always full, whatever was asked for.
@@ -172,7 +220,7 @@ describe('I5: a boundary state is announced only when all its outputs are accept
       core.inputArrived(data(number), 0);
       core.take();
       core.wantCheckpoint('delta', 0);
-      core.jobDone([], 0);
+      core.jobsDone([[]], 0);
       for (const request of core.take()) if (request.kind === 'capture') modes.push(request.mode);
       core.captured(0);
       core.take();
@@ -188,7 +236,7 @@ describe('I5: a boundary state is announced only when all its outputs are accept
     core.inputArrived(data(1), 0);
     expect(core.take()).toEqual([]);
     core.captured(0);
-    expect(kinds(core.take())).toEqual(['announce', 'run-job']);
+    expect(kinds(core.take())).toEqual(['announce', 'run-jobs']);
   });
 });
 
@@ -199,22 +247,26 @@ describe('I6: jobs run ahead of accepted outputs, by a bound', () => {
     let jobs = 0;
     for (let number = 1; number <= 400; number++) core.inputArrived(data(number), 0);
     for (;;) {
-      const requests = core.take();
-      if (!requests.some(({ kind }) => kind === 'run-job')) break;
-      jobs++;
-      core.jobDone([{ channel: 0, payload: BYTE }], 0);
+      const inputs = askedFor(core.take());
+      if (inputs.length === 0) break;
+      jobs += inputs.length;
+      core.jobsDone(
+        inputs.map(() => [{ channel: 0, payload: BYTE }]),
+        0,
+      );
     }
     expect(jobs).toBeGreaterThan(200);
     expect(jobs).toBeLessThan(400);
     core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
-    expect(kinds(core.take())).toContain('run-job');
+    core.outputsAnswered({ kind: 'appended', sequence: 73 }, 0);
+    expect(kinds(core.take())).toContain('run-jobs');
   });
 });
 
 describe('I7: after a silence longer than the lease the placement is asked before the next job', () => {
   it('runs on when the epoch is still its own, and ends when it is not', () => {
     for (const [epoch, then] of [
-      [5, 'run-job'],
+      [5, 'run-jobs'],
       [6, 'ended'],
     ] as const) {
       const core = started({ checkpoint: { ...POLICY, intervalUs: 60_000_000 } });
@@ -237,15 +289,12 @@ describe('pause', () => {
     core.inputArrived(data(2), 0);
     core.take();
     core.pause(0);
-    core.jobDone(
-      [1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE })),
-      0,
-    );
+    core.jobsDone([[1, 2, 3, 4].map(() => ({ channel: 0, payload: BYTE }))], 0);
     expect(kinds(core.take())).toEqual(['append-outputs']);
     core.outputsAnswered({ kind: 'appended', sequence: 9 }, 0);
     expect(kinds(core.take())).toEqual(['paused']);
     core.resume(0);
-    expect(core.take()).toMatchObject([{ kind: 'run-job', input: { number: 2 } }]);
+    expect(core.take()).toMatchObject([{ kind: 'run-jobs', inputs: [{ number: 2 }] }]);
   });
 });
 
@@ -256,9 +305,9 @@ it('says once that it has caught up, when everything that was there at the start
   core.inputArrived(data(2), 0);
   core.startInputsArrived(0);
   core.take();
-  core.jobDone([], 0);
-  expect(kinds(core.take())).toEqual(['run-job']);
-  core.jobDone([], 0);
+  core.jobsDone([[]], 0);
+  expect(kinds(core.take())).toEqual(['run-jobs']);
+  core.jobsDone([[]], 0);
   expect(kinds(core.take())).toEqual(['caught-up']);
 });
 
@@ -270,8 +319,8 @@ describe('a clean leave', () => {
     core.inputArrived(data(1), 0);
     core.inputArrived(data(2), 0);
     core.pause(0);
-    core.jobDone([], 0);
-    expect(kinds(core.take())).toEqual(['run-job', 'paused']);
+    core.jobsDone([[]], 0);
+    expect(kinds(core.take())).toEqual(['run-jobs', 'paused']);
     return core;
   }
 

@@ -1,0 +1,34 @@
+/**
+ * The fleet as several managers see it, each its share: of what more than one knows, the word of whoever knows the later epoch or
+ * incarnation counts, and of equal words the first one's. Counters and the store stay the first one's, as with one view.
+ */
+import type { FleetTask, FleetView } from '../protocol/messages.ts';
+
+export function mergeViews(first: FleetView, others: readonly FleetView[]): FleetView {
+  const tasks = new Map<string, FleetTask>();
+  const ecus = new Map<string, FleetView['ecus'][number]>();
+  for (const view of [first, ...others]) {
+    for (const task of view.tasks) if (isNewer(task, tasks.get(task.task))) tasks.set(task.task, task);
+    for (const ecu of view.ecus) {
+      const known = ecus.get(ecu.mac);
+      if (known === undefined || ecu.incarnation > known.incarnation) ecus.set(ecu.mac, ecu);
+    }
+  }
+  const on = new Map<string, string[]>();
+  for (const { task, owner, state } of tasks.values())
+    if (owner !== undefined && (state === 'owned' || state === 'assigned')) on.set(owner, [...(on.get(owner) ?? []), task]);
+  const byName = (a: string, b: string): number => (a < b ? -1 : 1);
+  return {
+    ...first,
+    tasks: [...tasks.values()].sort((a, b) => byName(a.task, b.task)),
+    ecus: [...ecus.values()]
+      .map((ecu) => ({ ...ecu, tasks: (on.get(ecu.mac) ?? []).sort() }))
+      .sort((a, b) => byName(a.mac, b.mac)),
+  };
+}
+
+/** Of one epoch, what is known of a checkpoint is worth more than nothing: whoever does not keep the task knows nothing of it. */
+function isNewer(task: FleetTask, known: FleetTask | undefined): boolean {
+  if (known === undefined || task.epoch !== known.epoch) return known === undefined || task.epoch > known.epoch;
+  return known.checkpoint === undefined && task.checkpoint !== undefined;
+}

@@ -1,0 +1,16 @@
+/**
+ * How much an analysis may compute before it says that it does not know. Counted in terms of the sums (a nanosecond or a few
+ * each), not in time: the same set gets the same answer on every machine. A limit belongs to a whole set, so that two thousand
+ * tasks that are each just within it cannot take two thousand times as long.
+ */
+export interface Work {
+  /** Terms left; below 0 the analysis gives up. */
+  terms: number;
+}
+
+/** Some hundred milliseconds on a quiet machine. */
+export const TERMS_PER_SET = 20_000_000;
+/** Terms of the global tests are made of several divisions and a sort. */
+export const GLOBAL_TERMS_PER_SET = 3_000_000;
+
+export const workForSet = (): Work => ({ terms: TERMS_PER_SET });
