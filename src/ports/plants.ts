@@ -61,6 +61,10 @@ export const FLEET_PLANTS = [
   'never-ask-placement',
   /** A slow start of an earlier epoch takes the place of a later instance. */
   'start-overtaken',
+  /** An instance whose start could not be written down is started again, and again. */
+  'start-again',
+  /** That an instance ended is only the answer to its start, also when nobody waits for that any more. */
+  'end-unanswered',
   /** Having caught up is not taken for having started. */
   'drop-early-caught-up',
   /** A command is overtaken by what its actor said of another task. */

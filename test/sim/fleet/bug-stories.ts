@@ -4,8 +4,9 @@
  */
 import { expect } from 'vitest';
 import { CALM_DISK } from '../../../infra/sim/disk.ts';
+import { CALM_LINK } from '../../../infra/sim/network.ts';
 import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
-import { bridgeOf } from '../../../src/app/simulation/simulated-ecu.ts';
+import { bridgeOf, machineOf } from '../../../src/app/simulation/simulated-ecu.ts';
 import { managerHost } from '../../../src/app/simulation/simulated-manager.ts';
 import { type FleetPlant, plantsNamed } from '../../../src/ports/plants.ts';
 import { build, counted, ECU1, ECU2, ECU3, epochOf, type StageOptions, stage, task, tasksOn } from './stage.ts';
@@ -140,6 +141,28 @@ export const BUG_STORIES = {
         await fleet.until('it runs elsewhere', () => epochOf(fleet, 'alpha') === 2 && fleet.runs('alpha'));
         await fleet.settle(10_000_000);
       }
+    }
+  },
+
+  'the disk is full while a task starts, and the task is taken elsewhere': async (plants) => {
+    // The disk has room again at one moment or another of the start that is tried again.
+    for (let fullUs = 300_000; fullUs < 700_000; fullUs += 40_000) {
+      const fleet = await started(plants, {});
+      const link = fleet.world.broker.link(bridgeOf(ECU1));
+      const disk = fleet.world.disk(machineOf(ECU1));
+      link.options = { ...link.options, delayUs: { min: 30_000, max: 30_000 } };
+      const declared = fleet.declare({ ...preferring(ECU1, 'alpha'), periodUs: 0 });
+      await fleet.until('the deploy is accepted', () => fleet.ecus.get(ECU1)?.bridge?.load().tasks.length === 1);
+      disk.full = true;
+      await fleet.elapse(fullUs);
+      disk.full = false;
+      await fleet.elapse(30_000);
+      fleet.partitionEcu(ECU1);
+      await fleet.until('it is taken elsewhere', () => fleet.owner('alpha') === ECU2 && fleet.runs('alpha'));
+      fleet.healEcu(ECU1);
+      link.options = CALM_LINK;
+      await fleet.done(declared);
+      await fleet.settle(10_000_000);
     }
   },
 

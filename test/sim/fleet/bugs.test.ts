@@ -29,6 +29,14 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'append-blindly': { seed: 16 },
   'never-ask-placement': { seed: 31 },
   'start-overtaken': { story: 'a start takes long, and the task is removed and declared again meanwhile' },
+  'start-again': {
+    story: 'the disk is full while a task starts, and the task is taken elsewhere',
+    behind: 'end-unanswered',
+  },
+  'end-unanswered': {
+    story: 'the disk is full while a task starts, and the task is taken elsewhere',
+    behind: 'start-again',
+  },
   'drop-early-caught-up': { seed: 64 },
   'overtake-by-actor': { story: 'answers to the deploys of one restore are lost' },
   overfill: { story: 'two managers plan one place for two tasks' },
