@@ -8,7 +8,7 @@ import { compileSources } from './compiled.ts';
 
 let compiled: string;
 beforeAll(() => {
-  compiled = compileSources(['src/domain/kernel', 'src/app/cli', 'infra/nats', 'infra/system']);
+  compiled = compileSources(['src/domain/kernel', 'src/app/cli', 'infra/nats', 'infra/system', 'infra/tensorflow']);
   const code = `import { Command } from 'commander';
     import { registerDoctor } from './src/app/cli/doctor.js';
     const program = new Command('drover');
@@ -30,6 +30,7 @@ describe('drover doctor', () => {
     const { path } = await findServer();
     const run = drover(['doctor', '--data', tmpdir()], { DROVER_NATS_SERVER: path });
     expect(run.stdout).toContain(`${path} (environment)`);
+    expect(run.stdout).toMatch(/TensorFlow\.js +(tfjs-node|wasm|cpu)/);
     expect(run.stdout).toContain('drover can run here.');
     expect(run.status).toBe(0);
   }, 120_000);

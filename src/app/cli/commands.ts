@@ -8,11 +8,13 @@ import { registerAnalyze } from './analyze.ts';
 import { registerBench } from './bench.ts';
 import { registerChaos } from './chaos.ts';
 import { registerConformance } from './conformance.ts';
+import { registerDataset } from './dataset.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerFeed } from './feed.ts';
+import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
@@ -39,6 +41,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerAnalyze,
   registerSimulate,
   registerSchedule,
+  registerDataset,
+  registerLearn,
   registerBench,
   registerConformance,
   registerDoctor,

@@ -34,7 +34,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
   const machine = await checkMachine({ cacheFolder: cacheFolder(), dataFolder: flags.data });
   const [node, ...rest] = machine;
   const server = await serverCheck(flags.fetch === true);
-  const checks = [...(node === undefined ? [] : [node]), server, ...rest];
+  const checks = [...(node === undefined ? [] : [node]), server, ...rest, await learningCheck()];
   const isUsable = checks.every((check) => check.state !== 'missing');
   process.stdout.write(flags.json === true ? `${JSON.stringify({ ok: isUsable, checks })}\n` : table(checks, isUsable));
   if (!isUsable) process.exitCode = 1;
@@ -50,6 +50,20 @@ async function serverCheck(mayFetch: boolean): Promise<Check> {
   } catch (error) {
     if (!(error instanceof DroverError)) throw error;
     return { ...checkServer(local), found: error.message };
+  }
+}
+
+/** Which TensorFlow.js would train here. Models that are trained already run without any. */
+async function learningCheck(): Promise<Check> {
+  const name = 'TensorFlow.js';
+  try {
+    const { findBackend } = await import('../../../infra/tensorflow/backend.ts');
+    const { backend, passedOver } = await findBackend();
+    const others = passedOver.map((other) => `${other.backend}: ${other.why}`).join(', ');
+    return { name, state: 'ok', found: others === '' ? backend : `${backend} (${others})`, wayOut: undefined };
+  } catch (error) {
+    const found = error instanceof Error ? (error.message.split('\n')[0] ?? 'fails') : String(error);
+    return { name, state: 'warn', found, wayOut: 'install the packages again if you want to train here (drover learn)' };
   }
 }
 

@@ -43,3 +43,21 @@ export function provesPerMinute(text: string): number {
 }
 
 export const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+export interface Range {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Two numbers, the smaller first, `3..20`; or one, for both. */
+export const range =
+  (least: number, most: number, { whole }: { readonly whole: boolean }) =>
+  (text: string): Range => {
+    const match = /^(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?$/.exec(text.trim());
+    const [from, to] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+    const isFine = match !== null && from >= least && to <= most && from <= to && (!whole || Number.isInteger(from + to));
+    if (isFine && (!whole || Number.isInteger(from))) return { least: from, most: to };
+    throw new InvalidArgumentError(
+      `Give two ${whole ? 'whole ' : ''}numbers between ${least} and ${most}, the smaller first: 3..20.`,
+    );
+  };

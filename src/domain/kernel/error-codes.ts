@@ -65,6 +65,10 @@ export const ERROR_CODES = [
   'ERR_TASK_EXISTS',
   'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
+  // learning
+  'ERR_DATASET_FILE', // a data set that is damaged, unfinished, or of another kind
+  'ERR_LEARN_BACKEND', // no TensorFlow.js backend works here
+  'ERR_MODEL_FILE', // a learned model that is damaged, cut short, forged, or none
   // the command line
   'ERR_USAGE',
   'ERR_FLEET_FILE',

@@ -1,0 +1,152 @@
+/**
+ * How good is a model on sets it has not seen? Every number stands beside what costs nothing: answering the same every time, proposing the
+ * deadline, training on the real sets.
+ */
+import { createRng } from '../../domain/kernel/rng.ts';
+import { createProposer, judgeCertificates } from '../../domain/learn/certificate.ts';
+import { exactResponses, labelExactly } from '../../domain/learn/exact-label.ts';
+import { type Inputs, TASKS_MAX, writeInputs } from '../../domain/learn/examples.ts';
+import { askForest, trainForest } from '../../domain/learn/forest.ts';
+import { judge, judgeDeferral } from '../../domain/learn/metrics.ts';
+import { type CertifiedModel, createScorer, type Model, type TwinModel, type YesNoModel } from '../../domain/learn/model.ts';
+import { createNetwork } from '../../domain/learn/network.ts';
+import { columnsOf, type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
+import { drawTwin, TWIN_TASKS_MAX } from '../../domain/learn/twin.ts';
+
+export interface Latency {
+  /** Of passes over the same sets, features included. */
+  readonly bestUs: number;
+  readonly medianUs: number;
+}
+
+const PASS_SETS = 100;
+const [PASSES_LEAST, PASSES_MOST, TIMED_MS] = [11, 301, 300];
+
+export function evaluateModel(model: Model, sets: LabelledSets) {
+  const about = { ...model.trained, purpose: model.purpose };
+  if (model.purpose === 'yes-no') return { ...about, ...evaluateYesNo(model, sets) };
+  if (model.purpose === 'certified') return { ...about, ...evaluateCertified(model, sets) };
+  return { ...about, ...evaluateTwin(model, sets) };
+}
+
+export type Evaluation = ReturnType<typeof evaluateModel>;
+
+export function evaluateYesNo(model: YesNoModel, sets: LabelledSets) {
+  const scorer = createScorer(model);
+  const scores = Float64Array.from({ length: sets.count }, (_, s) => scorer.score(sets, s));
+  const deferring = judgeDeferral(scores, sets.schedulable, model.deferral);
+  const three = setsOf(sets, 3);
+  const responseUs = new Float64Array(sets.responseUs.length);
+  return {
+    sets: sets.count,
+    ...without(judge(scores, sets.schedulable, 0)),
+    deferralRate: deferring.deferralRate,
+    deferringAccuracy: deferring.accuracy,
+    deferringUnsafeRate: deferring.unsafeRate,
+    latencyUs: latencyOf(sets.count, (s) => scorer.score(sets, s)),
+    ...(three.length === 0
+      ? {}
+      : { latencyUsAt3Tasks: latencyOf(three.length, (s) => scorer.score(sets, three[s] as number)) }),
+    /** The whole response-time analysis of the same sets, for comparison. */
+    exactLatencyUs: latencyOf(sets.count, (s) => (exactResponses(sets, s, responseUs) ? 1 : 0)),
+  };
+}
+
+const without = ({ count: _, ...rest }: ReturnType<typeof judge>) => rest;
+
+export function evaluateCertified(model: CertifiedModel, sets: LabelledSets) {
+  const most = Math.max(TASKS_MAX, ...Array.from({ length: sets.count }, (_, s) => sizeOf(sets, s)));
+  const proposer = createProposer(createNetwork(model.architecture, model.parameters, 1), model.scale, most);
+  const judged = judgeCertificates(proposer, sets, most);
+  const proposedUs = new Float64Array(most);
+  const good = sets.schedulable.reduce((sum, flag) => sum + flag, 0);
+  const share = good / Math.max(1, sets.count);
+  return {
+    sets: sets.count,
+    accuracy: judged.acceptedRate * share + (1 - share) - judged.unsafe / Math.max(1, sets.count),
+    majorityRate: Math.max(share, 1 - share),
+    acceptedRate: judged.acceptedRate,
+    acceptedRateByDeadlines: judged.acceptedRateByDeadlines,
+    unsafe: judged.unsafe,
+    unsafeRate: judged.unsafe / Math.max(1, judged.acceptedRate * good + judged.unsafe),
+    /** Not accepted: for these only the exact test can say yes. */
+    deferralRate: 1 - judged.acceptedRate * share,
+    latencyUs: latencyOf(sets.count, (s) => {
+      proposer.propose(sets, s, proposedUs);
+      return proposedUs[0] as number;
+    }),
+  };
+}
+
+const TWIN_FOREST = { trees: 30, depthMost: 14, leafLeast: 4 };
+const TWIN_SETS_MAX = 20_000;
+
+/** Train on synthetic, test on real; beside it, train on real, test on real. */
+export function evaluateTwin(model: TwinModel, sets: LabelledSets) {
+  const half = Math.min(TWIN_SETS_MAX, Math.floor(sets.count / 2));
+  const [real, test] = [sliceSets(sets, 0, half), sliceSets(sets, half, sets.count)];
+  const generator = createNetwork(model.architecture, model.parameters, 1);
+  const rng = createRng(model.trained.seed, 'twin test');
+  const drawn = Array.from({ length: half }, (_, s) =>
+    drawTwin(generator, rng, {
+      schedulable: real.schedulable[s] === 1,
+      tasks: Math.min(TWIN_TASKS_MAX, sizeOf(real, s)),
+      range: model.range,
+    }),
+  );
+  const synthetic = labelExactly(columnsOf(drawn));
+  const asked = real.schedulable;
+  const testRows = writeInputs(test, 'row', 'closed');
+  const score = (train: Inputs, labels: Uint8Array) => {
+    const forest = trainForest(train.values, labels, train.width, createRng(model.trained.seed, 'forest'), TWIN_FOREST);
+    const scores = Float64Array.from(
+      { length: test.count },
+      (_, s) => askForest(forest, testRows.values, s * testRows.width) - 0.5,
+    );
+    const { accuracy, auc, majorityRate, unsafeRate } = judge(scores, test.schedulable, 0);
+    return { accuracy, auc, majorityRate, unsafeRate };
+  };
+  const syntheticRows = writeInputs(synthetic, 'row', 'closed');
+  const { majorityRate, ...fromSynthetic } = score(syntheticRows, asked);
+  let agrees = 0;
+  for (let s = 0; s < half; s++) if (synthetic.schedulable[s] === asked[s]) agrees++;
+  return {
+    sets: sets.count,
+    ...fromSynthetic,
+    majorityRate,
+    /** The same with synthetic sets labelled by the exact test instead of by what the twin was asked for. */
+    relabelled: score(syntheticRows, synthetic.schedulable),
+    trainedOnReal: score(writeInputs(real, 'row', 'closed'), real.schedulable),
+    /** Synthetic sets that are what they were asked to be. */
+    agreement: agrees / Math.max(1, half),
+    meanUtilisation: { real: meanUtilisation(real), synthetic: meanUtilisation(synthetic) },
+  };
+}
+
+const sizeOf = ({ starts }: LabelledSets, s: number): number => (starts[s + 1] as number) - (starts[s] as number);
+const setsOf = (sets: LabelledSets, size: number): number[] =>
+  [...Array(sets.count).keys()].filter((s) => sizeOf(sets, s) === size);
+
+function meanUtilisation({ wcetUs, periodUs, count }: LabelledSets): number {
+  let sum = 0;
+  for (let i = 0; i < wcetUs.length; i++) sum += (wcetUs[i] as number) / (periodUs[i] as number);
+  return sum / Math.max(1, count);
+}
+
+/**
+ * Times short passes over the same few sets, many times: the best of them was not interrupted, even on a machine that is busy. Answers are
+ * added up so that none is left out.
+ */
+function latencyOf(count: number, ask: (s: number) => number): Latency {
+  const times: number[] = [];
+  let sum = 0;
+  const endMs = performance.now() + TIMED_MS;
+  while (times.length < PASSES_LEAST || (times.length < PASSES_MOST && performance.now() < endMs)) {
+    const beganMs = performance.now();
+    for (let k = 0; k < PASS_SETS; k++) sum += ask(k % count);
+    times.push(((performance.now() - beganMs) * 1000) / PASS_SETS);
+  }
+  times.sort((a, b) => a - b);
+  const rounded = (us: number | undefined): number => (Number.isNaN(sum) ? Number.NaN : Math.round((us ?? 0) * 100) / 100);
+  return { bestUs: rounded(times[0]), medianUs: rounded(times[times.length >> 1]) };
+}

@@ -1,0 +1,36 @@
+/** Reading data sets and models from disk, with sentences for what is wrong; writing so that a file is there whole or not at all. */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { type Dataset, decodeDataset } from '../../../infra/arrow/dataset-file.ts';
+import { decodeModel, encodeModel } from '../../../infra/learned/model-file.ts';
+import { DroverError, type ErrorCode } from '../../domain/kernel/error-codes.ts';
+import type { Model } from '../../domain/learn/model.ts';
+
+export const readDataset = async (path: string): Promise<Dataset> =>
+  decodeDataset(await bytesOf(path, 'ERR_DATASET_FILE'), path);
+
+export const readModel = async (path: string): Promise<Model> => decodeModel(await bytesOf(path, 'ERR_MODEL_FILE'), path);
+
+export async function writeModel(path: string, model: Model): Promise<number> {
+  const bytes = encodeModel(model);
+  await writeWhole(path, bytes);
+  return bytes.length;
+}
+
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFile(`${path}.new`, bytes);
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    throw new DroverError('ERR_USAGE', `${path} cannot be written (${(error as NodeJS.ErrnoException).code})`, {
+      cause: error,
+    });
+  }
+}
+
+async function bytesOf(path: string, code: ErrorCode): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    throw new DroverError(code, `${path} cannot be read (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+  }
+}

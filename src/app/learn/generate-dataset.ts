@@ -1,0 +1,122 @@
+/**
+ * Draws task sets, labels them by the exact analysis, and writes them as one Arrow file.
+ *
+ * Resumable: the sets are made in parts, each from a random stream of its own, and each part is a whole file in `OUT.parts` before the next
+ * begins. Given again, the same command goes on behind the last whole part, and the finished file has the same bytes as one that was
+ * never interrupted. Parts of another specification are not touched, and not mixed in.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type DatasetRow, decodeDataset, encodeDataset, joinDatasets, specOf } from '../../../infra/arrow/dataset-file.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { createRng, type Rng } from '../../domain/kernel/rng.ts';
+import { exactResponses } from '../../domain/learn/exact-label.ts';
+import { columnsOf } from '../../domain/learn/task-sets.ts';
+import { type GrownTask, type GrowSpec, growSets } from '../../domain/realtime/draw/grow.ts';
+import { type DrawSpec, drawTaskSet } from '../../domain/realtime/draw/task-sets.ts';
+import { responseTimeUs } from '../../domain/realtime/response-time.ts';
+
+/** What is written into the file, and what a resumed run must agree with. */
+export type DatasetSpec = { readonly label: 'analysis'; readonly seed: number; readonly sets: number } & (
+  | { readonly kind: 'fp'; readonly draw: DrawSpec }
+  | { readonly kind: 'grown'; readonly grow: GrowSpec }
+);
+
+export interface Generated {
+  readonly sets: number;
+  readonly schedulable: number;
+  readonly bytes: number;
+  /** Found whole from a run before. */
+  readonly setsResumed: number;
+  readonly finished: boolean;
+}
+
+const PART_SETS = 2_000;
+
+export async function generateDataset(options: {
+  readonly spec: DatasetSpec;
+  readonly out: string;
+  readonly onProgress: (setsDone: number) => void;
+  readonly signal: AbortSignal;
+}): Promise<Generated> {
+  const { spec, out, onProgress, signal } = options;
+  const folder = `${out}.parts`;
+  const specText = JSON.stringify(spec);
+  await mkdir(folder, { recursive: true });
+  const there = new Set(await readdir(folder));
+  const parts: Uint8Array[] = [];
+  let [resumed, done] = [0, 0];
+  for (let part = 0; done < spec.sets; part++) {
+    const count = Math.min(PART_SETS, spec.sets - done);
+    const name = `${String(part).padStart(6, '0')}.arrow`;
+    const path = join(folder, name);
+    let bytes: Uint8Array;
+    if (there.has(name)) {
+      bytes = new Uint8Array(await readFile(path));
+      if (specOf(bytes, path) !== specText) {
+        throw new DroverError(
+          'ERR_DATASET_FILE',
+          `${folder} holds the beginning of another data set: remove it, or name another --out`,
+        );
+      }
+      resumed += count;
+    } else {
+      if (signal.aborted) return { sets: done, schedulable: 0, bytes: 0, setsResumed: resumed, finished: false };
+      bytes = encodeDataset(drawPart(spec, { part, count }), { firstSet: done, spec: specText });
+      await writeFile(`${path}.new`, bytes);
+      await rename(`${path}.new`, path);
+    }
+    parts.push(bytes);
+    done += count;
+    onProgress(done);
+    await nextTurn();
+  }
+  const whole = joinDatasets(parts);
+  // Read back as anybody will: what cannot be read is not left behind as if it could.
+  const schedulable = decodeDataset(whole, out).sets.schedulable.reduce((sum, flag) => sum + flag, 0);
+  await writeFile(`${out}.new`, whole);
+  await rename(`${out}.new`, out);
+  await rm(folder, { recursive: true });
+  return { sets: done, schedulable, bytes: whole.length, setsResumed: resumed, finished: true };
+}
+
+function drawPart(spec: DatasetSpec, { part, count }: { readonly part: number; readonly count: number }): DatasetRow[] {
+  const rng = createRng(spec.seed, 'data set').stream(`part ${part}`);
+  return spec.kind === 'fp' ? drawRows(rng, spec.draw, count) : growRows(rng, spec.grow, count);
+}
+
+function drawRows(rng: Rng, draw: DrawSpec, count: number): DatasetRow[] {
+  const sets = Array.from({ length: count }, () => {
+    const tasks = drawTaskSet(rng, draw);
+    if (tasks === undefined)
+      throw new DroverError('ERR_USAGE', 'no task set has such a utilisation with so few tasks: lower --utilisation');
+    return tasks;
+  });
+  if (draw.deadlines === 'arbitrary') return sets.map((tasks) => ({ tasks, responsesUs: responsesOf(tasks) }));
+  const columns = columnsOf(sets);
+  const responseUs = new Float64Array(columns.wcetUs.length);
+  for (let s = 0; s < count; s++) exactResponses(columns, s, responseUs);
+  return sets.map((tasks, s) => ({ tasks, responsesUs: [...responseUs.subarray(columns.starts[s], columns.starts[s + 1])] }));
+}
+
+/** As many growings as it takes; the last one is cut off. */
+function growRows(rng: Rng, grow: GrowSpec, count: number): DatasetRow[] {
+  const rows: DatasetRow[] = [];
+  for (let growing = 0; rows.length < count; growing++) {
+    const candidates = growSets(rng.stream(`growing ${growing}`), grow);
+    for (let next = candidates.next(); next.done !== true && rows.length < count; ) {
+      const tasks: readonly GrownTask[] = next.value;
+      const responsesUs = responsesOf(tasks);
+      rows.push({ tasks, responsesUs });
+      next = candidates.next(responsesUs.every((responseUs) => responseUs > 0));
+    }
+  }
+  return rows;
+}
+
+const responsesOf = (tasks: DatasetRow['tasks']): number[] =>
+  tasks.map((_, index) => {
+    const response = responseTimeUs(tasks, index);
+    return response.ok ? response.value : 0;
+  });

@@ -1,0 +1,3 @@
+/** What `drover learn train --network` takes; in a file of its own, because the command line's help should not load what trains them. */
+export const NETWORKS = ['fnn', 'rnn', 'cnn', 'snn', 'certified', 'gan', 'logistic', 'forest', 'knn', 'bayes'] as const;
+export type NetworkName = (typeof NETWORKS)[number];

@@ -1,0 +1,167 @@
+/**
+ * What was learned, as one value that can be kept in a file (`infra/learned/model-file.ts`) and asked without TensorFlow.
+ *
+ *   yes-no      is a set schedulable? A score above 0 says yes. Networks, forest, Bayes and neighbours alike; `deferral` is the band of scores
+ *               in which the exact test should be asked instead
+ *   certified   proposes times that a check accepts or refuses (`certificate.ts`)
+ *   twin        draws task sets like those it was trained on (`twin.ts`)
+ */
+import { type Architecture, parameterCount, readsTasks } from './architecture.ts';
+import { CANDIDATE_FEATURES } from './certificate.ts';
+import { inputLength, type Scale, type Shape, scaleRow, TASKS_MAX } from './examples.ts';
+import { type FeatureSet, featureCount, writeSetRow, writeTaskRows } from './features.ts';
+import { askForest, type Forest } from './forest.ts';
+import type { Deferral } from './metrics.ts';
+import { createNetwork } from './network.ts';
+import { askBayes, askNeighbours, type Bayes, type Neighbours } from './shallow.ts';
+import type { TaskSets } from './task-sets.ts';
+import { type PeriodRange, TWIN_CONDITIONS, TWIN_NOISE, TWIN_WIDTH } from './twin.ts';
+
+export interface Trained {
+  /** As it was asked for: `fnn`, `forest`, … */
+  readonly network: string;
+  readonly backend: string;
+  readonly seed: number;
+  readonly sets: number;
+}
+
+export type Learned =
+  | { readonly kind: 'network'; readonly architecture: Architecture; readonly parameters: Float32Array }
+  | ({ readonly kind: 'forest' } & Forest)
+  | ({ readonly kind: 'bayes' } & Bayes)
+  | ({ readonly kind: 'knn' } & Neighbours);
+
+export interface YesNoModel {
+  readonly purpose: 'yes-no';
+  readonly trained: Trained;
+  readonly reads: FeatureSet;
+  readonly shape: Shape;
+  readonly scale: Scale;
+  readonly deferral: Deferral;
+  readonly learned: Learned;
+}
+
+export interface CertifiedModel {
+  readonly purpose: 'certified';
+  readonly trained: Trained;
+  readonly scale: Scale;
+  readonly architecture: Architecture;
+  readonly parameters: Float32Array;
+}
+
+export interface TwinModel {
+  readonly purpose: 'twin';
+  readonly trained: Trained;
+  readonly range: PeriodRange;
+  readonly architecture: Architecture;
+  readonly parameters: Float32Array;
+}
+
+export type Model = YesNoModel | CertifiedModel | TwinModel;
+
+export interface Scorer {
+  /** Above 0: schedulable. The farther from 0 the surer, on a scale of the model's own. */
+  score(sets: TaskSets, s: number): number;
+}
+
+export function createScorer(model: YesNoModel): Scorer {
+  const { reads, shape, scale } = model;
+  const width = inputLength(shape, reads);
+  const input = new Float32Array(shape === 'row' ? width : TASKS_MAX * width);
+  const rows = new Float32Array(TASKS_MAX * featureCount(reads));
+  const ask = asker(model.learned);
+  if (shape === 'row') {
+    return {
+      score: (sets, s) => {
+        writeSetRow(sets, s, { reads, out: input, at: 0, rows });
+        scaleRow(input, 0, scale);
+        return ask(input, 1);
+      },
+    };
+  }
+  return {
+    score: (sets, s) => {
+      const tasks = writeTaskRows(sets, s, { reads, out: input, at: 0, tasksMax: TASKS_MAX });
+      for (let r = 0; r < tasks; r++) scaleRow(input, r * width, scale);
+      return ask(input, tasks);
+    },
+  };
+}
+
+/** Answers for inputs that are already written and scaled. */
+export function asker(learned: Learned): (input: Float32Array, tasks: number, at?: number) => number {
+  if (learned.kind === 'network') {
+    const network = createNetwork(learned.architecture, learned.parameters, TASKS_MAX);
+    return (input, tasks, at = 0) => network.run(input, at, tasks)[0] as number;
+  }
+  if (learned.kind === 'forest') return (input, _, at = 0) => askForest(learned, input, at) - 0.5;
+  if (learned.kind === 'bayes') return (input, _, at = 0) => askBayes(learned, input, at);
+  return (input, _, at = 0) => askNeighbours(learned, input, at) - 0.5;
+}
+
+/** What contradicts itself in a model from outside; undefined when nothing does. The sentence goes on after "the model". */
+export function faultOf(model: Model): string | undefined {
+  if (model.purpose === 'twin') {
+    if (model.architecture.inputs !== TWIN_NOISE + TWIN_CONDITIONS || model.architecture.outputs !== TWIN_WIDTH)
+      return 'has a generator of another shape';
+    if (!(model.range.leastUs > 0 && model.range.mostUs > model.range.leastUs)) return 'has no range of periods';
+    return faultOfNetwork(model.architecture, model.parameters);
+  }
+  const width = model.purpose === 'certified' ? CANDIDATE_FEATURES.length : inputLength(model.shape, model.reads);
+  const { mean, factor } = model.scale;
+  if (mean.length !== width || factor.length !== width) return `has a scale for other features than its ${width}`;
+  if (!allFinite(mean) || !allFinite(factor)) return 'has a scale that is not finite';
+  if (model.purpose === 'certified') {
+    if (model.architecture.inputs !== width || model.architecture.family !== 'fnn') return 'has a network for other candidates';
+    return model.architecture.outputs === 1
+      ? faultOfNetwork(model.architecture, model.parameters)
+      : 'has a network with several outputs';
+  }
+  if (Number.isNaN(model.deferral.no) || Number.isNaN(model.deferral.yes) || model.deferral.no > model.deferral.yes)
+    return 'has no band for deferring';
+  return faultOfLearned(model.learned, width, model.shape);
+}
+
+function faultOfLearned(learned: Learned, width: number, shape: Shape): string | undefined {
+  if (learned.kind === 'network') {
+    const { architecture } = learned;
+    if (architecture.inputs !== width || architecture.outputs !== 1) return 'has a network for other features';
+    if (readsTasks(architecture.family) !== (shape === 'tasks')) return 'has a network that reads another shape';
+    return faultOfNetwork(architecture, learned.parameters);
+  }
+  if (shape !== 'row') return 'reads a shape it cannot';
+  if (learned.kind === 'forest') return faultOfForest(learned, width);
+  if (learned.kind === 'bayes') {
+    const { means, variances, prior } = learned;
+    if (means.length !== 2 * width || variances.length !== 2 * width) return 'has classes of other features';
+    const isFine =
+      allFinite(means) && allFinite(variances) && Number.isFinite(prior) && variances.every((variance) => variance > 0);
+    return isFine ? undefined : 'has classes that are not finite';
+  }
+  const { k, rows, labels } = learned;
+  if (!Number.isSafeInteger(k) || k < 1 || k > 1000) return 'asks an absurd number of neighbours';
+  return rows.length === labels.length * width && allFinite(rows) ? undefined : 'has neighbours of other features';
+}
+
+function faultOfNetwork(architecture: Architecture, parameters: Float32Array): string | undefined {
+  if (parameterCount(architecture) !== parameters.length)
+    return `has ${parameters.length} parameters where its network has ${parameterCount(architecture)}`;
+  return allFinite(parameters) ? undefined : 'has parameters that are not finite';
+}
+
+/** Children stand behind their parents, so that walking a tree ends. */
+function faultOfForest({ roots, feature, threshold, left, value }: Forest, width: number): string | undefined {
+  const nodes = feature.length;
+  if (roots.length === 0 || threshold.length !== nodes || left.length !== nodes || value.length !== nodes)
+    return 'has a forest with columns of different lengths';
+  if (roots.some((root) => root >= nodes)) return 'has a tree without a root';
+  for (let node = 0; node < nodes; node++) {
+    const f = feature[node] as number;
+    const child = left[node] as number;
+    if (f >= width || (f >= 0 && (child <= node || child + 1 >= nodes)))
+      return `has a tree that leads nowhere, at node ${node}`;
+  }
+  return allFinite(threshold) && allFinite(value) ? undefined : 'has a forest that is not finite';
+}
+
+const allFinite = (values: Float32Array): boolean => values.every((value) => Number.isFinite(value));
