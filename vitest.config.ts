@@ -11,7 +11,7 @@ import { defineConfig } from 'vitest/config';
  */
 const EXHAUSTIVE = [
   ...[
-    ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving'],
+    ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving', 'own-fleet'],
     ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed', 'shares'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...['store-records', 'checkpoint-store', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),

@@ -243,6 +243,7 @@ export class ArbiterEffects {
     const [assigned] = plan.assignments;
     const [placement] = mine;
     if (assigned === undefined || placement === undefined) {
+      if (planted(this.parts.host, 'stop-unmoved')) void this.stopUnmoved(cause, owner);
       const reason = `it stays where it runs: ${plan.unplaced[0]?.sentence ?? 'no other ECU can take it'}`;
       return { assignments: [], unplaced: [], skipped: [...found.skipped, { task: cause.task, reason }], evidence };
     }
@@ -251,6 +252,17 @@ export class ArbiterEffects {
     const checkpoint = this.parts.knowledge.newestReference(context);
     const planned = { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint, present: owner };
     return { assignments: [planned], unplaced: [], skipped: found.skipped, evidence };
+  }
+
+  /** A planted bug. */
+  private async stopUnmoved(
+    { task, epoch }: { readonly task: TaskName; readonly epoch: number },
+    owner: Incarnation,
+  ): Promise<void> {
+    const { host } = this.parts;
+    const header = { task, epoch, effectId: `unmoved:${task}:${epoch}`, actor: `arbiter/unmoved.${task}`, actorRevision: 1 };
+    const command = encodeCommand(envelope(host, { kind: 'stop', ...header, reason: 'it moves' } as const));
+    await host.bus.request(ecuSubject.command(owner.mac), command, { timeoutUs: DEPLOY_TIMEOUT_US }).catch(() => undefined);
   }
 
   /** The running tasks that would make room, as their placements name them. */
@@ -274,12 +286,21 @@ export class ArbiterEffects {
     const { task, expectedEpoch, target, deployAtOnce } = effect;
     const takeId = open.entry.id;
     const shell = this.parts.replicated();
-    const event = { type: 'EPOCH.REQUESTED', id: takeId, expectedEpoch, by: open.actor, takeId, target };
+    const { host, knowledge } = this.parts;
+    const whichever = planted(host, 'take-any-epoch') ? (await knowledge.freshPlacement(task))?.context.epoch : undefined;
+    const event = {
+      type: 'EPOCH.REQUESTED',
+      id: takeId,
+      expectedEpoch: whichever ?? expectedEpoch,
+      by: open.actor,
+      takeId,
+      target,
+    };
     if ((await shell.deliver(`placement/${task}`, event)) === 'deferred') return { kind: 'again', afterUs: RETRY_US };
     const context = this.parts.knowledge.placement(task)?.context;
     if (context === undefined) return { kind: 'again', afterUs: RETRY_US };
     const { epoch } = context;
-    if (context.takeId === takeId) {
+    if (context.takeId === takeId || (planted(host, 'give-epoch-twice') && context.takenBy !== undefined)) {
       if (deployAtOnce) this.deployAhead(open, { task, epoch, target });
       return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
     }
@@ -346,8 +367,9 @@ export class ArbiterEffects {
   }
 
   private async deployInstance(open: OpenEffect, effect: Effect<'deployInstance'>): Promise<EffectOutcome> {
-    const { task, epoch, target, checkpoint } = effect;
-    const { knowledge } = this.parts;
+    const { task, epoch, checkpoint } = effect;
+    const { host, knowledge } = this.parts;
+    const target = planted(host, 'deploy-on-reading') ? this.roomiest(effect.target) : effect.target;
     const { mac } = target;
     const refused = (reason: string): EffectOutcome => ({
       kind: 'event',
@@ -378,6 +400,13 @@ export class ArbiterEffects {
       kind: 'event',
       event: { type: 'INSTANCE.RAN', task, epoch, nonce: body.nonce, owner: { mac, incarnation: body.incarnation } },
     };
+  }
+
+  /** A planted bug: an effect that reads the world and acts on what it read. */
+  private roomiest(target: Incarnation): Incarnation {
+    const alive = this.parts.knowledge.candidates().filter(({ alive: lives }) => lives);
+    const [best] = alive.sort((a, b) => a.accepted.length - b.accepted.length);
+    return best === undefined ? target : { mac: best.mac, incarnation: best.incarnation };
   }
 
   private async confirmPlacement(

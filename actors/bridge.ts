@@ -367,7 +367,7 @@ export class Bridge {
     const { actor, actorRevision, task } = command;
     const subject = planted(this.host, 'overtake-by-actor') ? actor : `${actor} ${task}`;
     const handled = this.handledRevisions.get(subject) ?? 0;
-    if (actorRevision < handled)
+    if (actorRevision < handled && !planted(this.host, 'obey-overtaken'))
       return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
     this.handledRevisions.delete(subject);
     this.handledRevisions.set(subject, actorRevision);
@@ -383,7 +383,7 @@ export class Bridge {
   private async deploy(command: Extract<Command, { kind: 'deploy' }>): Promise<Answer> {
     const { task, epoch, spec, checkpoint, trimmed, effectId } = command;
     const { incarnation } = this.host;
-    if (command.incarnation !== incarnation) {
+    if (command.incarnation !== incarnation && !planted(this.host, 'answer-for-the-dead')) {
       return refuse(
         command,
         'ERR_COMMAND_DIED',
@@ -467,7 +467,7 @@ export class Bridge {
   private remembered(command: CommandHeader & Command, context: TaskContext, state: string): Answer {
     const { task, epoch } = command;
     const { incarnation, nonce = '', programId = 0, ended } = context;
-    if (incarnation !== this.host.incarnation)
+    if (incarnation !== this.host.incarnation && !planted(this.host, 'answer-for-the-dead'))
       return refuse(command, 'ERR_COMMAND_DIED', 'it ran in an earlier incarnation of this bridge');
     if (state === 'running' || state === 'paused') return { kind: 'running', task, epoch, incarnation, nonce, programId };
     if (state === 'stopped') return { kind: 'stopped', task, epoch };

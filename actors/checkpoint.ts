@@ -38,7 +38,7 @@ import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/check
 import { CheckpointNotices, HEARD_US } from './checkpoint-notices.ts';
 import { CheckpointServing } from './checkpoint-serving.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import type { BroughtPages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
@@ -411,6 +411,7 @@ export class CheckpointReceiver {
         continue;
       }
       await this.parts.host.faults.reach(FaultPoint.beforeStore);
+      if (planted(this.parts.host, 'say-stored-early')) return manifest;
       const stored = await this.putOrMiss(manifest, pages);
       if (stored === 'page-dropped') continue;
       await this.parts.host.faults.reach(FaultPoint.afterStore);

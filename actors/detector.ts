@@ -21,7 +21,7 @@ import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import type { Host } from './host.ts';
+import { type Host, planted } from './host.ts';
 
 export interface DetectorParts {
   readonly host: Host;
@@ -167,6 +167,7 @@ export class Detector {
   private showedLife(watched: Watched, sequence: number): void {
     const { mac, incarnation } = watched;
     watched.suspectedAtUs = undefined;
+    if (planted(this.parts.host, 'act-on-stale-suspicion')) return;
     this.parts.tell(mac, { type: 'ECU.SHOWED_LIFE', id: `life:${incarnation}:${sequence}`, incarnation });
   }
 

@@ -92,6 +92,7 @@ export class Duty {
   }
 
   private async look({ context, state, view }: PlacementView): Promise<void> {
+    if (planted(this.host, 'no-duty')) return;
     const { task, epoch, owner } = context;
     const ownerGone = (state === 'assigned' || state === 'owned') && owner !== undefined && this.knowledge.isGone(owner);
     const homeless = state === 'unplaced' || state === 'lost' || state === 'shed';
@@ -156,6 +157,7 @@ export class Duty {
   /** An arbiter that still has this task in its hands. */
   private isOpen(arbiter: ActorKey, task: string): boolean {
     const view = this.replicated.view(arbiter);
+    if (view !== undefined && planted(this.host, 'trust-taker')) return true;
     if (view === undefined || view.snapshot.status !== 'active') return false;
     const context = view.snapshot.context as ArbiterContext;
     const progress = context.tasks[task];

@@ -63,6 +63,8 @@ export class Instance {
   private timePasses: Cancel | undefined;
   /** When an input could be read; only where jobs are recorded. */
   private readonly releasedAtUs = new WeakMap<InstanceInput, number>();
+  private streamTime: { readonly atUs: number; readonly monotonicUs: number } | undefined;
+  private lastData: number | undefined;
   private draining = false;
   private over = false;
   private jobNumber = 0;
@@ -284,21 +286,39 @@ export class Instance {
   }
 
   private inputArrived(message: StreamMessage): void {
-    const input = parseInput(message);
-    if (input === undefined) {
+    const parsed = parseInput(message);
+    if (parsed === undefined) {
       this.parts.host.counters.add('inputs.unnumbered');
       return;
     }
+    const input = planted(this.parts.host, 'skip-input-gap') ? this.renumbered(parsed) : parsed;
     if (this.parts.jobs !== undefined) this.releasedAtUs.set(input, this.parts.host.clock.monotonicUs());
     this.tell((nowUs) => this.core.inputArrived(input, nowUs));
+  }
+
+  /** A planted bug: whatever comes is the next. */
+  private renumbered(input: InstanceInput): InstanceInput {
+    if (input.kind !== 'data') return input;
+    this.lastData = (this.lastData ?? this.core.state.cursor.dataNumber) + 1;
+    return { ...input, number: this.lastData };
   }
 
   private startTicking(): void {
     const { host, spec } = this.parts;
     if (spec.periodUs === 0 || this.over) return;
     this.ticker?.stop(); // a resume that arrives twice must not start a second one
-    this.ticker = new Ticker({ host, spec, epoch: this.epoch });
+    this.ticker = new Ticker({ host, spec, epoch: this.epoch, streamNowUs: () => this.streamNowUs() });
     this.ticker.start();
+  }
+
+  /** From the marker on, which the stream stamped a moment ago, counted by the monotonic clock: no clock but one is trusted. */
+  private async streamNowUs(): Promise<number> {
+    const { bus, clock } = this.parts.host;
+    if (this.streamTime === undefined) {
+      const last = await bus.readLast(this.outputSubject);
+      this.streamTime ??= { atUs: last?.atUs ?? clock.wallUs(), monotonicUs: clock.monotonicUs() };
+    }
+    return this.streamTime.atUs + clock.monotonicUs() - this.streamTime.monotonicUs;
   }
 
   /** Where jobs are recorded each goes by itself, so that its start and stop are its own. */

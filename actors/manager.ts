@@ -447,7 +447,7 @@ export class Manager {
 
   private stillDeploys(arbiter: string, task: string): boolean {
     const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
-    return context?.tasks[task]?.phase === 'deploying';
+    return ['taking', 'deploying'].includes(context?.tasks[task]?.phase ?? '');
   }
 
   fleet(): FleetView {

@@ -69,6 +69,8 @@ export class TaskEffects {
   private readonly restoreImage: RestoreImage;
   private readonly turns: StartTurns;
   private readonly running = new Map<TaskName, RunningTask>();
+  /** Instances whose marker stands. */
+  private readonly standing = new WeakSet<Instance>();
   /** Epochs up to this one start no more: they were stopped, or a later one has come. */
   private readonly barred = new Map<TaskName, number>();
 
@@ -94,8 +96,14 @@ export class TaskEffects {
   readonly perform = async (open: OpenEffect): Promise<EffectOutcome> => {
     const effect = open.effect as TaskEffect;
     switch (effect.kind) {
-      case 'startInstance':
-        return { kind: 'event', event: await this.startInstance(effect) };
+      case 'startInstance': {
+        const event = await this.startInstance(effect);
+        if (event.code === undefined || open.wanted() || planted(this.parts.host, 'end-unanswered'))
+          return { kind: 'event', event };
+        // It was taken for started meanwhile (it had caught up once): nobody waits for this answer, and it has to be told all the same.
+        this.parts.onInstanceEnded(effect.task, effect.epoch, event.code, event.sentence ?? '');
+        return { kind: 'done' };
+      }
       case 'reportInstance':
         return this.report(effect, open);
     }
@@ -125,7 +133,11 @@ export class TaskEffects {
   private async startInstance(
     effect: StartInstance,
   ): Promise<{ type: string; epoch: number; code?: ErrorCode; sentence?: string }> {
-    const { task, epoch } = effect;
+    const { task, epoch, nonce } = effect;
+    const here = this.running.get(task)?.instance;
+    // Started before, and it could not be written down: it goes on.
+    if (here?.epoch === epoch && here.nonce === nonce && this.standing.has(here) && !planted(this.parts.host, 'start-again'))
+      return { type: 'INSTANCE.STARTED', epoch };
     this.bar(task, epoch - 1);
     await this.stopRunning(task, epoch);
     const turn = await this.turns.next(effect.spec);
@@ -196,6 +208,7 @@ export class TaskEffects {
         readPlacementEpoch: () => this.readPlacementEpoch(task),
         onStarted: () => {
           started = true;
+          if (instance !== undefined) this.standing.add(instance);
           resolve(undefined);
         },
         onCaughtUp: () => {

@@ -1,10 +1,15 @@
-/** Carries out what a ticker core asks for: reads the last tick, appends the next, waits. */
+/**
+ * Carries out what a ticker core asks for: reads the last tick, appends the next, waits.
+ *
+ * How many ticks fell due since the last one is told by the clock that stamped it, the stream's: an ECU's own wall clock may be
+ * hours wrong, and would make up ticks that never were due, or forget some that were.
+ */
 import { TickerCore, type TickerRequest } from '../src/domain/instance/ticker-core.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { header, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Tick } from '../src/domain/task/ticks.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import { type Host, pause } from './host.ts';
+import { type Host, pause, planted } from './host.ts';
 
 const APPEND_TIMEOUT_US = 2_000_000;
 const RETRY_US = 20_000;
@@ -15,12 +20,20 @@ export class Ticker {
   private readonly subject: string;
   private readonly epoch: number;
   private readonly core: TickerCore;
+  private readonly streamNowUs: () => Promise<number>;
   private waiting: Cancel | undefined;
   private over = false;
 
-  constructor(parts: { readonly host: Host; readonly spec: TaskSpec; readonly epoch: number }) {
+  constructor(parts: {
+    readonly host: Host;
+    readonly spec: TaskSpec;
+    readonly epoch: number;
+    /** The time by the clock of the streams. */
+    readonly streamNowUs: () => Promise<number>;
+  }) {
     const { host, spec, epoch } = parts;
     this.host = host;
+    this.streamNowUs = planted(host, 'trust-own-clock') ? async () => host.clock.wallUs() : parts.streamNowUs;
     this.epoch = epoch;
     this.subject = taskSubject.tick(host.names, spec.name);
     const { catchUpTicks, backlogMax } = spec.inputs;
@@ -66,7 +79,7 @@ export class Ticker {
     for (;;) {
       if (this.over) return;
       try {
-        const last = await this.host.bus.readLast(this.subject);
+        const [last, streamNowUs] = await Promise.all([this.host.bus.readLast(this.subject), this.streamNowUs()]);
         this.tell((nowUs) =>
           this.core.lastTickRead(
             last === undefined
@@ -75,7 +88,7 @@ export class Ticker {
                   sequence: last.sequence,
                   epoch: Number(last.headers[header.epoch] ?? 0),
                   number: Number(last.headers[header.number] ?? 0),
-                  sinceUs: this.host.clock.wallUs() - last.atUs,
+                  sinceUs: Math.max(0, streamNowUs - last.atUs),
                 },
             nowUs,
           ),

@@ -50,7 +50,7 @@ export interface TaskProgress {
   /** Targets that refused or did not answer. */
   readonly excluded: readonly Mac[];
   readonly confirmed: boolean;
-  /** Its instance caught up before its target's answer to the deploy came through. */
+  /** Its instance caught up before its target's answer to the deploy came through, or even the answer to taking its epoch. */
   readonly caughtUp?: boolean | undefined;
   /** Its placement already says that it is shed. */
   readonly shed: boolean;
@@ -287,7 +287,8 @@ export const arbiterMachine = setup({
       if (event.type !== 'INSTANCE.CAUGHT_UP') return {};
       const phase = context.tasks[event.task]?.phase;
       if (phase === 'replaying') return { tasks: patch(context.tasks, event.task, { phase: 'done' }) };
-      return phase === 'deploying' ? { tasks: patch(context.tasks, event.task, { caughtUp: true }) } : {};
+      const isEarly = phase === 'deploying' || phase === 'taking';
+      return isEarly ? { tasks: patch(context.tasks, event.task, { caughtUp: true }) } : {};
     }),
     notePassed: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'EPOCH.PASSED') return;
@@ -321,6 +322,8 @@ export const arbiterMachine = setup({
   },
   guards: {
     isMyEpoch: ({ context, event }) => isEpochOf(context, event),
+    /** Also one that was taken, and deployed, before that is on record here: its placement says whose it is. */
+    isMineByNow: ({ context, event }) => isEpochOf(context, event) || isBeingTaken(context, event),
     awaitsDeploy: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'deploying',
     mustPlan: ({ context }) => some(context.tasks, 'planning'),
     awaitsStop: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'stopping',
@@ -348,7 +351,7 @@ export const arbiterMachine = setup({
         'PLACEMENT.CONFIRMED': { actions: 'noteConfirmed' },
         'SHED.RECORDED': {},
         'TASK.EVICTED': {},
-        'INSTANCE.CAUGHT_UP': [{ guard: 'isMyEpoch', actions: 'noteCaughtUp' }, {}],
+        'INSTANCE.CAUGHT_UP': [{ guard: 'isMineByNow', actions: 'noteCaughtUp' }, {}],
         'EPOCH.PASSED': [{ guard: 'isMyEpoch', actions: 'notePassed' }, {}],
         'CAPACITY.RETURNED': {},
       },
@@ -413,6 +416,12 @@ function progressOf(context: ArbiterContext, event: ArbiterEvent): TaskProgress 
 
 const isEpochOf = (context: ArbiterContext, event: ArbiterEvent): boolean =>
   progressOf(context, event)?.epoch === event['epoch'];
+
+/** An epoch follows the one that was expected; whoever speaks of it has read there that this actor took it. */
+const isBeingTaken = (context: ArbiterContext, event: ArbiterEvent): boolean => {
+  const progress = progressOf(context, event);
+  return progress?.phase === 'taking' && event['epoch'] === progress.expectedEpoch + 1;
+};
 
 function planEffect(context: ArbiterContext): ArbiterEffect {
   const pending = Object.entries(context.tasks).filter(([, progress]) => progress.phase === 'planning');

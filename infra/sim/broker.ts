@@ -7,6 +7,9 @@
  * B2. A killed process is seen as a closed connection and reported on $SYS some milliseconds later; so is a clean close. A
  *     frozen one is not seen at all, a machine without power and a silent link only when the silence is too long.
  * B3. Events on $SYS come in the order in which the broker saw them. A dead broker reports nobody's leaving.
+ * B4. A cluster whose brokers lose sight of one another has a side with the quorum and a side without. Clients of the side
+ *     without stay connected and reach one another; nothing they ask of a stream is answered, and what they append is in no
+ *     stream, ever.
  */
 import { assert } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
@@ -80,6 +83,9 @@ export class SimBroker {
   private readonly stalls = new Map<SimStream, Stall>();
   private readonly listeners: ((message: StreamMessage) => void)[] = [];
   private orders = 0;
+  private minority: ReadonlySet<SimLink> = new Set();
+  private isolations = 0;
+  private readonly waitingForQuorum: { readonly session: Session; readonly run: () => void }[] = [];
   private lastEventUs = 0;
   private up = true;
   private downs = 0;
@@ -186,20 +192,49 @@ export class SimBroker {
     this.stalls.set(stream, { waiting, cancel });
   }
 
+  /** For so long these hosts are connected to brokers without a quorum (B4); a later call replaces an earlier one. */
+  isolate(hosts: readonly string[], forUs: number): void {
+    this.reunite();
+    this.minority = new Set(hosts.map((host) => this.link(host)));
+    const isolation = ++this.isolations;
+    this.scheduler.after(forUs, () => {
+      if (isolation === this.isolations) this.reunite();
+    });
+  }
+
+  reunite(): void {
+    const rejoined = this.minority;
+    this.minority = new Set();
+    this.isolations++;
+    for (const { session, run } of this.waitingForQuorum.splice(0)) if (this.sessions.has(session)) run();
+    for (const { link, consumers } of this.sessions)
+      if (rejoined.has(link)) for (const consumer of consumers.values()) this.pump(consumer);
+  }
+
+  /** Now, or when the session's broker has found a quorum again. */
+  whenQuorum(session: Session, run: () => void): void {
+    if (this.hasQuorum(session.link)) run();
+    else this.waitingForQuorum.push({ session, run });
+  }
+
+  private hasQuorum(link: SimLink): boolean {
+    return !this.minority.has(link);
+  }
+
   // ——— what arrives over the pipes ———
 
   connect(pipe: Pipe, link: SimLink, client: Client): Session | undefined {
     if (!this.up) return undefined;
     const session: Session = { pipe, link, client, subscriptions: new Map(), consumers: new Map(), watching: false };
     this.sessions.add(session);
-    this.report({ kind: 'connect', name: client.name, reason: '' });
+    this.report(link, { kind: 'connect', name: client.name, reason: '' });
     return session;
   }
 
   disconnect(session: Session, reason: string): void {
     if (!this.sessions.has(session)) return;
     this.drop(session);
-    this.report({ kind: 'disconnect', name: session.client.name, reason });
+    this.report(session.link, { kind: 'disconnect', name: session.client.name, reason });
     const { host, broker } = session.link.silenceUs;
     this.scheduler.after(Math.max(0, host - broker) + session.link.delay(), () => session.client.lost(session.pipe));
   }
@@ -221,9 +256,11 @@ export class SimBroker {
     this.interestChanged(subscription.filter);
   }
 
-  /** Gives a core message to everyone interested; of each queue to one. Returns how many. */
-  route(message: BusMessage, reply?: Reply): number {
-    const routes = this.routesOf(message.subject);
+  /** Gives a core message to everyone interested on the sender's side; of each queue to one. Returns how many. */
+  route(from: SimLink, message: BusMessage, reply?: Reply): number {
+    const all = this.routesOf(message.subject);
+    const routes =
+      this.minority.size === 0 ? all : all.filter(({ session }) => this.hasQuorum(session.link) === this.hasQuorum(from));
     let queues: Map<string, Route[]> | undefined;
     for (const route of routes) {
       if (route.queue === undefined) this.send(route, message, reply);
@@ -239,12 +276,12 @@ export class SimBroker {
   }
 
   /** `answer` is called when the stream has decided; never, where the broker died or the append was lost in a stall. */
-  append(batch: readonly Candidate[], answer: (answer: AppendAnswer) => void): void {
-    if (!this.up) return;
+  append(from: SimLink, batch: readonly Candidate[], answer: (answer: AppendAnswer) => void): void {
+    if (!this.up || !this.hasQuorum(from)) return;
     const stream = this.streamTaking((batch[0] as Candidate).subject);
     const stall = this.stalls.get(stream);
     if (stall !== undefined) {
-      stall.waiting.push({ kind: 'append', run: () => this.append(batch, answer) });
+      stall.waiting.push({ kind: 'append', run: () => this.append(from, batch, answer) });
       return;
     }
     const no = stream.check(batch, this.scheduler.nowUs());
@@ -268,8 +305,8 @@ export class SimBroker {
   }
 
   /** A read or purge at the stream's leader. */
-  ask(stream: SimStream, run: () => void): void {
-    if (!this.up) return;
+  ask(from: SimLink, stream: SimStream, run: () => void): void {
+    if (!this.up || !this.hasQuorum(from)) return;
     const stall = this.stalls.get(stream);
     if (stall === undefined) run();
     else stall.waiting.push({ kind: 'read', run });
@@ -300,7 +337,7 @@ export class SimBroker {
       sequence = message.sequence;
       for (const listener of this.listeners) listener(message);
       for (const consumer of this.consumersOf(stream).interested(message.subject)) {
-        if (consumer.live && consumer.outstanding < WINDOW) {
+        if (consumer.live && consumer.outstanding < WINDOW && this.hasQuorum(consumer.session.link)) {
           consumer.cursor = message.sequence + 1;
           this.push(consumer, message);
         } else {
@@ -313,6 +350,7 @@ export class SimBroker {
   }
 
   private pump(consumer: ServerConsumer): void {
+    if (!this.hasQuorum(consumer.session.link)) return;
     const { stream } = consumer;
     while (consumer.outstanding < WINDOW) {
       const initial = consumer.initial.shift();
@@ -371,14 +409,15 @@ export class SimBroker {
     session.consumers.clear();
   }
 
-  private report(event: ClientEvent): void {
+  private report(from: SimLink, event: ClientEvent): void {
     if (!this.options.systemAccount) return;
     this.lastEventUs = Math.max(this.lastEventUs, this.scheduler.nowUs() + drawUs(this.rng, this.options.clientEventUs));
     const downs = this.downs;
     this.scheduler.at(this.lastEventUs, () => {
       if (downs !== this.downs) return;
-      for (const { watching, pipe, client } of this.sessions)
-        if (watching) pipe.core('down', '$SYS', () => client.clientEvent(event));
+      for (const { watching, link, pipe, client } of this.sessions)
+        if (watching && this.hasQuorum(link) === this.hasQuorum(from))
+          pipe.core('down', '$SYS', () => client.clientEvent(event));
     });
   }
 

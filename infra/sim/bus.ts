@@ -127,7 +127,7 @@ export class SimBus implements Bus, Client {
     this.limit(payload, headers);
     if (!this.connected() || !this.process.alive()) return;
     const message = { subject, payload: payload.slice(), headers };
-    this.pipe?.core('up', subject, () => this.broker.route(message));
+    this.pipe?.core('up', subject, () => this.broker.route(this.link, message));
   }
 
   subscribe(subject: string, handler: (message: BusMessage) => void, options: { readonly queue?: string } = {}): Cancel {
@@ -148,7 +148,7 @@ export class SimBus implements Bus, Client {
       };
       const pipe = this.pipe as Pipe;
       pipe.core('up', subject, () => {
-        const interested = this.broker.route(message, (given) => pipe.core('down', subject, () => answer(given)));
+        const interested = this.broker.route(this.link, message, (given) => pipe.core('down', subject, () => answer(given)));
         if (interested > 0) return;
         const error = new DroverError('ERR_BUS_NO_RESPONDER', `nobody serves ${subject}`, { retryable: true });
         pipe.core('down', subject, () => answer({ kind: 'error', error }));
@@ -434,7 +434,7 @@ export class SimBus implements Bus, Client {
       const fate = this.link.appendFate(subject);
       if (fate.kind === 'lost') return;
       const arrive = (): void =>
-        this.broker.append(batch, (answer) => {
+        this.broker.append(this.link, batch, (answer) => {
           if (fate.kind === 'normal') pipe.reliable('down', subject, () => this.process.deliver(() => end(answer)));
         });
       if (fate.kind === 'late') this.link.scheduler.after(fate.lateUs, arrive);
@@ -447,7 +447,7 @@ export class SimBus implements Bus, Client {
       const stream = find();
       const pipe = this.pipe as Pipe;
       pipe.reliable('up', lane, () => {
-        this.broker.ask(stream, () => {
+        this.broker.ask(this.link, stream, () => {
           const value = run(stream);
           pipe.reliable('down', lane, () => settle.resolve(value));
         });
@@ -508,7 +508,7 @@ export class SimBus implements Bus, Client {
   private attach(id: number, consumer: LocalConsumer): void {
     const lane = `consumer ${id}`;
     const { filter, from } = consumer.options;
-    this.up(lane, (session, pipe) => {
+    const arrive = (session: Session, pipe: Pipe): void => {
       let stream: SimStream;
       try {
         stream = this.broker.stream(consumer.streamName);
@@ -538,7 +538,8 @@ export class SimBus implements Bus, Client {
         target: position.target,
         caughtUp: consumer.caughtUp,
       });
-    });
+    };
+    this.up(lane, (session, pipe) => this.broker.whenQuorum(session, () => arrive(session, pipe)));
   }
 
   private listen(subscription: LocalSubscription): Cancel {

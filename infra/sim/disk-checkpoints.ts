@@ -1,10 +1,11 @@
 /**
- * Checkpoints on a simulated disk: pages by content, manifests by task (`CheckpointStore`, S1–S3). Small and plain on
- * purpose, so that it also serves as the yardstick for the LMDB store. What was found out of a manifest (its digests in
- * writing, the page table at the end of its chain) is remembered beside it: a simulated fleet asks a hundred times a second.
+ * Checkpoints on a simulated disk: pages by content, manifests by task (`CheckpointStore`, S1–S3), damage noticed and set aside
+ * (`StoreUpkeep`, U1–U2). Small and plain on purpose, so that it also serves as the yardstick for the LMDB store. What was found
+ * out of a manifest (its digests in writing, the page table at the end of its chain) is remembered beside it: a simulated
+ * fleet asks a hundred times a second.
  */
 import { hash } from 'node:crypto';
-import { chainOf, planKeep } from '../../src/domain/checkpoint/chain.ts';
+import { chainOf, planKeep, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
 import { applyManifest, type PageTable } from '../../src/domain/checkpoint/delta.ts';
 import {
   checkManifest,
@@ -14,6 +15,7 @@ import {
   stateOf,
 } from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
+import type { Rng } from '../../src/domain/kernel/rng.ts';
 import {
   type CheckpointManifest,
   type CheckpointOrder,
@@ -23,7 +25,8 @@ import {
 } from '../../src/domain/model/checkpoint.ts';
 import type { Digest, TaskName } from '../../src/domain/model/ids.ts';
 import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-store.ts';
-import type { SimDisk, WriteEffect } from './disk.ts';
+import type { DamagedCheckpoint, ScrubResult, StoreUpkeep, StoreUsage } from '../../src/ports/store-upkeep.ts';
+import type { SimDisk, SimDurability, WriteEffect } from './disk.ts';
 import type { SimProcess } from './host.ts';
 
 interface CheckpointTable {
@@ -33,22 +36,31 @@ interface CheckpointTable {
   readonly uses: Map<Digest, number>;
   /** Page tables found whole. Replaced when something was lost that they may stand on. */
   whole: WeakMap<CheckpointManifest, PageTable>;
+  /** Pages found damaged that are still needed and have not come again. */
+  readonly aside: Set<Digest>;
 }
 
-export class DiskCheckpointStore implements CheckpointStore {
+const tableNamed = (disk: SimDisk, name: string): CheckpointTable =>
+  disk.table(name, () => ({ pages: new Map(), manifests: new Map(), uses: new Map(), whole: new WeakMap(), aside: new Set() }));
+
+export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
   private readonly disk: SimDisk;
   private readonly process: SimProcess;
   private readonly table: CheckpointTable;
+  private readonly durability: SimDurability;
+  /** Pages still to be looked at in this round of scrubbing. */
+  private round: Digest[] = [];
 
-  constructor(disk: SimDisk, process: SimProcess, name = 'checkpoints') {
+  constructor(
+    disk: SimDisk,
+    process: SimProcess,
+    options: { readonly name?: string; readonly durability?: SimDurability } = {},
+  ) {
+    const { name = 'checkpoints', durability = 'sync' } = options;
     this.disk = disk;
     this.process = process;
-    this.table = disk.table(name, () => ({
-      pages: new Map(),
-      manifests: new Map(),
-      uses: new Map(),
-      whole: new WeakMap(),
-    }));
+    this.durability = durability;
+    this.table = tableNamed(disk, name);
   }
 
   missing(manifest: CheckpointManifest): Uint32Array {
@@ -66,7 +78,8 @@ export class DiskCheckpointStore implements CheckpointStore {
 
   async put(manifest: CheckpointManifest, pages: Uint8Array): Promise<{ readonly stored: boolean }> {
     const given = this.judged(manifest, pages);
-    return this.disk.write(this.process, pages.length, () => this.apply(manifest, given));
+    const kind = { bytes: pages.length, durability: this.durability };
+    return this.disk.write(this.process, kind, () => this.apply(manifest, given));
   }
 
   newest(task: TaskName): CheckpointManifest | undefined {
@@ -102,7 +115,7 @@ export class DiskCheckpointStore implements CheckpointStore {
   }
 
   private keep(task: TaskName, isWanted: (manifest: CheckpointManifest) => boolean): Promise<number> {
-    return this.disk.write(this.process, 0, () => {
+    return this.disk.write(this.process, { bytes: 0, durability: this.durability }, () => {
       const all = this.table.manifests.get(task) ?? [];
       const { fold, drop } = planKeep(all, isWanted, (manifest) => this.tableOf(manifest) !== undefined);
       const kept = all
@@ -140,8 +153,51 @@ export class DiskCheckpointStore implements CheckpointStore {
     const newest = this.newest(task);
     const page = newest === undefined ? undefined : this.table.pages.get(digestAt(newest.pageDigests, position));
     if (page === undefined) return false;
-    page[0] = (page[0] as number) ^ 0xff;
+    flipBit(page);
     return true;
+  }
+
+  // ——— StoreUpkeep ———
+
+  usage(): StoreUsage {
+    const { bytesMax = Number.POSITIVE_INFINITY } = this.disk.options;
+    return { bytes: this.disk.bytes(), bytesMax, damagedPages: this.table.aside.size, damagedManifests: 0 };
+  }
+
+  scrub(pagesMax: number): Promise<ScrubResult> {
+    return this.process.promise((settle) => {
+      const { pages } = this.table;
+      if (this.round.length === 0) this.round = [...pages.keys()];
+      let damaged = 0;
+      const batch = this.round.splice(0, pagesMax);
+      for (const digest of batch) {
+        const page = pages.get(digest);
+        if (page === undefined || sha256(page) === digest) continue;
+        this.setAside(digest);
+        damaged++;
+      }
+      settle.resolve({ checked: batch.length, damaged, wrapped: this.round.length === 0 });
+    });
+  }
+
+  damaged(): readonly DamagedCheckpoint[] {
+    if (this.table.aside.size === 0) return [];
+    const found: DamagedCheckpoint[] = [];
+    for (const [task, manifests] of this.table.manifests) {
+      for (const { epoch, sequence, pageDigests, pageIndexes } of manifests) {
+        let pages = 0;
+        for (let at = 0; at < pageIndexes.length; at++) if (this.table.aside.has(digestAt(pageDigests, at))) pages++;
+        if (pages > 0) found.push({ task, epoch, sequence, what: 'pages', pages, reason: 'a page has not its digest' });
+      }
+    }
+    return found.sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1));
+  }
+
+  /** From here on it counts as missing, and whoever brings it again mends it. */
+  private setAside(digest: Digest): void {
+    this.table.pages.delete(digest);
+    this.table.aside.add(digest);
+    this.table.whole = new WeakMap();
   }
 
   /** The pages by digest, or why they are refused (S1). */
@@ -187,6 +243,7 @@ export class DiskCheckpointStore implements CheckpointStore {
     for (const [digest, page] of given) {
       if (pages.has(digest)) continue;
       pages.set(digest, page);
+      this.table.aside.delete(digest);
       added.push(digest);
     }
     const known = this.find(manifest.task, manifest.epoch, manifest.sequence) !== undefined;
@@ -257,9 +314,7 @@ export class DiskCheckpointStore implements CheckpointStore {
       const page = this.table.pages.get(digest);
       if (page === undefined) throw new DroverError('ERR_STORE_MISSING', `page ${index} of ${describe(manifest)} is not here`);
       if (sha256(page) !== digest) {
-        // Quarantined: from here on it counts as missing, and whoever brings it again mends it.
-        this.table.pages.delete(digest);
-        this.table.whole = new WeakMap();
+        this.setAside(digest);
         throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
       }
       memory.set(page, index * PAGE_BYTES);
@@ -269,13 +324,14 @@ export class DiskCheckpointStore implements CheckpointStore {
 
   /** Another manifest names its pages, or one fewer does. Returns the bytes of pages that nobody names any more. */
   private count(manifest: CheckpointManifest, by: 1 | -1): number {
-    const { uses, pages } = this.table;
+    const { uses, pages, aside } = this.table;
     let freed = 0;
     for (const digest of digestsOf(manifest)) {
       const count = (uses.get(digest) ?? 0) + by;
       if (count > 0) uses.set(digest, count);
       else {
         uses.delete(digest);
+        aside.delete(digest);
         if (pages.delete(digest)) freed += PAGE_BYTES;
       }
     }
@@ -298,6 +354,74 @@ function digestsOf(manifest: CheckpointManifest): readonly Digest[] {
   return digests;
 }
 
+/** A store as a bad disk sees it, and as a judge does: by what lies there, whatever process has it open. */
+export class StoredPages {
+  private readonly table: CheckpointTable;
+
+  constructor(disk: SimDisk, name: string) {
+    this.table = tableNamed(disk, name);
+  }
+
+  /** Whether everything of this checkpoint, or of a later one of the task, was put here and not dropped: damage does not count. */
+  hasStored(task: TaskName, order: CheckpointOrder): boolean {
+    return this.orders(task).some((one) => !laterCheckpoint(order, one) && this.isWhole(task, one));
+  }
+
+  private isWhole(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const find = (order: CheckpointOrder): CheckpointManifest | undefined =>
+      this.table.manifests.get(task)?.find((one) => one.epoch === order.epoch && one.sequence === order.sequence);
+    const manifest = find({ epoch, sequence });
+    const chain = manifest === undefined ? undefined : chainOf(manifest, find);
+    if (manifest === undefined || chain?.ok !== true) return false;
+    const table = tableOfChain(chain.value);
+    if (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest) return false;
+    for (let index = 0; index < manifest.pageCount; index++) {
+      const digest = digestAt(table.value, index);
+      if (!this.table.pages.has(digest) && !this.table.aside.has(digest)) return false;
+    }
+    return true;
+  }
+
+  orders(task: TaskName): readonly CheckpointOrder[] {
+    return this.table.manifests.get(task) ?? [];
+  }
+
+  tasks(): readonly TaskName[] {
+    return [...this.table.manifests.keys()];
+  }
+
+  isIntact(digest: Digest): boolean {
+    const page = this.table.pages.get(digest);
+    return page !== undefined && sha256(page) === digest;
+  }
+
+  /** Pages that no manifest here needs: none, or something leaks. */
+  unused(): number {
+    const used = new Set<Digest>();
+    for (const manifests of this.table.manifests.values()) {
+      for (const { pageDigests, pageIndexes } of manifests)
+        for (let at = 0; at < pageIndexes.length; at++) used.add(digestAt(pageDigests, at));
+    }
+    let unused = 0;
+    for (const digest of this.table.pages.keys()) if (!used.has(digest)) unused++;
+    return unused;
+  }
+
+  /** Spoils a page that `elsewhere` has intact: a bit of it flips, or its second half was never written. */
+  spoil(rng: Rng, elsewhere: (digest: Digest) => boolean): 'bit flipped' | 'page torn' | undefined {
+    const candidates = [...this.table.pages.keys()].filter((digest) => this.isIntact(digest) && elsewhere(digest));
+    if (candidates.length === 0) return undefined;
+    const page = this.table.pages.get(candidates[rng.below(candidates.length)] as Digest) as Uint8Array;
+    const torn = rng.below(2) === 0 && page.subarray(PAGE_BYTES / 2).some((byte) => byte !== 0);
+    if (torn) page.fill(0, PAGE_BYTES / 2);
+    else flipBit(page);
+    return torn ? 'page torn' : 'bit flipped';
+  }
+}
+
+const flipBit = (page: Uint8Array): void => {
+  page[0] = (page[0] as number) ^ 1;
+};
 const sha256 = (bytes: Uint8Array): Digest => hash('sha256', bytes, 'hex');
 const digestAt = (digests: Uint8Array, at: number): Digest =>
   Buffer.from(digests.buffer, digests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');

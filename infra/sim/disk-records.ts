@@ -19,6 +19,18 @@ interface RecordTable {
 
 const RECORD_BYTES_MAX = 16 * 1024 ** 2;
 
+const tableNamed = (disk: SimDisk, name: string): RecordTable =>
+  disk.table(name, () => ({ journals: new Map(), followers: new Set(), position: 0 }));
+
+/** Every store of records on the disk, each as its actors' journals: what a judge reads when all is over. */
+export function* storedJournals(disk: SimDisk): Iterable<ReadonlyMap<ActorKey, readonly Uint8Array[]>> {
+  for (const name of disk.names()) {
+    if (!name.endsWith('records')) continue;
+    const { journals } = tableNamed(disk, name);
+    yield new Map([...journals].map(([actor, records]) => [actor, records.map(({ bytes }) => bytes)]));
+  }
+}
+
 export class DiskRecordStore implements RecordStore {
   private readonly disk: SimDisk;
   private readonly process: SimProcess;
@@ -27,7 +39,7 @@ export class DiskRecordStore implements RecordStore {
   constructor(disk: SimDisk, process: SimProcess, name = 'records') {
     this.disk = disk;
     this.process = process;
-    this.table = disk.table(name, () => ({ journals: new Map(), followers: new Set(), position: 0 }));
+    this.table = tableNamed(disk, name);
   }
 
   load(actor: ActorKey): Promise<StoredRecord | undefined> {
@@ -41,7 +53,9 @@ export class DiskRecordStore implements RecordStore {
     if (record.length > RECORD_BYTES_MAX)
       return Promise.reject(new DroverError('ERR_RECORD_TOO_LARGE', `a record of ${record.length} bytes for ${actor}`));
     const bytes = record.slice();
-    return this.disk.write<RecordAppend>(this.process, bytes.length, () => this.apply(actor, expectedPosition, bytes));
+    // As the hosts' own: what is lost here was never anybody's only copy.
+    const kind = { bytes: bytes.length, durability: 'process' } as const;
+    return this.disk.write<RecordAppend>(this.process, kind, () => this.apply(actor, expectedPosition, bytes));
   }
 
   follow(handler: (actor: ActorKey, record: StoredRecord) => void): Promise<Cancel> {

@@ -4,7 +4,8 @@
  *
  * D1. A write takes time, then it is there, all of it, and only then answered. A process that dies before leaves it written
  *     or not; what it wrote later is then never there without what it wrote earlier.
- * D2. What was answered survives a power cut, unless the disk answers before it syncs (`syncUs`): the weaker, named option.
+ * D2. What was answered survives a power cut, unless the store does not wait for the sync (`durability: 'process'`): then what
+ *     was written in the last moments (`syncUs`) is gone, as it is for drover's stores of the same durability.
  */
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
@@ -14,7 +15,7 @@ import { drawUs, type RangeUs } from './network.ts';
 
 export interface DiskOptions {
   readonly writeUs: RangeUs;
-  /** undefined: answers when synced. Otherwise answers first, and is durable this much later. */
+  /** How much later a write that nobody waits for is durable by itself; undefined: at once. */
   readonly syncUs?: RangeUs;
   readonly bytesMax?: number;
   /** Records of an actor that are kept; all of them where this is not given. Not together with `syncUs`. */
@@ -22,6 +23,9 @@ export interface DiskOptions {
 }
 
 export const CALM_DISK: DiskOptions = { writeUs: { min: 200, max: 700 } };
+
+/** `sync`: an answered write survives a power cut. `process`: it survives its process. */
+export type SimDurability = 'sync' | 'process';
 
 /** What a write did when its time came, and how to take it back. */
 export interface WriteEffect<T> {
@@ -58,6 +62,11 @@ export class SimDisk {
     return table;
   }
 
+  /** The tables there are, by name. */
+  names(): Iterable<string> {
+    return this.tables.keys();
+  }
+
   bytes(): number {
     return this.usedBytes;
   }
@@ -67,7 +76,11 @@ export class SimDisk {
   }
 
   /** `bytes`: about how much it adds, for the bound. `apply` runs when the write's time has come. */
-  write<T>(process: SimProcess, bytes: number, apply: () => WriteEffect<T>): Promise<T> {
+  write<T>(
+    process: SimProcess,
+    { bytes, durability }: { readonly bytes: number; readonly durability: SimDurability },
+    apply: () => WriteEffect<T>,
+  ): Promise<T> {
     return process.promise<T>((settle) => {
       if (this.full || this.usedBytes + bytes > (this.options.bytesMax ?? Number.POSITIVE_INFINITY)) {
         // It takes its time to say so: whoever tries again at once must not stop the world's time.
@@ -80,7 +93,8 @@ export class SimDisk {
         if (!this.survives(process)) return;
         const effect = apply();
         this.usedBytes += effect.bytes;
-        if (effect.undo !== undefined && this.options.syncUs !== undefined) this.holdUnsynced(effect.bytes, effect.undo);
+        if (effect.undo !== undefined && this.options.syncUs !== undefined && durability === 'process')
+          this.holdUnsynced(effect.bytes, effect.undo);
         settle.resolve(effect.answer);
       });
     });

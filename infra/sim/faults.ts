@@ -92,6 +92,6 @@ function inflict(host: SimHost, process: SimProcess, fault: ScriptedFault): Prom
     return process.promise<void>((settle) => settle.resolve(undefined));
   }
   host.kill(fault.action === 'power' ? 'power' : 'process');
-  if (fault.forUs !== undefined) host.scheduler.after(fault.forUs, () => host.state() === 'down' && host.start());
+  if (fault.forUs !== undefined) host.scheduler.after(fault.forUs, () => host.revive());
   return new Promise<void>(() => undefined);
 }

@@ -9,6 +9,7 @@
  *     still run, but they reach nothing.
  * H3. On a frozen process deliveries wait, in order, and after the thaw arrive one event each, in order, before anything
  *     that comes later.
+ * H4. On a slow machine every delivery takes its share of a busy core: they come in order, at least a gap apart.
  */
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { HostId } from '../../src/domain/model/ids.ts';
@@ -24,6 +25,8 @@ export interface SimHostOptions {
   /** The machine it runs on; hosts of one machine share a disk, a boot and a power supply. Defaults to the id. */
   readonly machine?: string;
   readonly clock?: ClockFaults;
+  /** Another host on its machine starts it (a supervisor its bridge); it does not come back by itself. */
+  readonly startedByOther?: boolean;
   /** The process's `main`: builds the ports for this incarnation and starts what runs on it. */
   readonly boot: (process: SimProcess) => void;
 }
@@ -33,15 +36,18 @@ export class SimHost {
   readonly machine: string;
   readonly scheduler: SimScheduler;
   private readonly clockFaults: ClockFaults;
+  private readonly startedByOther: boolean;
   private readonly boot: (process: SimProcess) => void;
   private current: SimProcess | undefined;
   private incarnations = 0;
+  private slowGapUs = 0;
 
   constructor(options: SimHostOptions) {
     this.id = options.id;
     this.machine = options.machine ?? options.id;
     this.scheduler = options.scheduler;
     this.clockFaults = options.clock ?? TRUE_CLOCK;
+    this.startedByOther = options.startedByOther ?? false;
     this.boot = options.boot;
   }
 
@@ -65,6 +71,11 @@ export class SimHost {
     return started;
   }
 
+  /** What an operating system does with whom it starts: it starts it again. */
+  revive(): SimProcess | undefined {
+    return this.current === undefined && !this.startedByOther ? this.start() : undefined;
+  }
+
   kill(kind: DeathKind = 'process'): void {
     const killed = this.current;
     if (killed === undefined) return;
@@ -78,6 +89,15 @@ export class SimHost {
 
   thaw(): void {
     this.current?.thaw();
+  }
+
+  /** How long one delivery keeps the processor busy; 0: no time at all, as is usual here. Outlives the process (H4). */
+  slow(gapUs: number): void {
+    this.slowGapUs = gapUs;
+  }
+
+  gapUs(): number {
+    return this.slowGapUs;
   }
 
   restart(): SimProcess {
@@ -117,8 +137,14 @@ export class SimProcess {
   /** Runs `run` on this process: now, after the thaw, or never. */
   deliver(run: () => void): void {
     if (!this.living) return;
-    if (this.stopped || this.draining) this.held.push(run);
-    else run();
+    if (!this.stopped && !this.draining && this.host.gapUs() === 0) {
+      run();
+      return;
+    }
+    this.held.push(run);
+    if (this.stopped || this.draining) return;
+    this.draining = true;
+    this.drainOne();
   }
 
   /** At a time of the world. */
@@ -176,7 +202,7 @@ export class SimProcess {
   }
 
   private drainOne(): void {
-    this.host.scheduler.after(0, () => {
+    this.host.scheduler.after(this.host.gapUs(), () => {
       if (!this.living) return;
       // Frozen again meanwhile: the rest waits for the next thaw.
       const next = this.stopped ? undefined : this.held.shift();

@@ -31,6 +31,8 @@ export class Judges {
   outputs = 0;
   inputs = 0;
   markers = 0;
+  /** Told by whoever knows the tasks. */
+  periodOf: (task: TaskName) => number | undefined = () => undefined;
   private readonly singleWriter = new SingleWriter();
   private readonly oneRestore = new OneRestore();
   private readonly ticks = new TicksIncrease();
@@ -80,7 +82,12 @@ export class Judges {
       const skipped = numberOf(headers, header.skipped);
       const tick = kind === 'tick';
       this.inputs++;
-      if (tick) this.note(this.ticks.accept({ task, sequence, epoch: numberOf(headers, header.epoch), number, skipped }));
+      if (tick) {
+        const periodUs = this.periodOf(task);
+        const timing = periodUs === undefined ? undefined : { atUs: message.atUs, periodUs };
+        const epoch = numberOf(headers, header.epoch);
+        this.note(this.ticks.accept({ task, sequence, epoch, number, skipped, timing }));
+      }
       this.work.record(task, { kind: tick ? 'tick' : 'data', number, skipped, payload });
       return;
     }

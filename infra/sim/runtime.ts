@@ -9,6 +9,7 @@ import { assert } from '../../src/domain/kernel/assert.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { RuntimeOffer } from '../../src/domain/model/compatibility.ts';
+import type { HostId } from '../../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
 import {
   JOBS_BUDGET_US,
@@ -30,7 +31,10 @@ export interface SimRuntimeOptions {
   readonly kind?: RuntimeKind;
   /** Host functions besides the usual ones, which every program started here then needs: for scenarios of what lacks. */
   readonly hostFunctions?: readonly string[];
-  readonly executionUs?: RangeUs;
+  /** How long a job takes; may depend on the task. */
+  readonly executionUs?: RangeUs | ((spec: TaskSpec) => RangeUs);
+  /** A job was done, in whatever instance. */
+  readonly onJob?: (job: { readonly host: HostId; readonly spec: TaskSpec; readonly input: JobInput }) => void;
   readonly captureUs?: RangeUs;
   /** A job that fails instead of running, as a trap would: a function of the input, the same everywhere. */
   /** Changes what a capture takes, before it is digested: a bit that flips in the ECU's memory. */
@@ -105,9 +109,12 @@ class SimProgram implements TaskProgram {
         settle.resolve({ kind: 'failed', failure: failure ?? STOPPED });
         return;
       }
-      const executionUs = drawUs(rng, this.options.executionUs ?? { min: 20, max: 400 });
+      const { executionUs: range = EXECUTION_US, onJob } = this.options;
+      const { spec } = this.started;
+      const executionUs = drawUs(rng, typeof range === 'function' ? range(spec) : range);
       const cancel = process.after(executionUs, () => {
         this.running = undefined;
+        onJob?.({ host: process.host.id, spec, input });
         settle.resolve({ kind: 'done', outputs: this.task.run(input), executionUs, fuelUsed: 100 + input.payload.length });
       });
       this.running = (ended) => {
@@ -182,4 +189,5 @@ class SimProgram implements TaskProgram {
   }
 }
 
+const EXECUTION_US: RangeUs = { min: 20, max: 400 };
 const STOPPED: JobFailure = { code: 'ERR_JOB_HANG', sentence: 'the program was stopped' };

@@ -16,12 +16,13 @@ import type { Inventory } from '../../src/ports/inventory.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { ProcessTable } from '../../src/ports/process-table.ts';
 import type { RecordStore } from '../../src/ports/record-store.ts';
+import type { StoreUpkeep } from '../../src/ports/store-upkeep.ts';
 import type { TaskRuntime } from '../../src/ports/task-runtime.ts';
 import { type ArtefactShelf, SimArtefacts } from './artefacts.ts';
 import { type BrokerOptions, SimBroker } from './broker.ts';
 import { connectSim, type SimBus, type SimBusOptions } from './bus.ts';
-import { type ClockFaults, type RunEnd, type RunOptions, SimScheduler } from './clock.ts';
-import { type DiskOptions, SimDisk } from './disk.ts';
+import { type ClockFaults, type RunEnd, type RunOptions, SimScheduler, TRUE_CLOCK } from './clock.ts';
+import { type DiskOptions, SimDisk, type SimDurability } from './disk.ts';
 import { DiskCheckpointStore } from './disk-checkpoints.ts';
 import { DiskRecordStore } from './disk-records.ts';
 import { type DrawnFaults, FaultPlan, type ScriptedFault } from './faults.ts';
@@ -39,7 +40,10 @@ export interface WorldOptions {
   readonly streams: readonly SimStreamOptions[];
   readonly broker?: Partial<BrokerOptions>;
   readonly link?: LinkOptions;
-  readonly disk?: DiskOptions;
+  /** Of a machine; absent: `CALM_DISK`. */
+  readonly diskOf?: (machine: string) => DiskOptions | undefined;
+  /** How wrong a host's clocks are; absent: not at all. */
+  readonly clockOf?: (host: HostId) => ClockFaults | undefined;
   readonly bus?: SimBusOptions;
   readonly runtime?: Partial<SimRuntimeOptions>;
   readonly scripted?: readonly ScriptedFault[];
@@ -57,6 +61,7 @@ export interface HostPlan {
   readonly id: HostId;
   readonly machine?: string;
   readonly clock?: ClockFaults;
+  readonly startedByOther?: boolean;
   readonly boot: (process: SimProcess, world: SimWorld) => void;
 }
 
@@ -65,6 +70,8 @@ export interface PortsOptions {
   readonly connection?: string;
   /** The folder of its stores on the machine's disk: two hosts of one machine keep theirs apart. */
   readonly folder?: string;
+  /** Of its checkpoint store; by default an answered write survives a power cut. */
+  readonly durability?: SimDurability;
 }
 
 /** What a process may use; the bus comes once it is connected. */
@@ -73,7 +80,7 @@ export interface SimPorts {
   readonly rng: Rng;
   readonly bus: SimBus;
   readonly records: RecordStore;
-  readonly checkpoints: CheckpointStore;
+  readonly checkpoints: CheckpointStore & StoreUpkeep;
   readonly runtime: TaskRuntime;
   readonly artefacts: Artefacts;
   readonly inventory: Inventory;
@@ -128,7 +135,8 @@ export class SimWorld {
 
   add(host: HostPlan): SimHost {
     assert(!this.hosts.has(host.id), `${host.id} is added once`);
-    const added = new SimHost({ ...host, scheduler: this.scheduler, boot: (process) => host.boot(process, this) });
+    const clock = host.clock ?? this.options.clockOf?.(host.id) ?? TRUE_CLOCK;
+    const added = new SimHost({ ...host, clock, scheduler: this.scheduler, boot: (process) => host.boot(process, this) });
     this.hosts.set(host.id, added);
     this.broker.link(host.id, this.options.link);
     return added;
@@ -143,7 +151,7 @@ export class SimWorld {
   /** Builds every port for one process, and connects it. */
   async portsOf(process: SimProcess, options: PortsOptions = {}): Promise<SimPorts> {
     const { id, machine } = process.host;
-    const { connection = process.name, folder = '' } = options;
+    const { connection = process.name, folder = '', durability = 'sync' } = options;
     const log = this.book.logOf(connection);
     const counters = this.countersOf(id);
     const bus = await connectSim(this.broker, process, { ...this.options.bus, name: connection, log, counters });
@@ -152,7 +160,7 @@ export class SimWorld {
       rng: this.rng.stream(`process ${process.name}`),
       bus,
       records: new DiskRecordStore(this.disk(machine), process, `${folder}records`),
-      checkpoints: new DiskCheckpointStore(this.disk(machine), process, `${folder}checkpoints`),
+      checkpoints: new DiskCheckpointStore(this.disk(machine), process, { name: `${folder}checkpoints`, durability }),
       runtime: new SimTaskRuntime({ process, rng: this.rng.stream(`runtime ${process.name}`), ...this.options.runtime }),
       artefacts: new SimArtefacts({ shelf: this.shelf, bus, process, link: this.broker.link(id) }),
       inventory: new SimInventory(bus, process.clock),
@@ -166,7 +174,7 @@ export class SimWorld {
   disk(machine: string): SimDisk {
     let disk = this.disks.get(machine);
     if (disk === undefined) {
-      disk = new SimDisk(this.scheduler, this.rng.stream(`disk ${machine}`), this.options.disk);
+      disk = new SimDisk(this.scheduler, this.rng.stream(`disk ${machine}`), this.options.diskOf?.(machine));
       this.disks.set(machine, disk);
     }
     return disk;

@@ -3,18 +3,31 @@
  * field has a default, so the smallest fleet file is `ecus: [{ count: 3 }]`.
  */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import type { EcuScheduling } from '../domain/model/ecu.ts';
-import { parseMac } from '../domain/model/ids.ts';
+import { isTaskName, parseMac, type TaskName } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { SCHEDULERS } from '../domain/realtime/platform.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 
+/** One line of `tasks:`. */
+export interface FleetTaskPlan {
+  /** Absolute: a task.yaml, or the folder that holds one. */
+  readonly path: string;
+  /** Undefined: as its task file says. With a count it gets numbers. */
+  readonly name: TaskName | undefined;
+  readonly count: number;
+  /** `drover simulate --fleet` fails where it is lost. */
+  readonly mustSurvive: boolean;
+}
+
 export interface FleetPlan {
+  readonly tasks: readonly FleetTaskPlan[];
   readonly ecus: readonly EcuPlan[];
   readonly managers: readonly string[];
   readonly shardCount: number | undefined;
@@ -52,8 +65,9 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
     );
   }
-  const { ecus, managers, shards, compression, prove, receive, 'receive-interval-ms': intervalMs } = parsed.data;
+  const { ecus, tasks, managers, shards, compression, prove, receive, 'receive-interval-ms': intervalMs } = parsed.data;
   const plan = {
+    tasks: tasks.map((line) => taskPlanOf(line, dirname(path))),
     ecus: ecus.flatMap(plansOf(ecus)),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
@@ -154,6 +168,19 @@ const ecuSchema = z.strictObject({
   scheduling: schedulingSchema.optional(),
 });
 
+const taskSchema = z.strictObject({
+  task: z.string().min(1),
+  name: z.string().refine(isTaskName, 'a task has lower-case letters, digits and inner hyphens').optional(),
+  count: z.number().int().min(1).max(1_000).default(1),
+  'must-survive': z.boolean().default(false),
+});
+
+function taskPlanOf(line: string | z.output<typeof taskSchema>, folder: string): FleetTaskPlan {
+  if (typeof line === 'string') return { path: resolve(folder, line), name: undefined, count: 1, mustSurvive: false };
+  const { task, name, count, 'must-survive': mustSurvive } = line;
+  return { path: resolve(folder, task), name, count, mustSurvive };
+}
+
 const fleetFileSchema = z.strictObject({
   /** How pages are packed on their way: docs/COMPRESSION.md says when it pays. */
   compression: z.enum(['none', 'deflate', 'brotli']).default('none'),
@@ -170,6 +197,8 @@ const fleetFileSchema = z.strictObject({
   receive: z.enum(RECEIVE_STRATEGIES).optional(),
   'receive-interval-ms': z.number().int().min(10).max(3_600_000).optional(),
   ecus: z.array(ecuSchema).min(1),
+  /** Deployed when the fleet is up: paths are relative to this file. */
+  tasks: z.array(z.union([z.string().min(1), taskSchema])).default([]),
 });
 
 type EcuLine = z.output<typeof ecuSchema>;

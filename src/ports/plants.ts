@@ -61,6 +61,10 @@ export const FLEET_PLANTS = [
   'never-ask-placement',
   /** A slow start of an earlier epoch takes the place of a later instance. */
   'start-overtaken',
+  /** An instance whose start could not be written down is started again, and again. */
+  'start-again',
+  /** That an instance ended is only the answer to its start, also when nobody waits for that any more. */
+  'end-unanswered',
   /** Having caught up is not taken for having started. */
   'drop-early-caught-up',
   /** A command is overtaken by what its actor said of another task. */
@@ -69,6 +73,16 @@ export const FLEET_PLANTS = [
   'overfill',
   /** Nobody is told that an instance has ended. */
   'end-in-silence',
+  /** A command that was overtaken by a later one of its actor is obeyed. */
+  'obey-overtaken',
+  /** A command for an earlier incarnation is answered as if that one lived. */
+  'answer-for-the-dead',
+  /** An input that is not the next one is taken for the next one. */
+  'skip-input-gap',
+  /** How many ticks fell due is told by the ECU's wall clock. */
+  'trust-own-clock',
+  /** A bridge whose disk has forgotten its last start counts from what is left there. */
+  'forget-incarnation',
   // checkpoints (actors/checkpoint-source.ts, janitor.ts, fleet-knowledge.ts)
   /** The newest capture is served although its outputs are not accepted. */
   'serve-unaccepted',
@@ -82,6 +96,8 @@ export const FLEET_PLANTS = [
   'trim-unmarked',
   /** What a manager holds that lagged behind a dead one is forgotten. */
   'forget-laggard',
+  /** A checkpoint is said to be stored before it is. */
+  'say-stored-early',
   // managers (actors/arbiter.ts, duty.ts, manager.ts)
   /** A restore goes on claiming a task that another has placed meanwhile. */
   'claim-what-passed',
@@ -91,6 +107,20 @@ export const FLEET_PLANTS = [
   'answer-for-the-owned',
   /** An instance that caught up before its deploy was answered is not remembered to have. */
   'forget-early-caught-up',
+  /** An epoch that another attempt took is taken for one's own. */
+  'give-epoch-twice',
+  /** Whoever takes an epoch follows whichever is there, instead of the one that it planned by. */
+  'take-any-epoch',
+  /** A deploy goes where there is most room when it is sent, instead of where the record says. */
+  'deploy-on-reading',
+  /** A sign of life cancels no suspicion. */
+  'act-on-stale-suspicion',
+  /** Whoever took an epoch is trusted to answer for it, also when it has come to its end. */
+  'trust-taker',
+  /** Nobody looks for what no event sets off. */
+  'no-duty',
+  /** A task that cannot move is stopped all the same. */
+  'stop-unmoved',
 ] as const;
 
 /** All that can be planted in a fleet. */

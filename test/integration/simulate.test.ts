@@ -80,7 +80,44 @@ describe('a planted bug', () => {
   });
 });
 
+describe('a fleet of one’s own', () => {
+  const EXAMPLE = ['--fleet', join(projectRoot(), 'examples', 'fleets', 'tasks.yaml')];
+
+  test('is played with every loss; what must survive does, the rest is named with the reason', () => {
+    const { exitCode, out } = simulate(...EXAMPLE, '--lose', '1', '--json');
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      survives: true,
+      ecus: 4,
+      lose: 1,
+      possible: 4,
+      trials: 4,
+      broken: [],
+      neverPlaced: [],
+    });
+  });
+
+  test('does not survive where a task is lost that must, and the exit code says so', () => {
+    const lost = ['--lost', 'body-1', 'gateway', '--must-survive', 'all'];
+    const { exitCode, out } = simulate(...EXAMPLE, ...lost);
+    expect(exitCode).toBe(1);
+    expect(out).toMatch(/\(must survive\) is shed without body-1 and gateway: .*memory/);
+    expect(out).toMatch(/does not survive: \d+ times a task was lost that must survive/);
+  });
+
+  test.each([
+    [['--lost', 'nobody'], /there is no ECU nobody; there are body-1/],
+    [['--must-survive', 'nothing'], /there is no such task; there are pid-1/],
+    [['--plant', 'skip-marker'], /ERR_USAGE/],
+  ])('%j is no way to ask', (args, said) => {
+    const { exitCode, error } = simulate(...EXAMPLE, ...args);
+    expect(exitCode).toBeGreaterThan(0);
+    expect(error).toMatch(said);
+  });
+});
+
 test.each([
+  ['--lose', '2'],
   ['--seeds', '9..3'],
   ['--seeds', 'all'],
   ['--plant', 'no-such-bug'],

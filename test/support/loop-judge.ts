@@ -11,8 +11,9 @@
  *       names as its writer.
  *   J6. one-restore, over every placement's records.
  */
-import { type Chart, type ChartRequest, initialStep, persistSnapshot, restoreSnapshot, stepChart } from '../../actors/chart.ts';
-import { DONE, isAnswer, nextRecord, TAKEN_OVER } from '../../actors/next-record.ts';
+import type { Chart } from '../../actors/chart.ts';
+import { DONE, isAnswer, TAKEN_OVER } from '../../actors/next-record.ts';
+import { replayRecord } from '../../actors/replay-record.ts';
 import type { SimBroker } from '../../infra/sim/broker.ts';
 import { OneRestore } from '../../src/domain/invariants/one-restore.ts';
 import type { ActorEvent } from '../../src/domain/model/events.ts';
@@ -100,30 +101,7 @@ export class LoopJudge {
       this.convict('J2', actor, 'no chart runs it');
       return;
     }
-    const begin = previous === undefined ? initialStep(chart, parseActorKey(actor).id) : undefined;
-    const before = previous === undefined ? begin?.snapshot : restoreSnapshot(chart, previous.snapshot);
-    if (before === undefined) return;
-    let requests: readonly ChartRequest[] = [];
-    let snapshot = previous?.snapshot ?? '';
-    if (event.type !== TAKEN_OVER && event.type !== DONE) {
-      const stepped = stepChart(chart, before, event);
-      requests = begin === undefined ? stepped.requests : [...begin.requests, ...stepped.requests];
-      snapshot = persistSnapshot(chart, stepped.snapshot);
-    }
-    const { chartVersion, writer, writerIncarnation, attempt, atUs } = record;
-    const expected = nextRecord({
-      actor,
-      previous,
-      event,
-      snapshot,
-      requests,
-      chartVersion,
-      writer,
-      writerIncarnation,
-      attempt,
-      nowUs: atUs,
-      done: [],
-    });
+    const expected = replayRecord(chart, previous, record);
     if (expected.snapshot !== record.snapshot)
       this.convict('J2', actor, `revision ${record.revision} has another snapshot than its chart makes`);
     if (JSON.stringify(expected.timers) !== JSON.stringify(record.timers))

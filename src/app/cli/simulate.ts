@@ -1,10 +1,11 @@
 /** `drover simulate`: whole fleets in a simulated world, each from one seed; the same seed is the same life, to the last message. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { PLANTS, type Plant } from '../../ports/plants.ts';
-import type { SeedRange } from '../simulation/seed-crew.ts';
+import type { SeedRange } from '../simulation/crew.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
-import { wholeNumber } from './numbers.ts';
+import { collect, wholeNumber } from './numbers.ts';
 
 interface SimulateFlags {
   readonly seed?: number;
@@ -16,6 +17,13 @@ interface SimulateFlags {
   readonly duration?: number;
   readonly workers?: number;
   readonly story?: boolean;
+  readonly fleet?: string;
+  readonly task: readonly string[];
+  readonly lose?: number;
+  readonly lost?: readonly string[];
+  readonly trials: number;
+  readonly mustSurvive: readonly string[];
+  readonly managersOnEcus?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,6 +31,8 @@ const SEED_MAX = 2 ** 32 - 1;
 /** Enough for every bug that is worth planting. */
 const PLANT_SEEDS: SeedRange = { first: 1, last: 200 };
 const SOME_SEEDS: SeedRange = { first: 1, last: 20 };
+const LOSE_MAX = 4;
+const TRIALS_MAX = 1_000;
 
 export function registerSimulate(program: Command): void {
   const command = program
@@ -38,6 +48,24 @@ export function registerSimulate(program: Command): void {
     .option('--managers <n>', 'checkpoint managers (default: drawn)', wholeNumber(1, 7))
     .option('--duration <seconds>', 'how long the faults last, in simulated time (default: drawn)', wholeNumber(1, 3600))
     .option('--workers <n>', 'seeds played at a time (default: one per core)', wholeNumber(1, 256))
+    .addOption(
+      new Option('--fleet <file>', 'play your own fleet and tasks: the fleet file of `drover up`').conflicts([
+        'plant',
+        'ecus',
+        'tasks',
+        'managers',
+      ]),
+    )
+    .option('--task <path>', 'with --fleet: one more task, a task.yaml or its folder (may be given again)', collect, [])
+    .addOption(
+      new Option('--lose <n>', 'with --fleet: lose every set of up to n ECUs, for good (default: 1)')
+        .argParser(wholeNumber(1, LOSE_MAX))
+        .conflicts('seeds'),
+    )
+    .option('--lost <ecu...>', 'with --fleet: lose these ECUs, and no others')
+    .option('--trials <n>', 'with --fleet: no more losses than that; of more, a sample', wholeNumber(1, 100_000), TRIALS_MAX)
+    .option('--must-survive <task...>', 'with --fleet: fail where one of these (or: all) is lost', [])
+    .option('--managers-on-ecus', 'with --fleet: manager 1 runs on ECU 1, and so on, and is lost with it (default: apart)')
     .option('--story', 'with a failure, also the state of everything and the last lines of every log')
     .option('--json', 'print the result only, as one JSON object')
     .action(simulate);
@@ -46,10 +74,18 @@ export function registerSimulate(program: Command): void {
     { does: 'Play a hundred lives on all cores', line: 'drover simulate --seeds 1..100' },
     { does: 'Is a known bug found? After how many seeds?', line: 'drover simulate --plant append-blindly' },
     { does: 'A larger fleet, and longer weather', line: 'drover simulate --seeds 1..10 --ecus 8 --tasks 30 --duration 10' },
+    {
+      does: 'Would my fleet survive the loss of any two ECUs?',
+      line: 'drover simulate --fleet examples/fleets/tasks.yaml --lose 2',
+    },
+    {
+      does: 'And a hundred lives with faults of all kinds?',
+      line: 'drover simulate --fleet examples/fleets/tasks.yaml --seeds 1..100',
+    },
     { does: 'For scripts', line: 'drover simulate --seeds 1..50 --json | jq .violations' },
   ]).addHelpText(
     'after',
-    '\nExit code: 0 when every promise was kept (with --plant: when the bug was found), 1 otherwise. A failing seed fails again.',
+    '\nExit code: 0 when every promise was kept (with --plant: when the bug was found; with --fleet: and no task was lost that must survive), 1 otherwise. A failing seed fails again.',
   );
 }
 
@@ -62,6 +98,14 @@ function seedRange(text: string): SeedRange {
 }
 
 async function simulate(flags: SimulateFlags): Promise<void> {
+  const { fleet } = flags;
+  if (fleet !== undefined) {
+    const { simulateFleet } = await import('./simulate-fleet.ts');
+    return simulateFleet({ ...flags, fleet, commit, progress });
+  }
+  const useless = (['lose', 'lost', 'managersOnEcus'] as const).find((name) => flags[name] !== undefined);
+  if (useless !== undefined || flags.task.length > 0 || flags.mustSurvive.length > 0)
+    throw new DroverError('ERR_USAGE', 'that is asked of your own fleet: give its file with --fleet');
   if (flags.seed !== undefined) return one(flags, flags.seed);
   if (flags.plant !== undefined) return hunt(flags, flags.plant);
   return many(flags);
@@ -137,12 +181,12 @@ async function hunt(flags: SimulateFlags, plant: Plant): Promise<void> {
 
 async function playAll(flags: SimulateFlags, seeds: SeedRange, goesOn: (seed: number, failed: boolean) => boolean) {
   const [{ playSeeds }, { SeedsTally }, { availableParallelism }] = await Promise.all([
-    import('../simulation/seed-crew.ts'),
+    import('../simulation/crew.ts'),
     import('../simulation/tell-seeds.ts'),
     import('node:os'),
   ]);
   const tally = new SeedsTally();
-  const show = progress(seeds.last - seeds.first + 1);
+  const show = progress(seeds.last - seeds.first + 1, 'seeds');
   const beganMs = performance.now();
   await playSeeds({
     seeds,
@@ -151,19 +195,19 @@ async function playAll(flags: SimulateFlags, seeds: SeedRange, goesOn: (seed: nu
     goesOn: (seed) => goesOn(seed, tally.failures().length > 0),
     onVerdict: (verdict) => {
       tally.add(verdict);
-      if (flags.json !== true) show(tally.count, tally.failures().length);
+      show(tally.count, tally.failures().length);
     },
   });
   return { tally, wallSeconds: Math.round((performance.now() - beganMs) / 100) / 10 };
 }
 
 /** One line that is written over on a terminal; now and then a line elsewhere. */
-function progress(total: number): (done: number, failed: number) => void {
+function progress(total: number, what: string): (done: number, failed: number) => void {
   const terminal = process.stderr.isTTY === true;
   const every = terminal ? 1 : Math.max(10, Math.ceil(total / 10));
   return (done, failed) => {
     if (done % every !== 0 && done !== total) return;
-    const line = `${done} of ${total} seeds, ${failed} failed`;
+    const line = `${done} of ${total} ${what}, ${failed} failed`;
     process.stderr.write(terminal ? `\r${line}${done === total ? '\n' : ''}` : `${line}\n`);
   };
 }

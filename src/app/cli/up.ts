@@ -5,8 +5,9 @@
 import type { Command } from 'commander';
 import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { FleetEvent } from '../fleet/local-fleet.ts';
+import type { FleetEvent, LocalFleet } from '../fleet/local-fleet.ts';
 import type { FleetPlan } from '../fleet-file.ts';
+import type { FleetTask } from '../fleet-tasks.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
@@ -51,6 +52,7 @@ export function registerUp(program: Command): void {
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
+    { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
@@ -66,6 +68,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { readFleetState } = await import('../fleet/fleet-state.ts');
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
+  const tasks = await tasksOf(plan);
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);
   if (other !== undefined) {
@@ -92,6 +95,12 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const started = fleet.start();
   // Ctrl-C while it starts: what has started so far is stopped.
   await Promise.race([started, asked]);
+  try {
+    for (const task of tasks) if (!asked.done) await deploy(fleet, task, flags);
+  } catch (cause) {
+    await fleet.stop();
+    throw cause;
+  }
   if (!asked.done) {
     const ready = { kind: 'up', ecus: fleet.macs, managers: fleet.managers, data: folders.root };
     if (flags.json === true) process.stdout.write(`${JSON.stringify(ready)}\n`);
@@ -125,6 +134,7 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
   }
   const { ecuPlans, managerIds } = await import('../fleet/local-fleet.ts');
   return {
+    tasks: [],
     ecus: ecuPlans(flags.ecus ?? ECUS),
     managers: managerIds(flags.managers ?? MANAGERS),
     shardCount: flags.shards,
@@ -132,6 +142,27 @@ async function planOf(file: string | undefined, flags: UpFlags): Promise<FleetPl
     compression: undefined,
     ...receiveChoice(flags),
   };
+}
+
+async function tasksOf({ tasks }: FleetPlan): Promise<readonly FleetTask[]> {
+  if (tasks.length === 0) return [];
+  const { loadFleetTasks } = await import('../fleet-tasks.ts');
+  return loadFleetTasks(tasks);
+}
+
+/** One that is there already, from the last time, is left as it is. */
+async function deploy(fleet: LocalFleet, { name, path }: FleetTask, flags: UpFlags): Promise<void> {
+  const say = (sentence: string): void => {
+    if (flags.json !== true) process.stderr.write(`${sentence}\n`);
+  };
+  const { prepareTask } = await import('../prepare-task.ts');
+  try {
+    await fleet.deploy(await prepareTask(path, { name, onProgress: say }));
+    say(`task ${name} is declared`);
+  } catch (cause) {
+    if (!(cause instanceof DroverError) || cause.code !== 'ERR_TASK_EXISTS') throw cause;
+    say(`task ${name} is there already`);
+  }
 }
 
 type Asked = Promise<void> & { done: boolean };

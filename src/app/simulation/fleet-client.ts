@@ -51,7 +51,15 @@ export class FleetClient {
   /** For the whole fleet, from now on. */
   async chooseReceiving(choice: ReceiveChoice): Promise<void> {
     const { ports } = await this.ready;
-    await chooseReceiving(ports.bus, choice);
+    for (;;) {
+      try {
+        await chooseReceiving(ports.bus, choice);
+        return;
+      } catch (cause) {
+        if (!(cause instanceof DroverError)) throw cause;
+        await pause(ports.clock, RETRY_US);
+      }
+    }
   }
 
   fed(): boolean {

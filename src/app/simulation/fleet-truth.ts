@@ -4,17 +4,22 @@
  */
 
 import { stateName } from '../../../actors/chart.ts';
+import type { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
-import { DurableBeforeFree } from '../../domain/invariants/durable-before-free.ts';
+import { tornMove } from '../../domain/invariants/atomic-move.ts';
+import { DurableBeforeFree, unstored } from '../../domain/invariants/durable-before-free.ts';
+import { Replayable } from '../../domain/invariants/replayable.ts';
 import { unsaid } from '../../domain/invariants/restore-or-say-why.ts';
+import type { Incarnation } from '../../domain/model/ecu.ts';
 import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
 import { decodeCheckpointNotice } from '../../domain/protocol/codec-checkpoint.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { actorOfSubject, header, streams } from '../../domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
+import { replayByChart } from './replay-by-chart.ts';
 
 export interface PlacementTruth {
   readonly state: string;
@@ -42,6 +47,10 @@ interface Snapshot {
 export interface FleetTruthParts {
   /** Managers on the machine of an ECU. */
   readonly coLocated: (mac: Mac) => ReadonlySet<string>;
+  /** What lies in a manager's store. */
+  readonly storeOf: (manager: string) => StoredPages | undefined;
+  /** Whether an ECU that lives in this incarnation runs the instance; undefined: it does not live. */
+  readonly runsThere: (owner: Incarnation, task: TaskName, epoch: number) => boolean | undefined;
   /** An instance has begun to write. */
   readonly onMarker: () => void;
 }
@@ -55,6 +64,7 @@ export class FleetTruth {
   private readonly world: SimWorld;
   private readonly parts: FleetTruthParts;
   private readonly durableBeforeFree = new DurableBeforeFree();
+  private readonly replayable = new Replayable(replayByChart);
 
   constructor(world: SimWorld, parts: FleetTruthParts) {
     this.world = world;
@@ -82,7 +92,11 @@ export class FleetTruth {
     const notice = decodeCheckpointNotice(message.payload);
     if (!notice.ok) throw new Error(`a committed notice does not decode: ${notice.error.sentence}`);
     const { body } = notice.value;
-    if (body.kind === 'stored') this.durableBeforeFree.stored(body);
+    if (body.kind === 'stored') {
+      this.durableBeforeFree.stored(body);
+      const stored = this.parts.storeOf(body.manager)?.hasStored(body.task, body) ?? true;
+      this.world.judges.report(unstored(body, stored));
+    }
     if (body.kind !== 'freed') return;
     const quorum = this.placements.get(body.task)?.context.spec?.checkpoint.quorum ?? 0;
     const coLocated = this.parts.coLocated(body.mac);
@@ -96,8 +110,11 @@ export class FleetTruth {
     const { value, context } = JSON.parse(record.snapshot) as Snapshot;
     const state = stateName(value);
     this.note(`${actor}#${record.revision} ${record.event.type} → ${state} (${record.writer})`);
+    this.world.judges.report(this.replayable.record(record));
     if (actor.startsWith('arbiter/')) {
-      this.arbiters.set(actor, { state, context: context as ArbiterContext, record });
+      const arbiter = { state, context: context as ArbiterContext, record };
+      if (state === 'settled' && this.arbiters.get(actor)?.state !== 'settled') this.judgeEnd(actor, arbiter);
+      this.arbiters.set(actor, arbiter);
       return;
     }
     const placement = { state, context: context as PlacementContext, record };
@@ -106,17 +123,33 @@ export class FleetTruth {
     this.judge(placement, before);
   }
 
+  /** A restore or a move has come to its end: whatever it took is somebody's, whatever it did not take is as it was. */
+  private judgeEnd(actor: ActorKey, { context: { cause, tasks } }: ArbiterTruth): void {
+    for (const [task, { expectedEpoch, epoch: tookEpoch }] of Object.entries(tasks)) {
+      const truth = this.placements.get(task);
+      if (truth === undefined) continue;
+      const { state, context } = truth;
+      const isMove = cause?.kind === 'request' && cause.move !== undefined;
+      const sourceRuns =
+        !isMove || context.owner === undefined ? undefined : this.parts.runsThere(context.owner, task, context.epoch);
+      const placement = { state, epoch: context.epoch, takenBy: context.takenBy };
+      this.world.judges.report(tornMove({ actor, task, expectedEpoch, tookEpoch, placement, sourceRuns }));
+    }
+  }
+
   private judge({ state, context, record }: PlacementTruth, before: PlacementTruth | undefined): void {
     const { task, epoch, takenBy, takeId, owner, reason } = context;
     this.world.judges.report(unsaid({ task, revision: record.revision, state, reason }));
     const event = JSON.parse(record.event.json) as { readonly expectedEpoch?: number };
     const taken = epoch !== (before?.context.epoch ?? 0);
+    // What the taker planned by, by its own record: what it asked for may be another thing.
+    const planned = takenBy === undefined ? undefined : this.arbiters.get(takenBy)?.context.tasks[task]?.expectedEpoch;
     this.world.judges.placement({
       task,
       revision: record.revision,
       epoch,
       takenBy: `${takenBy ?? 'nobody'} ${takeId ?? ''}`,
-      expectedEpoch: taken ? event.expectedEpoch : undefined,
+      expectedEpoch: taken ? (planned ?? event.expectedEpoch) : undefined,
       owner: owner === undefined ? undefined : `${owner.mac}#${owner.incarnation}`,
     });
   }

@@ -7,14 +7,16 @@
  */
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
+import { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import { inventoryStream } from '../../../infra/sim/inventory.ts';
 import type { SimStreamOptions } from '../../../infra/sim/stream.ts';
+import type { StorePlace } from '../../../infra/sim/weather.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
-import { leftOver } from '../../domain/invariants/conservation.ts';
 import { overfilled } from '../../domain/invariants/schedulable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
 import { assert } from '../../domain/kernel/assert.ts';
+import type { Incarnation } from '../../domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
@@ -23,8 +25,9 @@ import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type Feed, FleetClient } from './fleet-client.ts';
 import { FleetTruth } from './fleet-truth.ts';
+import { RestJudge } from './rest-judge.ts';
 import { admittingEcu, bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
-import { managerHost, SimulatedManager } from './simulated-manager.ts';
+import { managerHost, SimulatedManager, storeOf } from './simulated-manager.ts';
 
 export interface ManagerPlan {
   readonly name: string;
@@ -57,6 +60,7 @@ export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inpu
 
 const NAMES = { shardCount: 1 };
 const MEMORY_BYTES = 16 * 1024 * 1024;
+const LOOK_EVERY_US = 5_000;
 
 /** The bucket `fleet`, where the choice stands. */
 const FLEET_BUCKET: SimStreamOptions = { ...inventoryStream, name: 'KV_fleet', subjects: ['$KV.fleet.>'] };
@@ -72,7 +76,11 @@ export class FleetWorld {
   readonly managers = new Map<string, SimulatedManager>();
   /** Whoever declares tasks has said all that they will say. */
   lived = true;
+  readonly plannedManagers: readonly ManagerPlan[];
   private readonly firstChoice: ReceiveChoice | undefined;
+  private readonly rest: RestJudge;
+  private leftoversAtUs = -1;
+  private leftovers: readonly Violation[] = [];
   /** Tasks that should run now. */
   readonly wanted = new Set<TaskName>();
 
@@ -82,10 +90,23 @@ export class FleetWorld {
     const streams = specs.map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const chooses = receive !== undefined;
+    this.plannedManagers = managers;
     this.firstChoice = receive;
     const coLocated = (mac: Mac): ReadonlySet<string> =>
       new Set(managers.filter(({ onEcu }) => onEcu === mac).map(({ name }) => name));
-    this.truth = new FleetTruth(this.world, { coLocated, onMarker: () => this.judgeLoads() });
+    const places = managers.map(({ name, onEcu }) => storeOf(name, onEcu === undefined ? undefined : machineOf(onEcu)));
+    const storeNamed = new Map(managers.map(({ name }, at) => [name, places[at] as StorePlace]));
+    this.truth = new FleetTruth(this.world, {
+      coLocated,
+      storeOf: (manager) => {
+        const place = storeNamed.get(manager);
+        return place === undefined ? undefined : new StoredPages(this.world.disk(place.machine), place.table);
+      },
+      runsThere: (owner, task, epoch) => this.runsThere(owner, task, epoch),
+      onMarker: () => this.judgeLoads(),
+    });
+    this.rest = new RestJudge({ world: this.world, truth: this.truth, ecus: this.ecus, stores: places });
+    this.world.judges.periodOf = (task) => this.truth.placements.get(task)?.context.spec?.periodUs;
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
       const coLocatedManagers = coLocated(plan.mac);
@@ -243,17 +264,23 @@ export class FleetWorld {
         .get(task)?.instance.state;
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
-    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0 && this.violationsAtRest().length === 0;
+    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0 && this.leftOver().length === 0;
   }
 
-  /** What is left over in the records of restores that have come to their end. */
-  private violationsAtRest(): readonly Violation[] {
-    const found: Violation[] = [];
-    for (const [actor, { state, record }] of this.truth.arbiters) {
-      const violation = state === 'settled' ? leftOver(actor, record) : undefined;
-      if (violation !== undefined) found.push(violation);
+  /** What is left over, looked for now and then: it is asked after every step. */
+  private leftOver(): readonly Violation[] {
+    const nowUs = this.world.scheduler.nowUs();
+    if (nowUs >= this.leftoversAtUs) {
+      this.leftoversAtUs = nowUs + LOOK_EVERY_US;
+      this.leftovers = this.rest.leftovers();
     }
-    return found;
+    return this.leftovers;
+  }
+
+  private runsThere({ mac, incarnation }: Incarnation, task: TaskName, epoch: number): boolean | undefined {
+    const bridge = this.ecus.get(mac)?.bridge;
+    if (bridge?.load().incarnation !== incarnation) return undefined;
+    return bridge.running().get(task)?.instance.epoch === epoch;
   }
 
   /** Whenever an instance has begun: what every living bridge has accepted. */
@@ -289,7 +316,8 @@ export class FleetWorld {
 
   /** Every invariant of liveness, and of safety once more at rest. */
   async settle(withinUs = 60_000_000): Promise<void> {
-    await this.until('the fleet comes to rest', () => this.atRest() && this.world.judges.settled(), withinUs);
+    await this.until('the fleet comes to rest', () => this.world.judges.settled() && this.atRest(), withinUs);
+    for (const violation of this.rest.journals()) this.world.judges.report(violation);
     this.world.judges.checkAtRest(() => this.story());
   }
 
@@ -322,7 +350,7 @@ export class FleetWorld {
     const bridges = [...this.ecus.values()].map(({ mac, bridge }) => `${mac}: ${JSON.stringify(bridge?.load())}`);
     return [
       said,
-      ...this.violationsAtRest().map(({ sentence }) => sentence),
+      ...this.rest.leftovers().map(({ sentence }) => sentence),
       ...tasks,
       ...bridges,
       ...instances,

@@ -7,6 +7,7 @@ import { InvariantError } from '../../../infra/sim/judges.ts';
 import type { InvariantName } from '../../domain/invariants/violation.ts';
 import { type Plant, plantsNamed } from '../../ports/plants.ts';
 import type { DrawnLife, LifeSize } from './draw-life.ts';
+import type { FleetWorld } from './fleet-world.ts';
 import { type FaultSuffered, RandomLife, type RandomOutcome } from './random-fleet.ts';
 
 export interface SeedOptions extends LifeSize {
@@ -48,7 +49,7 @@ export async function judgeSeed(seed: number, { plant, ...options }: SeedOptions
     process.off('unhandledRejection', hear);
   }
   const [cause] = thrown;
-  const failure = cause === undefined ? undefined : failureOf(life, cause);
+  const failure = cause === undefined ? undefined : failureOf(life.fleet, cause);
   return { outcome: life.outcome(), drawn: life.drawn, suffered: life.suffered(), failure };
 }
 
@@ -71,8 +72,7 @@ export async function shrink(verdict: SeedVerdict, options: SeedOptions = {}): P
   return shortest;
 }
 
-function failureOf(life: RandomLife, cause: unknown): SeedFailure {
-  const { fleet } = life;
+export function failureOf(fleet: FleetWorld, cause: unknown): SeedFailure {
   const text = cause instanceof Error ? cause.message : String(cause);
   const [sentence = ''] = text.split('\n');
   const unsettled = cause instanceof Error && cause.name === 'AssertionError' && /comes to rest within/.test(sentence);

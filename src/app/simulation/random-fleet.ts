@@ -2,14 +2,18 @@
  * The life of one random fleet, played from one seed (`draw-life.ts`): a phase of faults, then healing, then every promise
  * must hold again. What it did and suffered can be asked for at any time, also after it has failed.
  */
+import { CALM_DISK } from '../../../infra/sim/disk.ts';
+import { drawUs, type RangeUs } from '../../../infra/sim/network.ts';
 import { Weather, type WeatherKind } from '../../../infra/sim/weather.ts';
 import type { Rng } from '../../domain/kernel/rng.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
-import { type DrawnLife, drawLife, type LifeSize } from './draw-life.ts';
+import { type DeadlineCount, DeadlineWatch } from './deadline-watch.ts';
+import { type Downtime, DowntimeWatch } from './downtime-watch.ts';
+import { type DrawnLife, drawLife, drawReceiving, type LifeSize } from './draw-life.ts';
 import { FleetWorld, type TaskDraft } from './fleet-world.ts';
-import { bridgeOf, supervisorOf } from './simulated-ecu.ts';
-import { managerHost } from './simulated-manager.ts';
+import { bridgeOf, machineOf, supervisorOf } from './simulated-ecu.ts';
+import { managerHost, storeOf } from './simulated-manager.ts';
 
 export interface LifeOptions extends LifeSize {
   readonly plants?: Plants;
@@ -23,6 +27,10 @@ export interface RandomOutcome {
   readonly faults: number;
   readonly restores: number;
   readonly outputs: number;
+  /** Ticks that were due, done too late, and never released. */
+  readonly deadlines: DeadlineCount;
+  /** Of a user's own fleet: whenever a task did not run. */
+  readonly downtimes: readonly Downtime[];
   readonly steps: number;
   /** From the healing of the world until every promise held. */
   readonly healedUs: number;
@@ -51,6 +59,9 @@ export class RandomLife {
   readonly fleet: FleetWorld;
   private readonly people: Rng;
   private readonly calmAtUs: number;
+  private readonly isOwn: boolean;
+  private readonly deadlines = new DeadlineWatch();
+  private readonly downtimes: DowntimeWatch | undefined;
   private weather: Weather | undefined;
 
   constructor(seed: number, options: LifeOptions = {}) {
@@ -58,8 +69,10 @@ export class RandomLife {
     const { life, people } = drawLife(seed, options);
     this.drawn = life;
     this.people = people;
+    this.isOwn = options.own !== undefined;
     this.calmAtUs = Math.min(life.faultsUs, options.calmAtUs ?? life.faultsUs);
-    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm } = life;
+    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm, receive, provesPerMinute, unsyncedUs, clocks } =
+      life;
     this.fleet = new FleetWorld({
       seed,
       plants: options.plants ?? NO_PLANTS,
@@ -67,25 +80,40 @@ export class RandomLife {
       managers,
       replicas,
       janitor,
+      provesPerMinute,
+      ...(receive === undefined ? {} : { receive }),
       world: {
+        diskOf: () => (unsyncedUs === undefined ? undefined : { ...CALM_DISK, syncUs: unsyncedUs }),
+        clockOf: (host) => clocks[host],
+        runtime: {
+          onJob: this.deadlines.onJob,
+          // A user's tasks take their own time.
+          ...(this.isOwn ? { executionUs: ({ wcetUs }) => ({ min: Math.max(1, wcetUs >> 1), max: Math.max(1, wcetUs) }) } : {}),
+        },
         link,
         broker,
         drawn: { perMillion: crashPointsPpm, actions: ['kill', 'freeze'], forUs: { min: 1_000, max: 1_000_000 } },
       },
     });
+    this.deadlines.watch(this.fleet.world, (task) => this.fleet.truth.placements.get(task)?.context.spec);
+    this.downtimes = this.isOwn ? new DowntimeWatch(this.fleet) : undefined;
   }
 
   async play(): Promise<void> {
     const { fleet, drawn } = this;
     const { world } = fleet;
     fleet.start();
-    void live({ fleet, drafts: drawn.tasks, rng: this.people, untilUs: drawn.faultsUs });
+    const people = { fleet, drafts: drawn.tasks, untilUs: this.calmAtUs };
+    void live({ ...people, untilUs: drawn.faultsUs, rng: this.people, removes: !this.isOwn });
+    if (drawn.movesEveryUs !== undefined) void askForMoves({ ...people, rng: this.people.stream('moves') }, drawn.movesEveryUs);
+    if (drawn.changesReceiving) void changeReceiving({ ...people, rng: this.people.stream('receiving') });
     const hosts = [
       ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
       ...[...fleet.managers.keys()].map(managerHost),
     ];
     const names = [streams.inputs(0), streams.outputs(0), streams.actors(0), streams.checkpoints];
-    this.weather = new Weather(world, { ...drawn.weather, hosts, streams: names });
+    const stores = drawn.managers.map(({ name, onEcu }) => storeOf(name, onEcu === undefined ? undefined : machineOf(onEcu)));
+    this.weather = new Weather(world, { ...drawn.weather, hosts, streams: names, stores });
     await world.run({ untilUs: this.calmAtUs });
     world.book.logOf('weather').info('calm', {});
     this.weather.calm();
@@ -101,6 +129,8 @@ export class RandomLife {
       faults: this.suffered().length,
       restores: world.judges.markers,
       outputs: world.judges.outputs,
+      deadlines: this.deadlines.all(),
+      downtimes: this.downtimes?.past ?? [],
       steps: world.scheduler.steps(),
       healedUs: simulatedUs - this.calmAtUs,
       simulatedUs,
@@ -124,7 +154,7 @@ interface People {
 }
 
 /** What people do meanwhile: declare tasks, feed them, now and then take one away and declare it again. */
-async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
+async function live({ fleet, drafts, rng, untilUs, removes }: People & { readonly removes: boolean }): Promise<void> {
   fleet.lived = false;
   const { scheduler } = fleet.world;
   const sleep = (us: number): Promise<void> => new Promise((resolve) => scheduler.after(us, resolve));
@@ -134,7 +164,7 @@ async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
       fleet.feed({ task: draft.name, count: 10 + rng.below(100), everyUs: 1_000 + rng.below(30_000) });
     await sleep(rng.below(100_000));
   }
-  while (scheduler.nowUs() < untilUs && rng.below(2) === 0) {
+  while (removes && scheduler.nowUs() < untilUs && rng.below(2) === 0) {
     const draft = drafts[rng.below(drafts.length)] as TaskDraft;
     await sleep(rng.below(1_000_000));
     await fleet.remove(draft.name);
@@ -148,4 +178,31 @@ async function live({ fleet, drafts, rng, untilUs }: People): Promise<void> {
     }
   }
   fleet.lived = true;
+}
+
+/** An overloaded ECU, or a person, asks for a task to run elsewhere, to no particular place or to one: also when it is no good time. */
+async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: RangeUs): Promise<void> {
+  const { scheduler } = fleet.world;
+  const macs = [...fleet.ecus.keys()];
+  for (;;) {
+    await new Promise<void>((resolve) => void scheduler.after(drawUs(rng, everyUs), resolve));
+    if (scheduler.nowUs() >= untilUs) return;
+    const { name } = drafts[rng.below(drafts.length)] as TaskDraft;
+    const target = rng.below(2) === 0 ? undefined : macs[rng.below(macs.length)];
+    if (fleet.owner(name) === undefined) continue;
+    fleet.truth.note(`somebody asks for ${name} to go to ${target ?? 'any other ECU'}`);
+    await fleet.move(name, target);
+  }
+}
+
+/** Another strategy for the whole fleet, in the middle of everything. */
+async function changeReceiving({ fleet, rng, untilUs }: People): Promise<void> {
+  const { scheduler } = fleet.world;
+  for (;;) {
+    await new Promise<void>((resolve) => void scheduler.after(100_000 + rng.below(2_000_000), resolve));
+    if (scheduler.nowUs() >= untilUs) return;
+    const choice = drawReceiving(rng);
+    fleet.truth.note(`checkpoints are received by ${choice.strategy}, every ${choice.intervalUs} µs`);
+    await fleet.client.chooseReceiving(choice);
+  }
 }

@@ -92,7 +92,7 @@ export class ScaleFleet {
       seed: options.seed,
       streams,
       withoutFaultPoints: true,
-      disk: { ...CALM_DISK, recordsKept: 1 },
+      diskOf: () => ({ ...CALM_DISK, recordsKept: 1 }),
       artefactOf: () => PROGRAM,
     });
     this.world.shelf.set(artefactDigest(PROGRAM), PROGRAM);

@@ -5,6 +5,7 @@
  */
 import { Bridge } from '../../../actors/bridge.ts';
 import { envelope, type Host } from '../../../actors/host.ts';
+import { readEntry } from '../../../actors/mac-claim.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
@@ -12,6 +13,7 @@ import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { EcuDescription, EcuScheduling } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
+import type { ResourceKind } from '../../domain/model/task.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
@@ -21,6 +23,10 @@ import type { RecordStore } from '../../ports/record-store.ts';
 
 export interface EcuPlan {
   readonly mac: Mac;
+  readonly name?: string;
+  readonly ecuClass?: string;
+  readonly resourceKind?: ResourceKind;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
@@ -64,6 +70,8 @@ export class SimulatedEcu {
   readonly plan: EcuPlan;
   /** The bridge that runs now, for looking at; undefined while none does. */
   bridge: Bridge | undefined;
+  /** What the inventory remembers of its last start. */
+  private incarnationKnown = 0;
   private readonly parts: SimulatedEcuParts;
 
   constructor(parts: SimulatedEcuParts) {
@@ -72,18 +80,32 @@ export class SimulatedEcu {
     this.plan = parts.plan;
     const { world } = parts;
     const machine = machineOf(this.mac);
-    world.add({ id: supervisorOf(this.mac), machine, boot: (process) => this.supervise(process) });
-    world.add({ id: bridgeOf(this.mac), machine, boot: (process) => void this.bootBridge(process) });
+    world.add({ id: supervisorOf(this.mac), machine, boot: (process) => void this.superviseOrLeave(process) });
+    world.add({ id: bridgeOf(this.mac), machine, startedByOther: true, boot: (process) => void this.bootBridge(process) });
   }
 
   // ——— the supervisor ———
 
-  private supervise(process: SimProcess): void {
+  private async superviseOrLeave(process: SimProcess): Promise<void> {
+    try {
+      await this.supervise(process);
+    } catch (cause) {
+      exit(this.parts.world, process, cause);
+      // Whoever starts supervisors (an init system) starts this one again.
+      const { host } = process;
+      this.parts.world.scheduler.after(RESTART_US.max, () => host.revive());
+    }
+  }
+
+  private async supervise(process: SimProcess): Promise<void> {
     const { world } = this.parts;
     const bridge = world.host(bridgeOf(this.mac));
     const rng = world.rng.stream(`restart ${process.name}`);
     // The two are tied: a bridge goes with the supervisor that started it.
     process.onEnd(() => world.scheduler.after(500, () => bridge.kill()));
+    const ports = await world.portsOf(process);
+    // Its own disk may have lost its last starts, or be another one.
+    this.incarnationKnown = (await readEntry(ports.inventory, this.mac, ports.clock)).description?.incarnation ?? 0;
     const watch = (): void => {
       if (bridge.state() === 'down') bridge.start();
       bridge.process()?.onEnd((kind) => {
@@ -92,12 +114,11 @@ export class SimulatedEcu {
       });
     };
     watch();
-    void this.answerForTheBridge(process);
+    await this.answerForTheBridge(process, ports);
   }
 
-  private async answerForTheBridge(process: SimProcess): Promise<void> {
+  private async answerForTheBridge(process: SimProcess, ports: SimPorts): Promise<void> {
     const { world, names } = this.parts;
-    const ports = await world.portsOf(process);
     const host = hostOf({ id: supervisorOf(this.mac), incarnation: process.incarnation, names, ports });
     await ports.bus.serve({ service: 'drover-supervisor', subject: supervisorSubject.command(this.mac) }, async () => {
       const bridge = world.host(bridgeOf(this.mac));
@@ -119,18 +140,23 @@ export class SimulatedEcu {
       this.bridge = undefined;
     });
     try {
+      const known = plants.planted('forget-incarnation') ? 0 : this.incarnationKnown;
       const records = new DiskRecordStore(world.disk(machineOf(mac)), process, `${BRIDGE_FOLDER}records`);
-      const incarnation = await nextIncarnation(records, `bridge/${mac}`);
-      const ports = await world.portsOf(process, { connection: `${id}#${incarnation}`, folder: BRIDGE_FOLDER });
+      const incarnation = await nextIncarnation(records, `bridge/${mac}`, known);
+      const ports = await world.portsOf(process, {
+        connection: `${id}#${incarnation}`,
+        folder: BRIDGE_FOLDER,
+        durability: 'process',
+      });
       const supervisor = world.host(supervisorOf(mac)).process();
       const description: EcuDescription = {
         mac,
         incarnation,
-        name: mac,
-        ecuClass: 'default',
-        resourceKind: 'cpu',
+        name: plan.name ?? mac,
+        ecuClass: plan.ecuClass ?? 'default',
+        resourceKind: plan.resourceKind ?? 'cpu',
         ...admittingEcu(plan),
-        labels: {},
+        labels: plan.labels ?? {},
         offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
@@ -178,12 +204,12 @@ export function exit(world: SimWorld, process: SimProcess, cause: unknown): void
   if (process.host.process() === process) process.host.kill();
 }
 
-/** One more than the last start that the local record knows. */
-export async function nextIncarnation(records: RecordStore, actor: ActorKey): Promise<number> {
+/** One more than the last start that the local record knows, or that others know of. */
+export async function nextIncarnation(records: RecordStore, actor: ActorKey, known = 0): Promise<number> {
   const last = await records.load(actor);
-  if (last === undefined) return 1;
+  if (last === undefined) return known + 1;
   const record = decodeRecord(last.bytes);
   if (!record.ok) throw new Error(record.error.sentence);
   const snapshot = JSON.parse(record.value.snapshot) as { readonly context: { readonly incarnation: number } };
-  return snapshot.context.incarnation + 1;
+  return Math.max(snapshot.context.incarnation, known) + 1;
 }

@@ -8,6 +8,7 @@ import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { HostId } from '../../domain/model/ids.ts';
@@ -16,6 +17,13 @@ import type { Plants } from '../../ports/plants.ts';
 import { exit, hostOf, nextIncarnation } from './simulated-ecu.ts';
 
 export const managerHost = (name: string): HostId => `manager.${name}`;
+const folderOf = (name: string): string => `manager-${name}/`;
+
+/** Where its checkpoints are; `machine`: an ECU's, or its own. */
+export const storeOf = (name: string, machine = managerHost(name)): StorePlace => ({
+  machine,
+  table: `${folderOf(name)}checkpoints`,
+});
 
 export interface SimulatedManagerParts {
   readonly world: SimWorld;
@@ -45,7 +53,7 @@ export class SimulatedManager {
   private async boot(process: SimProcess): Promise<void> {
     const { world, names, name, machine, janitor, plants, provesPerMinute, chooses } = this.parts;
     const id = managerHost(name);
-    const folder = `manager-${name}/`;
+    const folder = folderOf(name);
     process.onEnd(() => {
       this.manager = undefined;
     });
@@ -59,6 +67,7 @@ export class SimulatedManager {
         sharedRecords: createStreamRecordStore({ bus: ports.bus, names }),
         localRecords,
         store: ports.checkpoints,
+        upkeep: ports.checkpoints,
         hasher: systemHasher,
         inventory: ports.inventory,
         processTable: ports.processes,

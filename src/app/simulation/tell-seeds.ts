@@ -1,9 +1,10 @@
 /** What `drover simulate` says: of one seed what it drew, suffered and came to; of many the sum, and each failure. */
 import type { Plant } from '../../ports/plants.ts';
+import type { SeedRange } from './crew.ts';
+import type { DeadlineCount } from './deadline-watch.ts';
 import type { DrawnLife } from './draw-life.ts';
 import type { SeedFailure, SeedVerdict } from './judge-seed.ts';
 import type { FaultSuffered } from './random-fleet.ts';
-import type { SeedRange } from './seed-crew.ts';
 
 export interface SeedsSum {
   readonly seeds: number;
@@ -17,6 +18,8 @@ export interface SeedsSum {
   readonly faults: number;
   readonly restores: number;
   readonly outputs: number;
+  /** Ticks of all tasks, in simulated time: due, done after their deadline, and never released because the task was down. */
+  readonly deadlines: DeadlineCount;
   readonly simulatedSeconds: number;
   readonly wallSeconds: number;
   readonly failed: readonly { readonly seed: number; readonly kind: string; readonly sentence: string }[];
@@ -56,6 +59,11 @@ export class SeedsTally {
       faults: total(({ outcome }) => outcome.faults),
       restores: total(({ outcome }) => outcome.restores),
       outputs: total(({ outcome }) => outcome.outputs),
+      deadlines: {
+        due: total(({ outcome }) => outcome.deadlines.due),
+        late: total(({ outcome }) => outcome.deadlines.late),
+        skipped: total(({ outcome }) => outcome.deadlines.skipped),
+      },
       simulatedSeconds: round(total(({ outcome }) => outcome.simulatedUs) / 1e6),
       wallSeconds: round(wallSeconds),
       failed: failures.map(({ outcome: { seed }, failure: { kind, sentence } }) => ({ seed, kind, sentence })),
@@ -71,6 +79,7 @@ export function tellSum(sum: SeedsSum): string {
   return [
     `${seeds} seeds (${sum.first}..${sum.last}): ${verdict}`,
     `${faults} faults, ${restores} instances started, ${outputs} outputs, ${steps} steps`,
+    `${sum.deadlines.due} ticks due: ${sum.deadlines.late} done after their deadline, ${sum.deadlines.skipped} while their task was down`,
     `${simulatedSeconds} s simulated in ${wallSeconds} s`,
     '',
   ].join('\n');

@@ -6,6 +6,7 @@
  *   F1. When an ECU says that it freed what lies below a checkpoint, as many managers as the quorum asks for had said before
  *       that they stored it, or a later one of the same epoch.
  *   F2. A manager on the task's own ECU does not count.
+ *   F3. A manager that says that it stored a checkpoint can rebuild that state, or a later one, from its own store.
  */
 import type { TaskName } from '../model/ids.ts';
 import type { Violation } from './violation.ts';
@@ -24,6 +25,17 @@ export interface FreedWord {
   readonly quorum: number;
   /** Managers on the ECU that frees. */
   readonly coLocated: ReadonlySet<string>;
+}
+
+/** F3. `rebuildable`: whether the manager's store holds everything of that checkpoint or of a later one. */
+export function unstored(word: StoredWord, rebuildable: boolean): Violation | undefined {
+  if (rebuildable) return undefined;
+  const { task, epoch, sequence, manager } = word;
+  return {
+    invariant: 'durable-before-free',
+    sentence: `${task}: ${manager} says that it stored checkpoint ${epoch}.${sequence}, and cannot rebuild it (F3)`,
+    details: { task, epoch, sequence, manager },
+  };
 }
 
 export class DurableBeforeFree {

@@ -15,4 +15,6 @@ export type InvariantName =
   | 'durable-before-free'
   | 'restore-or-say-why'
   | 'schedulable'
+  | 'atomic-migration'
+  | 'replayable'
   | 'conservation';

@@ -8,8 +8,8 @@
  * Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ (a sufficient test at a single point), and what looking a little earlier could gain. Models say which they read.
  *
  * For the networks that read a sequence: a row a task, the most urgent first. For those that read one row of fixed length: the
- * `CRITICAL` tasks, those with the largest upper bound of R/D (or surplus of demand, where it is known), the most critical first (rows
- * of zeros where there are fewer tasks), then the largest value of each feature over all tasks, then how many tasks there are and
+ * `CRITICAL` tasks, those with the largest upper bound of R/D (or, where they are known, surplus of demand less gain), the most critical
+ * first (rows of zeros where there are fewer tasks), then the largest value of each feature over all tasks, then how many tasks there are and
  * their utilisation.
  */
 import type { TaskSets } from './task-sets.ts';
@@ -47,6 +47,7 @@ export type FeatureSet = (typeof FEATURE_SETS)[number];
 export const CRITICAL = 3;
 const UPPER_BOUND = FEATURES.indexOf('upperBound');
 const SURPLUS = FEATURES.length + DEMAND.indexOf('surplus');
+const GAIN = FEATURES.length + DEMAND.indexOf('gain');
 const RANKS = 32;
 
 export const featureCount = (reads: FeatureSet): number => FEATURES.length + (reads === 'demand' ? DEMAND.length : 0);
@@ -152,15 +153,18 @@ export function writeSetRow(
   const count = writeTaskRows(sets, s, { reads, out: rows, at: 0, tasksMax: Math.floor(rows.length / width) });
   const end = at + rowLength(reads);
   out.fill(0, at, end);
-  const by = reads === 'demand' ? SURPLUS : UPPER_BOUND;
   // The critical tasks: a selection of three needs no sort. Ties go to the more urgent one.
-  let taken = 2; // larger than any
+  let taken = 2; // above all, as −2 is below
   let takenAt = -1;
   for (let k = 0; k < CRITICAL && k < count; k++) {
-    let best = -1;
+    let best = -2;
     let bestAt = -1;
     for (let i = 0; i < count; i++) {
-      const bound = rows[i * width + by] as number;
+      const row = i * width;
+      const bound =
+        reads === 'demand'
+          ? (rows[row + SURPLUS] as number) - (rows[row + GAIN] as number)
+          : (rows[row + UPPER_BOUND] as number);
       if (bound > best && (bound < taken || (bound === taken && i > takenAt))) {
         best = bound;
         bestAt = i;

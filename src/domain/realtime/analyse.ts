@@ -114,7 +114,7 @@ interface GivenCore extends Given {
 }
 
 function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, members, core }: GivenCore): Analysis {
-  const here = members.map((index) => set.tasks[index] as RealtimeTask);
+  const here = members.length === set.tasks.length ? set.tasks : members.map((index) => set.tasks[index] as RealtimeTask);
   const overloaded: Refusal | undefined =
     compareLoad(here, 1) > 0
       ? { kind: 'overloaded', loadPpm: Math.round(utilisationOf(here) * 1_000_000), cores: 1 }

@@ -1,6 +1,7 @@
 /** What of a platform no test here speaks about: refused by name, because the nearest test could be a wrong yes. */
 import type { LoadedSet, Overheads } from './overheads.ts';
 import { CORES_MAX, type Platform } from './platform.ts';
+import type { RealtimeTask } from './realtime-task.ts';
 import type { Refusal } from './refusal.ts';
 import { isTime } from './set-check.ts';
 
@@ -36,13 +37,8 @@ export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, place
   const blocked = set.tasks.some(({ blockingUs = 0 }) => blockingUs > 0);
   const interrupted = set.migration !== undefined || set.faultEveryUs !== undefined;
   const global = placement === 'global' && cores > 1;
-  const bound = global ? [] : set.tasks.flatMap(({ core }) => (core === undefined ? [] : [core]));
-  const beyond = bound.find((core) => !Number.isInteger(core) || core < 0 || core >= cores);
-  if (beyond !== undefined)
-    return { kind: 'bad-platform', what: `a task is bound to core ${beyond}, there are ${cores} from 0 on` };
-  if (bound.length > 0 && bound.length < set.tasks.length) {
-    return { kind: 'bad-platform', what: 'some tasks are bound to a core and others are not; bind all or none' };
-  }
+  const misbound = global ? undefined : bindingProblem(set.tasks, cores);
+  if (misbound !== undefined) return { kind: 'bad-platform', what: misbound };
   const what = global
     ? scheduler === 'rr'
       ? 'global round robin; every task needs a core of its own (partitioned)'
@@ -61,4 +57,17 @@ export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, place
           ? 'round robin without pre-emption'
           : undefined;
   return what === undefined ? undefined : { kind: 'not-modelled', what };
+}
+
+function bindingProblem(tasks: readonly RealtimeTask[], cores: number): string | undefined {
+  let bound = 0;
+  for (const { core } of tasks) {
+    if (core === undefined) continue;
+    bound++;
+    if (!Number.isInteger(core) || core < 0 || core >= cores)
+      return `a task is bound to core ${core}, there are ${cores} from 0 on`;
+  }
+  return bound === 0 || bound === tasks.length
+    ? undefined
+    : 'some tasks are bound to a core and others are not; bind all or none';
 }

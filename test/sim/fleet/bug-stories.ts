@@ -3,8 +3,10 @@
  * mechanism is taken out (`FLEET_PLANTS`). Bugs that random lives find soon enough need no story (`bugs.test.ts` names a seed).
  */
 import { expect } from 'vitest';
+import { CALM_DISK } from '../../../infra/sim/disk.ts';
+import { CALM_LINK } from '../../../infra/sim/network.ts';
 import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
-import { bridgeOf } from '../../../src/app/simulation/simulated-ecu.ts';
+import { bridgeOf, machineOf } from '../../../src/app/simulation/simulated-ecu.ts';
 import { managerHost } from '../../../src/app/simulation/simulated-manager.ts';
 import { type FleetPlant, plantsNamed } from '../../../src/ports/plants.ts';
 import { build, counted, ECU1, ECU2, ECU3, epochOf, type StageOptions, stage, task, tasksOn } from './stage.ts';
@@ -124,6 +126,63 @@ export const BUG_STORIES = {
     await fleet.until('high takes its place', () => fleet.runs('high') && fleet.owner('low') === undefined);
     fleet.startEcu(ECU1);
     await fleet.until('low goes on elsewhere', () => fleet.owner('low') === ECU1, 10_000_000);
+    await fleet.settle();
+  },
+
+  'an instance has caught up before whoever took its epoch has written that down': async (plants) => {
+    // Whoever claims the restore: the fourth of its effects takes the epoch. The instance reports to one or the other by chance.
+    const point = 'afterEffect';
+    for (const host of [managerHost('m1'), managerHost('m2')]) {
+      for (let seed = 1; seed <= 6; seed++) {
+        const fleet = await staged(plants, { seed, tasks: [task('alpha')] });
+        const { plan } = fleet.world;
+        plan.script({ host, point, nth: plan.count(host, point) + 4, action: 'freeze', forUs: 1_500_000 });
+        fleet.killEcu(fleet.owner('alpha') ?? '');
+        await fleet.until('it runs elsewhere', () => epochOf(fleet, 'alpha') === 2 && fleet.runs('alpha'));
+        await fleet.settle(10_000_000);
+      }
+    }
+  },
+
+  'the disk is full while a task starts, and the task is taken elsewhere': async (plants) => {
+    // The disk has room again at one moment or another of the start that is tried again.
+    for (let fullUs = 300_000; fullUs < 700_000; fullUs += 40_000) {
+      const fleet = await started(plants, {});
+      const link = fleet.world.broker.link(bridgeOf(ECU1));
+      const disk = fleet.world.disk(machineOf(ECU1));
+      link.options = { ...link.options, delayUs: { min: 30_000, max: 30_000 } };
+      const declared = fleet.declare({ ...preferring(ECU1, 'alpha'), periodUs: 0 });
+      await fleet.until('the deploy is accepted', () => fleet.ecus.get(ECU1)?.bridge?.load().tasks.length === 1);
+      disk.full = true;
+      await fleet.elapse(fullUs);
+      disk.full = false;
+      await fleet.elapse(30_000);
+      fleet.partitionEcu(ECU1);
+      await fleet.until('it is taken elsewhere', () => fleet.owner('alpha') === ECU2 && fleet.runs('alpha'));
+      fleet.healEcu(ECU1);
+      link.options = CALM_LINK;
+      await fleet.done(declared);
+      await fleet.settle(10_000_000);
+    }
+  },
+
+  'a task is asked to move and has nowhere to go': async (plants) => {
+    const fleet = await staged(plants, { ecus: [{ mac: ECU1 }], tasks: [task('alpha')] });
+    expect(await fleet.done(fleet.move('alpha'))).toMatchObject({ kind: 'refused', code: 'ERR_NO_PLACE' });
+    await fleet.elapse(300_000);
+    expect([fleet.runs('alpha'), epochOf(fleet, 'alpha')]).toEqual([true, 1]);
+    await fleet.settle();
+  },
+
+  'an ECU loses its last starts with its power': async (plants) => {
+    const lazy = { ...CALM_DISK, syncUs: { min: 60_000_000, max: 60_000_000 } };
+    const fleet = await staged(plants, { ecus: [{ mac: ECU1 }], tasks: [task('alpha')], world: { diskOf: () => lazy } });
+    fleet.killBridge(ECU1);
+    await fleet.until('it runs in the second incarnation', () => fleet.runs('alpha') && epochOf(fleet, 'alpha') > 1);
+    fleet.powerCut(ECU1);
+    await fleet.elapse(200_000);
+    fleet.startEcu(ECU1);
+    await fleet.until('it runs in the third', () => fleet.runs('alpha') && epochOf(fleet, 'alpha') > 2);
     await fleet.settle();
   },
 

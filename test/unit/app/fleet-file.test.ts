@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseFleetFile, parseSize } from '../../../src/app/fleet-file.ts';
+import { loadFleetTasks } from '../../../src/app/fleet-tasks.ts';
 import { projectRoot } from '../../../src/app/project-root.ts';
 
 test('the smallest file: ECUs with MACs and names in a row, two managers', () => {
@@ -13,6 +14,24 @@ test('the smallest file: ECUs with MACs and names in a row, two managers', () =>
     { mac: '02aa00000003', name: 'ecu3' },
   ]);
   expect(plan).toMatchObject({ managers: ['m1', 'm2'], shardCount: undefined });
+});
+
+test('tasks: paths from the file on, with names, counts and whether they must survive', () => {
+  const text = 'ecus: [{}]\ntasks: [../pid, { task: kalman, name: k, count: 2, must-survive: true }]';
+  expect(parseFleetFile(text, '/fleets/own/fleet.yaml').tasks).toEqual([
+    { path: '/fleets/pid', name: undefined, count: 1, mustSurvive: false },
+    { path: '/fleets/own/kalman', name: 'k', count: 2, mustSurvive: true },
+  ]);
+});
+
+test('each task of a line has a name of its own; two of one name are refused', async () => {
+  const path = join(projectRoot(), 'examples', 'tasks', 'pid');
+  const line = { path, name: undefined, count: 2, mustSurvive: true };
+  expect((await loadFleetTasks([line])).map(({ name, mustSurvive }) => [name, mustSurvive])).toEqual([
+    ['pid-1', true],
+    ['pid-2', true],
+  ]);
+  await expect(loadFleetTasks([line, { ...line, count: 1, name: 'pid-2' }])).rejects.toMatchObject({ code: 'ERR_FLEET_FILE' });
 });
 
 test('the example of the documentation', () => {

@@ -1,14 +1,19 @@
 /** Each checker passes what is right, and fails for each way in which it can be wrong: a judge that never convicts is none. */
 import { describe, expect, test } from 'vitest';
-import { leftOver } from '../../../src/domain/invariants/conservation.ts';
-import { DurableBeforeFree } from '../../../src/domain/invariants/durable-before-free.ts';
+import { type EndedMove, tornMove } from '../../../src/domain/invariants/atomic-move.ts';
+import { keptForNobody, leftOver, tooMany } from '../../../src/domain/invariants/conservation.ts';
+import { DurableBeforeFree, unstored } from '../../../src/domain/invariants/durable-before-free.ts';
 import { NoLostWork } from '../../../src/domain/invariants/no-lost-work.ts';
 import { OneRestore, type PlacementStep } from '../../../src/domain/invariants/one-restore.ts';
-import { unsaid } from '../../../src/domain/invariants/restore-or-say-why.ts';
+import { Replayable } from '../../../src/domain/invariants/replayable.ts';
+import { shedBeforeLower, unsaid } from '../../../src/domain/invariants/restore-or-say-why.ts';
 import { overfilled } from '../../../src/domain/invariants/schedulable.ts';
 import { type AcceptedMessage, SingleWriter } from '../../../src/domain/invariants/single-writer.ts';
 import { type AcceptedTick, TicksIncrease } from '../../../src/domain/invariants/ticks-increase.ts';
 import type { Violation } from '../../../src/domain/invariants/violation.ts';
+import type { ActorRecord } from '../../../src/domain/model/record.ts';
+import { validateTaskSpec } from '../../../src/domain/model/task-spec.ts';
+import { acceptedTaskOf } from '../../../src/domain/placement/admit.ts';
 
 const first = (violations: readonly (Violation | undefined)[]): string | undefined =>
   violations.find((violation) => violation !== undefined)?.sentence;
@@ -147,6 +152,29 @@ describe('no-lost-work', () => {
   });
 });
 
+describe('ticks that run ahead of the clock', () => {
+  const PERIOD_US = 10_000;
+  const tick = (number: number, skipped: number, atUs: number, periodUs = PERIOD_US): AcceptedTick => ({
+    task: 'pid',
+    sequence: number,
+    epoch: 1,
+    number,
+    skipped,
+    timing: { atUs, periodUs },
+  });
+  const judge = (...ticks: readonly AcceptedTick[]): string | undefined => {
+    const checker = new TicksIncrease();
+    return first(ticks.map((entry) => checker.accept(entry)));
+  };
+  test('as many as periods have passed, and fewer, pass; so does another period', () => {
+    expect(judge(tick(1, 0, 0), tick(2, 0, PERIOD_US), tick(5_000, 4_997, 60_000_000))).toBeUndefined();
+    expect(judge(tick(1, 0, 0), tick(2, 0, PERIOD_US), tick(5_000, 4_997, 6_000_000, 1_000))).toBeUndefined();
+  });
+  test('T4: more than have passed fail', () => {
+    expect(judge(tick(1, 0, 0), tick(2, 0, PERIOD_US), tick(5_000, 4_997, 20_000_000))).toContain('T4');
+  });
+});
+
 describe('ticks-increase', () => {
   let sequence = 0;
   const tick = (number: number, epoch = 1, skipped = 0): AcceptedTick => ({
@@ -269,5 +297,127 @@ describe('conservation', () => {
     expect(leftOver('arbiter/a', { revision: 3, timers: [], outbox: [] })).toBeUndefined();
     expect(leftOver('arbiter/a', { revision: 3, timers: [timer], outbox: [] })?.sentence).toMatch(/timers lease/);
     expect(leftOver('arbiter/a', { revision: 3, timers: [], outbox: [entry] })?.sentence).toMatch(/entries plan/);
+  });
+});
+
+describe('atomic-migration', () => {
+  const ended = (more: Partial<EndedMove>): EndedMove => ({
+    actor: 'arbiter/request.pid.3',
+    task: 'pid',
+    expectedEpoch: 3,
+    tookEpoch: undefined,
+    placement: { state: 'owned', epoch: 3, takenBy: 'arbiter/failure.a.1' },
+    sourceRuns: true,
+    ...more,
+  });
+  const took = (state: string, epoch = 4): Partial<EndedMove> => ({
+    tookEpoch: 4,
+    placement: { state, epoch, takenBy: 'arbiter/request.pid.3' },
+  });
+  test('a move that left everything as it was passes, and one that went through, or on to another', () => {
+    for (const more of [{}, { sourceRuns: undefined }, took('owned'), took('assigned', 5), took('shed')])
+      expect(tornMove(ended(more))).toBeUndefined();
+  });
+  test('M1: a source that was stopped for nothing fails', () => {
+    expect(tornMove(ended({ sourceRuns: false }))?.sentence).toContain('M1');
+  });
+  test('M2: an epoch that nobody answers for fails', () => {
+    expect(tornMove(ended(took('assigned')))?.sentence).toContain('M2');
+  });
+});
+
+describe('replayable', () => {
+  const record = (revision: number, more: Partial<ActorRecord> = {}): ActorRecord => ({
+    actor: 'placement/pid',
+    revision,
+    chartVersion: 1,
+    writer: 'manager.m1',
+    writerIncarnation: 1,
+    attempt: `m1.${revision}`,
+    atUs: revision,
+    event: { type: 'TASK.DECLARED', id: `e${revision}`, json: JSON.stringify({ type: 'TASK.DECLARED', id: `e${revision}` }) },
+    snapshot: '{}',
+    timers: [],
+    outbox: [],
+    seen: [],
+    trace: '',
+    ...more,
+  });
+  const event = (fields: object): ActorRecord['event'] => ({
+    type: 'X',
+    id: 'x',
+    json: JSON.stringify({ type: 'X', id: 'x', ...fields }),
+  });
+  const entry = (id: string): ActorRecord['outbox'][number] => ({ id, key: 'k', effect: '{}', openedBy: 1 });
+  const timer = { id: 't', eventType: 'due', delayUs: 1, armedBy: 1 };
+  /** `made`: what the chart makes of the second record; by default what it says itself. */
+  const judge = (second: ActorRecord, firstOne = record(1), made: Partial<ActorRecord> = {}): string | undefined => {
+    const checker = new Replayable((_, one) => (one.revision === 1 ? one : { ...one, ...made }));
+    return first([checker.record(firstOne), checker.record(second)]);
+  };
+  test('a journal that its chart makes again passes, also where done entries are left out', () => {
+    expect(judge(record(2), record(1), { outbox: [entry('a')] })).toBeUndefined();
+    const opened = record(1, { outbox: [entry('a')], timers: [timer] });
+    expect(judge(record(2, { event: event({ closes: 'a' }) }), opened)).toBeUndefined();
+    expect(judge(record(2, { event: event({ timer: 't', armedBy: 1 }) }), opened)).toBeUndefined();
+  });
+  test('P1: a gap, and time that goes back, fail', () => {
+    expect(judge(record(3))).toContain('P1');
+    expect(judge(record(2, { atUs: 0 }))).toContain('P1');
+  });
+  test('P2: another snapshot, and no chart, fail', () => {
+    expect(judge(record(2), record(1), { snapshot: '{"value":"other"}' })).toContain('P2');
+    expect(new Replayable(() => undefined).record(record(1))?.sentence).toContain('P2');
+  });
+  test('P3: other timers, and an entry from nowhere, fail', () => {
+    expect(judge(record(2), record(1), { timers: [timer] })).toContain('P3');
+    expect(judge(record(2, { outbox: [entry('a')] }), record(1), { outbox: [] })).toContain('P3');
+  });
+  test('P4: an event taken twice, a stale answer and a stale timer fail', () => {
+    expect(judge(record(2, { event: event({}) }), record(1, { seen: ['x'] }))).toContain('P4');
+    expect(judge(record(2, { event: event({ closes: 'a' }) }))).toContain('P4');
+    expect(judge(record(2, { event: event({ timer: 't', armedBy: 1 }) }))).toContain('P4');
+  });
+});
+
+describe('what a manager says it stored', () => {
+  const word = { task: 'pid', epoch: 1, sequence: 4, manager: 'm1' };
+  test('F3: passes when it can rebuild it, and fails when it cannot', () => {
+    expect(unstored(word, true)).toBeUndefined();
+    expect(unstored(word, false)?.sentence).toContain('F3');
+  });
+});
+
+describe('conservation at rest', () => {
+  test('V3: a place kept for a task that is not owned fails', () => {
+    expect(keptForNobody('02aa00000001', ['a', 'b'], () => true)).toBeUndefined();
+    expect(keptForNobody('02aa00000001', ['a', 'b'], (task) => task === 'a')?.sentence).toContain('keeps a place for b,');
+  });
+  test('V4, V5: more than there may be fails', () => {
+    expect(tooMany('pages', 3, 3)).toBeUndefined();
+    expect(tooMany('pages', 4, 3)?.sentence).toContain('V5');
+  });
+});
+
+describe('shed in order', () => {
+  const spec = (name: string, criticality: number) => {
+    const draft = { name, criticality, artefact: 'a'.repeat(64), artefactBytes: 1, memoryBytesMax: 65_536 };
+    const valid = validateTaskSpec(draft);
+    if (!valid.ok) throw new Error(JSON.stringify(valid.error));
+    return valid.value;
+  };
+  const ecu = { cores: 1, memoryBytes: 2 * 65_536, capabilities: [], runtimes: ['wasm'], draining: false } as const;
+  const judge = (shed: number, running: readonly number[], suits = true): string | undefined => {
+    const accepted = running.map((criticality, at) => acceptedTaskOf(spec(`r${at}`, criticality), 1));
+    const criticalityOf = (task: string): number => running[Number(task.slice(1))] ?? 0;
+    return shedBeforeLower(spec('shed', shed), [{ mac: '02aa00000001', ecu, accepted, suits }], criticalityOf)?.sentence;
+  };
+  test('a task whose place is taken by tasks as critical, or that may not run there, passes', () => {
+    expect(judge(2, [2, 4])).toBeUndefined();
+    expect(judge(2, [], false)).toBeUndefined();
+  });
+  test('R2: a task that would fit, or in the place of a less critical one, fails', () => {
+    expect(judge(0, [4])).toContain('has room for it');
+    expect(judge(3, [4, 2])).toContain('runs r1 of lower criticality');
   });
 });

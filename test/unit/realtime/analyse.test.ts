@@ -55,6 +55,30 @@ describe('by hand', () => {
     expect(said(late)).toBe('T1 would answer after 4 µs or more, its deadline is 3 µs');
   });
 
+  test.each(['fp', 'edf'] as const)('bound to the cores that packing found, %s: the same answer', (scheduler) => {
+    const set = [task(3, 5, 5, 3), task(4, 8, 8, 2), task(5, 20, 20, 1), task(2, 9, 6, 4)];
+    const packed = analyse(set, on(scheduler, { cores: 2 }));
+    const bound = set.map((one, index) => ({ ...one, core: packed.tasks[index]?.core as number }));
+    const again = analyse(bound, on(scheduler, { cores: 2 }));
+    expect(again).toMatchObject({ schedulable: true, tasks: packed.tasks, loadPpm: packed.loadPpm });
+    const quick = analyse(bound, on(scheduler, { cores: 2 }), { responses: false });
+    expect([quick.schedulable, quick.tasks.map(({ core }) => core)]).toEqual([true, bound.map(({ core }) => core)]);
+  });
+
+  test('bound tasks: a core that fails names its task, and one that is half bound is refused', () => {
+    const two = [
+      { ...task(3, 5, 5, 2), core: 1 },
+      { ...task(3, 10, 5, 1), core: 1 },
+    ];
+    // In truth after 9; that 8 is too late is known before.
+    const late = analyse(two, on('fp', { cores: 2 }));
+    expect([late.schedulable, said(late)]).toEqual([false, 'T2 would answer after 8 µs or more, its deadline is 5 µs']);
+    expect(analyse([two[0] as RealtimeTask, task(1, 9, 9, 1)], on('fp', { cores: 2 })).refusal).toMatchObject({
+      kind: 'bad-platform',
+      what: expect.stringContaining('bind all or none'),
+    });
+  });
+
   test('two long tasks and a short one: EDF needs no more than the load, fixed priorities do', () => {
     const set = [task(2, 5, 5, 2), task(4, 7, 7, 1)];
     expect(analyse(set, on('edf')).schedulable).toBe(true);

@@ -261,3 +261,30 @@ describe('core messages', () => {
     expect(received).toEqual(['one', 'two']);
   });
 });
+
+describe('brokers without a quorum (B4)', () => {
+  test('their clients reach one another, and no stream: what they append is in none, what they missed comes later', async () => {
+    const bench = new Bench(3);
+    const [cut, alike, rest] = [await bench.join('cut'), await bench.join('alike'), await bench.join('rest')];
+    const heard: string[] = [];
+    const consumed: string[] = [];
+    for (const bus of [alike, rest]) bus.subscribe('word', ({ payload }) => heard.push(`${bus.name} ${text(payload)}`));
+    await bench.drive.settle(
+      cut.consume('LEDGER', { filter: 'ledger.>', from: 'new' }, ({ payload }) => consumed.push(text(payload))),
+    );
+    await bench.drive.elapse(10_000);
+    bench.broker.isolate(['cut', 'alike'], 2_000_000);
+    cut.publish('word', bytes('here'));
+    rest.publish('word', bytes('there'));
+    expect(await bench.drive.settle(bench.append(cut, 'nowhere'))).toEqual({ kind: 'unknown' });
+    expect(await bench.drive.settle(bench.append(rest, 'somewhere'))).toMatchObject({ kind: 'appended', sequence: 1 });
+    await expect(bench.drive.settle(cut.request('word', bytes('?'), { timeoutUs: 50_000 }))).rejects.toBeDefined();
+    expect(heard).toEqual(['alike#1 here', 'rest#1 there', 'alike#1 ?']);
+    expect(consumed).toEqual([]);
+    expect(cut.connected()).toBe(true);
+    await bench.drive.elapse(2_500_000);
+    expect(consumed).toEqual(['somewhere']);
+    expect(bench.broker.stream('LEDGER').lastSequence()).toBe(1);
+    expect(await bench.drive.settle(bench.append(cut, 'again'))).toMatchObject({ kind: 'appended', sequence: 2 });
+  });
+});

@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { SimScheduler } from '../../../infra/sim/clock.ts';
 import { type DiskOptions, SimDisk } from '../../../infra/sim/disk.ts';
-import { DiskCheckpointStore } from '../../../infra/sim/disk-checkpoints.ts';
+import { DiskCheckpointStore, StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import { SimHost, type SimProcess } from '../../../infra/sim/host.ts';
 import { SimTaskRuntime } from '../../../infra/sim/runtime.ts';
 import { runAlone, StandInTask } from '../../../infra/sim/stand-in-task.ts';
 import { stateDigest } from '../../../src/domain/checkpoint/manifest.ts';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
-import type { CheckpointManifest } from '../../../src/domain/model/checkpoint.ts';
+import { type CheckpointManifest, PAGE_BYTES } from '../../../src/domain/model/checkpoint.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../../src/domain/model/task.ts';
 import type { JobInput, JobOutput, TaskCapture, TaskProgram } from '../../../src/ports/task-runtime.ts';
 import { SimDrive } from '../../support/sim-drive.ts';
@@ -210,6 +210,40 @@ describe('checkpoints of a stand-in task', () => {
     expect(store.damage('pid')).toBe(true);
     await expect(drive.settle(store.rebuild('pid', 1, 2))).rejects.toMatchObject({ code: 'ERR_STORE_CORRUPT' });
     await expect(drive.settle(store.rebuild('pid', 1, 9))).rejects.toMatchObject({ code: 'ERR_STORE_MISSING' });
+  });
+
+  test('what lies in a store is judged from outside: stored, spoiled, set aside by scrubbing, mended by a put', async () => {
+    const { drive, disk, start } = setting({ ...WRITE, syncUs: { min: 5_000, max: 5_000 } });
+    const process = start();
+    const runtime = new SimTaskRuntime({ process, rng: createRng(5) });
+    const store = new DiskCheckpointStore(disk, process);
+    const other = new DiskCheckpointStore(disk, process, { name: 'weak', durability: 'process' });
+    const program = await drive.settle(
+      runtime.start({ spec: SPEC, artefact: ARTEFACT, image: undefined, onEnded: () => undefined }),
+    );
+    const full = await drive.settle(program.capture('full'));
+    const manifest = manifestOf(full, 1, undefined);
+    for (const one of [store, other]) await drive.settle(one.put(manifest, full.pages));
+    const [pages, weak] = [new StoredPages(disk, 'checkpoints'), new StoredPages(disk, 'weak')];
+    const order = { epoch: 1, sequence: 1 };
+    expect([pages.hasStored('pid', order), pages.hasStored('pid', { epoch: 1, sequence: 2 }), pages.unused()]).toEqual([
+      true,
+      false,
+      0,
+    ]);
+    expect(pages.spoil(createRng(1), () => false)).toBeUndefined();
+    expect(pages.spoil(createRng(1), (digest) => weak.isIntact(digest))).toBeDefined();
+    expect((await drive.settle(store.scrub(100))).damaged).toBe(1);
+    expect(store.damaged()).toMatchObject([{ task: 'pid', epoch: 1, sequence: 1, what: 'pages', pages: 1 }]);
+    expect([store.newest('pid'), pages.hasStored('pid', order)]).toEqual([undefined, true]);
+    const missing = store.missing(manifest);
+    expect(missing).toHaveLength(1);
+    const at = missing[0] as number;
+    await drive.settle(store.put(manifest, full.pages.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES)));
+    expect([store.damaged(), store.newest('pid')?.sequence]).toEqual([[], 1]);
+    // Without power the store that did not wait for the disk has nothing, the other one all.
+    disk.powerLoss();
+    expect([pages.hasStored('pid', order), weak.hasStored('pid', order)]).toEqual([true, false]);
   });
 
   test('T3: a program whose worker dies says so once, and fails its job', async () => {

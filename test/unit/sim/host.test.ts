@@ -181,3 +181,27 @@ describe('crash points', () => {
     expect(await run(new FaultPlan({ scripted: JSON.parse(first) as ScriptedFault[] }))).toBe(first);
   });
 });
+
+describe('a slow machine', () => {
+  test('H4: deliveries come in order, each a gap after the one before, until it is slow no more', async () => {
+    const seen: string[] = [];
+    const { scheduler, host } = world((process) => {
+      for (const name of ['a', 'b', 'c']) process.clock.after(100, () => seen.push(`${name} ${scheduler.nowUs()}`));
+      process.clock.after(5_000, () => seen.push(`d ${scheduler.nowUs()}`));
+    });
+    host.start();
+    scheduler.after(50, () => host.slow(1_000));
+    scheduler.after(4_900, () => host.slow(0));
+    await scheduler.run();
+    expect(seen).toEqual(['a 1100', 'b 2100', 'c 3100', 'd 5000']);
+  });
+
+  test('a host that another one starts does not come back by itself', () => {
+    const scheduler = new SimScheduler();
+    const host = new SimHost({ id: 'bridge.a', scheduler, startedByOther: true, boot: () => undefined });
+    expect(host.revive()).toBeUndefined();
+    host.start();
+    host.kill();
+    expect([host.revive(), host.state()]).toEqual([undefined, 'down']);
+  });
+});
