@@ -33,7 +33,7 @@ export interface OwnFleetOptions {
 }
 
 export function ownFleetOf(plan: FleetPlan, tasks: readonly FleetTask[], options: OwnFleetOptions): OwnFleet {
-  const ecus = plan.ecus.map(({ mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels }) => ({
+  const ecus = plan.ecus.map(({ mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, scheduling }) => ({
     mac,
     name: name ?? mac,
     ecuClass: ecuClass ?? ECU_DEFAULTS.ecuClass,
@@ -42,6 +42,7 @@ export function ownFleetOf(plan: FleetPlan, tasks: readonly FleetTask[], options
     memoryBytes: memoryBytes ?? ECU_DEFAULTS.memoryBytes,
     capabilities: capabilities ?? [],
     labels: labels ?? {},
+    ...(scheduling === undefined ? {} : { scheduling }),
   }));
   const managers = plan.managers.map((name, at) => {
     const ecu = options.managersOnEcus ? ecus[at % ecus.length] : undefined;
