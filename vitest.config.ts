@@ -12,10 +12,11 @@ import { defineConfig } from 'vitest/config';
 const EXHAUSTIVE = [
   ...[
     ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving', 'own-fleet'],
-    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed', 'shares'],
+    ...['zombie', 'placing', 'proving', 'moving', 'leaving', 'catching-up', 'trimmed', 'shares', 'standby'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...['store-records', 'checkpoint-store', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),
   'test/unit/realtime/vectors.test.ts',
+  'test/unit/learn/generate-dataset.test.ts',
 ];
 const REAL_WORLD = [
   'test/integration/**/*.test.ts',

@@ -70,6 +70,9 @@ export function registerDataset(program: Command): void {
     .requiredOption('--out <file>', 'the Arrow file to write')
     .option('--json', 'print one JSON object at the end')
     .action(generateSets);
+  withExamples(dataset, [
+    { does: 'Ten thousand sets, each with its label', line: 'drover dataset generate --sets 10000 --out sets.arrow' },
+  ]);
   withExamples(generate, [
     {
       does: 'Half schedulable, half not: what the yes/no networks learn from',

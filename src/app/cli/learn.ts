@@ -20,6 +20,10 @@ export function registerLearn(program: Command): void {
   registerEvaluate(learn);
   registerUpdate(learn);
   registerStudy(learn);
+  withExamples(learn, [
+    { does: 'A network from a data set', line: 'drover learn train --network fnn --data sets.arrow --out fnn.model' },
+    { does: 'How good it is', line: 'drover learn evaluate --model fnn.model --data test.arrow' },
+  ]);
 }
 
 const backendOption = (): Option =>
