@@ -417,6 +417,13 @@ export class StoredPages {
     else flipBit(page);
     return torn ? 'page torn' : 'bit flipped';
   }
+
+  /** The disk was replaced by an empty one. */
+  lose(): void {
+    const { pages, manifests, uses, aside } = this.table;
+    for (const part of [pages, manifests, uses, aside]) part.clear();
+    this.table.whole = new WeakMap();
+  }
 }
 
 const flipBit = (page: Uint8Array): void => {

@@ -1,5 +1,6 @@
 /** Managers die, join late, lose their stores or their link: the fleet goes on, and one of them does the work. */
 import { describe, expect, test, vi } from 'vitest';
+import { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import { FAULT_POINT_NAMES, type FaultPointName } from '../../../src/ports/fault-points.ts';
 import { build, counted, ECU1, ECU2, epochOf, someOwner, stage, tasksOn } from './stage.ts';
 
@@ -63,14 +64,7 @@ describe('a manager', () => {
   test('that lost its checkpoint store: the other one has what a restore needs', async () => {
     const fleet = await stage();
     fleet.killManager('m1');
-    const checkpoints = fleet.world
-      .disk('manager.m1')
-      .table<{ pages: Map<string, unknown>; manifests: Map<string, unknown> }>('manager-m1/checkpoints', () => ({
-        pages: new Map(),
-        manifests: new Map(),
-      }));
-    checkpoints.pages.clear();
-    checkpoints.manifests.clear();
+    new StoredPages(fleet.world.disk('manager.m1'), 'manager-m1/checkpoints').lose();
     fleet.startManager('m1');
     await fleet.elapse(50_000);
     const dead = someOwner(fleet);
