@@ -108,7 +108,18 @@ async function told(report: HazardReport): Promise<string> {
     one.threshold.toFixed(3),
     one.calibration,
   ]);
-  const head = ['method', 'AUC', 'Brier', 'calib. error', 'useful', 'early', 'missed', 'median lead', 'threshold', 'calibration'];
+  const head = [
+    'method',
+    'AUC',
+    'Brier',
+    'calib. error',
+    'useful',
+    'early',
+    'missed',
+    'median lead',
+    'threshold',
+    'calibration',
+  ];
   const { units, n, baseRate, brierOfBaseRate } = report;
   const lines = [
     table(head, rows),

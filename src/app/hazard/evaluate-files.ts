@@ -47,7 +47,10 @@ export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardR
   const { training, test, notes } = matchSensors(trainTable, testTable);
   const trainFailed = failedOf(training.units);
   if (trainFailed === 0)
-    throw new DroverError('ERR_UNIT_TABLE', `no unit of ${request.train} failed: nobody can learn from it what failing looks like`);
+    throw new DroverError(
+      'ERR_UNIT_TABLE',
+      `no unit of ${request.train} failed: nobody can learn from it what failing looks like`,
+    );
   if (!someLive(training.units, horizon)) {
     throw new DroverError(
       'ERR_UNIT_TABLE',
@@ -60,7 +63,10 @@ export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardR
     latest: request.latest ?? horizon / 6,
   };
   if (alarm.latest > alarm.earliest)
-    throw new DroverError('ERR_USAGE', `--latest ${alarm.latest} is before --earliest ${alarm.earliest}: no alarm could be useful`);
+    throw new DroverError(
+      'ERR_USAGE',
+      `--latest ${alarm.latest} is before --earliest ${alarm.earliest}: no alarm could be useful`,
+    );
   const few = trainFailed < FAILURES_LEAST;
   if (few && request.method === 'hazard') {
     throw new DroverError(

@@ -6,7 +6,10 @@ import type { MethodResult } from '../../domain/hazard/evaluate.ts';
 
 const [SIDE, LEFT, TOP, GAP, BARS] = [260, 64, 78, 70, 56];
 const COLOURS: Readonly<Record<MethodResult['method'], string>> = { hazard: '#2f6db5', wiener: '#c2571a' };
-const NAMES: Readonly<Record<MethodResult['method'], string>> = { hazard: 'discrete-time hazard', wiener: 'Wiener first passage' };
+const NAMES: Readonly<Record<MethodResult['method'], string>> = {
+  hazard: 'discrete-time hazard',
+  wiener: 'Wiener first passage',
+};
 const TICKS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 
 export function drawReliability(results: readonly MethodResult[], title: string): string {

@@ -3,8 +3,9 @@
  * outcome is a sensor. What cannot be a sensor is left out with a note: a column that never varies among the training units, one
  * that holds hardly any numbers. A single cell that is no number is a value that was not measured.
  */
-import { DroverError } from '../../domain/kernel/error-codes.ts';
+
 import type { Fleet, UnitHistory } from '../../domain/hazard/unit-history.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { csvCells, isHead } from '../feed/csv-cells.ts';
 
 export interface UnitColumns {
@@ -73,7 +74,10 @@ export function matchSensors(
     throw new DroverError(CODE, `${training.file} has no column of numbers that vary, besides unit and time`);
   const missing = kept.filter((name) => !test.columns.includes(name));
   if (missing.length > 0)
-    throw new DroverError(CODE, `${test.file} lacks ${missing.join(', ')}, which ${training.file} has: give both the same columns`);
+    throw new DroverError(
+      CODE,
+      `${test.file} lacks ${missing.join(', ')}, which ${training.file} has: give both the same columns`,
+    );
   const extra = test.columns.filter((name) => !training.columns.includes(name));
   const notes = [
     ...(constant.length > 0 ? [`left out, the same in all training rows: ${constant.join(', ')}`] : []),

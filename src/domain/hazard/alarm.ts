@@ -5,8 +5,9 @@
  * *useful* within [latest, earliest], *early* before, *missed* after or never. A unit that is still alive at its end can only have a
  * *false* alarm, or none.
  *
- * The threshold is chosen for most useful alarms among units whose failures are known. Many thresholds tell the same there, so of these it is
- * the one whose worst alarm is furthest from being early or missed: the next unit will be a little worse than any that was seen.
+ * The threshold is chosen for most useful alarms among units whose failures are known. Many thresholds tell the same there; the next units
+ * will be a little worse than any that were seen, so it must go on telling the same when it is moved by up to `SPARE_MOST` in log-odds, or as
+ * far as can be had; of those that do, the one nearest to one half.
  */
 import { sigmoid } from './logistic.ts';
 import { remaining, type UnitHistory } from './unit-history.ts';
@@ -77,27 +78,36 @@ export function judgeAlarms(alarmed: readonly Alarmed[], threshold: number, rule
   };
 }
 
+const STEP = 0.125;
+const SPARE_MOST = 4;
+const LOG_ODDS = Array.from({ length: 193 }, (_, i) => (i - 96) * STEP);
+
 /** The threshold for most useful alarms, and of those the one with the most to spare. */
 export function chooseThreshold(alarmed: readonly Alarmed[], rule: AlarmRule): number {
-  let best = { threshold: 0.5, useful: 0, spare: Number.NEGATIVE_INFINITY };
-  for (const threshold of THRESHOLDS) {
-    let useful = 0;
-    let spare = Number.POSITIVE_INFINITY;
-    for (const { unit, probabilities } of alarmed) {
-      if (!unit.failed) continue;
-      const at = firstAlarm(probabilities, threshold, rule.rows);
-      const left = at === undefined ? Number.NEGATIVE_INFINITY : remaining(unit, at);
-      if (left < rule.latest || left > rule.earliest) continue;
-      useful++;
-      spare = Math.min(spare, left - rule.latest, rule.earliest - left);
-    }
-    if (useful > best.useful || (useful === best.useful && spare > best.spare)) best = { threshold, useful, spare };
+  const useful = LOG_ODDS.map((at) => usefulAlarms(alarmed, sigmoid(at), rule));
+  const most = Math.max(...useful);
+  let best = { at: 0, spare: -1 };
+  for (const [i, at] of LOG_ODDS.entries()) {
+    if (useful[i] !== most) continue;
+    let steps = 0;
+    while (steps * STEP < SPARE_MOST && useful[i - steps - 1] === most && useful[i + steps + 1] === most) steps++;
+    const spare = steps * STEP;
+    if (spare > best.spare || (spare === best.spare && Math.abs(at) < Math.abs(best.at))) best = { at, spare };
   }
-  return best.threshold;
+  return sigmoid(best.at);
 }
 
-/** Even steps of log-odds, the undecided first: of thresholds that do equally well the one nearest to it is taken. */
-const THRESHOLDS = Array.from({ length: 97 }, (_, i) => sigmoid((i % 2 === 0 ? 1 : -1) * Math.ceil(i / 2) * 0.125));
+function usefulAlarms(alarmed: readonly Alarmed[], threshold: number, rule: AlarmRule): number {
+  let count = 0;
+  for (const { unit, probabilities } of alarmed) {
+    if (!unit.failed) continue;
+    const at = firstAlarm(probabilities, threshold, rule.rows);
+    if (at === undefined) continue;
+    const left = remaining(unit, at);
+    if (left >= rule.latest && left <= rule.earliest) count++;
+  }
+  return count;
+}
 
 /** Linear between the two nearest; `sorted` ascending. */
 function quantile(sorted: readonly number[], share: number): number | undefined {

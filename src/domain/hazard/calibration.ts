@@ -62,7 +62,9 @@ export function chooseCalibration(probabilities: Float64Array, labels: Uint8Arra
 }
 
 function fitIsotonic(probabilities: Float64Array, labels: Uint8Array): Calibration {
-  const order = Uint32Array.from(labels.keys()).sort((a, b) => (probabilities[a] as number) - (probabilities[b] as number) || a - b);
+  const order = Uint32Array.from(labels.keys()).sort(
+    (a, b) => (probabilities[a] as number) - (probabilities[b] as number) || a - b,
+  );
   const blocks: { from: number; to: number; count: number }[] = [];
   for (const i of order) {
     let block = { from: probabilities[i] as number, to: labels[i] as number, count: 1 };

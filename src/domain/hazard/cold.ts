@@ -5,9 +5,10 @@
  *   limit     the mean of the healths at which units failed, its spread what is not known about it
  *   when      the Wiener process's first passage of the limit (`wiener.ts`)
  */
-import { FeatureStream, featureCount } from './features.ts';
+
 import type { FeatureRows } from './discrete-hazard.ts';
 import { scaleFor } from './discrete-hazard.ts';
+import { FeatureStream, featureCount } from './features.ts';
 import type { Scale } from './scale.ts';
 import type { UnitHistory } from './unit-history.ts';
 import { fitWiener, type LevelSeries, type WienerPrior, WienerTracker } from './wiener.ts';
@@ -28,7 +29,9 @@ export function fitCold(rows: FeatureRows, horizon: number): ColdModel {
   const series = rows.units.map((unit) => healthOf(scale, unit));
   const prior = fitWiener(series);
   // Where a unit was when it failed is as noisy as any measurement: the mean of its last moments is not.
-  const ends = rows.units.flatMap((unit) => (unit.failed ? [meanHealthAtEnd(scale, unit, horizon)] : [])).filter(Number.isFinite);
+  const ends = rows.units
+    .flatMap((unit) => (unit.failed ? [meanHealthAtEnd(scale, unit, horizon)] : []))
+    .filter(Number.isFinite);
   const limit = ends.reduce((sum, end) => sum + end, 0) / Math.max(1, ends.length);
   const variance = ends.reduce((sum, end) => sum + (end - limit) ** 2, 0) / Math.max(1, ends.length - 1);
   return {

@@ -7,7 +7,7 @@
  * in a period when the unit was at risk there: it lived until the period began, and its history says how the period ended. That is all
  * that censoring needs. Source: Singer & Willett, J. Educ. Stat. 18(2), 1993.
  */
-import { featureCount, FeatureStream } from './features.ts';
+import { FeatureStream, featureCount } from './features.ts';
 import { fitLogistic, IGNORED, type LogisticRows, scoreOf, softplus } from './logistic.ts';
 import { fitScale, type Scale, scaledCount, writeScaled } from './scale.ts';
 import { failsWithin, remaining, rowsOf, type UnitHistory } from './unit-history.ts';

@@ -8,7 +8,7 @@
  * Both models are judged: the hazard, and first passage, which needs hardly any failures. With fewer than `FAILURES_LEAST` failed units there
  * is nothing to deal, and first passage answers alone with its threshold at one half.
  */
-import { type AlarmJudgement, type Alarmed, type AlarmRule, chooseThreshold, judgeAlarms } from './alarm.ts';
+import { type Alarmed, type AlarmJudgement, type AlarmRule, chooseThreshold, judgeAlarms } from './alarm.ts';
 import { type Calibration, type CalibrationKind, calibrated, chooseCalibration } from './calibration.ts';
 import { coldProbabilities, fitCold } from './cold.ts';
 import {
@@ -54,6 +54,7 @@ export interface HazardEvaluation {
 export const FAILURES_LEAST = 4;
 const FOLDS_MOST = 5;
 const PERIODS = 3;
+const TOLERANCE = 0.03;
 /** From much to little: the solution with more ridge is where the next begins. */
 const RIDGES = [30, 10, 3, 1, 0.3, 0.1];
 
@@ -82,8 +83,16 @@ export function evaluateHazard(training: Fleet, test: Fleet, options: Evaluation
   const unseen = new Map(methods.map((method) => [method, new Float64Array(rowsOf(training.units))] as const));
   const starts = startsOf(training.units);
   for (const held of folds) {
-    const learned = featureRows(training.units.filter((_, u) => !held.has(u)), sensors, horizon);
-    const asked = featureRows(training.units.filter((_, u) => held.has(u)), sensors, horizon);
+    const learned = featureRows(
+      training.units.filter((_, u) => !held.has(u)),
+      sensors,
+      horizon,
+    );
+    const asked = featureRows(
+      training.units.filter((_, u) => held.has(u)),
+      sensors,
+      horizon,
+    );
     for (const method of methods) {
       const answers = learners[method](learned)(asked);
       let from = 0;
@@ -102,8 +111,7 @@ export function evaluateHazard(training: Fleet, test: Fleet, options: Evaluation
     const calibration: Calibration =
       folds.length === 0 ? { kind: 'none' } : chooseCalibration(pick(before, known.rows), known.labels, known.unitOf);
     const correct = (p: number): number => calibrated(calibration, p);
-    const threshold =
-      folds.length === 0 ? 0.5 : chooseThreshold(byUnit(training.units, before.map(correct)), alarm);
+    const threshold = folds.length === 0 ? 0.5 : chooseThreshold(byUnit(training.units, before.map(correct)), alarm);
     const answers = learners[method](trainRows)(testRows).map(correct);
     const judged = knownRows(test.units, horizon);
     const inTraining = scoreProbabilities(pick(before.map(correct), known.rows), known.labels).brier;
@@ -145,8 +153,16 @@ function chooseRidge(
   const width = scaledCount(sensors);
   const within = { from: Number.NEGATIVE_INFINITY, to: horizon };
   for (const held of folds) {
-    const learned = featureRows(units.filter((_, u) => !held.has(u)), sensors, horizon);
-    const asked = featureRows(units.filter((_, u) => held.has(u)), sensors, horizon);
+    const learned = featureRows(
+      units.filter((_, u) => !held.has(u)),
+      sensors,
+      horizon,
+    );
+    const asked = featureRows(
+      units.filter((_, u) => held.has(u)),
+      sensors,
+      horizon,
+    );
     const scale = scaleFor(learned, horizon);
     const data = { rows: scaleRows(scale, learned), width, labels: periodLabels(learned.units, within) };
     const rows = scaleRows(scale, asked);
@@ -161,7 +177,9 @@ function chooseRidge(
     }
     onFold();
   }
-  return RIDGES[losses.indexOf(Math.min(...losses))] as number;
+  // A little worse is taken for more ridge: with few units the folds cannot tell the two apart, and less ridge is the greater risk.
+  const enough = Math.min(...losses) * (1 + TOLERANCE);
+  return RIDGES[losses.findIndex((loss) => loss <= enough)] as number;
 }
 
 // ——— rows and units ———

@@ -14,8 +14,8 @@
 
 const FAST = 1 / 3;
 const SLOW = 4 / 3;
-/** In horizons²: as if the slope had been 0 over this much spread of time. */
-const SLOPE_PRIOR = 0.022;
+/** In rows·horizons²: as if rows without a slope had been seen over this much spread of time. Old units have some 70 of their own. */
+const SLOPE_PRIOR = 2;
 const OF_SENSOR = 3;
 const OF_UNIT = 2;
 

@@ -198,8 +198,7 @@ export class OnlineLogistic {
     const scale = curvature / (this.#keeps + curvature * spread);
     for (let f = 0; f < size; f++) {
       for (let g = 0; g <= f; g++) {
-        const entry =
-          ((covariance[f * size + g] as number) - scale * (gain[f] as number) * (gain[g] as number)) / this.#keeps;
+        const entry = ((covariance[f * size + g] as number) - scale * (gain[f] as number) * (gain[g] as number)) / this.#keeps;
         covariance[f * size + g] = entry;
         covariance[g * size + f] = entry;
       }
