@@ -18,6 +18,7 @@ import { registerFeed } from './feed.ts';
 import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerPerformance } from './performance.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -47,6 +48,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDataset,
   registerLearn,
   registerHazard,
+  registerPerformance,
   registerBench,
   registerConformance,
   registerDoctor,
