@@ -12,7 +12,7 @@ import { type EcuSample, MetricColumns } from '../src/domain/metrics/sample.ts';
 import { SensorJudge } from '../src/domain/metrics/sensor-judge.ts';
 import type { TaskCounters } from '../src/domain/metrics/task-counters.ts';
 import type { MetricsPlan } from '../src/domain/model/ecu.ts';
-import type { Mac } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { ResourceKind } from '../src/domain/model/task.ts';
 import { encodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { LIST_MAX } from '../src/domain/protocol/limits.ts';
@@ -20,7 +20,16 @@ import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { MetricsSource } from '../src/ports/metrics-source.ts';
 import { envelope, type Host } from './host.ts';
-import type { RunningTask } from './task.ts';
+
+/** What a sample says of a task. */
+export interface SampledTask {
+  readonly instance: {
+    readonly spec: { readonly name: TaskName };
+    readonly epoch: number;
+    readonly totals: TaskCounters;
+    readonly state: { readonly inputsWaiting: number };
+  };
+}
 
 export interface MetricsAgentParts {
   readonly host: Host;
@@ -31,7 +40,7 @@ export interface MetricsAgentParts {
   readonly plan: MetricsPlan;
   /** Opened with the first sample: until then whoever starts has better things to do. */
   readonly openSources: () => readonly MetricsSource[];
-  readonly tasks: () => Iterable<RunningTask>;
+  readonly tasks: () => Iterable<SampledTask>;
 }
 
 /** M1, as a share of the interval. */

@@ -43,7 +43,7 @@ export function openMetrics(parts: MetricsParts): MetricsAgent {
   return agent;
 }
 
-function openSources({ host, connection, config, plan }: MetricsParts): readonly MetricsSource[] {
+export function openSources({ host, connection, config, plan }: Omit<MetricsParts, 'bridge'>): readonly MetricsSource[] {
   const { clock, log, rng } = host;
   const { everyUs } = plan;
   const commands = [

@@ -1,17 +1,16 @@
 /**
  * Tells measurements from what only looks like one, for one ECU, sample by sample (Q1–Q3 in `sample.ts`, K2–K4 in `kinds.ts`).
  *
- * J1. A value beyond what is plausible is refused, and so is a jump that no such thing makes. A level that is confirmed by a third sample is
- *     believed after all: the sensor was replaced, the machine slept, or the lie cannot be told from the truth by this sensor alone.
+ * J1. A value beyond what is plausible is refused, and so is a jump, until so much time has passed since the last value that was believed that
+ *     it could have come about. A level that stays is therefore believed after seconds: the sensor was replaced, the machine slept, or the lie
+ *     cannot be told from the truth by this sensor alone.
  * J2. A sensor is stuck from when its driver has swung by `SWING` since its value last changed, and the kind's time has passed; it is
  *     good again with its next change.
- * J3. Time is the monotonic clock of the samples. After a silence longer than `SILENCE_US` nothing is held against a sensor that was
- *     not looked at meanwhile, and a jump may be as large as it likes.
+ * J3. Time is the monotonic clock of the samples. What a sensor did in a silence longer than `SILENCE_US` is not held against it.
  */
 import { COLUMN, isMetric, METRIC_COUNT, METRICS, type MetricKind } from './kinds.ts';
 import { type MetricColumns, QUALITY } from './sample.ts';
 
-const CONFIRMATIONS = 3;
 const SWING = 0.3;
 const SILENCE_US = 10_000_000;
 const SECOND_US = 1_000_000;
@@ -31,9 +30,6 @@ export class SensorJudge {
   private readonly changedUs = new Float64Array(METRIC_COUNT);
   private readonly driverLow = new Float64Array(METRIC_COUNT);
   private readonly driverHigh = new Float64Array(METRIC_COUNT);
-  /** A level that was refused as a jump, and how often it came. */
-  private readonly pending = new Float64Array(METRIC_COUNT);
-  private readonly confirmations = new Uint8Array(METRIC_COUNT);
 
   /** Writes the qualities, and takes away the values that are none. */
   judge(columns: MetricColumns, nowUs: number): void {
@@ -55,23 +51,10 @@ export class SensorJudge {
 
   /** J1. */
   private believable(at: number, value: number, nowUs: number): boolean {
-    if (!(value >= (RANGE_MIN[at] ?? 0) && value <= (RANGE_MAX[at] ?? 0))) {
-      this.confirmations[at] = 0;
-      return false;
-    }
+    if (!(value >= (RANGE_MIN[at] ?? 0) && value <= (RANGE_MAX[at] ?? 0))) return false;
     const last = this.last[at] ?? Number.NaN;
-    const sinceUs = nowUs - (this.seenUs[at] ?? 0);
-    const allowed = (JUMP_MAX[at] ?? 0) * Math.max(1, sinceUs / SECOND_US);
-    if (Number.isNaN(last) || sinceUs > SILENCE_US || Math.abs(value - last) <= allowed) {
-      this.confirmations[at] = 0;
-      return true;
-    }
-    const again = (this.confirmations[at] ?? 0) > 0 && Math.abs(value - (this.pending[at] ?? 0)) <= (JUMP_MAX[at] ?? 0);
-    this.confirmations[at] = again ? (this.confirmations[at] ?? 0) + 1 : 1;
-    this.pending[at] = value;
-    if ((this.confirmations[at] ?? 0) < CONFIRMATIONS) return false;
-    this.confirmations[at] = 0;
-    return true;
+    const seconds = Math.max(1, (nowUs - (this.seenUs[at] ?? 0)) / SECOND_US);
+    return Number.isNaN(last) || Math.abs(value - last) <= (JUMP_MAX[at] ?? 0) * seconds;
   }
 
   /** J2. */
