@@ -4,8 +4,6 @@
  */
 import fc from 'fast-check';
 import { ERROR_CODES } from '../../src/domain/kernel/error-codes.ts';
-import { METRICS, metricKind } from '../../src/domain/metrics/kinds.ts';
-import { type EcuSample, QUALITY, type TaskSample } from '../../src/domain/metrics/sample.ts';
 import type { CheckpointManifest, CheckpointReference, InputCursor } from '../../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds, RuntimeOffer } from '../../src/domain/model/compatibility.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../../src/domain/model/ecu.ts';
@@ -499,56 +497,6 @@ const jobRecord = (): fc.Arbitrary<JobRecord> => {
 
 export const jobJournal = (): fc.Arbitrary<JobJournal> =>
   fc.record({ mac: mac(), incarnation: count(), records: list(jobRecord(), 8) });
-
-/** A value that can be for each metric, absent ones, stuck ones, and sensors that lied. */
-export const ecuSample = (): fc.Arbitrary<EcuSample> => {
-  const column = (at: number) => {
-    const { min, max } = metricKind(at).range;
-    const value = fc.double({ min, max, noNaN: true }).map((number) => number + 0);
-    return fc.oneof(
-      fc.constant({ value: Number.NaN, quality: QUALITY.absent as number }),
-      fc.constant({ value: Number.NaN, quality: QUALITY.refused as number }),
-      fc.record({ value, quality: fc.constantFrom<number>(QUALITY.good, QUALITY.stuck) }),
-    );
-  };
-  const columns = fc.tuple(...METRICS.map((_, at) => column(at)));
-  return fc
-    .record({
-      mac: mac(),
-      incarnation: count(),
-      sequence: count().map((number) => number || 1),
-      atUs: count(),
-      everyUs: count().map((us) => us || 1),
-      resourceKind: resourceKind(),
-      columns,
-      tasks: list(taskSample()),
-    })
-    .map(({ columns: drawn, ...sample }) => ({
-      ...sample,
-      values: Float64Array.from(drawn, ({ value }) => value),
-      qualities: Uint8Array.from(drawn, ({ quality }) => quality),
-    }));
-};
-
-const taskSample = (): fc.Arbitrary<TaskSample> =>
-  fc.record({
-    task: taskName(),
-    epoch: count(),
-    jobs: count(),
-    executionUs: count(),
-    executionUsMax: count(),
-    responses: count(),
-    responseUs: count(),
-    responseUsMax: count(),
-    misses: count(),
-    fuel: count(),
-    outputs: count(),
-    captures: count(),
-    captureUs: count(),
-    dirtyPages: count(),
-    pages: count(),
-    inputsBehind: count(),
-  });
 
 const candidate = (): fc.Arbitrary<Candidate> =>
   fc.record({
