@@ -53,7 +53,7 @@ async function metrics(flags: MetricsFlags): Promise<void> {
 function macOf(text: string, known: Known): Mac {
   const plain = text.replaceAll(':', '').toLowerCase();
   for (const { mac, name } of known.values()) if (name === text || mac === plain) return mac;
-  const names = [...known.values()].map(({ name }) => name);
+  const names = [...known.values()].map(({ name }) => name).sort();
   throw new DroverError(
     'ERR_NO_ECU',
     `there is no ECU ${text}; ${names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`}`,

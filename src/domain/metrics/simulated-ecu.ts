@@ -17,8 +17,8 @@ const STEP_S_MAX = 0.5;
 const CATCH_UP_S_MAX = 600;
 const REFERENCE_CELSIUS = 25;
 const WEAR_CELSIUS = 60;
-/** What a runaway ends at: silicon is gone long before. */
-const CELSIUS_MAX = 400;
+/** What a runaway ends at: such a machine is off long before, and its sensors read no further. */
+const CELSIUS_MAX = 140;
 const LIE_CELSIUS = 255;
 
 export interface SensorReading {
