@@ -171,7 +171,7 @@ describe('the commands', () => {
       stderr: expect.stringContaining('there are board, real, silent'),
     });
     expect(drover('metrics', '--follow', '--history').stderr).toContain('either --follow');
-    for (const every of ['1ms', '100', '2min', 'soon']) expect(drover('ecu', '--metrics-every', every).status).not.toBe(0);
+    expect(drover('ecu', '--metrics-every', '1ms').stderr).toContain('10ms to 60s, or off');
     expect(drover('ecu', '--simulated-sensors', 'lukewarm').stderr).toContain('there are calm, heating');
     expect(drover('ecu', '--sensor', '/nowhere.yaml').stderr).toContain('examples/sensors/board.yaml');
   });

@@ -12,19 +12,25 @@ export interface MetricsFlags {
   readonly simulatedSensors?: SensorProfile;
 }
 
-const EVERY_US = { min: 10_000, max: 60_000_000 };
-const KEPT_US = { min: 100_000, max: 3_600_000_000 };
+const EVERY_US = { min: 10_000, max: 60_000_000, words: '10ms to 60s' };
+const KEPT_US = { min: 100_000, max: 3_600_000_000, words: '100ms to 1h' };
 
 const orOff =
-  (range: { readonly min: number; readonly max: number }) =>
-  (text: string): number =>
-    text === 'off' ? 0 : durationUs(range.min, range.max)(text);
+  ({ min, max, words }: typeof EVERY_US) =>
+  (text: string): number => {
+    if (text === 'off') return 0;
+    try {
+      return durationUs(min, max)(text);
+    } catch {
+      throw new InvalidArgumentError(`Give a time with its unit, ${words}, or off.`);
+    }
+  };
 
 export const withMetricsOptions = (command: Command): Command =>
   command
     .option(
       '--metrics-every <time>',
-      `between two samples of its metrics, 10ms to 60s, or off (default ${METRICS_EVERY_US / 1000}ms)`,
+      `between two samples of its metrics, ${EVERY_US.words}, or off (default ${METRICS_EVERY_US / 1000}ms)`,
       orOff(EVERY_US),
     )
     .option(
