@@ -47,6 +47,8 @@ export interface MetricsAgentParts {
 const COST_SHARE_MAX = 0.1;
 const COST_SMOOTHING = 0.2;
 const EVERY_US_MAX = 1_000_000;
+/** A clock that is never early and counts whole milliseconds wakes twice for an exact moment; nobody needs one here. */
+const EARLY_US = 999;
 const KEEP_TIMEOUT_US = 5_000_000;
 /** A broker without the stream is asked again: whoever makes it may come later. */
 const NO_STREAM_US = 60_000_000;
@@ -57,6 +59,7 @@ export class MetricsAgent {
   private readonly judge = new SensorJudge();
   private sources: readonly MetricsSource[] | undefined;
   private waiting: Cancel | undefined;
+  private dueUs = 0;
   private sequence = 0;
   private everyUs: number;
   private costUs = 0;
@@ -71,8 +74,10 @@ export class MetricsAgent {
   }
 
   start(): void {
+    const { clock, rng } = this.parts.host;
     // ECUs that were started together need not sample together.
-    this.wait(this.everyUs + this.parts.host.rng.below(Math.min(this.everyUs, 2 ** 32)));
+    this.dueUs = clock.monotonicUs() + this.everyUs + rng.below(Math.min(this.everyUs, 2 ** 32));
+    this.wait();
   }
 
   stop(): void {
@@ -81,14 +86,15 @@ export class MetricsAgent {
     this.sources = undefined;
   }
 
-  private wait(delayUs: number): void {
+  private wait(): void {
     const { clock } = this.parts.host;
-    this.waiting = clock.after(delayUs, () => {
+    this.waiting = clock.after(Math.max(0, this.dueUs - EARLY_US - clock.monotonicUs()), () => {
       const startedUs = clock.monotonicUs();
+      // M3: what should have been sampled meanwhile is not made up.
+      this.dueUs = Math.max(this.dueUs, startedUs) + this.everyUs;
+      this.wait();
       this.sample();
-      const endedUs = clock.monotonicUs();
-      this.weigh(endedUs - startedUs);
-      this.wait(Math.max(0, startedUs + this.everyUs - endedUs));
+      this.weigh(clock.monotonicUs() - startedUs);
     });
   }
 
