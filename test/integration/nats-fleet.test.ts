@@ -58,6 +58,7 @@ describe('preparing a broker', () => {
         'KV_inventory',
         'KV_placement',
         'KV_proofs',
+        'METRICS',
         'OBJ_artefacts',
         'OUTPUTS_0',
         'OUTPUTS_1',
