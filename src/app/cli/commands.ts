@@ -18,6 +18,7 @@ import { registerFeed } from './feed.ts';
 import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerPerformance } from './performance.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerUp,
   registerDown,
   registerStatus,
+  registerMetrics,
   registerTask,
   registerExplain,
   registerFeed,
