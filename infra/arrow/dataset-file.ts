@@ -37,7 +37,11 @@ export interface DatasetRow {
 /** `firstSet`: the number of the first row. `spec` is any JSON, and so is all of `more`. */
 export function encodeDataset(
   rows: readonly DatasetRow[],
-  { firstSet, spec, more = {} }: { readonly firstSet: number; readonly spec: string; readonly more?: Readonly<Record<string, string>> },
+  {
+    firstSet,
+    spec,
+    more = {},
+  }: { readonly firstSet: number; readonly spec: string; readonly more?: Readonly<Record<string, string>> },
 ): Uint8Array {
   const columns = new Columns(rows.length);
   const starts = startsOf(rows.map(({ tasks }) => tasks.length));

@@ -12,6 +12,7 @@ export const examplesFolder = (): string => join(projectRoot(), 'examples', 'tas
 export const exampleFolder = (name: string): string => join(examplesFolder(), name);
 /** Tasks of a chosen cost: what `drover dataset generate --label run` runs. */
 export const measureFolder = (): string => join(projectRoot(), 'examples', 'measure');
+export const measuredFolder = (work: string): string => join(measureFolder(), work);
 /** What `npm run build:tasks` made of an example. */
 export const exampleModule = (name: string): string => join(projectRoot(), 'dist', 'examples', `${name}.wasm`);
 

@@ -73,7 +73,9 @@ export class TaskLog {
 
   /** Nothing more is to be waited for. */
   ended(jobs: number): boolean {
-    return this.failed || this.broken || this.counted(jobs).filter(({ stoppedAtUs }) => stoppedAtUs !== undefined).length >= jobs;
+    return (
+      this.failed || this.broken || this.counted(jobs).filter(({ stoppedAtUs }) => stoppedAtUs !== undefined).length >= jobs
+    );
   }
 
   counted(jobs: number): readonly SeenJob[] {
@@ -82,7 +84,10 @@ export class TaskLog {
 
   /** φ. */
   phaseUs(periodUs: number): number {
-    return this.ticks.reduce((least, { releasedAtUs, tick }) => Math.min(least, releasedAtUs - tick * periodUs), Number.POSITIVE_INFINITY);
+    return this.ticks.reduce(
+      (least, { releasedAtUs, tick }) => Math.min(least, releasedAtUs - tick * periodUs),
+      Number.POSITIVE_INFINITY,
+    );
   }
 }
 
