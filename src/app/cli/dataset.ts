@@ -84,7 +84,7 @@ export function registerDataset(program: Command): void {
         'up to the period, at it, or up to twice it (default: constrained; run: implicit)',
       ).choices(DEADLINE_METHODS),
     )
-    .option('--per-size <n>', 'grown: candidates of each size before the next (default: 200; run: 20)', wholeNumber(2, 100_000))
+    .option('--per-size <n>', 'grown: candidates of each size before the next (default: 200; run: 10)', wholeNumber(2, 100_000))
     .option('--seed <n>', 'the same seed gives the same bytes', wholeNumber(0, SEED_MAX), 1)
     .addOption(
       new Option('--label <how>', 'where the answer comes from: the exact analysis, or running each set on a bridge')

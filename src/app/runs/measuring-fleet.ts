@@ -18,7 +18,7 @@ export interface MeasuringFleet {
 }
 
 /** Ticks need not outlive the machine's power here, and a synced append would only be in their way. */
-const SYNC_US = 100_000;
+const SYNC_US = 60_000_000;
 
 /** `ecus` bridges with `cores` lanes each, one manager, in a temporary folder that is removed again. */
 export async function startMeasuringFleet(options: {

@@ -2,9 +2,10 @@
  * A data set whose labels come from running its sets: every ECU works off series of its own (`candidates.ts`), one set at a time.
  *
  * Where the machine was elsewhere during a run (the set's jobs took much longer than the same work alone), the run says little about
- * the set: it is made again, a few times at most, and the last one counts, with the number of attempts beside it.
+ * the set: it is made again a little later, a few times at most, and the last one counts, with the number of attempts beside it.
  */
 import { loadavg } from 'node:os';
+import { pause } from '../../../actors/host.ts';
 import { decodeDataset, encodeDataset } from '../../../infra/arrow/dataset-file.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
@@ -12,6 +13,7 @@ import type { Mac } from '../../domain/model/ids.ts';
 import type { GrownTask } from '../../domain/realtime/draw/grow.ts';
 import { costsOf, slowdownOf } from '../../domain/realtime/runs/calibration.ts';
 import { inOrderOfRun, type RunSource, seriesOf } from '../../domain/realtime/runs/candidates.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { writeWhole } from '../learn/files.ts';
 import type { Generated } from '../learn/generate-dataset.ts';
 import { calibrate } from './calibrate.ts';
@@ -40,7 +42,9 @@ export interface RunOptions {
 
 /** Above this a run counts as disturbed. */
 const SLOWDOWN_MOST = 1.25;
-const ATTEMPTS_MOST = 3;
+const ATTEMPTS_MOST = 6;
+/** Whoever has the machine is given more and more time to be done with it. */
+const CALM_US = 500_000;
 
 export async function runDataset(options: RunOptions): Promise<Generated> {
   const { spec, out, signal } = options;
@@ -77,7 +81,7 @@ async function runSeries(options: RunOptions, fleet: MeasuringFleet, store: Seri
   if (missing !== undefined)
     options.say(`ECU ${missing.head.mac} is not there: its series ${missing.head.series} stays as it is`);
   const distributor = await Distributor.open(fleet.client, options.say);
-  const runner = new Runner(options, distributor, store);
+  const runner = new Runner(options, { distributor, store, clock: fleet.client.host.clock });
   try {
     const ends = await Promise.allSettled(fleet.macs.map((mac) => runner.workOff(mac)));
     const failed = ends.find((end) => end.status === 'rejected');
@@ -92,14 +96,19 @@ class Runner {
   private readonly options: RunOptions;
   private readonly distributor: Distributor;
   private readonly store: SeriesStore;
+  private readonly clock: Clock;
   /** Sets that are being run just now. */
   private underWay = 0;
   private beginning: Promise<unknown> = Promise.resolve();
 
-  constructor(options: RunOptions, distributor: Distributor, store: SeriesStore) {
+  constructor(
+    options: RunOptions,
+    parts: { readonly distributor: Distributor; readonly store: SeriesStore; readonly clock: Clock },
+  ) {
     this.options = options;
-    this.distributor = distributor;
-    this.store = store;
+    this.distributor = parts.distributor;
+    this.store = parts.store;
+    this.clock = parts.clock;
   }
 
   async workOff(mac: Mac): Promise<void> {
@@ -161,7 +170,10 @@ class Runner {
     for (let attempts = 1; ; attempts++) {
       const verdict = await this.distributor.run(mac, tasks, this.options.signal);
       const slowdown = verdict === undefined ? Number.POSITIVE_INFINITY : slowdownOf(tasks, verdict.jobs);
-      if (slowdown > SLOWDOWN_MOST && attempts < ATTEMPTS_MOST) continue;
+      if (slowdown > SLOWDOWN_MOST && attempts < ATTEMPTS_MOST) {
+        await pause(this.clock, attempts * CALM_US);
+        if (!this.options.signal.aborted) continue;
+      }
       if (verdict === undefined)
         throw new DroverError('ERR_NOT_RUNNING', `job records of ECU ${mac} were lost ${attempts} times in a row`, {
           retryable: true,

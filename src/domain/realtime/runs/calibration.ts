@@ -1,7 +1,7 @@
 /**
- * What work costs on one bridge: microseconds a unit of argument, by kind, from jobs that ran there alone. It is the lower quartile of
- * execution ÷ argument: what the work takes when nothing else of the machine gets in between, which the mean is not where others use
- * the machine. How much came in between is kept beside it, and again with every run (`slowdownOf`).
+ * What work costs on one bridge: microseconds a unit of argument, by kind, from jobs that ran there alone. It is the least execution ÷
+ * argument: what the work takes when nothing else of the machine gets in between. (On a machine that others use the lower quartile was three
+ * times that.) How much came in between is kept beside it, and again with every run (`slowdownOf`).
  */
 import { nearestRank } from '../../statistics/quantiles.ts';
 import { type GrownTask, WORK_KINDS, type WorkKind } from '../draw/grow.ts';
@@ -23,8 +23,9 @@ export type Calibration = Readonly<Record<WorkKind, WorkCost>>;
 
 export function workCost(samples: readonly Sample[]): WorkCost {
   const units = Float64Array.from(samples, ({ argument, executionUs }) => executionUs / argument).sort();
-  const at = (percent: number): number => Math.max(0.1, Math.round(10 * nearestRank(units, percent)) / 10);
-  return { costUs: at(25), medianUs: at(50), p95Us: at(95), samples: units.length };
+  const tenths = (us: number): number => Math.max(0.1, Math.round(10 * us) / 10);
+  const at = (percent: number): number => tenths(nearestRank(units, percent));
+  return { costUs: tenths(units[0] ?? 0), medianUs: at(50), p95Us: at(95), samples: units.length };
 }
 
 export const costsOf = (calibration: Calibration): Readonly<Record<WorkKind, number>> =>

@@ -14,9 +14,9 @@ type Range = GrowSpec['jobs'];
 /** Of grown sets that are run; the costs are measured. Periods that a bridge's tick, sent through a server, keeps easily. */
 export const RUN_GROW: Omit<GrowSpec, 'costUs'> = {
   sizeMost: 5,
-  perSize: 20,
+  perSize: 10,
   periodsUs: [1, 2, 3, 4, 5, 6, 7, 8].map((step) => step * 20_000),
-  argument: { least: 1, most: 96 },
+  argument: { least: 1, most: 192 },
   jobs: { least: 3, most: 12 },
 };
 
