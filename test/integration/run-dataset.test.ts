@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tableFromIPC } from 'apache-arrow';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ecuPlans } from '../../src/app/fleet/local-fleet.ts';
 import { readDataset } from '../../src/app/learn/files.ts';
-import { startMeasuringFleet } from '../../src/app/runs/measuring-fleet.ts';
+import { prepareTask } from '../../src/app/prepare-task.ts';
+import { joinMeasuringFleet, startMeasuringFleet } from '../../src/app/runs/measuring-fleet.ts';
 import { type RunSpec, runDataset } from '../../src/app/runs/run-dataset.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
 import { WORK_KINDS } from '../../src/domain/realtime/draw/grow.ts';
 import type { Calibration } from '../../src/domain/realtime/runs/calibration.ts';
 import { RUN_GROW } from '../../src/domain/realtime/runs/candidates.ts';
+import { startFleet, until } from '../support/fleet-run.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -71,5 +75,27 @@ test('sets are run on a bridge, each job with its start and stop, and an interru
         expect(stop[job]).toBeGreaterThan(start[job] ?? 0);
       }
     }
+  }
+});
+
+test("an ECU that measures takes none of the fleet's other tasks, and is found by whoever wants to measure", async () => {
+  const [measures, works] = ecuPlans(2);
+  if (measures === undefined || works === undefined) throw new Error('two were asked for');
+  const run = await startFleet(
+    { ecus: 2, managers: 1 },
+    { ecus: [{ ...measures, capabilities: ['measuring'], recordJobs: true }, works] },
+  );
+  try {
+    const counter = (name: string) => prepareTask(exampleFolder('counter'), { name });
+    for (const name of ['counter-1', 'counter-2', 'counter-3']) await run.fleet.deploy(await counter(name));
+    for (const name of ['counter-1', 'counter-2', 'counter-3']) {
+      await until(`${name} runs`, async () => (await run.task(name))?.state === 'owned');
+      expect((await run.task(name))?.owner).toBe(works.mac);
+    }
+    const joined = await joinMeasuringFleet(run.fleet.broker);
+    expect(joined.macs).toEqual([measures.mac]);
+    await joined.close();
+  } finally {
+    await run.end();
   }
 });

@@ -13,7 +13,7 @@ import { interruption } from './with-client.ts';
 
 interface GenerateFlags extends BrokerFlags {
   readonly kind: 'fp' | 'grown';
-  readonly sets: number;
+  readonly sets?: number;
   readonly tasks?: Range;
   readonly utilisation?: Range;
   readonly utilisations: DrawSpec['utilisations'];
@@ -32,12 +32,14 @@ interface GenerateFlags extends BrokerFlags {
 /** What is drawn where nothing is said. With the first, half of the sets are schedulable by the analysis. */
 const DRAWN = {
   analysis: {
+    sets: 10_000,
     tasks: { least: 3, most: 20 },
     utilisation: { least: 0.43, most: 1 },
     periodUs: { least: 1_000, most: 1_000_000 },
     deadlines: 'constrained',
   },
   run: {
+    sets: 200,
     tasks: { least: 1, most: 5 },
     utilisation: { least: 0.2, most: 1.2 },
     periodUs: { least: 20_000, most: 160_000 },
@@ -60,7 +62,7 @@ export function registerDataset(program: Command): void {
         .choices(['fp', 'grown'])
         .default('fp'),
     )
-    .option('--sets <n>', 'how many', wholeNumber(1, 10_000_000), 10_000)
+    .option('--sets <n>', 'how many (default: 10000; run: 200)', wholeNumber(1, 10_000_000))
     .option('--tasks <a..b>', 'tasks of a set (default: 3..20; grown, or run: up to 5)', range(1, 32, { whole: true }))
     .option(
       '--utilisation <a..b>',
@@ -121,18 +123,22 @@ export function registerDataset(program: Command): void {
       does: 'On the ECUs of a running fleet that were started with --measuring',
       line: 'drover dataset generate --label run --kind grown --sets 200 --data .drover/fleet --out runs.arrow',
     },
-  ]).addHelpText('after', '\nThe columns are described in docs/FORMATS.md; any Arrow reader opens the file.');
+  ]).addHelpText(
+    'after',
+    `
+The columns are described in docs/FORMATS.md; any Arrow reader opens the file. Sets that are run need bridges: those of the fleet that --data or
+--nats names, else --ecus of our own, started for it and stopped again (docs/DATASETS.md).`,
+  );
 }
 
 async function generateSets(flags: GenerateFlags, command: Command): Promise<void> {
   const asked = interruption();
   const stop = new AbortController();
   void asked.done.then(() => stop.abort());
-  const { sets, out } = flags;
-  const onProgress = progressLine(sets, 'sets');
-  const result = await (flags.label === 'run'
-    ? generateRuns(flags, { command, onProgress, signal: stop.signal })
-    : generateAnalysed(flags, { onProgress, signal: stop.signal }));
+  const { label, out } = flags;
+  const sets = flags.sets ?? DRAWN[label].sets;
+  const progress = { sets, onProgress: progressLine(sets, 'sets'), signal: stop.signal };
+  const result = await (label === 'run' ? generateRuns(flags, progress, command) : generateAnalysed(flags, progress));
   const share = result.sets === 0 ? 0 : Math.round((1000 * result.schedulable) / result.sets) / 1000;
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ out, ...result, schedulableShare: share })}\n`);
   else if (result.finished || result.bytes > 0)
@@ -145,6 +151,7 @@ async function generateSets(flags: GenerateFlags, command: Command): Promise<voi
 }
 
 interface Progress {
+  readonly sets: number;
   readonly onProgress: (setsDone: number, more?: string) => void;
   readonly signal: AbortSignal;
 }
@@ -167,7 +174,8 @@ async function generateAnalysed(flags: GenerateFlags, progress: Progress): Promi
     import('../learn/generate-dataset.ts'),
     import('../../domain/realtime/draw/grow.ts'),
   ]);
-  const { kind, sets, seed, out } = flags;
+  const { kind, seed, out } = flags;
+  const { sets, onProgress, signal } = progress;
   const label = 'analysis';
   const grow = {
     ...GROW_DEFAULTS,
@@ -176,17 +184,17 @@ async function generateAnalysed(flags: GenerateFlags, progress: Progress): Promi
   };
   const spec =
     kind === 'fp' ? ({ label, seed, sets, kind, draw: drawOf(flags) } as const) : ({ label, seed, sets, kind, grow } as const);
-  return generateDataset({ spec, out, ...progress });
+  return generateDataset({ spec, out, onProgress, signal });
 }
 
-async function generateRuns(flags: GenerateFlags, parts: Progress & { readonly command: Command }): Promise<Generated> {
+async function generateRuns(flags: GenerateFlags, progress: Progress, command: Command): Promise<Generated> {
   const [{ runDataset }, { RUN_GROW }, { startMeasuringFleet, joinMeasuringFleet }] = await Promise.all([
     import('../runs/run-dataset.ts'),
     import('../../domain/realtime/runs/candidates.ts'),
     import('../runs/measuring-fleet.ts'),
   ]);
-  const { command, onProgress, signal } = parts;
-  const { sets, seed, out, ecus, cores } = flags;
+  const { sets, onProgress, signal } = progress;
+  const { seed, out, ecus, cores } = flags;
   const joins = flags.nats !== undefined || command.getOptionValueSource('data') === 'cli';
   const draw = drawOf(flags);
   const tooShort = draw.periods !== 'log-uniform' || draw.periodUs.least < RUN_PERIOD_US_LEAST;

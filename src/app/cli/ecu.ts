@@ -61,6 +61,10 @@ export function registerEcu(program: Command): void {
       does: 'One that runs the earliest deadline first and loses 40 µs to a checkpoint: hard deadlines are tested for that',
       line: 'drover ecu --scheduler edf --checkpoint-cost-us 40',
     },
+    {
+      does: 'One to measure on: sets are run there whether or not they keep their deadlines',
+      line: 'drover ecu --mac 02:aa:00:00:00:09 --cores 1 --measuring',
+    },
   ]).action(async (flags: EcuFlags) => {
     const config = await ecuConfigOf(flags);
     const { openSupervisor } = await import('../compose/open-supervisor.ts');
