@@ -23,7 +23,7 @@ import { Columns, startsOf } from './columns.ts';
 import { addRunColumns, type RunColumns } from './run-columns.ts';
 
 const VERSION = '1';
-/** `drover.label` of sets that were run; absent: `responseUs` is exact. */
+/** `drover.label` of sets that were run. Absent: `responseUs` is exact; anything: it was seen. */
 const RUN = 'run';
 
 export interface DatasetRow {
@@ -144,14 +144,14 @@ export function decodeDataset(bytes: Uint8Array, name: string): Dataset {
     Float64Array,
   ];
   const schedulable = new Uint8Array(count);
-  const isRun = table.schema.metadata.get('drover.label') === RUN;
+  const wasSeen = table.schema.metadata.has('drover.label');
   for (let s = 0; s < count; s++) {
     schedulable[s] = 1;
     for (let i = starts[s] as number; i < (starts[s + 1] as number); i++) {
       const r = responseUs[i] as number;
       if (wcetUs[i] === 0 || periodUs[i] === 0 || deadlineUs[i] === 0) throw bad(`row ${s} has a time of 0`);
-      // A job that was run may have taken less than its work was calibrated to.
-      if (r > (deadlineUs[i] as number) || (!isRun && r > 0 && r < (wcetUs[i] as number)))
+      // A job that was seen may have taken less than its WCET.
+      if (r > (deadlineUs[i] as number) || (!wasSeen && r > 0 && r < (wcetUs[i] as number)))
         throw bad(`row ${s} has an impossible response time`);
       if (r === 0) schedulable[s] = 0;
     }

@@ -4,6 +4,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { DrawSpec } from '../../domain/realtime/draw/task-sets.ts';
 import { DEADLINE_METHODS, PERIOD_METHODS, UTILISATION_METHODS } from '../../domain/realtime/draw/task-sets.ts';
 import type { Generated } from '../learn/generate-dataset.ts';
+import { POLICIES, type Policy } from '../realtime/policies.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
@@ -22,7 +23,8 @@ interface GenerateFlags extends BrokerFlags {
   readonly deadlines?: DrawSpec['deadlines'];
   readonly perSize?: number;
   readonly seed: number;
-  readonly label: 'analysis' | 'run';
+  readonly label: 'analysis' | 'simulation' | 'run';
+  readonly policy: Policy;
   readonly ecus: number;
   readonly cores: number;
   readonly out: string;
@@ -38,6 +40,13 @@ const DRAWN = {
     periodUs: { least: 1_000, most: 1_000_000 },
     deadlines: 'constrained',
   },
+  simulation: {
+    sets: 10_000,
+    tasks: { least: 3, most: 20 },
+    utilisation: { least: 0.5, most: 1.2 },
+    periodUs: { least: 1_000, most: 1_000_000 },
+    deadlines: 'constrained',
+  },
   run: {
     sets: 200,
     tasks: { least: 1, most: 5 },
@@ -46,6 +55,8 @@ const DRAWN = {
     deadlines: 'implicit',
   },
 } as const;
+/** Longest periods of a set. */
+const SIMULATED_PERIODS = 20;
 /** A tick goes through the server and back. */
 const RUN_PERIOD_US_LEAST = 10_000;
 const SEED_MAX = 2 ** 32 - 1;
@@ -55,7 +66,7 @@ export function registerDataset(program: Command): void {
   const generate = dataset
     .command('generate')
     .description(
-      'draw task sets from a seed and label them, by the exact analysis or by running them; given again, it goes on where it was interrupted',
+      'draw task sets from a seed and label them, by the exact analysis, by simulating or by running them; given again, it goes on where it was interrupted',
     )
     .addOption(
       new Option('--kind <kind>', 'fp: random sets for fixed priorities; grown: made larger from good ones, with kinds of work')
@@ -66,7 +77,7 @@ export function registerDataset(program: Command): void {
     .option('--tasks <a..b>', 'tasks of a set (default: 3..20; grown, or run: up to 5)', range(1, 32, { whole: true }))
     .option(
       '--utilisation <a..b>',
-      'of a set, uniform (default: 0.43..1, which makes half of the sets schedulable; sets that are run: 0.2..1.2)',
+      'of a set, uniform (default: 0.43..1, which makes half of the sets schedulable; simulation: 0.5..1.2; run: 0.2..1.2)',
       range(0.001, 32, { whole: false }),
     )
     .addOption(
@@ -89,12 +100,16 @@ export function registerDataset(program: Command): void {
     .option('--per-size <n>', 'grown: candidates of each size before the next (default: 200; run: 10)', wholeNumber(2, 100_000))
     .option('--seed <n>', 'the same seed gives the same bytes', wholeNumber(0, SEED_MAX), 1)
     .addOption(
-      new Option('--label <how>', 'where the answer comes from: the exact analysis, or running each set on a bridge')
-        .choices(['analysis', 'run'])
+      new Option(
+        '--label <how>',
+        'where the answer comes from: the exact analysis, simulating, or running each set on a bridge',
+      )
+        .choices(['analysis', 'simulation', 'run'])
         .default('analysis'),
     )
+    .addOption(new Option('--policy <name>', 'simulation: who runs first').choices(POLICIES).default('fp'))
     .option('--ecus <n>', 'run: bridges to start for it, each with a set at a time', wholeNumber(1, 64), 1)
-    .option('--cores <n>', 'run: lanes of each of these bridges', wholeNumber(1, 64), 1)
+    .option('--cores <n>', 'run: lanes of each of these bridges; simulation: cores', wholeNumber(1, 64), 1)
     .requiredOption('--out <file>', 'the Arrow file to write')
     .option('--json', 'print one JSON object at the end')
     .action(generateSets);
@@ -114,6 +129,10 @@ export function registerDataset(program: Command): void {
     {
       does: 'Grown from good sets, one to five tasks of four kinds',
       line: 'drover dataset generate --kind grown --sets 20000 --out grown.arrow',
+    },
+    {
+      does: 'Labelled by simulating, for a policy without an exact analysis',
+      line: 'drover dataset generate --label simulation --policy gedf --cores 4 --tasks 8..20 --utilisation 2..4 --out gedf.arrow',
     },
     {
       does: 'Run for real: 200 grown sets on a bridge that is started for it',
@@ -138,7 +157,7 @@ async function generateSets(flags: GenerateFlags, command: Command): Promise<voi
   const { label, out } = flags;
   const sets = flags.sets ?? DRAWN[label].sets;
   const progress = { sets, onProgress: progressLine(sets, 'sets'), signal: stop.signal };
-  const result = await (label === 'run' ? generateRuns(flags, progress, command) : generateAnalysed(flags, progress));
+  const result = await (label === 'run' ? generateRuns(flags, progress, command) : generateComputed(flags, progress));
   const share = result.sets === 0 ? 0 : Math.round((1000 * result.schedulable) / result.sets) / 1000;
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ out, ...result, schedulableShare: share })}\n`);
   else if (result.finished || result.bytes > 0)
@@ -169,21 +188,26 @@ function drawOf(flags: GenerateFlags): DrawSpec {
   };
 }
 
-async function generateAnalysed(flags: GenerateFlags, progress: Progress): Promise<Generated> {
+async function generateComputed(flags: GenerateFlags, progress: Progress): Promise<Generated> {
   const [{ generateDataset }, { GROW_DEFAULTS }] = await Promise.all([
     import('../learn/generate-dataset.ts'),
     import('../../domain/realtime/draw/grow.ts'),
   ]);
   const { kind, seed, out } = flags;
   const { sets, onProgress, signal } = progress;
-  const label = 'analysis';
+  const labelled =
+    flags.label === 'simulation'
+      ? ({ label: 'simulation', simulated: { policy: flags.policy, cores: flags.cores, periods: SIMULATED_PERIODS } } as const)
+      : ({ label: 'analysis' } as const);
   const grow = {
     ...GROW_DEFAULTS,
     sizeMost: flags.tasks?.most ?? GROW_DEFAULTS.sizeMost,
     perSize: flags.perSize ?? GROW_DEFAULTS.perSize,
   };
   const spec =
-    kind === 'fp' ? ({ label, seed, sets, kind, draw: drawOf(flags) } as const) : ({ label, seed, sets, kind, grow } as const);
+    kind === 'fp'
+      ? ({ ...labelled, seed, sets, kind, draw: drawOf(flags) } as const)
+      : ({ ...labelled, seed, sets, kind, grow } as const);
   return generateDataset({ spec, out, onProgress, signal });
 }
 
