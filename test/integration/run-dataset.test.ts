@@ -27,12 +27,14 @@ const SPEC: RunSpec = {
   grow: { ...RUN_GROW, sizeMost: 2, perSize: 2, argument: { least: 1, most: 8 }, jobs: { least: 3, most: 4 } },
 };
 
-test('sets are run on a bridge, each job with its start and stop, and an interruption loses none', async () => {
+test('sets are run on a bridge, each job with its start and stop, and an interruption loses none', {
+  timeout: 240_000,
+}, async () => {
   const out = join(folder, 'runs.arrow');
   const run = (stopAfter: number) => {
     const stop = new AbortController();
     return runDataset({
-      ...{ spec: SPEC, out, signal: stop.signal, say: () => {} },
+      ...{ spec: SPEC, out, attemptsMost: 2, signal: stop.signal, say: () => {} },
       onProgress: (done) => {
         if (done >= stopAfter) stop.abort();
       },

@@ -27,6 +27,7 @@ interface GenerateFlags extends BrokerFlags {
   readonly policy: Policy;
   readonly ecus: number;
   readonly cores: number;
+  readonly attempts: number;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -110,6 +111,7 @@ export function registerDataset(program: Command): void {
     .addOption(new Option('--policy <name>', 'simulation: who runs first').choices(POLICIES).default('fp'))
     .option('--ecus <n>', 'run: bridges to start for it, each with a set at a time', wholeNumber(1, 64), 1)
     .option('--cores <n>', 'run: lanes of each of these bridges; simulation: cores', wholeNumber(1, 64), 1)
+    .option('--attempts <n>', 'run: a set whose run others disturbed is run again, so often at most', wholeNumber(1, 100), 6)
     .requiredOption('--out <file>', 'the Arrow file to write')
     .option('--json', 'print one JSON object at the end')
     .action(generateSets);
@@ -234,6 +236,7 @@ async function generateRuns(flags: GenerateFlags, progress: Progress, command: C
   return runDataset({
     spec: { label: 'run', seed, sets, ...(joins ? {} : { cores }), ...source },
     out,
+    attemptsMost: flags.attempts,
     onProgress,
     say,
     signal,

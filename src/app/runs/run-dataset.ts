@@ -33,6 +33,8 @@ export type RunSpec = {
 export interface RunOptions {
   readonly spec: RunSpec;
   readonly out: string;
+  /** Of a set whose runs are disturbed. */
+  readonly attemptsMost: number;
   readonly onProgress: (setsDone: number, more: string) => void;
   readonly say: (sentence: string) => void;
   readonly signal: AbortSignal;
@@ -42,7 +44,6 @@ export interface RunOptions {
 
 /** Above this a run counts as disturbed. */
 const SLOWDOWN_MOST = 1.25;
-const ATTEMPTS_MOST = 6;
 /** Whoever has the machine is given more and more time to be done with it. */
 const CALM_US = 500_000;
 
@@ -170,7 +171,7 @@ class Runner {
     for (let attempts = 1; ; attempts++) {
       const verdict = await this.distributor.run(mac, tasks, this.options.signal);
       const slowdown = verdict === undefined ? Number.POSITIVE_INFINITY : slowdownOf(tasks, verdict.jobs);
-      if (slowdown > SLOWDOWN_MOST && attempts < ATTEMPTS_MOST) {
+      if (slowdown > SLOWDOWN_MOST && attempts < this.options.attemptsMost) {
         await pause(this.clock, attempts * CALM_US);
         if (!this.options.signal.aborted) continue;
       }
