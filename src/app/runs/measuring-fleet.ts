@@ -27,7 +27,9 @@ export async function startMeasuringFleet(options: {
   readonly say: (sentence: string) => void;
 }): Promise<MeasuringFleet> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'drover-runs-'));
-  const plans = ecuPlans(options.ecus, { cores: options.cores, capabilities: [MEASURING], recordJobs: true });
+  // Nothing is to run beside the sets that need not.
+  const quiet = { metricsEveryUs: 0 };
+  const plans = ecuPlans(options.ecus, { cores: options.cores, capabilities: [MEASURING], recordJobs: true, ...quiet });
   const fleet = new LocalFleet({
     dataFolder,
     ecus: plans,
