@@ -268,6 +268,15 @@ export class FleetKnowledge {
     return exact === undefined || laterCheckpoint(last, exact) ? last : exact;
   }
 
+  /** All that is remembered of a task's checkpoints: for another manager. */
+  known(task: TaskName): CheckpointReference[] {
+    const references = this.references.get(task) ?? [];
+    const laggards = [...(this.newestOfManagers.get(task) ?? [])].flatMap(([manager, newest]) =>
+      references.some(({ holders }) => holders.includes(manager)) ? [] : [{ ...newest, holders: [manager] }],
+    );
+    return [...references, ...laggards];
+  }
+
   /** The oldest checkpoint of this epoch that is still remembered, and so kept. */
   oldestOfEpoch(task: TaskName, epoch: number): CheckpointReference | undefined {
     return (this.references.get(task) ?? []).filter((reference) => reference.epoch === epoch).at(-1);

@@ -166,6 +166,24 @@ export const BUG_STORIES = {
     }
   },
 
+  'tasks are removed and declared again, and their states lie with managers of another share': async (plants) => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const fleet = await staged(plants, {
+      managers: ['m1', 'm2', 'm3', 'm4', 'm5'].map((name) => ({ name })),
+      janitor: { everyUs: 100_000, outputsKept: 5, recordsKept: 5 },
+      tasks: names.map((name) => task(name)),
+    });
+    const trimmed = (name: string): boolean => fleet.truth.placements.get(name)?.context.trim !== undefined;
+    await fleet.until('their first inputs are gone', () => names.every(trimmed));
+    for (const name of names) {
+      await fleet.done(fleet.remove(name));
+      await fleet.until('it is removed', () => fleet.truth.placements.get(name)?.state === 'removed');
+      await fleet.done(fleet.declare(task(name)));
+    }
+    await fleet.until('all of them go on', () => names.every((name) => fleet.runs(name)), 5_000_000);
+    await fleet.settle();
+  },
+
   'a task is asked to move and has nowhere to go': async (plants) => {
     const fleet = await staged(plants, { ecus: [{ mac: ECU1 }], tasks: [task('alpha')] });
     expect(await fleet.done(fleet.move('alpha'))).toMatchObject({ kind: 'refused', code: 'ERR_NO_PLACE' });

@@ -60,6 +60,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
     behind: 'never-tell-what-passed',
   },
   'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
+  'know-own-share': { story: 'tasks are removed and declared again, and their states lie with managers of another share' },
   'give-epoch-twice': { seed: 29 },
   'take-any-epoch': { seed: 6 },
   'deploy-on-reading': { seed: 1 },
