@@ -14,18 +14,23 @@ import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 
-/** A manager that does not answer in this time is planned without; a task that is shed for it is planned again soon. */
+/** A manager that does not answer in this time is planned without, and asked again with the next plan. */
 const ANSWER_TIMEOUT_US = 300_000;
-/** Of a task that runs nowhere nothing new can be heard, but from a manager that was away. */
-const AGAIN_AFTER_ALL_US = 10_000_000;
-const AGAIN_AFTER_SOME_US = 500_000;
+/** Who shed a task plans it twice a second. Of a task that runs nowhere hardly anything new is heard: its last checkpoint, at most. */
+const ANSWERED_FOR_US = 10_000_000;
+
+/** Who has answered for a task that nobody owns, in one epoch. */
+interface Answered {
+  readonly epoch: number;
+  readonly untilUs: number;
+  readonly managers: Set<string>;
+}
 
 export class CheckpointLookup {
   private readonly host: Host;
   private readonly knowledge: FleetKnowledge;
   private readonly others: () => readonly string[];
-  /** Who shed a task plans it again and again; in the same epoch it need not ask each time. */
-  private readonly asked = new Map<TaskName, { readonly epoch: number; readonly untilUs: number }>();
+  private readonly answered = new Map<TaskName, Answered>();
 
   constructor(parts: { readonly host: Host; readonly knowledge: FleetKnowledge; readonly others: () => readonly string[] }) {
     this.host = parts.host;
@@ -35,19 +40,11 @@ export class CheckpointLookup {
 
   /** Afterwards the knowledge has what the living managers know of these tasks, as far as they answered in time. Never fails. */
   async ask(placements: readonly PlacementContext[]): Promise<void> {
+    const unheard = placements.filter((placement) => this.mayBeUnheard(placement));
+    if (unheard.length === 0 || planted(this.host, 'know-own-share')) return;
     const nowUs = this.host.clock.monotonicUs();
-    for (const [task, { untilUs }] of this.asked) if (untilUs <= nowUs) this.asked.delete(task);
-    const unheard = placements.filter(
-      (placement) => this.mayBeUnheard(placement) && this.asked.get(placement.task)?.epoch !== placement.epoch,
-    );
-    const managers = this.others();
-    if (unheard.length === 0 || managers.length === 0 || planted(this.host, 'know-own-share')) return;
-    const tasks = unheard.map(({ task }) => task);
-    const answered = await Promise.all(managers.map((manager) => this.askManager(manager, tasks)));
-    const againUs = answered.every((all) => all) ? AGAIN_AFTER_ALL_US : AGAIN_AFTER_SOME_US;
-    // While somebody owns it, every moment may bring another checkpoint.
-    for (const { task, epoch, owner } of unheard)
-      if (owner === undefined) this.asked.set(task, { epoch, untilUs: nowUs + againUs });
+    for (const [task, { untilUs }] of this.answered) if (untilUs <= nowUs) this.answered.delete(task);
+    await Promise.all(this.others().map((manager) => this.askManager(manager, unheard)));
   }
 
   private mayBeUnheard(placement: PlacementContext): boolean {
@@ -62,14 +59,35 @@ export class CheckpointLookup {
     return !isFollowed || newest?.epoch !== epoch;
   }
 
-  /** Whether it answered for all of them. */
-  private async askManager(manager: string, tasks: readonly TaskName[]): Promise<boolean> {
-    const calls: Promise<boolean>[] = [];
-    for (let first = 0; first < tasks.length; first += TASKS_PER_QUERY_MAX)
-      calls.push(this.call(manager, tasks.slice(first, first + TASKS_PER_QUERY_MAX)));
-    return (await Promise.all(calls)).every((answered) => answered);
+  private async askManager(manager: string, unheard: readonly PlacementContext[]): Promise<void> {
+    const wanted = unheard.filter(({ task, epoch }) => {
+      const answered = this.answered.get(task);
+      return answered?.epoch !== epoch || !answered.managers.has(manager);
+    });
+    const calls: Promise<void>[] = [];
+    for (let first = 0; first < wanted.length; first += TASKS_PER_QUERY_MAX) {
+      const some = wanted.slice(first, first + TASKS_PER_QUERY_MAX);
+      const call = this.call(
+        manager,
+        some.map(({ task }) => task),
+      );
+      calls.push(call.then((isAnswered) => (isAnswered ? this.noteAnswered(manager, some) : undefined)));
+    }
+    await Promise.all(calls);
   }
 
+  private noteAnswered(manager: string, placements: readonly PlacementContext[]): void {
+    const untilUs = this.host.clock.monotonicUs() + ANSWERED_FOR_US;
+    for (const { task, epoch, owner } of placements) {
+      // While somebody owns it, every moment may bring another checkpoint.
+      if (owner !== undefined) continue;
+      const before = this.answered.get(task);
+      if (before?.epoch === epoch) before.managers.add(manager);
+      else this.answered.set(task, { epoch, untilUs, managers: new Set([manager]) });
+    }
+  }
+
+  /** Whether it answered. */
   private async call(manager: string, tasks: readonly TaskName[]): Promise<boolean> {
     const { host, knowledge } = this;
     const call = encodeManagerCall(envelope(host, { kind: 'query-checkpoints', tasks } as const));
