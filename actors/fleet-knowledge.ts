@@ -105,6 +105,8 @@ export class FleetKnowledge {
     const ecu = this.ecu(mac);
     if (ecu === undefined) return false;
     if (ecu.context.incarnation > incarnation) return true;
+    // Of an ECU that others watch now nothing has been heard since: it may have shown life.
+    if (this.elsewhere.has(mac) && !this.plants.planted('believe-old-views')) return false;
     return ecu.state === 'failed' && ecu.context.incarnation === incarnation;
   }
 
