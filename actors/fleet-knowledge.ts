@@ -105,6 +105,8 @@ export class FleetKnowledge {
     const ecu = this.ecu(mac);
     if (ecu === undefined) return false;
     if (ecu.context.incarnation > incarnation) return true;
+    // Of an ECU that others watch now nothing has been heard since: it may have shown life.
+    if (this.elsewhere.has(mac) && !this.plants.planted('believe-old-views')) return false;
     return ecu.state === 'failed' && ecu.context.incarnation === incarnation;
   }
 
@@ -266,6 +268,15 @@ export class FleetKnowledge {
     const last = newest[quorum - 1];
     if (first === undefined || last === undefined || last.epoch !== first.epoch) return exact;
     return exact === undefined || laterCheckpoint(last, exact) ? last : exact;
+  }
+
+  /** All that is remembered of a task's checkpoints: for another manager. */
+  known(task: TaskName): CheckpointReference[] {
+    const references = this.references.get(task) ?? [];
+    const laggards = [...(this.newestOfManagers.get(task) ?? [])].flatMap(([manager, newest]) =>
+      references.some(({ holders }) => holders.includes(manager)) ? [] : [{ ...newest, holders: [manager] }],
+    );
+    return [...references, ...laggards];
   }
 
   /** The oldest checkpoint of this epoch that is still remembered, and so kept. */
