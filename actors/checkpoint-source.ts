@@ -129,11 +129,11 @@ export class CheckpointSource {
     const manifest: CheckpointManifest = {
       task: spec.name,
       mac,
-      incarnation: host.incarnation,
       programId,
       epoch,
-      nonce,
       sequence: boundary.sequence,
+      incarnation: host.incarnation,
+      nonce,
       baseSequence: capture.mode === 'full' ? undefined : boundary.baseSequence,
       pageCount: capture.pageCount,
       pageIndexes: capture.pageIndexes,
@@ -156,8 +156,9 @@ export class CheckpointSource {
     const { spec, program, host } = this.parts;
     return {
       runtime: spec.runtime,
-      ...program.needs,
+      runtimeVersion: program.needs.runtimeVersion,
       memoryBytes: pageCount * PAGE_BYTES,
+      hostFunctions: program.needs.hostFunctions,
       subjects: [taskSubject.inputs(host.names, spec.name), taskSubject.outputs(host.names, spec.name)],
       capabilities: spec.capabilities,
     };

@@ -2,7 +2,7 @@
  * One process's connection to the simulated broker: the `Bus` port. It behaves as the NATS adapter does (one contract
  * suite): publishes while disconnected are dropped, appends without an answer are `unknown`, consumers go on where they
  * were after any reconnect. Every callback reaches the process through `deliver`, so a dead process hears nothing and a
- * frozen one hears it all later.
+ * frozen one hears it all later. Payloads go by reference from the sender to every reader: nobody writes into one that was sent.
  */
 import { assert } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
@@ -126,7 +126,7 @@ export class SimBus implements Bus, Client {
   publish(subject: string, payload: Uint8Array, headers: Headers = NO_HEADERS): void {
     this.limit(payload, headers);
     if (!this.connected() || !this.process.alive()) return;
-    const message = { subject, payload: payload.slice(), headers };
+    const message = { subject, payload, headers };
     this.pipe?.core('up', subject, () => this.broker.route(this.link, message));
   }
 
@@ -141,7 +141,7 @@ export class SimBus implements Bus, Client {
   request(subject: string, payload: Uint8Array, options: { readonly timeoutUs: number }): Promise<Uint8Array> {
     return this.ask<Uint8Array>(options.timeoutUs, `request on ${subject}`, (settle) => {
       this.limit(payload, NO_HEADERS);
-      const message = { subject, payload: payload.slice(), headers: NO_HEADERS };
+      const message = { subject, payload, headers: NO_HEADERS };
       const answer = (given: RequestAnswer): void => {
         if (given.kind === 'answer') settle.resolve(given.payload);
         else settle.reject(given.error);
@@ -165,7 +165,7 @@ export class SimBus implements Bus, Client {
       };
       // A handler that throws before its first await rejects like any other.
       void (async () => handler(message))().then(
-        (payload) => answer({ kind: 'answer', payload: payload.slice() }),
+        (payload) => answer({ kind: 'answer', payload }),
         (error: unknown) => {
           this.report(`the server of ${subject}`, error);
           answer({
@@ -183,7 +183,7 @@ export class SimBus implements Bus, Client {
 
   append(subject: string, payload: Uint8Array, options: AppendOptions): Promise<AppendAnswer> {
     const { headers = NO_HEADERS, messageId, expectedSequence } = options;
-    return this.appendAll([{ subject, payload: payload.slice(), headers, messageId, expectedSequence }], options.timeoutUs);
+    return this.appendAll([{ subject, payload, headers, messageId, expectedSequence }], options.timeoutUs);
   }
 
   async appendBatch(
@@ -199,7 +199,7 @@ export class SimBus implements Bus, Client {
     for (let from = 0; from < batch.length; from += size) {
       const part = batch.slice(from, from + size).map(({ payload, headers = NO_HEADERS, messageId }, index) => ({
         subject,
-        payload: payload.slice(),
+        payload,
         headers,
         messageId,
         expectedSequence: index === 0 ? expectedSequence : undefined,
@@ -215,7 +215,7 @@ export class SimBus implements Bus, Client {
     return this.read(
       subject,
       () => this.broker.streamTaking(subject),
-      (stream) => copy(stream.last(subject)),
+      (stream) => stream.last(subject),
     );
   }
 
@@ -223,7 +223,7 @@ export class SimBus implements Bus, Client {
     return this.read(
       stream,
       () => this.broker.stream(stream),
-      (found) => copy(found.next(filter, sequence)),
+      (found) => found.next(filter, sequence),
     );
   }
 
@@ -299,9 +299,7 @@ export class SimBus implements Bus, Client {
   // ——— called by the broker, at the moment of arrival ———
 
   message(subscription: number, message: BusMessage, reply: Reply | undefined): void {
-    this.process.deliver(() =>
-      this.subscriptions.get(subscription)?.handle({ ...message, payload: message.payload.slice() }, reply),
-    );
+    this.process.deliver(() => this.subscriptions.get(subscription)?.handle(message, reply));
   }
 
   consumed(id: number, message: StreamMessage): void {
@@ -316,7 +314,7 @@ export class SimBus implements Bus, Client {
         while (initial.length > 0 && (initial[0] as number) <= message.sequence) initial.shift();
       } else if (message.sequence < position.cursor) return;
       position.cursor = Math.max(position.cursor, message.sequence + 1);
-      this.guarded(message.subject, () => consumer.handler(copy(message) as StreamMessage));
+      this.guarded(message.subject, () => consumer.handler(message));
     });
   }
 
@@ -590,5 +588,3 @@ export class SimBus implements Bus, Client {
 }
 
 const closedError = (): DroverError => new DroverError('ERR_BUS_CLOSED', 'this bus was closed');
-const copy = (message: StreamMessage | undefined): StreamMessage | undefined =>
-  message === undefined ? undefined : { ...message, payload: message.payload.slice() };

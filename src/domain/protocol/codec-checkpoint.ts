@@ -57,10 +57,7 @@ const knownEncodings = (accepts: readonly WireEncoding[]): readonly PageEncoding
     .map((encoding) => pageEncodings.wordIfKnown(encoding, 'page_request.accepts'))
     .filter((encoding) => encoding !== undefined);
 
-export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } = envelopeCodec<
-  'checkpointNotice',
-  CheckpointNotice
->(
+const noticeCodec = envelopeCodec<'checkpointNotice', CheckpointNotice>(
   'checkpointNotice',
   (notice) => {
     switch (notice.kind) {
@@ -106,7 +103,15 @@ export const { encode: encodeCheckpointNotice, decode: decodeCheckpointNotice } 
   },
 );
 
-export const { encode: encodePageRequest, decode: decodePageRequest } = envelopeCodec<'pageRequest', PageRequest>(
+export const decodeCheckpointNotice = noticeCodec.decode;
+
+export function encodeCheckpointNotice(envelope: Envelope<CheckpointNotice>): Uint8Array {
+  const bytes = noticeCodec.encode(envelope);
+  noticeCodec.sent(bytes, envelope);
+  return bytes;
+}
+
+const pageRequestCodec = envelopeCodec<'pageRequest', PageRequest>(
   'pageRequest',
   (request) => ({
     ...create(PageRequestSchema, {
@@ -129,6 +134,14 @@ export const { encode: encodePageRequest, decode: decodePageRequest } = envelope
     };
   },
 );
+
+export const decodePageRequest = pageRequestCodec.decode;
+
+export function encodePageRequest(envelope: Envelope<PageRequest>): Uint8Array {
+  const bytes = pageRequestCodec.encode(envelope);
+  pageRequestCodec.sent(bytes, envelope);
+  return bytes;
+}
 
 const pageAnswerCodec = envelopeCodec<'pageAnswer', PageAnswer>(
   'pageAnswer',
@@ -209,6 +222,7 @@ export function encodePageAnswer(envelope: Envelope<PageAnswer>): Uint8Array {
     bytes.set(part, at);
     at += part.length;
   }
+  pageAnswerCodec.sent(bytes, envelope);
   return bytes;
 }
 
