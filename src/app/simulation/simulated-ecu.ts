@@ -9,8 +9,8 @@ import { readEntry } from '../../../actors/mac-claim.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
-import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { EcuDescription, EcuScheduling } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
@@ -170,7 +170,7 @@ export class SimulatedEcu {
         artefacts: ports.artefacts,
         inventory: ports.inventory,
         records,
-        hasher: systemHasher,
+        hasher: simHasher,
         localStore: ports.checkpoints,
         coLocatedManagers,
         ...(chooses && plan.notifiesOnly !== true ? { receive: new BusReceivePolicy(ports) } : {}),

@@ -44,10 +44,9 @@ export function decodedOnce<Result>(decoder: (bytes: Uint8Array) => Result, byte
   const known = young.get(bytes) ?? old.get(bytes);
   if (known !== undefined && known.decoder === decoder) {
     if (!known.verify) return known.result as Result;
-    const result = decoder(bytes);
-    assert(isSame(result, known.result), 'what was sent is what is read, field by field');
-    remember(bytes, { decoder, result, verify: false });
-    return result;
+    assert(isSame(decoder(bytes), known.result), 'what was sent is what is read, field by field');
+    remember(bytes, { ...known, verify: false });
+    return known.result as Result;
   }
   const result = decoder(bytes);
   remember(bytes, { decoder, result, verify: false });
