@@ -76,16 +76,41 @@ interface LocalConsumer {
   caughtUp: boolean;
 }
 
-/** Something out that a lost connection or a timeout decides. */
-interface Pending {
-  readonly lost: () => void;
+/** Something that is out: it ends once, with an answer, or without one after the timeout or a lost connection. */
+class Out<T> {
+  private readonly bus: SimBus;
+  private readonly ended: (answer: T | undefined, reason: 'timeout' | 'lost' | undefined) => void;
+  private readonly cancel: Cancel;
+  private open = true;
+
+  constructor(bus: SimBus, timeoutUs: number, ended: (answer: T | undefined, reason: 'timeout' | 'lost' | undefined) => void) {
+    this.bus = bus;
+    this.ended = ended;
+    this.cancel = bus.process.clock.after(timeoutUs, () => this.end(undefined, 'timeout'));
+    bus.pending.add(this as Out<unknown>);
+  }
+
+  /** The answer has come to the host. */
+  delivered(answer: T): void {
+    const { process } = this.bus;
+    if (process.isFree()) this.end(answer);
+    else process.deliver(() => this.end(answer));
+  }
+
+  end(answer: T | undefined, reason?: 'timeout' | 'lost'): void {
+    if (!this.open) return;
+    this.open = false;
+    this.cancel();
+    this.bus.pending.delete(this as Out<unknown>);
+    this.ended(answer, reason);
+  }
 }
 
 export class SimBus implements Bus, Client {
   readonly name: string;
   readonly clientEvents: ClientEvents | undefined;
   private readonly broker: SimBroker;
-  private readonly process: SimProcess;
+  readonly process: SimProcess;
   private readonly link: SimLink;
   private readonly options: SimBusOptions;
   private readonly ready: () => void;
@@ -98,7 +123,8 @@ export class SimBus implements Bus, Client {
   private ids = 0;
   private readonly subscriptions = new Map<number, LocalSubscription>();
   private readonly localConsumers = new Map<number, LocalConsumer>();
-  private readonly pending = new Set<Pending>();
+  /** What is out on this connection. */
+  readonly pending = new Set<Out<unknown>>();
   private readonly connectionHandlers = new Set<(connected: boolean) => void>();
   private readonly disconnectHandlers = new Set<(client: { readonly name: string; readonly reason: string }) => void>();
   private readonly connectHandlers = new Set<(client: { readonly name: string }) => void>();
@@ -303,19 +329,26 @@ export class SimBus implements Bus, Client {
   }
 
   consumed(id: number, message: StreamMessage): void {
-    this.process.deliver(() => {
-      const consumer = this.localConsumers.get(id);
-      const position = consumer?.position;
-      if (consumer === undefined || position === undefined || this.closed) return;
-      const { initial } = position;
-      if (initial.length > 0) {
-        // One that was trimmed on the way never comes: what comes after it passes it over.
-        if (message.sequence < (initial[0] as number)) return;
-        while (initial.length > 0 && (initial[0] as number) <= message.sequence) initial.shift();
-      } else if (message.sequence < position.cursor) return;
-      position.cursor = Math.max(position.cursor, message.sequence + 1);
-      this.guarded(message.subject, () => consumer.handler(message));
-    });
+    if (this.process.isFree()) this.hear(id, message);
+    else this.process.deliver(() => this.hear(id, message));
+  }
+
+  private hear(id: number, message: StreamMessage): void {
+    const consumer = this.localConsumers.get(id);
+    const position = consumer?.position;
+    if (consumer === undefined || position === undefined || this.closed) return;
+    const { initial } = position;
+    if (initial.length > 0) {
+      // One that was trimmed on the way never comes: what comes after it passes it over.
+      if (message.sequence < (initial[0] as number)) return;
+      while (initial.length > 0 && (initial[0] as number) <= message.sequence) initial.shift();
+    } else if (message.sequence < position.cursor) return;
+    position.cursor = Math.max(position.cursor, message.sequence + 1);
+    try {
+      consumer.handler(message);
+    } catch (error) {
+      this.report(`the handler of ${message.subject}`, error);
+    }
   }
 
   caughtUp(id: number): void {
@@ -406,7 +439,7 @@ export class SimBus implements Bus, Client {
   }
 
   private giveUp(): void {
-    for (const { lost } of [...this.pending]) lost();
+    for (const out of [...this.pending]) out.end(undefined, 'lost');
     this.pending.clear();
   }
 
@@ -428,12 +461,12 @@ export class SimBus implements Bus, Client {
         this.process.after(REFUSAL_US, () => settle.resolve({ kind: 'unknown' }));
         return;
       }
-      const end = this.track(timeoutUs, (answer: AppendAnswer | undefined) => settle.resolve(answer ?? { kind: 'unknown' }));
+      const out = new Out<AppendAnswer>(this, timeoutUs, (answer) => settle.resolve(answer ?? { kind: 'unknown' }));
       const fate = this.link.appendFate(subject);
       if (fate.kind === 'lost') return;
       const arrive = (): void =>
         this.broker.append(this.link, batch, (answer) => {
-          if (fate.kind === 'normal') pipe.reliable('down', subject, () => this.process.deliver(() => end(answer)));
+          if (fate.kind === 'normal') pipe.reliable('down', subject, () => out.delivered(answer));
         });
       if (fate.kind === 'late') this.link.scheduler.after(fate.lateUs, arrive);
       else pipe.reliable('up', subject, arrive);
@@ -466,7 +499,7 @@ export class SimBus implements Bus, Client {
         );
         return;
       }
-      const end = this.track(timeoutUs, (run: (() => void) | undefined, reason) => {
+      const out = new Out<() => void>(this, timeoutUs, (run, reason) => {
         if (run !== undefined) run();
         else if (this.closed) settle.reject(closedError());
         else if (reason === 'timeout')
@@ -475,32 +508,13 @@ export class SimBus implements Bus, Client {
       });
       try {
         send({
-          resolve: (value) => this.process.deliver(() => end(() => settle.resolve(value))),
-          reject: (error) => this.process.deliver(() => end(() => settle.reject(error))),
+          resolve: (value) => out.delivered(() => settle.resolve(value)),
+          reject: (error) => out.delivered(() => settle.reject(error)),
         });
       } catch (error) {
-        end(() => settle.reject(error as Error));
+        out.end(() => settle.reject(error as Error));
       }
     });
-  }
-
-  /** Calls `ended` once: with an answer, or without one after the timeout or a lost connection. */
-  private track<T>(
-    timeoutUs: number,
-    ended: (answer: T | undefined, reason?: 'timeout' | 'lost') => void,
-  ): (answer: T) => void {
-    let open = true;
-    const end = (answer: T | undefined, reason?: 'timeout' | 'lost'): void => {
-      if (!open) return;
-      open = false;
-      cancel();
-      this.pending.delete(entry);
-      ended(answer, reason);
-    };
-    const entry: Pending = { lost: () => end(undefined, 'lost') };
-    const cancel = this.process.clock.after(timeoutUs, () => end(undefined, 'timeout'));
-    this.pending.add(entry);
-    return (answer) => end(answer);
   }
 
   private attach(id: number, consumer: LocalConsumer): void {
