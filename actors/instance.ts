@@ -58,6 +58,7 @@ export class Instance {
   private readonly parts: InstanceParts;
   private readonly core: InstanceCore;
   private readonly outputSubject: string;
+  private readonly epochText: string;
   private ticker: Ticker | undefined;
   private consuming: Cancel | undefined;
   private timePasses: Cancel | undefined;
@@ -78,6 +79,7 @@ export class Instance {
     this.nonce = parts.nonce;
     this.spec = parts.spec;
     const { host, spec } = parts;
+    this.epochText = String(parts.epoch);
     this.outputSubject = taskSubject.outputs(host.names, spec.name);
     this.core = new InstanceCore({
       epoch: parts.epoch,
@@ -253,8 +255,16 @@ export class Instance {
   }
 
   private outputHeaders(entry: OutputEntry): Headers {
-    const common = { [header.epoch]: String(this.epoch), [header.nonce]: this.nonce, [header.output]: String(entry.number) };
-    return entry.marker ? { ...common, [header.marker]: '1' } : { ...common, [header.channel]: String(entry.channel) };
+    const { nonce } = this;
+    const output = String(entry.number);
+    return entry.marker
+      ? { [header.epoch]: this.epochText, [header.nonce]: nonce, [header.output]: output, [header.marker]: '1' }
+      : {
+          [header.epoch]: this.epochText,
+          [header.nonce]: nonce,
+          [header.output]: output,
+          [header.channel]: String(entry.channel),
+        };
   }
 
   // ——— inputs, ticks and jobs ———

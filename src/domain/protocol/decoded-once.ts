@@ -11,7 +11,7 @@
 import { assert } from '../kernel/assert.ts';
 
 const KEPT = 512;
-const VERIFIED = 16;
+const VERIFIED = 32;
 
 let young: Map<Uint8Array, Remembered> | undefined;
 let old: Map<Uint8Array, Remembered> = new Map();
@@ -80,5 +80,7 @@ const givenFields = (fields: object): (readonly [string, unknown])[] =>
 function areSameBytes(one: ArrayBufferView, other: ArrayBufferView): boolean {
   const left = new Uint8Array(one.buffer, one.byteOffset, one.byteLength);
   const right = new Uint8Array(other.buffer, other.byteOffset, other.byteLength);
-  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
 }
