@@ -23,7 +23,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import { type Host, pause, planted } from './host.ts';
+import { type Host, isFaulty, pause, planted } from './host.ts';
 import type { JobRecorder } from './job-recorder.ts';
 import { Ticker } from './ticker.ts';
 
@@ -223,7 +223,8 @@ export class Instance {
       this.tell((nowUs) => this.core.outputsAnswered({ kind: 'appended', sequence: expectedSequence }, nowUs));
       return;
     }
-    await host.faults.reach(marker ? FaultPoint.beforeMarker : FaultPoint.beforeOutput);
+    const faulty = isFaulty(host);
+    if (faulty) await host.faults.reach(marker ? FaultPoint.beforeMarker : FaultPoint.beforeOutput);
     let answer: OutputsAnswer;
     try {
       answer = toOutputsAnswer(await this.send(batch, expectedSequence));
@@ -231,7 +232,7 @@ export class Instance {
       host.log.debug('outputs could not be sent; trying again', { task: this.spec.name, epoch: this.epoch, cause });
       answer = { kind: 'again' };
     }
-    await host.faults.reach(marker ? FaultPoint.afterMarker : FaultPoint.afterOutput);
+    if (faulty) await host.faults.reach(marker ? FaultPoint.afterMarker : FaultPoint.afterOutput);
     if (answer.kind === 'again') await pause(host.clock, RETRY_US);
     else if (answer.kind === 'unsure') host.counters.add('outputs.unsure');
     else this.totals.outputs += marker ? 0 : batch.length;
@@ -334,11 +335,12 @@ export class Instance {
   /** Where jobs are recorded each goes by itself, so that its start and stop are its own. */
   private async runJobs(inputs: readonly InstanceInput[]): Promise<void> {
     const { host, program, jobs } = this.parts;
-    await host.faults.reach(FaultPoint.beforeJob);
+    const faulty = isFaulty(host);
+    if (faulty) await host.faults.reach(FaultPoint.beforeJob);
     const [first] = inputs;
     const results =
       jobs === undefined || first === undefined ? await program.runJobs(inputs) : [await this.recorded(jobs, first)];
-    await host.faults.reach(FaultPoint.afterJob);
+    if (faulty) await host.faults.reach(FaultPoint.afterJob);
     const done: JobOutputs[] = [];
     let failure: JobFailure | undefined;
     for (const result of results) {
@@ -393,7 +395,7 @@ export class Instance {
 
   private async capture(mode: 'full' | 'delta', boundary: BoundaryState): Promise<void> {
     const { host, program, source } = this.parts;
-    await host.faults.reach(FaultPoint.beforeCapture);
+    if (isFaulty(host)) await host.faults.reach(FaultPoint.beforeCapture);
     try {
       const capture = await program.capture(mode);
       if (this.over) return;

@@ -4,13 +4,13 @@
  * simulated world, whose every notice is read by two managers, a bridge and a judge. Off until it is asked for.
  *
  * R1. Known by the array itself, so nobody may write into bytes that were sent, nor into what they were made of or into.
- * R2. Bound: the last few hundred messages. A reader that comes later decodes for itself.
+ * R2. Bound: the last hundred or two messages, so that what is kept is mostly still young when it goes. A reader that comes later decodes for itself.
  * R3. Of a message that was encoded here one in `VERIFIED` is decoded in truth and held against what was sent; the others' first
  *     reader is given what was sent. Whether a codec gives back all that can be sent is the property tests' business.
  */
 import { assert } from '../kernel/assert.ts';
 
-const KEPT = 512;
+const KEPT = 128;
 const VERIFIED = 32;
 
 let young: Map<Uint8Array, Remembered> | undefined;
