@@ -24,6 +24,7 @@ import type { SimProcess } from './host.ts';
 import { drawUs, type RangeUs } from './network.ts';
 import { notePages, pageDigest, writeDigest } from './page-digests.ts';
 import { StandInTask } from './stand-in-task.ts';
+import { noteWriting } from './stated-tables.ts';
 
 export interface SimRuntimeOptions {
   readonly process: SimProcess;
@@ -165,6 +166,7 @@ class SimProgram implements TaskProgram {
         writeDigest(this.digests[index], pageDigests, at * DIGEST_BYTES);
       }
       notePages(pages, digests);
+      noteWriting(pageDigests, digests);
       const captureUs = drawUs(rng, this.options.captureUs ?? { min: 10, max: 100 });
       const capture: TaskCapture = {
         mode: isFull ? 'full' : 'delta',

@@ -25,7 +25,21 @@ export function statedTable(manifest: CheckpointManifest, base: PageTable): Page
   )
     return undefined;
   proven.set(manifest, { base: under, table: table.value });
+  noteWriting(table.value, replaced(inWriting(under), manifest));
   return table.value;
+}
+
+/** The base's digests but for those that the manifest names. */
+function replaced(base: readonly Digest[], { pageIndexes, pageDigests }: CheckpointManifest): readonly Digest[] {
+  const digests = [...base];
+  const own = inWriting(pageDigests);
+  for (let at = 0; at < own.length; at++) digests[pageIndexes[at] as number] = own[at] as Digest;
+  return digests;
+}
+
+/** Whoever made these digests had them in writing. Nobody writes into `digests`. */
+export function noteWriting(digests: Uint8Array, all: readonly Digest[]): void {
+  written.set(digests, all);
 }
 
 /** Digests of 32 bytes, in writing. Nobody writes into `digests`. */
