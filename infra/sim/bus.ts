@@ -34,6 +34,7 @@ import {
 } from './broker.ts';
 import type { DeathKind, Settle, SimProcess } from './host.ts';
 import { drawUs, Pipe, type RangeUs, type SimLink } from './network.ts';
+import { Out, type Pending } from './out.ts';
 import type { Candidate, SimStream } from './stream.ts';
 
 export interface SimBusOptions {
@@ -76,41 +77,11 @@ interface LocalConsumer {
   caughtUp: boolean;
 }
 
-/** Something that is out: it ends once, with an answer, or without one after the timeout or a lost connection. */
-class Out<T> {
-  private readonly bus: SimBus;
-  private readonly ended: (answer: T | undefined, reason: 'timeout' | 'lost' | undefined) => void;
-  private readonly cancel: Cancel;
-  private open = true;
-
-  constructor(bus: SimBus, timeoutUs: number, ended: (answer: T | undefined, reason: 'timeout' | 'lost' | undefined) => void) {
-    this.bus = bus;
-    this.ended = ended;
-    this.cancel = bus.process.clock.after(timeoutUs, () => this.end(undefined, 'timeout'));
-    bus.pending.add(this as Out<unknown>);
-  }
-
-  /** The answer has come to the host. */
-  delivered(answer: T): void {
-    const { process } = this.bus;
-    if (process.isFree()) this.end(answer);
-    else process.deliver(() => this.end(answer));
-  }
-
-  end(answer: T | undefined, reason?: 'timeout' | 'lost'): void {
-    if (!this.open) return;
-    this.open = false;
-    this.cancel();
-    this.bus.pending.delete(this as Out<unknown>);
-    this.ended(answer, reason);
-  }
-}
-
 export class SimBus implements Bus, Client {
   readonly name: string;
   readonly clientEvents: ClientEvents | undefined;
   private readonly broker: SimBroker;
-  readonly process: SimProcess;
+  private readonly process: SimProcess;
   private readonly link: SimLink;
   private readonly options: SimBusOptions;
   private readonly ready: () => void;
@@ -123,8 +94,7 @@ export class SimBus implements Bus, Client {
   private ids = 0;
   private readonly subscriptions = new Map<number, LocalSubscription>();
   private readonly localConsumers = new Map<number, LocalConsumer>();
-  /** What is out on this connection. */
-  readonly pending = new Set<Out<unknown>>();
+  private readonly pending: Pending = new Set();
   private readonly connectionHandlers = new Set<(connected: boolean) => void>();
   private readonly disconnectHandlers = new Set<(client: { readonly name: string; readonly reason: string }) => void>();
   private readonly connectHandlers = new Set<(client: { readonly name: string }) => void>();
@@ -439,7 +409,7 @@ export class SimBus implements Bus, Client {
   }
 
   private giveUp(): void {
-    for (const out of [...this.pending]) out.end(undefined, 'lost');
+    for (const out of [...this.pending]) out.lost();
     this.pending.clear();
   }
 
@@ -461,7 +431,9 @@ export class SimBus implements Bus, Client {
         this.process.after(REFUSAL_US, () => settle.resolve({ kind: 'unknown' }));
         return;
       }
-      const out = new Out<AppendAnswer>(this, timeoutUs, (answer) => settle.resolve(answer ?? { kind: 'unknown' }));
+      const out = new Out<AppendAnswer>(this.process, this.pending, timeoutUs, (answer) =>
+        settle.resolve(answer ?? { kind: 'unknown' }),
+      );
       const fate = this.link.appendFate(subject);
       if (fate.kind === 'lost') return;
       const arrive = (): void =>
@@ -499,7 +471,7 @@ export class SimBus implements Bus, Client {
         );
         return;
       }
-      const out = new Out<() => void>(this, timeoutUs, (run, reason) => {
+      const out = new Out<() => void>(this.process, this.pending, timeoutUs, (run, reason) => {
         if (run !== undefined) run();
         else if (this.closed) settle.reject(closedError());
         else if (reason === 'timeout')
