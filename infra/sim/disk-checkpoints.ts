@@ -30,12 +30,8 @@ interface CheckpointTable {
   readonly uses: Map<Digest, number>;
   /** Page tables found whole. Replaced when something was lost that they may stand on. */
   whole: WeakMap<CheckpointManifest, PageTable>;
-  /** What a judge found whole, when so much had gone. */
-  readonly foundWhole: WeakMap<CheckpointManifest, { readonly table: PageTable; readonly losses: number }>;
   /** Pages found damaged that are still needed and have not come again. */
   readonly aside: Set<Digest>;
-  /** How often something went. */
-  losses: number;
 }
 
 const tableNamed = (disk: SimDisk, name: string): CheckpointTable =>
@@ -44,9 +40,7 @@ const tableNamed = (disk: SimDisk, name: string): CheckpointTable =>
     manifests: new Map(),
     uses: new Map(),
     whole: new WeakMap(),
-    foundWhole: new WeakMap(),
     aside: new Set(),
-    losses: 0,
   }));
 
 export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
@@ -71,13 +65,11 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
 
   missing(manifest: CheckpointManifest): Uint32Array {
     const positions: number[] = [];
-    const asked = new Set<Digest>();
     const digests = digestsOf(manifest);
     for (let at = 0; at < digests.length; at++) {
       const digest = digests[at] as Digest;
-      if (this.table.pages.has(digest) || asked.has(digest)) continue;
-      asked.add(digest);
-      positions.push(at);
+      // Of one digest that occurs several times the first is asked for.
+      if (!this.table.pages.has(digest) && digests.indexOf(digest) === at) positions.push(at);
     }
     return Uint32Array.from(positions);
   }
@@ -131,7 +123,6 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
           return table === undefined ? manifest : foldManifest(manifest, table);
         });
       this.table.manifests.set(task, kept);
-      this.table.losses++;
       // First the folded ones take hold of what they name, then what went lets go.
       for (const manifest of kept) if (!all.includes(manifest)) this.count(manifest, 1);
       let freed = 0;
@@ -264,7 +255,6 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
       this.count(manifest, 1);
     }
     const undo = (): void => {
-      this.table.losses++;
       for (const digest of added) pages.delete(digest);
       this.table.whole = new WeakMap();
       if (known) return;
@@ -347,7 +337,6 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
       else {
         uses.delete(digest);
         aside.delete(digest);
-        this.table.losses++;
         if (pages.delete(digest)) freed += PAGE_BYTES;
       }
     }
@@ -387,18 +376,9 @@ export class StoredPages {
   }
 
   private isWhole(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
-    const manifest = findIn(this.table, task, epoch, sequence);
-    if (manifest === undefined) return false;
-    const { foundWhole, losses } = this.table;
-    const base = manifest.baseSequence === undefined ? undefined : findIn(this.table, task, epoch, manifest.baseSequence);
-    const known = base === undefined ? undefined : foundWhole.get(base);
-    // Nothing went since its base was found whole: then it is only its own pages that may not be here.
-    const isNext = known !== undefined && known.losses === losses;
-    const table = isNext ? statedTable(manifest, known.table) : this.tableOf(task, epoch, sequence);
+    const table = this.tableOf(task, epoch, sequence);
     if (table === undefined) return false;
-    for (const digest of isNext ? digestsOf(manifest) : inWriting(table))
-      if (!this.table.pages.has(digest) && !this.table.aside.has(digest)) return false;
-    foundWhole.set(manifest, { table, losses });
+    for (const digest of inWriting(table)) if (!this.table.pages.has(digest) && !this.table.aside.has(digest)) return false;
     return true;
   }
 
@@ -450,7 +430,6 @@ export class StoredPages {
   lose(): void {
     const { pages, manifests, uses, aside } = this.table;
     for (const part of [pages, manifests, uses, aside]) part.clear();
-    this.table.losses++;
     this.table.whole = new WeakMap();
   }
 }
