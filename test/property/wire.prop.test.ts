@@ -10,8 +10,10 @@ import {
   pageRequestCodec,
 } from '../../src/domain/protocol/codec-checkpoint.ts';
 import { decodeHeartbeat, encodeHeartbeat, plainHeartbeatCodec } from '../../src/domain/protocol/codec-heartbeat.ts';
+import { encodeEcuSample, plainEcuSampleCodec } from '../../src/domain/protocol/codec-metrics.ts';
 import { WIRE_BYTES_MAX } from '../../src/domain/protocol/limits.ts';
 import { checkpointNotice, envelope, heartbeat, pageAnswer, pageRequest } from '../support/arbitraries.ts';
+import { ecuSample } from '../support/metrics-arbitraries.ts';
 import { WIRE_CODECS } from '../support/wire-codecs.ts';
 
 /** A field of the highest legal number, holding text; no schema will use it. */
@@ -135,4 +137,14 @@ describe('checkpoint messages written by hand', () => {
       }),
     );
   });
+});
+
+it('the samples written by hand are what the generated code writes', () => {
+  fc.assert(
+    fc.property(
+      envelope(ecuSample()),
+      (message) => void expect(encodeEcuSample(message)).toEqual(plainEcuSampleCodec.encode(message)),
+    ),
+    { numRuns: 300 },
+  );
 });
