@@ -15,6 +15,7 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
+import { registerForecast } from './forecast.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerSchedule } from './schedule.ts';
@@ -45,6 +46,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerSchedule,
   registerDataset,
   registerLearn,
+  registerForecast,
   registerBench,
   registerConformance,
   registerDoctor,

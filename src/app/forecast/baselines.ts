@@ -69,7 +69,8 @@ const ses: Baseline = (series, fittedOn) => {
   }
   const level = new Float64Array(series.length);
   level[0] = series[0] as number;
-  for (let t = 1; t < series.length; t++) level[t] = (level[t - 1] as number) + rate * ((series[t] as number) - (level[t - 1] as number));
+  for (let t = 1; t < series.length; t++)
+    level[t] = (level[t - 1] as number) + rate * ((series[t] as number) - (level[t - 1] as number));
   return (t) => level[t] as number;
 };
 

@@ -102,7 +102,12 @@ function excessError(weights: Float64Array, gram: Float64Array, moments: LagMome
 function judge(
   series: readonly Float64Array[],
   weights: Float64Array,
-  { horizon, context, from, to }: { readonly horizon: number; readonly context: number; readonly from: number; readonly to: number },
+  {
+    horizon,
+    context,
+    from,
+    to,
+  }: { readonly horizon: number; readonly context: number; readonly from: number; readonly to: number },
 ): Errors {
   const width = context - 1;
   const x = new Float64Array(width);

@@ -12,25 +12,34 @@ export interface BatchModels {
   readonly nlinear: NLinear | undefined;
   /** A model a horizon. */
   readonly trees: readonly BoostedTrees[];
+  /** What the logarithm of the size of an error is expected to be, a model a horizon. */
+  readonly spreads: readonly BoostedTrees[];
   /** What the trees' level is counted from. */
   readonly origin: number;
 }
 
-const BOOST: BoostOptions = { trees: 80, depth: 4, rate: 0.1, leafLeast: 15, featureShare: 0.5, rowShare: 0.7 };
-export const BATCH_LEAST = 2 * TREE_CONTEXT;
+export interface FitRequest {
+  /** Oldest first. */
+  readonly series: Float64Array;
+  readonly horizons: readonly number[];
+  readonly seed: number;
+}
 
-export function fitBatch(series: Float64Array, horizons: readonly number[], seed: number, boost: Partial<BoostOptions> = {}): BatchModels {
+const BOOST: BoostOptions = { trees: 80, depth: 4, rate: 0.1, leafLeast: 15, featureShare: 0.5, rowShare: 0.7 };
+const SPREAD: BoostOptions = { trees: 30, depth: 3, rate: 0.15, leafLeast: 20, featureShare: 0.5, rowShare: 0.7 };
+
+export function fitBatch({ series, horizons, seed }: FitRequest): BatchModels {
   const origin = series[0] ?? 0;
-  return { nlinear: fitNLinear(series, horizons, TREE_CONTEXT), trees: fitTrees(series, horizons, { origin, seed, boost }), origin };
+  return { nlinear: fitNLinear(series, horizons, TREE_CONTEXT), ...fitTrees(series, horizons, { origin, seed }), origin };
 }
 
 function fitTrees(
   series: Float64Array,
   horizons: readonly number[],
-  { origin, seed, boost }: { readonly origin: number; readonly seed: number; readonly boost: Partial<BoostOptions> },
-): BoostedTrees[] {
+  { origin, seed }: { readonly origin: number; readonly seed: number },
+): { trees: BoostedTrees[]; spreads: BoostedTrees[] } {
   const rows = series.length - TREE_CONTEXT;
-  if (rows < 2 * Math.max(...horizons) || rows < 64) return [];
+  if (rows < 2 * Math.max(...horizons) || rows < 64) return { trees: [], spreads: [] };
   const table = new Float32Array(rows * TREE_WIDTH);
   const row = new Float32Array(TREE_WIDTH);
   const ewmas = new Ewmas(new StateArena());
@@ -43,11 +52,16 @@ function fitTrees(
   }
   const buckets = intoBuckets(table, rows, TREE_WIDTH);
   const rng = createRng(seed, 'boosted trees');
-  return horizons.map((horizon) => {
+  const both = horizons.map((horizon) => {
     const target = Float32Array.from({ length: rows - horizon }, (_, i) => {
       const t = i + TREE_CONTEXT;
       return (series[t + horizon] as number) - (series[t] as number);
     });
-    return fitBoostedTrees(buckets, target, rng.stream(`h${horizon}`), { ...BOOST, ...boost });
+    const { model, rest } = fitBoostedTrees(buckets, target, rng.stream(`h${horizon}`), BOOST);
+    const sorted = rest.map(Math.abs).sort();
+    const least = Math.max(1e-3 * (sorted[(sorted.length * 3) >> 2] as number), 1e-12);
+    const sizes = rest.map((error) => Math.log(Math.abs(error) + least));
+    return { trees: model, spreads: fitBoostedTrees(buckets, sizes, rng.stream(`s${horizon}`), SPREAD).model };
   });
+  return { trees: both.map(({ trees }) => trees), spreads: both.map(({ spreads }) => spreads) };
 }

@@ -67,8 +67,13 @@ export function intoBuckets(table: Float32Array, rows: number, width: number): B
   return { rows, width, bucket, edge };
 }
 
-/** `target` may be shorter than the rows: the last ones have none yet. */
-export function fitBoostedTrees(buckets: Buckets, target: Float32Array, rng: Rng, options: BoostOptions): BoostedTrees {
+/** `target` may be shorter than the rows: the last ones have none yet. `rest` is what the model leaves of it. */
+export function fitBoostedTrees(
+  buckets: Buckets,
+  target: Float32Array,
+  rng: Rng,
+  options: BoostOptions,
+): { readonly model: BoostedTrees; readonly rest: Float32Array } {
   const { trees, depth, rate, rowShare } = options;
   const inner = 2 ** depth - 1;
   const leaves = inner + 1;
@@ -123,9 +128,10 @@ export function fitBoostedTrees(buckets: Buckets, target: Float32Array, rng: Rng
       const [from, to] = [ends[leaf] as number, ends[leaf + 1] as number];
       model.value[tree * leaves + leaf] = from === to ? 0 : rate * medianOf(room, from, to);
     }
-    for (let i = 0; i < count; i++) rest[i] = (rest[i] as number) - (model.value[tree * leaves + (node[i] as number)] as number);
+    for (let i = 0; i < count; i++)
+      rest[i] = (rest[i] as number) - (model.value[tree * leaves + (node[i] as number)] as number);
   }
-  return model;
+  return { model, rest };
 }
 
 export function askBoostedTrees({ trees, depth, base, feature, threshold, value }: BoostedTrees, row: Float32Array): number {
@@ -184,7 +190,10 @@ class SplitFinder {
   }
 
   /** The best split of each node of a level, by the sum of squared gradient sums over counts; feature −1 where none helps. */
-  find(level: number, { sampled, taken, node, rest, features }: LevelRows): { readonly feature: Int16Array; readonly bucket: Uint8Array } {
+  find(
+    level: number,
+    { sampled, taken, node, rest, features }: LevelRows,
+  ): { readonly feature: Int16Array; readonly bucket: Uint8Array } {
     const nodes = 2 ** level;
     const [counts, signs, score] = [this.#counts, this.#signs, this.#score];
     const { bucket, rows } = this.#buckets;

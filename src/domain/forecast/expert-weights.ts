@@ -40,14 +40,14 @@ export class ExpertWeights {
       }
   }
 
-  /** The mixture of group `g` over `values` from `at`; not normalised weights are normalised over those awake. */
+  /** The mixture of group `g` over `values` from `at`, by weights that sum to 1 over those awake; NaN where all sleep. */
   mix(g: number, values: Float64Array, at: number): number {
     const { experts } = this.#options;
     const from = g * experts;
     let [sum, total] = [0, 0];
     for (let e = 0; e < experts; e++) {
       const value = values[at + e] as number;
-      if (value !== value) continue;
+      if (Number.isNaN(value)) continue;
       const weight = this.#weights[from + e] as number;
       sum += weight * value;
       total += weight;
@@ -55,8 +55,8 @@ export class ExpertWeights {
     return sum / total;
   }
 
-  /** `slope` is the derivative of the loss at `mixture`, `scale` what a usual difference is. */
-  learn(g: number, values: Float64Array, at: number, { mixture, slope, scale }: { mixture: number; slope: number; scale: number }): void {
+  /** `slope`: of the loss at `mixture`; `scale`: a usual difference. Bare numbers, for it is called hundreds of times a step. */
+  learn(g: number, values: Float64Array, at: number, mixture: number, slope: number, scale: number): void {
     const { experts, rates, fading, prior } = this.#options;
     const rate = rates[g] as number;
     const from = g * experts;
@@ -64,7 +64,7 @@ export class ExpertWeights {
     for (let e = 0; e < experts; e++) {
       const value = values[at + e] as number;
       let gain = this.#gains[from + e] as number;
-      if (value === value) {
+      if (!Number.isNaN(value)) {
         const won = Math.max(-GAIN_MOST, Math.min(GAIN_MOST, (slope * (mixture - value)) / scale));
         const start = prior[e] ?? 0;
         gain = start + fading * (gain - start) + rate * won;

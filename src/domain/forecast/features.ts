@@ -3,6 +3,8 @@
  * to y_t, so that a model fitted before the level moved still holds after it.
  *
  *   F1  Features at t depend on the values up to t alone; the batch fit replays the same code over the history.
+ *
+ * Called every step of every series: arguments are bare numbers and arrays, nothing is allocated.
  */
 import type { StateArena } from './state-arena.ts';
 
@@ -29,18 +31,25 @@ export class Ewmas {
   }
 }
 
-const RLS_LAGS = 16;
+const LAGS = 16;
 /** Which means the linear model reads. */
-const RLS_EWMAS: readonly number[] = [1, 3, 5];
-export const RLS_WIDTH = RLS_LAGS + RLS_EWMAS.length + 1;
+const LINEAR_MEANS: readonly number[] = [1, 3, 5];
+export const LINEAR_WIDTH = LAGS + LINEAR_MEANS.length + 1;
 
-/** Into `x`: 16 lags, three means, one. `unit` makes them about one in size. */
-export function linearFeatures(x: Float64Array, series: Float64Array, t: number, kept: number, ewmas: Float64Array, unit: number): void {
+/** Into `x`: 16 lags, three means, one. `kept` values lie at and before `t`; `unit` makes them about one in size. */
+export function linearFeatures(
+  x: Float64Array,
+  series: Float64Array,
+  t: number,
+  kept: number,
+  ewmas: Float64Array,
+  unit: number,
+): void {
   const last = series[t] as number;
   const scale = 1 / unit;
-  for (let j = 1; j <= RLS_LAGS; j++) x[j - 1] = (last - (series[t - Math.min(j, kept - 1)] as number)) * scale;
-  for (let e = 0; e < RLS_EWMAS.length; e++) x[RLS_LAGS + e] = (last - (ewmas[RLS_EWMAS[e] as number] as number)) * scale;
-  x[RLS_LAGS + RLS_EWMAS.length] = 1;
+  for (let j = 1; j <= LAGS; j++) x[j - 1] = (last - (series[t - Math.min(j, kept - 1)] as number)) * scale;
+  for (let e = 0; e < LINEAR_MEANS.length; e++) x[LAGS + e] = (last - (ewmas[LINEAR_MEANS[e] as number] as number)) * scale;
+  x[LAGS + LINEAR_MEANS.length] = 1;
 }
 
 const TREE_LAGS: readonly number[] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 60, 72, 95];
@@ -49,7 +58,7 @@ export const TREE_CONTEXT = 96;
 const WINDOWS: readonly number[] = [12, 24, 96];
 export const TREE_WIDTH = TREE_LAGS.length + EWMA_RATES.length + 4 * WINDOWS.length + 1;
 
-/** Into `row`; at least TREE_CONTEXT values lie at and before `t`. */
+/** Into `row`; at least TREE_CONTEXT values lie at and before `t`. `origin`: what the level is counted from. */
 export function treeFeatures(row: Float32Array, series: Float64Array, t: number, ewmas: Float64Array, origin: number): void {
   const last = series[t] as number;
   let at = 0;
@@ -75,6 +84,8 @@ export function treeFeatures(row: Float32Array, series: Float64Array, t: number,
 }
 
 export const SMOOTH_WIDTH = EWMA_RATES.length;
+
+/** Into `x`: how far each mean lies from the newest value. */
 export function smoothFeatures(x: Float64Array, last: number, ewmas: Float64Array, unit: number): void {
   for (let e = 0; e < EWMA_RATES.length; e++) x[e] = ((ewmas[e] as number) - last) / unit;
 }

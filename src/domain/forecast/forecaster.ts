@@ -1,214 +1,263 @@
-/** Forecaster (prototype). */
-import { askBoostedTrees } from './boosted-trees.ts';
-import { BATCH_LEAST, type BatchModels } from './batch.ts';
-import { MEDIAN, OUTER, TAUS } from './deciles.ts';
+/**
+ * Forecasts of one series, learned while it runs: `observe` a value a step, ask for nine quantiles at each horizon. Everything happens in
+ * `observe`: what was forecast for this moment is scored and learned from, then the next forecasts are made; asking only reads.
+ *
+ *   value → intake (missing, stuck, clock) → history → experts (point-experts.ts) → mixture by exponential weights → bands (bands.ts)
+ *
+ *   C1  A forecast is scored when its time has come, and never influences anything before (no look ahead).
+ *   C2  A made-up value is learned from by nobody.
+ *   C3  The state is arrays in one arena and the models fitted in the background: `save` and `restore` move a history with its task, and a
+ *       forecaster so moved goes on exactly as the one before would have.
+ *   C4  The series has no unit until it has changed among the first WARM_UP values or later; until then it is said to be degraded.
+ *
+ * Fitting models in the background is the owner's: `fitDue` says when, `fitRequest` what with, `adopt` takes the result (fitBatch of batch.ts,
+ * in a worker). Without it the forecaster works as well, only less well.
+ */
+
+import { BAND_LENGTH, Bands } from './bands.ts';
+import type { BatchModels, FitRequest } from './batch.ts';
+import { MEDIAN, TAUS } from './deciles.ts';
 import { ExpertWeights } from './expert-weights.ts';
-import { EWMA_RATES, Ewmas, linearFeatures, RLS_WIDTH, SMOOTH_WIDTH, smoothFeatures, TREE_CONTEXT, TREE_WIDTH, treeFeatures } from './features.ts';
+import { TREE_CONTEXT } from './features.ts';
 import { History } from './history.ts';
-import { predictNLinear } from './nlinear.ts';
-import { RecursiveLeastSquares } from './recursive-least-squares.ts';
-import { SortedWindows } from './sorted-window.ts';
+import { type Degraded, Intake } from './intake.ts';
+import { EXPERTS, PointExperts } from './point-experts.ts';
 import { StateArena } from './state-arena.ts';
 
-export const T = {
-  priorB: 0.1, lamA: 0.9995, lamB: 0.9995, clipA: 4, clipB: 1, prior: 1,
-  rate: 0.2, fade: 0.9995, rp: 0.3, qrp: 0.3, window: 300, qrate: 0.05, qfade: 0.998, gamma: 0.03, gpow: 0.5, volRate: 0.05, useGamma: true, stretchAll: true,
-  pn: 0, pe: -1, pr: 0, pt: 0.5, medoff: 0, boost: {} as object, gmax: 2, qshare:1, mask: '' as string, ph: 0, clampK: 1.5, ignore: 0,
-};
-export const NAMES = ['naive', ...EWMA_RATES.map((r) => `ewma${r}`), 'median', 'rlsA', 'rlsB', 'nlinear', 'trees'];
-const E = NAMES.length;
-const J = 3;
-const Q = TAUS.length;
-const STRIDE = E + 1 + J * Q + Q + 2;
+export interface ForecasterOptions {
+  /** Steps ahead, ascending. */
+  readonly horizons: readonly number[];
+  readonly season?: number | undefined;
+  /** Values kept for fitting in the background. */
+  readonly memory?: number;
+  /** Between two samples; samples that come with a time are put on this grid. */
+  readonly periodUs?: number | undefined;
+  /** What the series cannot leave, such as 0 … 100 %. */
+  readonly least?: number;
+  readonly most?: number;
+}
+
+const MEMORY = 4096;
+const WARM_UP = 20;
+const EXPERT_RATE = { rate: 0.2, slower: 0.3, fading: 0.9998 };
+/** Gains at the start. */
+const PRIORS: readonly [RegExp, number][] = [
+  [/^(ewma|median)/, -1],
+  [/^trees/, 0.5],
+];
+/** How quickly the usual size of a change follows: now, and in general. */
+const MOVING_RATE = 0.05;
+const GENERAL_RATE = 0.002;
+const ERROR_RATE = 0.01;
+/** Fits come when the series has grown by this much, at the latest after so many steps. */
+const FIT_LEAST = 200;
+const FIT_GROWTH = 1.4;
+const FIT_EVERY = 500;
+
+const E = EXPERTS.length;
+/** A forecast kept until its time comes: the experts' (the first is the value it was made at), the mixture, the bands. */
 const POINT = E;
-const OFFSETS = E + 1;
-const FINAL = OFFSETS + J * Q;
-const SIGMA = FINAL + Q;
-const WARM = 20;
+const BAND = E + 1;
+const ROW = E + 1 + BAND_LENGTH;
+
+/** Places among the scalars. */
+const UNIT = 0;
+/** The first step with a forecast. */
+const SINCE = 1;
+const MOVING = 2;
+const GENERAL = 3;
+const NEXT_FIT = 4;
+const FITS = 5;
 
 export class Forecaster {
-  readonly horizons: readonly number[];
-  readonly arena = new StateArena();
-  readonly history: History;
-  readonly #ewmas: Ewmas;
-  readonly #rlsA: RecursiveLeastSquares;
-  readonly #rlsB: RecursiveLeastSquares;
-  readonly weights: ExpertWeights;
-  readonly #qweights: ExpertWeights;
-  readonly #windows: SortedWindows;
-  readonly #median: SortedWindows;
-  readonly #rows: Float64Array[];
-  readonly #naiveError: Float64Array;
-  readonly #reach: Float64Array;
-  readonly #stretch: Float64Array;
-  /** unit, steps, vol fast, vol slow */
+  readonly options: ForecasterOptions;
+  readonly #arena = new StateArena();
+  readonly #intake: Intake;
+  readonly #history: History;
+  readonly #experts: PointExperts;
+  readonly #weights: ExpertWeights;
+  readonly #bands: Bands;
+  /** A ring of rows for each horizon. */
+  readonly #rows: readonly Float64Array[];
+  /** Of the last value as a forecast, a horizon each. */
+  readonly #usualError: Float64Array;
   readonly #scalars: Float64Array;
-  readonly #x = new Float64Array(RLS_WIDTH);
-  readonly #x2 = new Float64Array(SMOOTH_WIDTH);
-  readonly #treeRow = new Float32Array(TREE_WIDTH);
-  readonly #scratch = new Float64Array(J);
-  #batch: BatchModels | undefined;
-  lossOf: Float64Array;
-  lossN = 0;
+  readonly #bandInput = { moving: 0, spread: 0, unit: 0 };
+  readonly #outcome = { value: 0, point: 0, scale: 0 };
 
-  constructor(horizons: readonly number[], memory = 4096) {
-    this.horizons = horizons;
-    const a = this.arena;
-    const H = horizons.length;
-    const far = Math.max(...horizons);
-    this.history = new History(a, memory);
-    this.#ewmas = new Ewmas(a);
-    const base = { width: RLS_WIDTH, horizons: H, ring: far + 1, prior: T.prior };
-    this.#rlsA = new RecursiveLeastSquares(a, { ...base, forgetting: T.lamA, clip: T.clipA });
-    this.#rlsB = new RecursiveLeastSquares(a, { ...base, width: SMOOTH_WIDTH, prior: T.priorB, forgetting: T.lamB, clip: T.clipB });
-    const prior = NAMES.map((n) => (n === 'naive' ? T.pn : n.startsWith('ewma') || n === 'median' ? T.pe : n === 'trees' ? T.pt : T.pr));
-    this.weights = new ExpertWeights(a, { groups: H, experts: E, rates: horizons.map((h) => T.rate / h ** T.rp), fading: T.fade, prior });
-    this.#qweights = new ExpertWeights(a, { groups: H * Q, experts: J, rates: horizons.flatMap((h) => TAUS.map(() => T.qrate / h ** T.qrp)), fading: T.qfade, prior: [0, 0, 0] });
-    this.#windows = new SortedWindows(a, H * J, T.window);
-    this.#median = new SortedWindows(a, 1, 96);
-    this.#rows = horizons.map((h) => a.take((h + 1) * STRIDE));
-    this.#naiveError = a.take(H);
-    this.#stretch = a.take(2 * H);
-    this.#scalars = a.take(4);
-    this.#reach = a.take(H);
-    this.lossOf = new Float64Array(H * (E + 1));
+  constructor(options: ForecasterOptions) {
+    this.options = options;
+    const { horizons, season, memory = MEMORY } = options;
+    const arena = this.#arena;
+    this.#intake = new Intake(arena);
+    this.#history = new History(arena, Math.max(memory, TREE_CONTEXT + 1, season ?? 0));
+    this.#experts = new PointExperts(arena, this.#history, { horizons, season });
+    this.#weights = new ExpertWeights(arena, {
+      groups: horizons.length,
+      experts: E,
+      rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower),
+      fading: EXPERT_RATE.fading,
+      prior: EXPERTS.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
+    });
+    this.#bands = new Bands(arena, horizons);
+    this.#rows = horizons.map((h) => arena.take((h + 1) * ROW));
+    this.#usualError = arena.take(horizons.length);
+    this.#scalars = arena.take(6);
+    this.#scalars[NEXT_FIT] = FIT_LEAST;
   }
 
-  adopt(b: BatchModels): void {
-    this.#batch = b;
+  /** Takes in a sample with its time: gaps become missing values, a time that was there already is not taken again. */
+  observeAt(atUs: number, value: number): void {
+    const { periodUs } = this.options;
+    const steps = periodUs === undefined ? 1 : this.#intake.steps(atUs, periodUs);
+    if (steps === undefined) return;
+    for (let missing = 1; missing < steps; missing++) this.observe(Number.NaN);
+    this.observe(value);
   }
 
-  observe(y: number): void {
-    const t = this.history.count;
-    const last = this.history.back(0);
-    this.history.push(y);
-    const series = this.history.values;
-    const at = this.history.window(1);
-    const s = this.#scalars;
-    if (t > 0) {
-      const d = Math.abs(y - last);
-      const vf = Math.max(T.volRate, 1 / t);
-      const vs = Math.max(0.002, 1 / t);
-      s[2] = (s[2] as number) + vf * (d - (s[2] as number));
-      s[3] = (s[3] as number) + vs * (d - (s[3] as number));
+  /** Takes in the value of the next step; anything but a finite number counts as missing. */
+  observe(sample: number): void {
+    const value = this.#intake.take(sample);
+    // What came before the first value is not part of the series.
+    if (this.#intake.seen === 0) return;
+    const step = this.#history.count;
+    const before = this.#history.back(0);
+    this.#history.push(value);
+    const isMadeUp = this.#intake.missingRun > 0;
+    if (step > 0 && !isMadeUp) this.#measure(step, Math.abs(value - before));
+    const unit = this.#scalars[UNIT] as number;
+    if (unit === 0) {
+      this.#experts.pushOnly(value);
+      return;
     }
-    if (s[0] === 0 && t >= WARM && (s[3] as number) > 0) { s[0] = s[3] as number; s[1] = t; }
-    const start = s[0] === 0 ? Number.POSITIVE_INFINITY : (s[1] as number);
-    for (let k = 0; k < this.horizons.length; k++) {
-      const o = t - (this.horizons[k] as number);
-      if (o >= start) this.#settle(k, o, y);
-    }
-    this.#ewmas.push(y);
-    this.#median.push(0, y);
-    if (s[0] === 0) return;
-    linearFeatures(this.#x, series, at, this.history.length, this.#ewmas.values, s[0] as number);
-    this.#rlsA.push(t, this.#x);
-    smoothFeatures(this.#x2, y, this.#ewmas.values, s[0] as number);
-    this.#rlsB.push(t, this.#x2);
-    const b = this.#batch;
-    if (b !== undefined && b.trees.length > 0) treeFeatures(this.#treeRow, series, at, this.#ewmas.values, b.origin);
-    for (let k = 0; k < this.horizons.length; k++) this.#forecast(k, t, at, y);
+    if (!isMadeUp) this.#settle(step, value, unit);
+    this.#experts.push(step, value, unit);
+    this.#bandInput.moving = (this.#scalars[MOVING] as number) + 0.3 * (this.#scalars[GENERAL] as number);
+    this.#bandInput.unit = unit;
+    for (let k = 0; k < this.options.horizons.length; k++) this.#forecast(k, step, unit);
   }
 
-  quantiles(k: number, out: Float64Array): number {
-    const t = this.history.count - 1;
-    const rows = this.#rows[k] as Float64Array;
-    const row = (t % ((this.horizons[k] as number) + 1)) * STRIDE;
-    if (this.#scalars[0] === 0) {
-      out.fill(this.history.back(0));
+  /** The quantiles (deciles.ts) at the k-th horizon into `out`; gives the median, the forecast itself. */
+  forecast(k: number, out: Float64Array): number {
+    const { horizons, least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = this.options;
+    const h = horizons[k] as number;
+    const last = this.#history.back(0);
+    if (this.#scalars[UNIT] === 0) {
+      out.fill(Math.max(least, Math.min(most, last)));
       return out[MEDIAN] as number;
     }
-    for (let q = 0; q < Q; q++) out[q] = rows[row + FINAL + q] as number;
+    const rows = this.#rows[k] as Float64Array;
+    const at = ((this.#history.count - 1) % (h + 1)) * ROW;
+    const point = rows[at + POINT] as number;
+    // What is known is older than the newest step: as if the horizon were so much longer.
+    const older = Math.sqrt(1 + this.#intake.missingRun / h);
+    for (let q = 0; q < TAUS.length; q++) {
+      const value = point + older * (this.#bands.quantile(rows, at + BAND, q) - point);
+      out[q] = Math.max(least, Math.min(most, value));
+    }
     return out[MEDIAN] as number;
   }
 
-  #settle(k: number, o: number, y: number): void {
-    const h = this.horizons[k] as number;
-    const rows = this.#rows[k] as Float64Array;
-    const row = (o % (h + 1)) * STRIDE;
-    const unit = this.#scalars[0] as number;
-    const base = rows[row] as number;
-    this.#rlsA.learn(k, o, (y - base) / unit);
-    this.#rlsB.learn(k, o, (y - base) / unit);
-    const ne = this.#naiveError[k] as number;
-    const ad = Math.abs(y - base);
-    this.#naiveError[k] = ne === 0 ? ad : ne + 0.01 * (ad - ne);
-    this.#reach[k] = Math.max(ad, 0.998 * (this.#reach[k] as number));
-    const scale = Math.max(this.#naiveError[k] as number, 1e-9 * unit);
-    const m = rows[row + POINT] as number;
-    this.lossN++;
-    for (let e = 0; e < E; e++) { const v = rows[row + e] as number; this.lossOf[k * (E + 1) + e]! += Math.abs(y - (v === v ? v : m)) / unit; }
-    this.lossOf[k * (E + 1) + E]! += Math.abs(y - m) / unit;
-    const slope = m > y ? 1 : m < y ? -1 : 0;
-    this.weights.learn(k, rows, row, { mixture: m, slope, scale });
-    // Quantile experts.
-    const r = y - m;
-    for (let q = 0; q < Q; q++) {
-      let mixture = 0;
-      for (let j = 0; j < J; j++) this.#scratch[j] = rows[row + OFFSETS + j * Q + q] as number;
-      mixture = this.#qweights.mix(k * Q + q, this.#scratch, 0);
-      const tau = TAUS[q] as number;
-      this.#qweights.learn(k * Q + q, this.#scratch, 0, { mixture, slope: r > mixture ? -tau : 1 - tau, scale: scale });
-    }
-    const sigma = rows[row + SIGMA] as number;
-    this.#windows.push(k * J, r);
-    this.#windows.push(k * J + 1, r / sigma);
-    this.#windows.push(k * J + 2, r / (rows[row + SIGMA + 1] as number));
-    // Stretch.
-    if (T.useGamma) {
-      const g = T.gamma / h ** T.gpow;
-      const lo = rows[row + FINAL] as number;
-      const hi = rows[row + FINAL + OUTER] as number;
-      const st = this.#stretch;
-      st[2 * k] = Math.max(-T.gmax, Math.min(T.gmax, (st[2 * k] as number) + g * ((y < lo ? 1 : 0) - 0.1)));
-      st[2 * k + 1] = Math.max(-T.gmax, Math.min(T.gmax, (st[2 * k + 1] as number) + g * ((y > hi ? 1 : 0) - 0.1)));
+  /** Why the forecasts should not be relied on, if so. */
+  get degraded(): Degraded | undefined {
+    return this.#intake.degraded(WARM_UP);
+  }
+
+  /** Steps taken in. */
+  get steps(): number {
+    return this.#history.count;
+  }
+
+  /** What an expert weighs at the k-th horizon, of 1 among all that are awake. */
+  weights(k: number): ReadonlyMap<string, number> {
+    const h = this.options.horizons[k] as number;
+    const at = ((this.#history.count - 1) % (h + 1)) * ROW;
+    const awake = EXPERTS.map((_, e) => (Number.isNaN(this.#rows[k]?.[at + e]) ? 0 : this.#weights.weight(k, e)));
+    const sum = awake.reduce((a, b) => a + b, 0);
+    return new Map(EXPERTS.map((name, e) => [name, (awake[e] as number) / sum]));
+  }
+
+  // ——— in the background ———
+
+  get fitDue(): boolean {
+    return this.#history.count >= (this.#scalars[NEXT_FIT] as number) && this.#scalars[UNIT] !== 0;
+  }
+
+  /** What fitBatch needs, a copy; the next fit is not due before the series has grown again. */
+  fitRequest(): FitRequest {
+    const { length, values, count } = this.#history;
+    const from = this.#history.window(length);
+    const fits = (this.#scalars[FITS] as number) + 1;
+    this.#scalars[FITS] = fits;
+    this.#scalars[NEXT_FIT] = Math.min(Math.ceil(count * FIT_GROWTH), count + FIT_EVERY);
+    return { series: values.slice(from, from + length), horizons: this.options.horizons, seed: fits };
+  }
+
+  adopt(models: BatchModels): void {
+    this.#experts.adopt(models);
+  }
+
+  // ——— moving ———
+
+  save(): ForecasterState {
+    return { options: this.options, numbers: this.#arena.save(), models: this.#experts.batch };
+  }
+
+  static restore({ options, numbers, models }: ForecasterState): Forecaster {
+    const forecaster = new Forecaster(options);
+    forecaster.#arena.load(numbers);
+    if (models !== undefined) forecaster.adopt(models);
+    // The newest inputs of the trees are scratch (A1) and not needed: forecasts made of them are in the rows.
+    return forecaster;
+  }
+
+  #measure(step: number, change: number): void {
+    const s = this.#scalars;
+    s[MOVING] = (s[MOVING] as number) + Math.max(MOVING_RATE, 1 / step) * (change - (s[MOVING] as number));
+    s[GENERAL] = (s[GENERAL] as number) + Math.max(GENERAL_RATE, 1 / step) * (change - (s[GENERAL] as number));
+    if (s[UNIT] === 0 && step >= WARM_UP && (s[GENERAL] as number) > 0) {
+      s[UNIT] = s[GENERAL] as number;
+      s[SINCE] = step;
     }
   }
 
-  #forecast(k: number, t: number, at: number, y: number): void {
-    const h = this.horizons[k] as number;
+  #forecast(k: number, step: number, unit: number): void {
     const rows = this.#rows[k] as Float64Array;
-    const row = (t % (h + 1)) * STRIDE;
-    const unit = this.#scalars[0] as number;
-    const series = this.history.values;
-    rows[row] = y;
-    let e = 1;
-    for (let i = 0; i < EWMA_RATES.length; i++) rows[row + e++] = this.#ewmas.values[i] as number;
-    rows[row + e++] = this.#median.quantile(0, 0.5);
-    rows[row + e++] = y + unit * this.#rlsA.predict(k, t);
-    rows[row + e++] = y + unit * this.#rlsB.predict(k, t);
-    const b = this.#batch;
-    const ready = this.history.length >= TREE_CONTEXT;
-    rows[row + e++] = b?.nlinear !== undefined && ready ? y + predictNLinear(b.nlinear, k, series, at) : Number.NaN;
-    const trees = b?.trees[k];
-    rows[row + e++] = trees !== undefined && ready ? y + askBoostedTrees(trees, this.#treeRow) : Number.NaN;
-    if (T.mask !== '') for (let i = 0; i < E; i++) if (T.mask.split(',').includes(NAMES[i] as string)) rows[row + i] = i === 0 ? y : Number.NaN;
-    const reach = T.clampK * (this.#reach[k] as number);
-    if (reach > 0) for (let i = EWMA_RATES.length + 2; i < E; i++) { const v = rows[row + i] as number; rows[row + i] = v > y + reach ? y + reach : v < y - reach ? y - reach : v; }
-    const m = this.weights.mix(k, rows, row);
-    rows[row + POINT] = m;
-    const s = this.#scalars;
-    const sigma = (s[2] as number) + 0.3 * (s[3] as number) + 1e-3 * unit;
-    const sigma2 = Math.sqrt(sigma * ((s[3] as number) + 1e-3 * unit));
-    rows[row + SIGMA] = sigma;
-    rows[row + SIGMA + 1] = sigma2;
-    const scales = [1, sigma, sigma2];
-    let previous = Number.NEGATIVE_INFINITY;
-    for (let q = 0; q < Q; q++) {
-      const tau = TAUS[q] as number;
-      for (let j = 0; j < J; j++) {
-        const offset = (scales[j] as number) * this.#windows.quantile(k * J + j, tau);
-        this.#scratch[j] = offset;
-        rows[row + OFFSETS + j * Q + q] = offset;
-      }
-      let offset = this.#qweights.mix(k * Q + q, this.#scratch, 0);
-      if (q === MEDIAN) offset *= T.medoff;
-      const st = Math.exp(q < MEDIAN ? (this.#stretch[2 * k] as number) : (this.#stretch[2 * k + 1] as number));
-      if (T.stretchAll || q === 0 || q === OUTER) offset *= st;
-      const value = Math.max(previous, m + offset);
-      rows[row + FINAL + q] = value;
-      previous = value;
+    const at = (step % ((this.options.horizons[k] as number) + 1)) * ROW;
+    this.#experts.forecast(k, step, unit, rows, at);
+    const point = this.#weights.mix(k, rows, at);
+    rows[at + POINT] = point;
+    this.#bandInput.spread = this.#experts.spread(k);
+    this.#bands.forecast(k, point, this.#bandInput, rows, at + BAND);
+  }
+
+  /** Scores and learns from what was forecast for this step. */
+  #settle(step: number, value: number, unit: number): void {
+    const { horizons } = this.options;
+    for (let k = 0; k < horizons.length; k++) {
+      const h = horizons[k] as number;
+      const origin = step - h;
+      if (origin < (this.#scalars[SINCE] as number)) break;
+      const rows = this.#rows[k] as Float64Array;
+      const at = (origin % (h + 1)) * ROW;
+      const change = value - (rows[at] as number);
+      this.#experts.learn(k, origin, change, unit);
+      const usual = this.#usualError[k] as number;
+      const size = Math.abs(change);
+      this.#usualError[k] = usual === 0 ? size : usual + ERROR_RATE * (size - usual);
+      const scale = Math.max(this.#usualError[k] as number, 1e-9 * unit);
+      const point = rows[at + POINT] as number;
+      this.#weights.learn(k, rows, at, point, point > value ? 1 : point < value ? -1 : 0, scale);
+      this.#outcome.value = value;
+      this.#outcome.point = point;
+      this.#outcome.scale = scale;
+      this.#bands.learn(k, this.#outcome, rows, at + BAND);
     }
   }
 }
-export { BATCH_LEAST };
+
+export interface ForecasterState {
+  readonly options: ForecasterOptions;
+  readonly numbers: Float64Array;
+  readonly models: BatchModels | undefined;
+}

@@ -45,7 +45,9 @@ export function fitNLinear(series: Float64Array, horizons: readonly number[], co
       solveCholesky(factor, width, candidate);
       let error = 0;
       for (let t = split; t + horizon < series.length; t++)
-        error += Math.abs(changeOf(candidate, 0, centred, t, context) + (centred[t] as number) - (centred[t + horizon] as number));
+        error += Math.abs(
+          changeOf(candidate, 0, centred, t, context) + (centred[t] as number) - (centred[t + horizon] as number),
+        );
       if (error <= least) [least, ridge] = [error, tried];
     }
     const all = lagMoments(centred, { from, to: series.length - horizon, lags: context, ahead: horizon });

@@ -104,7 +104,7 @@ export class RecursiveLeastSquares {
     const usual = this.#usual[h] as number;
     const most = usual === 0 ? size : clip * usual;
     this.#usual[h] = usual === 0 ? size : usual + 0.02 * (Math.min(size, 5 * usual) - usual);
-    const taken = error > most ? most : error < -most ? -most : error;
+    const taken = Math.max(-most, Math.min(most, error));
     const slot = (step % ring) * width;
     const at = h * width;
     for (let i = 0; i < width; i++)
