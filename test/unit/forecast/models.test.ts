@@ -1,7 +1,13 @@
 /** Each model on a series of which the answer is known, or against a slower way to the same numbers. */
 import { describe, expect, test } from 'vitest';
 import { fitBatch } from '../../../src/domain/forecast/batch.ts';
-import { askBoostedTrees, fitBoostedTrees, intoBuckets } from '../../../src/domain/forecast/boosted-trees.ts';
+import {
+  askBoostedTrees,
+  type BoostedTrees,
+  fitBoostedTrees,
+  intoBuckets,
+  intoCodes,
+} from '../../../src/domain/forecast/boosted-trees.ts';
 import { History } from '../../../src/domain/forecast/history.ts';
 import { lagMoments, nlinearGram, nlinearRight } from '../../../src/domain/forecast/lag-moments.ts';
 import { fitNLinear, predictNLinear } from '../../../src/domain/forecast/nlinear.ts';
@@ -87,6 +93,12 @@ test('NLinear learns a sine of which 12 steps are half a period, where the last 
 });
 
 describe('boosted trees', () => {
+  const ask = (model: BoostedTrees, ...row: readonly number[]): number => {
+    const codes = new Int32Array(row.length);
+    intoCodes(Float32Array.from(row), codes);
+    return askBoostedTrees(model, codes);
+  };
+
   const rows = 900;
   const table = Float32Array.from(noise(2 * rows, 3));
   const left = (i: number): number => table[i] as number;
@@ -94,25 +106,46 @@ describe('boosted trees', () => {
   const target = Float32Array.from({ length: rows }, (_, i) => (left(i) > 0.1 ? 5 : -5) + (right(i) > 0 ? 1 : 0));
   const options = { trees: 60, depth: 3, rate: 0.2, leafLeast: 5, featureShare: 1, rowShare: 0.7 };
 
+  test('codes keep the order of numbers, whatever their signs', () => {
+    const row = Float32Array.of(
+      Number.NEGATIVE_INFINITY,
+      -1e30,
+      -2,
+      -1,
+      -1e-30,
+      0,
+      1e-30,
+      1,
+      2,
+      1e30,
+      Number.POSITIVE_INFINITY,
+    );
+    const codes = new Int32Array(row.length);
+    intoCodes(row, codes);
+    for (let at = 1; at < codes.length; at++) {
+      expect(codes[at]).toBeGreaterThan(codes[at - 1] as number);
+      expect(((codes[0] as number) - (codes[at] as number)) >>> 31).toBe(1);
+      expect(((codes[at] as number) - (codes[0] as number)) >>> 31).toBe(0);
+    }
+  });
+
   test('learn steps in two features', () => {
     const { model } = fitBoostedTrees(intoBuckets(table, rows, 2), target, createRng(1), options);
     let wrong = 0;
-    for (let i = 0; i < rows; i++)
-      wrong += Math.abs(askBoostedTrees(model, Float32Array.of(left(i), right(i))) - (target[i] as number));
+    for (let i = 0; i < rows; i++) wrong += Math.abs(ask(model, left(i), right(i)) - (target[i] as number));
     expect(wrong / rows).toBeLessThan(0.4);
   });
 
   test('follow the median: a tenth of wild targets does not move them', () => {
     const wild = target.map((value, i) => (i % 10 === 0 ? 1e4 : value));
     const { model } = fitBoostedTrees(intoBuckets(table, rows, 2), wild, createRng(1), options);
-    expect(askBoostedTrees(model, Float32Array.of(0.4, 0.4))).toBeLessThan(10);
-    expect(askBoostedTrees(model, Float32Array.of(-0.4, 0.4))).toBeLessThan(0);
+    expect(ask(model, 0.4, 0.4)).toBeLessThan(10);
+    expect(ask(model, -0.4, 0.4)).toBeLessThan(0);
   });
 
   test('what they leave of the target is what is left of it', () => {
     const { model, rest } = fitBoostedTrees(intoBuckets(table, rows, 2), target, createRng(2), options);
-    for (const i of [0, 100, 899])
-      expect(rest[i]).toBeCloseTo((target[i] as number) - askBoostedTrees(model, Float32Array.of(left(i), right(i))), 3);
+    for (const i of [0, 100, 899]) expect(rest[i]).toBeCloseTo((target[i] as number) - ask(model, left(i), right(i)), 3);
   });
 });
 
