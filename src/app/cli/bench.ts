@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
 import { registerForecastBench } from './bench-forecast.ts';
+import { registerMetricsBench } from './bench-metrics.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -23,7 +24,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, analysis, schedules, simulation, scale, forecasts',
+      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -90,6 +91,7 @@ export function registerBench(program: Command): void {
       line: 'drover bench receive --from docs/receiving.json --picture docs/receiving.svg',
     },
   ]);
+  registerMetricsBench(bench);
   registerSimulationBenches(bench);
   registerForecastBench(bench);
   const schedule = bench

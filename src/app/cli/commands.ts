@@ -18,6 +18,7 @@ import { registerFeed } from './feed.ts';
 import { registerForecast } from './forecast.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerUp,
   registerDown,
   registerStatus,
+  registerMetrics,
   registerTask,
   registerExplain,
   registerFeed,
