@@ -15,6 +15,7 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
+import { registerForecast } from './forecast.ts';
 import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
@@ -51,6 +52,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerLearn,
   registerHazard,
   registerPerformance,
+  registerForecast,
   registerBench,
   registerConformance,
   registerDoctor,
