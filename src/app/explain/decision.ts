@@ -146,12 +146,12 @@ function plannedFor(task: TaskName, plan: RestorePlan): Planned | undefined {
   const evidence = evidenceOf(task, plan);
   const assigned = plan.assignments.find((one) => one.task === task);
   if (assigned !== undefined) {
-    const { target, checkpoint, present } = assigned;
+    const { target, checkpoint } = assigned;
     const order =
       checkpoint === undefined
         ? undefined
         : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders };
-    return { ...NOTHING, verdict: 'placed', target: target.mac, from: present?.mac, checkpoint: order, evidence };
+    return { ...NOTHING, verdict: 'placed', target: target.mac, from: undefined, checkpoint: order, evidence };
   }
   const unplaced = plan.unplaced.find((one) => one.task === task);
   if (unplaced !== undefined) {

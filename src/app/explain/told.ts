@@ -83,8 +83,7 @@ function causeText({ cause }: DecisionTold, nameOf: NameOf): string {
   if (cause === undefined) return 'of nothing that is still known';
   if (cause.kind === 'failure')
     return `${nameOf(cause.owner.mac)} (incarnation ${cause.owner.incarnation}) failed: ${cause.reason}`;
-  const { move, reason, epoch } = cause;
-  if (move !== undefined) return `it was to move${move.target === undefined ? '' : ` to ${nameOf(move.target)}`}: ${reason}`;
+  const { reason, epoch } = cause;
   return epoch === 0 ? `it was new: ${reason}` : `it had no place in epoch ${epoch}: ${reason}`;
 }
 
