@@ -6,7 +6,7 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask } from '../src/domain/model/ecu.ts';
-import type { TaskName } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { Answer, PrepareCommand } from '../src/domain/protocol/messages.ts';
 import type { Host } from './host.ts';
@@ -18,6 +18,8 @@ const EXPECTED_US = 8_000_000;
 interface Expected {
   readonly accepted: AcceptedTask;
   untilUs: number;
+  /** What is on its way: whoever asks for the same again waits with the first. */
+  copying?: { readonly sequence: number; readonly answer: Promise<Answer> } | undefined;
 }
 
 export class ExpectedTasks {
@@ -43,20 +45,32 @@ export class ExpectedTasks {
   }
 
   /** After its admission. */
-  async prepare({ task, epoch, spec, source, sequence }: PrepareCommand): Promise<Answer> {
+  async prepare(command: PrepareCommand): Promise<Answer> {
+    const { task, epoch, spec, source, sequence } = command;
     const { clock } = this.host;
+    const under = this.expected.get(task)?.copying;
+    if (under !== undefined && under.sequence === sequence && source !== undefined) return under.answer;
     const expected: Expected = { accepted: acceptedTaskOf(spec, epoch), untilUs: clock.monotonicUs() + EXPECTED_US };
     this.expected.set(task, expected);
     if (source === undefined) return { kind: 'prepared', task, epoch, sequence: 0, bytes: 0, stateBytes: 0, tookUs: 0 };
     this.standby.expect(task);
     expected.untilUs = Number.POSITIVE_INFINITY;
+    const answer = this.copy(command, source);
+    expected.copying = { sequence, answer };
+    try {
+      return await answer;
+    } finally {
+      expected.copying = undefined;
+      expected.untilUs = clock.monotonicUs() + EXPECTED_US;
+    }
+  }
+
+  private async copy({ task, epoch, sequence }: PrepareCommand, source: Mac): Promise<Answer> {
     try {
       return { kind: 'prepared', task, epoch, ...(await this.standby.copyFrom(source, { task, epoch, sequence })) };
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       return { kind: 'refused', task, epoch, code: cause.code, sentence: `its state could not be copied: ${cause.message}` };
-    } finally {
-      expected.untilUs = clock.monotonicUs() + EXPECTED_US;
     }
   }
 

@@ -38,8 +38,8 @@ export interface MigrationEffectsParts {
 const RETRY_US = 20_000;
 /** A lost message is found out after this long. */
 const COMMAND_TIMEOUT_US = 500_000;
-/** A state is on its way for so long. */
-const COPY_TIMEOUT_US = 20_000_000;
+/** Asked again after so long; a copy that is under way goes on meanwhile. */
+const COPY_TIMEOUT_US = 2_000_000;
 /** Standing still waits for a job and for its outputs. */
 const PAUSE_TIMEOUT_US = 1_000_000;
 /** The checkpoint that was asked for is a job away. */
@@ -117,6 +117,7 @@ export class MigrationEffects {
 
   private async copyState(open: OpenEffect, effect: Effect<'copyState'>): Promise<EffectOutcome> {
     const failed = (reason: string): EffectOutcome => event({ type: 'COPY.FAILED', reason });
+    if (this.parts.knowledge.isGone(effect.source)) return failed('its ECU is gone');
     const order = { kind: 'checkpoint', mode: 'delta', first: effect.round === 0 } as const;
     const asked = await this.tellSource(open, effect, order);
     if (asked.kind === 'silent') return again();

@@ -2,7 +2,7 @@
  * Moves one running task to another ECU, without a gap (DESIGN 3 and 7, Migration). Replicated; one per attempt, named after the task and
  * the epoch that it leaves.
  *
- *   proposed → costed → admitted → duplicating{full, delta} → switching{claiming, pausing, committing, starting} → decommissioning → done
+ *   proposed → costed → admitted → duplicating{full, delta} → switching{pausing, committing, starting} → decommissioning → done
  *              rejected            rollingBack{aborting, resuming} → aborted                       superseding → decommissioning → superseded
  *
  * M1. Until the commit everything is preparation: the source runs, and whatever fails leads to `rollingBack`. After it the target's epoch
@@ -247,7 +247,14 @@ export const migrationMachine = setup({
         ],
       },
     },
-    admitted: { always: [{ guard: 'isLive', target: 'duplicating' }, { target: 'switching' }] },
+    admitted: {
+      ...opened('claim', (context) => ({ kind: 'claimPlacement', ...between(context) })),
+      after: { [CLAIM_MS]: { target: 'rollingBack', actions: 'noteSilence' } },
+      on: {
+        'PLACEMENT.CLAIMED': [{ guard: 'isLive', target: 'duplicating' }, { target: 'switching' }],
+        'PLACEMENT.REFUSED': { target: 'rollingBack', actions: 'noteReason' },
+      },
+    },
     duplicating: {
       initial: 'full',
       after: { [COPY_MS]: { target: 'rollingBack', actions: 'noteSilence' } },
@@ -264,16 +271,8 @@ export const migrationMachine = setup({
       },
     },
     switching: {
-      initial: 'claiming',
+      initial: 'pausing',
       states: {
-        claiming: {
-          ...opened('claim', (context) => ({ kind: 'claimPlacement', ...between(context) })),
-          after: { [CLAIM_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
-          on: {
-            'PLACEMENT.CLAIMED': 'pausing',
-            'PLACEMENT.REFUSED': { target: '#migration.rollingBack', actions: 'noteReason' },
-          },
-        },
         pausing: {
           ...opened('handOver', (context) => ({ kind: 'handOver', ...between(context), mode: modeOf(context) })),
           after: { [PAUSE_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },

@@ -143,7 +143,7 @@ export const placementMachine = setup({
     'TASK.REMOVED': {},
     'INSTANCE.STOPPED': {},
     'MOVE.BEGUN': {},
-    'MOVE.ABORTED': { guard: 'isThisEpoch', actions: 'noteAborted' },
+    'MOVE.ABORTED': [{ guard: 'isThisEpoch', actions: 'noteAborted' }, {}],
   },
   states: {
     undeclared: { on: { 'TASK.DECLARED': { target: 'unplaced', actions: 'declare' } } },

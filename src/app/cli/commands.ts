@@ -12,11 +12,13 @@ import { registerDataset } from './dataset.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerDrain } from './drain.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerMigrate } from './migrate.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -33,6 +35,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDown,
   registerStatus,
   registerTask,
+  registerMigrate,
+  registerDrain,
   registerExplain,
   registerFeed,
   registerEcu,

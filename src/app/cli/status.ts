@@ -127,10 +127,14 @@ const managerText = ({ id, alive }: { readonly id: string; readonly alive: boole
 function ecuTable({ ecus }: Status): string {
   return table(
     ['ECU', 'MAC', 'STATE', 'INCARNATION', 'CORES', 'MEMORY', 'OFFERS', 'TASKS'],
-    ecus.map(({ name, mac, state, incarnation, description, tasks }) => [
+    ecus.map(({ name, mac, state, draining, incarnation, description, tasks }) => [
       name,
       mac,
-      state.startsWith('alive') ? stdoutColours.green(state) : stdoutColours.red(state),
+      draining === true
+        ? stdoutColours.yellow(`${state}, draining`)
+        : state.startsWith('alive')
+          ? stdoutColours.green(state)
+          : stdoutColours.red(state),
       String(incarnation),
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),
