@@ -153,7 +153,8 @@ export class FleetTruth {
     const before = this.placements.get(placement.context.task);
     this.placements.set(placement.context.task, placement);
     this.judge(placement, before);
-    this.judgeMigrations(placement.context.task);
+    // Until the abort stands here the source stands still: also in the moment in which it is written.
+    this.judgeMigrations(placement.context.task, record.event.type === 'MOVE.ABORTED' ? before : placement);
   }
 
   private hearMigration(actor: ActorKey, migration: MigrationTruth): void {
@@ -166,8 +167,7 @@ export class FleetTruth {
     if (migration.record.event.type === 'TARGET.DURABLE') this.judgeDurable(actor, migration);
   }
 
-  private judgeMigrations(task: TaskName): void {
-    const truth = this.placements.get(task);
+  private judgeMigrations(task: TaskName, truth = this.placements.get(task)): void {
     if (truth === undefined) return;
     const placement = { state: truth.state, epoch: truth.context.epoch, takenBy: truth.context.takenBy };
     for (const actor of this.migrating.get(task) ?? []) {
