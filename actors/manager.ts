@@ -435,7 +435,7 @@ export class Manager {
     }
   }
 
-  /** The second reason to restore: the task runs, and is to run elsewhere. It is known by where it runs, and moved as any other. */
+  /** The second reason to restore: the task runs, and is to run elsewhere. It is known by where it runs, and moved like all. */
   private async requestRestore(request: RestoreRequest, id: string): Promise<ManagerAnswer> {
     const { mac, programId, target, opcode, reason } = request;
     const task = this.receiver.taskOf(mac, programId);
