@@ -102,7 +102,7 @@ test('a fleet is started, used and stopped from the command line', async () => {
   expect(drover('status').out).toContain('draining');
   expect(drover('migrate', 'counter', '--json')).toMatchObject({
     exitCode: 1,
-    error: expect.stringContaining('is draining (ERR_NO_PLACE)'),
+    error: expect.stringContaining('1 draining (ERR_NO_PLACE)'),
   });
   expect(JSON.parse(drover('drain', moved.to, '--undo', '--json').out)).toMatchObject({ draining: false });
   expect(drover('up')).toMatchObject({ exitCode: 2, error: expect.stringContaining('drover down') });
