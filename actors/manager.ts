@@ -9,6 +9,7 @@
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type {
   FleetTask,
@@ -94,6 +95,8 @@ export interface ManagerParts {
   readonly receive?: ReceivePolicy;
   /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
   readonly gain?: PredictedGain;
+  /** Ranks candidates for a task; absent: the other terms alone. */
+  readonly adviser?: Adviser;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -166,11 +169,18 @@ export class Manager {
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
-    const effects = { host, replicated, knowledge: this.knowledge, processTable, beyond };
+    const effects = { host, replicated, knowledge: this.knowledge, processTable, beyond, adviser: parts.adviser };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
-    const estimates = new MigrationEstimates({ host, knowledge: this.knowledge, beyond, store, gain: parts.gain });
+    const estimates = new MigrationEstimates({
+      host,
+      knowledge: this.knowledge,
+      beyond,
+      store,
+      gain: parts.gain,
+      adviser: parts.adviser,
+    });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
     this.migrationRequests = new MigrationRequests({ ...known, estimates });

@@ -8,6 +8,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetEvent, LocalFleet } from '../fleet/local-fleet.ts';
 import type { FleetPlan } from '../fleet-file.ts';
 import type { FleetTask } from '../fleet-tasks.ts';
+import { ADVISER_HELP, adviserFile } from './adviser-option.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
@@ -21,6 +22,7 @@ interface UpFlags extends BrokerFlags, LocalPathFlags {
   readonly managers?: number;
   readonly shards?: number;
   readonly prove?: number;
+  readonly adviser?: string;
   readonly sync: 'always' | 'relaxed';
   readonly receive?: ReceiveStrategy;
   readonly receiveInterval: number;
@@ -41,6 +43,7 @@ export function registerUp(program: Command): void {
     .option('--managers <n>', `how many checkpoint managers (default ${MANAGERS})`, wholeNumber(1, 16))
     .option('--shards <n>', 'into how many streams tasks are spread; fixed when the fleet is first started', wholeNumber(1, 64))
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
+    .option('--adviser <model>', ADVISER_HELP)
     .option(
       '--sync <when>',
       'when an append is on the disk: always, or relaxed (a power cut may lose the last 100 ms)',
@@ -54,6 +57,7 @@ export function registerUp(program: Command): void {
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
     { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
+    { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
 }
@@ -86,6 +90,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(plan.receive === undefined ? {} : { receive: plan.receive }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
+    ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
     compression: plan.compression,
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),

@@ -62,6 +62,8 @@ export interface ManagerConfig {
   readonly provesPerMinute?: number;
   /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
   readonly receive?: ReceiveChoice;
+  /** The file of a learned yes/no model that ranks candidates. Absent: none does. */
+  readonly adviser?: string;
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
   /** Shared with the ECUs of this machine: the local path. Absent: everything goes over the bus. */
