@@ -91,6 +91,8 @@ export interface PrepareCommand extends CommandHeader {
   /** Undefined: only keep room. */
   readonly source: Mac | undefined;
   readonly sequence: number;
+  /** The source stands still with it: the program may be started ahead. */
+  readonly standsStill?: boolean;
 }
 
 export type Answer =
