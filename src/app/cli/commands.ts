@@ -18,6 +18,7 @@ import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerUp,
   registerDown,
   registerStatus,
+  registerMetrics,
   registerTask,
   registerMigrate,
   registerDrain,
