@@ -4,6 +4,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
 import { registerForecastBench } from './bench-forecast.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
+import { registerMigrateBench } from './bench-migrate.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -24,7 +25,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale, forecasts',
+      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -37,6 +38,7 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(failoverBench);
   withExamples(failover, [{ does: 'Ten kills, then four with the claiming manager', line: 'drover bench failover' }]);
+  registerMigrateBench(bench);
   const checkpoint = bench
     .command('checkpoint')
     .description('what an incremental checkpoint of 64 MiB with 1 % dirty pages costs, against the bare compare')
