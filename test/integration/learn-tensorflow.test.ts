@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBackend } from '../../infra/tensorflow/backend.ts';
 import { fire, forward, makeVariables } from '../../infra/tensorflow/graph.ts';
 import { createTrainer, crossEntropy } from '../../infra/tensorflow/train.ts';
+import { benchRealtime } from '../../src/app/bench/realtime.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
 import { createRng } from '../../src/domain/kernel/rng.ts';
 import {
@@ -136,6 +137,21 @@ describe('TensorFlow.js and typed arrays', () => {
     if (found.backend === 'wasm') expect(found.passedOver).toEqual([{ backend: 'tfjs-node-gpu', why: expect.any(String) }]);
     await expect(findBackend([])).rejects.toMatchObject({ code: 'ERR_LEARN_BACKEND' });
   });
+});
+
+test('the bench of everything real-time reports each figure that has an aim, and a network better than chance', async () => {
+  const { figures, learned } = await benchRealtime({
+    ...{ repetitions: 1, millis: 1, sizes: [10], rounds: 1, simulatedUs: 100_000, trainSets: 600, epochs: 2 },
+    trainer: () => createTrainer(['wasm']),
+  });
+  const withAim = figures.filter(({ aim }) => aim !== undefined).map(({ what, n }) => `${what} ${n}`);
+  expect(withAim).toEqual(['FP response times 10', 'QPA 10', 'simulation, one core FP 10', 'learned answer 3']);
+  for (const { best, median, unit } of figures) {
+    expect(median).toBeGreaterThan(0);
+    expect(unit === 'µs' ? median >= best : best >= median).toBe(true);
+  }
+  expect(learned).toMatchObject({ backend: 'wasm', sets: 540 });
+  expect(learned.auc).toBeGreaterThan(0.8);
 });
 
 describe('the commands', () => {

@@ -12,15 +12,7 @@ import { type CertifiedModel, createScorer, type Model, type TwinModel, type Yes
 import { createNetwork } from '../../domain/learn/network.ts';
 import { columnsOf, type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
 import { drawTwin, TWIN_TASKS_MAX } from '../../domain/learn/twin.ts';
-
-export interface Latency {
-  /** Of passes over the same sets, features included. */
-  readonly bestUs: number;
-  readonly medianUs: number;
-}
-
-const PASS_SETS = 100;
-const [PASSES_LEAST, PASSES_MOST, TIMED_MS] = [11, 301, 300];
+import { latencyOf } from './latency.ts';
 
 export function evaluateModel(model: Model, sets: LabelledSets) {
   const about = { ...model.trained, purpose: model.purpose };
@@ -131,22 +123,4 @@ function meanUtilisation({ wcetUs, periodUs, count }: LabelledSets): number {
   let sum = 0;
   for (let i = 0; i < wcetUs.length; i++) sum += (wcetUs[i] as number) / (periodUs[i] as number);
   return sum / Math.max(1, count);
-}
-
-/**
- * Times short passes over the same few sets, many times: the best of them was not interrupted, even on a machine that is busy. Answers are
- * added up so that none is left out.
- */
-function latencyOf(count: number, ask: (s: number) => number): Latency {
-  const times: number[] = [];
-  let sum = 0;
-  const endMs = performance.now() + TIMED_MS;
-  while (times.length < PASSES_LEAST || (times.length < PASSES_MOST && performance.now() < endMs)) {
-    const beganMs = performance.now();
-    for (let k = 0; k < PASS_SETS; k++) sum += ask(k % count);
-    times.push(((performance.now() - beganMs) * 1000) / PASS_SETS);
-  }
-  times.sort((a, b) => a - b);
-  const rounded = (us: number | undefined): number => (Number.isNaN(sum) ? Number.NaN : Math.round((us ?? 0) * 100) / 100);
-  return { bestUs: rounded(times[0]), medianUs: rounded(times[times.length >> 1]) };
 }
