@@ -229,9 +229,9 @@ describe('the commands', () => {
       'learn',
       'study',
       '--networks',
-      'fnn',
+      'fnn,gan',
       '--backends',
-      'wasm',
+      'tfjs-node-gpu,wasm',
       '--sets',
       '400',
       '--epochs',
@@ -239,12 +239,17 @@ describe('the commands', () => {
       '--out',
       'study.md',
     ) as { results: unknown[] };
-    expect(study.results).toHaveLength(12);
+    expect(study.results).toHaveLength(24);
     const page = readFileSync(join(folder, 'study.md'), 'utf8');
-    for (const name of ['accuracy', 'answer', 'train-wasm']) {
+    for (const name of ['trade-off', 'accuracy', 'answer', 'train-wasm']) {
       expect(page).toContain(`(study-${name}.svg)`);
       expect(readFileSync(join(folder, `study-${name}.svg`), 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s);
     }
+    const picture = readFileSync(join(folder, 'study-accuracy.svg'));
+    rmSync(join(folder, 'study-accuracy.svg'));
+    run('learn', 'study', '--from', 'study.json', '--out', 'study.md');
+    expect(readFileSync(join(folder, 'study-accuracy.svg'))).toEqual(picture);
+    expect(readFileSync(join(folder, 'study.md'), 'utf8')).toBe(page);
   });
 
   test('what is wrong is said in one line, with its code', () => {
@@ -254,6 +259,7 @@ describe('the commands', () => {
       [['learn', 'evaluate', '--model', 'none.model', '--data', 'test.arrow'], 'ERR_MODEL_FILE'],
       [['learn', 'train', '--data', 'no.model', '--out', 'x.model'], 'ERR_DATASET_FILE'],
       [['learn', 'study', '--networks', 'perceptron'], 'ERR_USAGE'],
+      [['learn', 'study', '--from', 'no.model'], 'ERR_USAGE'],
     ] as const) {
       const { status, stderr } = start(...args);
       expect(stderr).toMatch(new RegExp(`^drover: .* \\(${code}\\)\\n$`));
