@@ -232,6 +232,10 @@ describe('the commands', () => {
       'fnn,gan',
       '--backends',
       'tfjs-node-gpu,wasm',
+      '--widths',
+      '4,8',
+      '--depths',
+      '2',
       '--sets',
       '400',
       '--epochs',
@@ -239,7 +243,7 @@ describe('the commands', () => {
       '--out',
       'study.md',
     ) as { results: unknown[] };
-    expect(study.results).toHaveLength(24);
+    expect(study.results).toHaveLength(4);
     const page = readFileSync(join(folder, 'study.md'), 'utf8');
     for (const name of ['trade-off', 'accuracy', 'answer', 'train-wasm']) {
       expect(page).toContain(`(study-${name}.svg)`);

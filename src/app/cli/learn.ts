@@ -50,6 +50,12 @@ function widths(text: string): readonly number[] {
   throw new InvalidArgumentError('Give widths of 1 to 1024 with commas between them: 64,64,64.');
 }
 
+function depths(text: string): readonly number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => Number.isInteger(value) && value >= 1 && value <= 8)) return values;
+  throw new InvalidArgumentError('Give numbers of layers, 1 to 8, with commas between them: 1,2,3.');
+}
+
 // ——— train ———
 
 interface TrainFlags {
@@ -246,6 +252,8 @@ async function updateModel(flags: UpdateFlags): Promise<void> {
 
 interface StudyFlags {
   readonly out: string;
+  readonly widths: readonly number[];
+  readonly depths: readonly number[];
   readonly sets: number;
   readonly epochs: number;
   readonly backends: string;
@@ -260,7 +268,9 @@ function registerStudy(learn: Command): void {
     .command('study')
     .description('time and accuracy against width and depth, per network and backend, as tables and pictures')
     .option('--out <file>', 'the page to write; the pictures stand beside it', 'docs/study-width-depth.md')
-    .option('--sets <n>', 'sets to train on', wholeNumber(400, 1_000_000), 4_000)
+    .option('--widths <a,b,…>', 'units a layer', widths, [8, 16, 32, 64])
+    .option('--depths <a,b,…>', 'hidden layers', depths, [1, 2, 3])
+    .option('--sets <n>', 'sets to train on', wholeNumber(400, 1_000_000), 3_000)
     .option('--epochs <n>', 'of each training', wholeNumber(1, 1000), 4)
     .option('--backends <a,b>', 'to train on, those that work here', 'tfjs-node-gpu,tfjs-node,wasm,cpu')
     .option('--networks <a,b>', 'of fnn, rnn, cnn, snn, gan', 'fnn,rnn,cnn,snn,gan')
@@ -299,6 +309,8 @@ async function measureStudy(flags: StudyFlags): Promise<Study> {
     networks: list(flags.networks, ['fnn', 'rnn', 'cnn', 'snn', 'gan']),
     backends: backendNames(list(flags.backends, BACKEND_CHOICES.slice(1))),
     trainerOf: (backend) => createTrainer([backend]),
+    widths: flags.widths,
+    depths: flags.depths,
     sets: flags.sets,
     epochs: flags.epochs,
     seed: flags.seed,

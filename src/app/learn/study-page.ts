@@ -15,12 +15,12 @@ export function tellStudy(
   return [
     '# Width and depth',
     '',
-    `What do more units a layer (width) and more layers (depth) cost, and what do they bring? Written by \`./drover learn study\`; change the command, not this page. The numbers alone: [${numbers}](${numbers}).`,
+    `What do more units a layer (width) and more layers (depth) cost, and what do they bring? Written by \`${commandOf(study)}\`; change the command, not this page. The numbers alone: [${numbers}](${numbers}).`,
     '',
     `Task: is a set schedulable on one core (fixed priorities, deadline-monotonic, constrained deadlines, 3 to 20 tasks, log-uniform periods, half of the sets schedulable)? Each network learns from ${sets} sets, ${epochs} times over, from seed ${seed}, and is judged on ${testSets} others; always giving the more frequent answer is right ${percent(majorityRate)} of the time. This is a short training, for comparison: what the networks reach with more is in [LEARNING.md](LEARNING.md).`,
     '',
     ...(networks.includes('gan') ? [TWIN, ''] : []),
-    `Machine: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.loadBefore}. Backends: ${backends.join(', ')}; accuracy is that of ${backends[0]}.${missing(study)} *drover* is the answer on plain typed arrays that production uses, one set at a time with its features; the backends answer in batches of 256 without features. Training on ${backends[0]} is timed over whole epochs, on the others over one batch. Times are the best of several passes.`,
+    `Machine: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.loadBefore}. Backends: ${backends.join(', ')}; accuracy is that of ${backends[0]}.${missing(study)} *drover* is the answer on plain typed arrays that production uses, one set at a time with its features; the backends answer in batches of 128 without features. Training on ${backends[0]} is timed over whole epochs, on the others over one batch of 64. Times are the best of several passes.`,
     '',
     '## In short',
     '',
@@ -37,8 +37,15 @@ export function tellStudy(
   ].join('\n');
 }
 
+/** What measures the same again. */
+function commandOf({ results, sets, epochs, seed }: Study): string {
+  const distinct = (value: (result: StudyResult) => string | number): string => [...new Set(results.map(value))].join(',');
+  const sizes = `--widths ${distinct(({ width }) => width)} --depths ${distinct(({ depth }) => depth)}`;
+  return `./drover learn study --networks ${distinct(({ network }) => network)} ${sizes} --sets ${sets} --epochs ${epochs} --seed ${seed}`;
+}
+
 const TWIN =
-  'The `gan` is a twin of the data: its generator has the size named here, and so has its critic. An answer is a task set drawn; its accuracy is that of a forest that learned from drawn sets alone, about real ones; a training step sees one batch of 256.';
+  'The `gan` is a twin of the data: its generator has the size named here, and so has its critic. An answer is a task set drawn; its accuracy is that of a forest that learned from drawn sets alone, about real ones; a training step sees one batch of 128.';
 
 function missing({ notRun }: Study): string {
   if (notRun.length === 0) return '';

@@ -56,7 +56,7 @@ export function drawStudy(study: Study): readonly Picture[] {
       }),
       draw(study, {
         name: `answer-${backend}`,
-        title: `Time to answer one set in a batch of 256, ${backend}`,
+        title: `Time to answer one set in a batch of 128, ${backend}`,
         unit: 'µs',
         logarithmic: true,
         value: backendTime(backend, ({ answerUs }) => answerUs),

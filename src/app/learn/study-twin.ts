@@ -11,11 +11,11 @@ import { createNetwork } from '../../domain/learn/network.ts';
 import type { LabelledSets } from '../../domain/learn/task-sets.ts';
 import { drawTwin, TWIN_TASKS_MAX, twinArchitectures, twinExamples } from '../../domain/learn/twin.ts';
 import type { Examples } from '../../ports/trainer.ts';
-import { evaluateTwin } from './evaluate-model.ts';
+import { tryTwin } from './evaluate-model.ts';
 import type { Ready, Studied, StudyResult } from './study-result.ts';
 import { leastUs } from './study-time.ts';
 
-const [BATCH, RATE, STEPS_PER_EPOCH, TIMED_DRAWS] = [256, 5e-4, 100, 512];
+const [BATCH, RATE, STEPS_PER_EPOCH, TIMED_DRAWS] = [128, 1e-3, 60, 512];
 /** Timed together, as a single step is too short; a slow backend takes that many steps in all. */
 const STEPS_TIMED = 4;
 
@@ -64,7 +64,7 @@ export async function studyTwin(
   }
   const trained = { network: 'gan', backend: backends[0]?.backend ?? '', seed, sets: learnFrom.count };
   const model = { purpose: 'twin', trained, range: examples.range, architecture: generator, parameters } as const;
-  const { accuracy, auc } = evaluateTwin(model, testSets);
+  const { accuracy, auc } = tryTwin(model, testSets).fromSynthetic();
   const network = createNetwork(generator, parameters, 1);
   const rng = createRng(seed, 'draws');
   const answerUs = await leastUs(TIMED_DRAWS, () => {

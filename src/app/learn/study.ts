@@ -36,15 +36,18 @@ import type { Ready, Studied, Study, StudyResult } from './study-result.ts';
 import { leastUs } from './study-time.ts';
 import { studyTwin } from './study-twin.ts';
 
-const WIDTHS = [8, 16, 32, 64];
-const DEPTHS = [1, 2, 3];
-const [BATCH, RATE, TEST_SETS, TIMED_SETS] = [256, 4e-3, 4_000, 512];
+const [BATCH, RATE, TEST_SETS, TIMED_SETS] = [128, 5e-3, 3_000, 512];
+/** What the slower backends train on and answer, for the time alone. */
+const SLOW_SETS = 64;
+
 const FAMILY: Readonly<Record<string, Family>> = { fnn: 'fnn', rnn: 'gru', cnn: 'cnn', snn: 'snn' };
 
 export interface StudyRequest<B extends string> {
   readonly networks: readonly string[];
   readonly backends: readonly B[];
   readonly trainerOf: (backend: B) => Promise<Trainer>;
+  readonly widths: readonly number[];
+  readonly depths: readonly number[];
   readonly sets: number;
   readonly epochs: number;
   readonly seed: number;
@@ -66,11 +69,11 @@ export async function studyWidthAndDepth<B extends string>(request: StudyRequest
   const [learnFrom, testSets] = [sliceSets(drawn, 0, sets), sliceSets(drawn, sets, sets + TEST_SETS)];
   const prepared = { row: prepare(learnFrom, testSets, 'row'), tasks: prepare(learnFrom, testSets, 'tasks') };
   const { ready, notRun } = await working(request);
-  const total = networks.length * WIDTHS.length * DEPTHS.length;
+  const total = networks.length * request.widths.length * request.depths.length;
   const results: StudyResult[] = [];
   for (const network of networks) {
-    for (const depth of DEPTHS) {
-      for (const width of WIDTHS) {
+    for (const depth of request.depths) {
+      for (const width of request.widths) {
         if (signal.aborted) break;
         const widths = Array<number>(depth).fill(width);
         results.push({
@@ -150,7 +153,7 @@ async function studyYesNo(
   const times: StudyResult['backends'][number][] = [];
   for (const [rank, { backend, start }] of backends.entries()) {
     const trainer = await start();
-    const examples = rank === 0 ? train : head(train, Math.min(BATCH, train.labels.length));
+    const examples = rank === 0 ? train : head(train, Math.min(SLOW_SETS, train.labels.length));
     const request = { architecture, parameters: first, examples, batch: BATCH, learningRate: RATE, seed, signal };
     let epochMs = Number.POSITIVE_INFINITY;
     // The least of at least two epochs: the first one pays for compiling.
@@ -161,8 +164,8 @@ async function studyYesNo(
     };
     const trained = await trainer.train({ ...request, epochs: rank === 0 ? epochs : 2, onEpoch });
     if (rank === 0) parameters = trained;
-    const timed = head(test, TIMED_SETS);
-    const answerUs = await leastUs(TIMED_SETS, () =>
+    const timed = head(test, rank === 0 ? TIMED_SETS : SLOW_SETS);
+    const answerUs = await leastUs(timed.labels.length, () =>
       trainer.answer({ architecture, parameters, examples: timed, batch: BATCH }),
     );
     const seen = Math.floor(examples.labels.length / BATCH) * BATCH || examples.labels.length;
