@@ -20,7 +20,7 @@ export function tellStudy(
     `Task: is a set schedulable on one core (fixed priorities, deadline-monotonic, constrained deadlines, 3 to 20 tasks, log-uniform periods, half of the sets schedulable)? Each network learns from ${sets} sets, ${epochs} times over, from seed ${seed}, and is judged on ${testSets} others; always giving the more frequent answer is right ${percent(majorityRate)} of the time. This is a short training, for comparison: what the networks reach with more is in [LEARNING.md](LEARNING.md).`,
     '',
     ...(networks.includes('gan') ? [TWIN, ''] : []),
-    `Machine: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.loadBefore}. Backends: ${backends.join(', ')}; accuracy is that of ${backends[0]}.${missing(study)} *drover* is the answer on plain typed arrays that production uses, one set at a time with its features; the backends answer in batches of 128 without features. Training on ${backends[0]} is timed over whole epochs, on the others over one batch of 64. Times are the best of several passes.`,
+    `Machine: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.loadBefore}. Backends: ${backends.join(', ')}; accuracy is that of ${backends[0]}.${missing(study)} *drover* is the answer on plain typed arrays that production uses, one set at a time with its features; the backends answer in batches of 128 without features. Training on ${backends[0]} is timed over whole epochs, on the others over one batch of 64. Times are processor time, the best of several passes.`,
     '',
     '## In short',
     '',

@@ -13,7 +13,7 @@ import { drawTwin, TWIN_TASKS_MAX, twinArchitectures, twinExamples } from '../..
 import type { Examples } from '../../ports/trainer.ts';
 import { tryTwin } from './evaluate-model.ts';
 import type { Ready, Studied, StudyResult } from './study-result.ts';
-import { leastUs } from './study-time.ts';
+import { leastUs, processorMs } from './study-time.ts';
 
 const [BATCH, RATE, STEPS_PER_EPOCH, TIMED_DRAWS] = [128, 1e-3, 60, 512];
 /** Timed together, as a single step is too short; a slow backend takes that many steps in all. */
@@ -47,11 +47,11 @@ export async function studyTwin(
     const trainer = await start();
     const steps = rank === 0 ? epochs * STEPS_PER_EPOCH : STEPS_TIMED;
     let leastMs = Number.POSITIVE_INFINITY;
-    let beganMs = performance.now();
+    let beganMs = processorMs();
     const onStep = (step: number): void => {
       if (step % STEPS_TIMED !== 0) return;
-      leastMs = Math.min(leastMs, performance.now() - beganMs);
-      beganMs = performance.now();
+      leastMs = Math.min(leastMs, processorMs() - beganMs);
+      beganMs = processorMs();
     };
     const trained = await trainer.trainTwin({
       ...examples,

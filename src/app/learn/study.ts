@@ -3,7 +3,8 @@
  * backend in batches), and how long training takes on each backend.
  *
  * Accuracy is measured once, on the first backend: the same seed leads others to the same network but for rounding. The slower ones
- * train on one batch, for the time alone. Times are the least of what was measured, since another process can only add to it.
+ * train on one batch, for the time alone. Times are the processor's (`study-time.ts`), the least of what was
+ * measured.
  *
  * The twin (`gan`) answers by drawing a set, and is as accurate as a forest becomes that learned from its sets alone (`study-twin.ts`).
  */
@@ -33,7 +34,7 @@ import type { Examples, Trainer } from '../../ports/trainer.ts';
 import { machine } from '../bench/machine.ts';
 import { STANDARD_DRAW, standardSets } from './standard-sets.ts';
 import type { Ready, Studied, Study, StudyResult } from './study-result.ts';
-import { leastUs } from './study-time.ts';
+import { leastUs, processorMs } from './study-time.ts';
 import { studyTwin } from './study-twin.ts';
 
 const [BATCH, RATE, TEST_SETS, TIMED_SETS] = [128, 5e-3, 3_000, 512];
@@ -157,10 +158,10 @@ async function studyYesNo(
     const request = { architecture, parameters: first, examples, batch: BATCH, learningRate: RATE, seed, signal };
     let epochMs = Number.POSITIVE_INFINITY;
     // The least of at least two epochs: the first one pays for compiling.
-    let beganMs = performance.now();
+    let beganMs = processorMs();
     const onEpoch = (): void => {
-      epochMs = Math.min(epochMs, performance.now() - beganMs);
-      beganMs = performance.now();
+      epochMs = Math.min(epochMs, processorMs() - beganMs);
+      beganMs = processorMs();
     };
     const trained = await trainer.train({ ...request, epochs: rank === 0 ? epochs : 2, onEpoch });
     if (rank === 0) parameters = trained;
