@@ -8,7 +8,7 @@ import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import { type AssignRequest, assign } from '../src/domain/placement/assign.ts';
+import { type Adviser, type AssignRequest, assign } from '../src/domain/placement/assign.ts';
 import type { Candidate, Newcomer, Plan } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
@@ -26,6 +26,8 @@ export interface ArbiterEffectsParts {
   readonly replicated: () => Shell;
   readonly knowledge: FleetKnowledge;
   readonly beyond: BeyondShare;
+  /** A learned model ranks what the test lets through. */
+  readonly adviser: Adviser | undefined;
 }
 
 /** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
@@ -199,6 +201,7 @@ export class ArbiterEffects {
       newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
       candidates,
       excluded,
+      ...(this.parts.adviser === undefined ? {} : { adviser: this.parts.adviser }),
       apartOfRunning: knowledge.index.apartOfRunning(),
       criticalityOfRunning: (task: TaskName) => {
         const placement = knowledge.placement(task);

@@ -13,6 +13,7 @@ import type {
   OutputEntry,
 } from '../src/domain/instance/requests.ts';
 import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { TaskCounters } from '../src/domain/metrics/task-counters.ts';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
 import type { JobStarted, JobStopped } from '../src/domain/model/job.ts';
@@ -61,16 +62,14 @@ export class Instance {
   private ticker: Ticker | undefined;
   private consuming: Cancel | undefined;
   private timePasses: Cancel | undefined;
-  /** When an input could be read; only where jobs are recorded. */
-  private readonly releasedAtUs = new WeakMap<InstanceInput, number>();
   private streamTime: { readonly atUs: number; readonly monotonicUs: number } | undefined;
   private lastData: number | undefined;
   private draining = false;
   private over = false;
   private jobNumber = 0;
   private whenPaused: (() => void)[] = [];
-  /** For the bench and `status`: jobs run and µs spent in them. */
-  readonly totals = { jobs: 0, executionUs: 0, captures: 0, captureUs: 0, outputs: 0 };
+  /** For the metrics: what it did, how long that took, and whether it was in time. */
+  readonly totals = new TaskCounters();
 
   constructor(parts: InstanceParts) {
     this.parts = parts;
@@ -286,13 +285,12 @@ export class Instance {
   }
 
   private inputArrived(message: StreamMessage): void {
-    const parsed = parseInput(message);
+    const parsed = parseInput(message, this.parts.host.clock.monotonicUs());
     if (parsed === undefined) {
       this.parts.host.counters.add('inputs.unnumbered');
       return;
     }
     const input = planted(this.parts.host, 'skip-input-gap') ? this.renumbered(parsed) : parsed;
-    if (this.parts.jobs !== undefined) this.releasedAtUs.set(input, this.parts.host.clock.monotonicUs());
     this.tell((nowUs) => this.core.inputArrived(input, nowUs));
   }
 
@@ -331,12 +329,17 @@ export class Instance {
     await host.faults.reach(FaultPoint.afterJob);
     const done: JobOutputs[] = [];
     let failure: JobFailure | undefined;
-    for (const result of results) {
+    // What waited because this instance was not there yet is no late answer.
+    const endedUs = this.state.phase === 'running' ? host.clock.monotonicUs() : undefined;
+    const { deadlineUs } = this.spec;
+    for (const [index, result] of results.entries()) {
       if (result.kind === 'failed') failure = result.failure;
       else {
-        done.push(result.outputs);
-        this.totals.jobs++;
-        this.totals.executionUs += result.executionUs;
+        const { executionUs, fuelUsed, outputs } = result;
+        done.push(outputs);
+        const arrivedUs = inputs[index]?.arrivedUs;
+        const responseUs = endedUs === undefined || arrivedUs === undefined ? undefined : endedUs - arrivedUs;
+        this.totals.jobDone({ executionUs, fuelUsed, responseUs, deadlineUs });
       }
     }
     this.tell((nowUs) => this.core.jobsDone(done, nowUs, failure));
@@ -359,7 +362,7 @@ export class Instance {
       jobNumber,
       inputKind: input.kind,
       inputNumber: input.number,
-      releasedAtUs: this.releasedAtUs.get(input) ?? startedAtUs,
+      releasedAtUs: input.arrivedUs ?? startedAtUs,
       startedAtUs,
     };
   }
@@ -387,8 +390,8 @@ export class Instance {
     try {
       const capture = await program.capture(mode);
       if (this.over) return;
-      this.totals.captures++;
-      this.totals.captureUs += capture.captureUs;
+      const { captureUs, pageIndexes, pageCount } = capture;
+      this.totals.captured({ captureUs, dirtyPages: pageIndexes.length, pages: pageCount });
       source.hold(boundary, capture);
       this.tell((nowUs) => this.core.captured(nowUs));
     } catch (cause) {
@@ -446,10 +449,13 @@ export function parseLastOutput(message: StreamMessage): LastOutput {
 }
 
 /** Undefined for a message without a valid number: a foreign publisher's, which the ingress should have numbered. */
-export function parseInput(message: StreamMessage): InstanceInput | undefined {
+export function parseInput(message: StreamMessage, arrivedUs?: number): InstanceInput | undefined {
   const kind = message.subject.endsWith('.tick') ? 'tick' : 'data';
   const number = numberIn(message, header.number);
   const skipped = kind === 'tick' ? numberIn(message, header.skipped) || 0 : 0;
   if (!Number.isSafeInteger(number) || number < 1) return undefined;
-  return { sequence: message.sequence, kind, number, skipped, payload: message.payload };
+  const { sequence, payload } = message;
+  return arrivedUs === undefined
+    ? { sequence, kind, number, skipped, payload }
+    : { sequence, kind, number, skipped, payload, arrivedUs };
 }

@@ -9,6 +9,7 @@
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type {
   FleetTask,
@@ -83,6 +84,8 @@ export interface ManagerParts {
   readonly board?: PlacementBoard;
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
+  /** Ranks candidates for a task; absent: the other terms alone. */
+  readonly adviser?: Adviser;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -152,7 +155,7 @@ export class Manager {
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
-    const effects = { host, replicated, knowledge: this.knowledge, processTable, beyond };
+    const effects = { host, replicated, knowledge: this.knowledge, processTable, beyond, adviser: parts.adviser };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);

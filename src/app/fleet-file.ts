@@ -8,12 +8,14 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
+import { parseSensorProfile } from '../domain/metrics/sensor-profile.ts';
 import type { EcuScheduling } from '../domain/model/ecu.ts';
 import { isTaskName, parseMac, type TaskName } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { SCHEDULERS } from '../domain/realtime/platform.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
+import { loadSensorFile } from './sensor-file.ts';
 
 /** One line of `tasks:`. */
 export interface FleetTaskPlan {
@@ -68,7 +70,7 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
   const { ecus, tasks, managers, shards, compression, prove, receive, 'receive-interval-ms': intervalMs } = parsed.data;
   const plan = {
     tasks: tasks.map((line) => taskPlanOf(line, dirname(path))),
-    ecus: ecus.flatMap(plansOf(ecus)),
+    ecus: ecus.flatMap(plansOf(ecus, dirname(path))),
     managers: Array.isArray(managers) ? managers : managerIds(managers),
     shardCount: shards,
     provesPerMinute: prove === 'on' || prove === true ? PROVES_PER_MINUTE : prove === 'off' || prove === false ? 0 : prove,
@@ -115,6 +117,13 @@ const mac = z.string().transform((text, context) => {
   const parsed = parseMac(text);
   if (parsed !== undefined) return parsed;
   context.addIssue({ code: 'custom', message: `"${text}" is no MAC; write e.g. 02:aa:00:00:00:01` });
+  return z.NEVER;
+});
+
+const sensorProfile = z.string().transform((text, context) => {
+  const profile = parseSensorProfile(text);
+  if (profile.ok) return profile.value;
+  context.addIssue({ code: 'custom', message: profile.error });
   return z.NEVER;
 });
 
@@ -166,6 +175,12 @@ const ecuSchema = z.strictObject({
   /** Publish the start and stop of every job. */
   'record-jobs': z.boolean().optional(),
   scheduling: schedulingSchema.optional(),
+  /** Between two samples of its metrics, and between two that are kept; 0: none. */
+  'metrics-every-ms': z.union([z.literal(0), z.number().int().min(10).max(60_000)]).optional(),
+  'metrics-kept-every-ms': z.union([z.literal(0), z.number().int().min(100).max(3_600_000)]).optional(),
+  /** Sensor files, relative to this file. */
+  sensors: z.array(z.string().min(1)).optional(),
+  'simulated-sensors': sensorProfile.optional(),
 });
 
 const taskSchema = z.strictObject({
@@ -204,9 +219,11 @@ const fleetFileSchema = z.strictObject({
 type EcuLine = z.output<typeof ecuSchema>;
 
 const plansOf =
-  (lines: readonly EcuLine[]) =>
+  (lines: readonly EcuLine[], folder: string) =>
   (line: EcuLine, at: number): EcuPlan[] => {
     const before = lines.slice(0, at).reduce((sum, { count }) => sum + count, 0);
+    const sensors = line.sensors?.map((file) => loadSensorFile(resolve(folder, file)));
+    const { 'metrics-every-ms': everyMs, 'metrics-kept-every-ms': keptEveryMs } = line;
     return Array.from({ length: line.count }, (_, index) => {
       const number = before + index + 1;
       return {
@@ -220,6 +237,10 @@ const plansOf =
         ...(line.labels === undefined ? {} : { labels: line.labels }),
         ...(line['record-jobs'] === undefined ? {} : { recordJobs: line['record-jobs'] }),
         ...(line.scheduling === undefined ? {} : { scheduling: schedulingOf(line.scheduling) }),
+        ...(everyMs === undefined ? {} : { metricsEveryUs: everyMs * 1000 }),
+        ...(keptEveryMs === undefined ? {} : { metricsKeptEveryUs: keptEveryMs * 1000 }),
+        ...(sensors === undefined ? {} : { sensors }),
+        ...(line['simulated-sensors'] === undefined ? {} : { simulatedSensors: line['simulated-sensors'] }),
       };
     });
   };

@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeHeartbeat, encodeHeartbeat, plainHeartbeatCodec } from '../../src/domain/protocol/codec-heartbeat.ts';
+import { encodeEcuSample, plainEcuSampleCodec } from '../../src/domain/protocol/codec-metrics.ts';
 import { WIRE_BYTES_MAX } from '../../src/domain/protocol/limits.ts';
 import { envelope, heartbeat } from '../support/arbitraries.ts';
+import { ecuSample } from '../support/metrics-arbitraries.ts';
 import { WIRE_CODECS } from '../support/wire-codecs.ts';
 
 /** A field of the highest legal number, holding text; no schema will use it. */
@@ -115,4 +117,14 @@ describe('the fast heartbeat codec', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+it('the samples written by hand are what the generated code writes', () => {
+  fc.assert(
+    fc.property(
+      envelope(ecuSample()),
+      (message) => void expect(encodeEcuSample(message)).toEqual(plainEcuSampleCodec.encode(message)),
+    ),
+    { numRuns: 300 },
+  );
 });

@@ -179,6 +179,7 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
       offers: fc.array(runtimeOffer(), { minLength: 1, maxLength: 3 }),
       subjects: fc.array(subject(), { minLength: 1, maxLength: 3 }),
       scheduling: ecuScheduling(),
+      metrics: fc.record({ everyUs: count().map((us) => us || 1), keptEveryUs: count() }),
     },
     {
       requiredKeys: [

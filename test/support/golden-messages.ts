@@ -1,4 +1,6 @@
 /** One message of every kind, with every field used and with as few as possible: the source of the golden vectors. */
+import { METRIC_COUNT } from '../../src/domain/metrics/kinds.ts';
+import type { EcuSample } from '../../src/domain/metrics/sample.ts';
 import type { CheckpointManifest, CheckpointReference } from '../../src/domain/model/checkpoint.ts';
 import type { EcuDescription } from '../../src/domain/model/ecu.ts';
 import type { DecisionEvidence } from '../../src/domain/model/evidence.ts';
@@ -202,6 +204,45 @@ const CALLS: readonly ManagerCall[] = [
   { kind: 'request-restore', opcode: 'load-balance', mac: MAC, programId: 4, target: undefined, reason: 'it is hot' },
 ];
 const MANAGER_ANSWERS: readonly ManagerAnswer[] = [{ kind: 'accepted' }, REFUSED, { kind: 'fleet', fleet: FLEET }];
+const MEASURED_ECU: EcuDescription = { ...SCHEDULED_ECU, metrics: { everyUs: 100_000, keptEveryUs: 1_000_000 } };
+/** Load, memory, a temperature that is stuck, a power that cannot be, and what one task took. */
+const SAMPLE: EcuSample = {
+  mac: MAC,
+  incarnation: 3,
+  sequence: 41,
+  atUs: 4_100_000,
+  everyUs: 100_000,
+  resourceKind: 'gpu',
+  values: Float64Array.of(0.375, 0.5, 3_221_225_472, 1_073_741_824, 51.25, ...Array(METRIC_COUNT - 5).fill(Number.NaN)),
+  qualities: Uint8Array.of(1, 1, 1, 1, 2, 3, ...Array(METRIC_COUNT - 6).fill(0)),
+  tasks: [
+    {
+      task: TASK,
+      epoch: 7,
+      jobs: 410,
+      executionUs: 32_800,
+      executionUsMax: 95,
+      responses: 400,
+      responseUs: 120_000,
+      responseUsMax: 410,
+      misses: 1,
+      fuel: 1_640_000,
+      outputs: 409,
+      captures: 4,
+      captureUs: 1_900,
+      dirtyPages: 3,
+      pages: 256,
+      inputsBehind: 2,
+    },
+  ],
+};
+const BLIND_SAMPLE: EcuSample = {
+  ...SAMPLE,
+  resourceKind: 'asic',
+  values: new Float64Array(METRIC_COUNT).fill(Number.NaN),
+  qualities: new Uint8Array(METRIC_COUNT),
+  tasks: [],
+};
 const JOBS: JobJournal = {
   mac: MAC,
   incarnation: 3,
@@ -278,8 +319,9 @@ export const GOLDEN_BODIES: Readonly<Record<string, readonly unknown[]>> = {
   'manifest-answer': [{ kind: 'manifest', manifest: FULL }, REFUSED],
   'manager-call': CALLS,
   'manager-answer': MANAGER_ANSWERS,
-  'ecu-description': [ECU, SCHEDULED_ECU],
+  'ecu-description': [ECU, SCHEDULED_ECU, MEASURED_ECU],
   'job-journal': [JOBS],
+  'ecu-sample': [SAMPLE, BLIND_SAMPLE],
   'decision-evidence': [EVIDENCE],
 };
 

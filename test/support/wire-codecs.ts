@@ -9,8 +9,10 @@ import * as evidence from '../../src/domain/protocol/codec-evidence.ts';
 import * as heartbeat from '../../src/domain/protocol/codec-heartbeat.ts';
 import * as job from '../../src/domain/protocol/codec-job.ts';
 import * as manager from '../../src/domain/protocol/codec-manager.ts';
+import * as metrics from '../../src/domain/protocol/codec-metrics.ts';
 import type { Envelope } from '../../src/domain/protocol/messages.ts';
 import * as arbitrary from './arbitraries.ts';
+import { ecuSample } from './metrics-arbitraries.ts';
 
 export interface WireCodec<Body = unknown> {
   readonly name: string;
@@ -50,5 +52,6 @@ export const WIRE_CODECS: readonly WireCodec[] = [
   codec('manager-answer', manager.encodeManagerAnswer, manager.decodeManagerAnswer, arbitrary.managerAnswer()),
   codec('ecu-description', ecu.encodeEcuDescription, ecu.decodeEcuDescription, arbitrary.ecuDescription()),
   codec('job-journal', job.encodeJobJournal, job.decodeJobJournal, arbitrary.jobJournal()),
+  codec('ecu-sample', metrics.encodeEcuSample, metrics.decodeEcuSample, ecuSample()),
   codec('decision-evidence', evidence.encodeDecisionEvidence, evidence.decodeDecisionEvidence, arbitrary.decisionEvidence()),
 ];

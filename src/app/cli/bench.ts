@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerMetricsBench } from './bench-metrics.ts';
 import { registerRealtimeBenches } from './bench-realtime.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
@@ -23,7 +24,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, real-time analysis and schedules, simulation, scale',
+      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale',
     );
   const failover = bench
     .command('failover')
@@ -90,6 +91,7 @@ export function registerBench(program: Command): void {
       line: 'drover bench receive --from docs/receiving.json --picture docs/receiving.svg',
     },
   ]);
+  registerMetricsBench(bench);
   registerSimulationBenches(bench);
   registerRealtimeBenches(bench);
   withExamples(bench, [

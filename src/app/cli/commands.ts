@@ -17,6 +17,7 @@ import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -32,6 +33,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerUp,
   registerDown,
   registerStatus,
+  registerMetrics,
   registerTask,
   registerExplain,
   registerFeed,

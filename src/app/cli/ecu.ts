@@ -10,9 +10,10 @@ import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
+import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { collect, wholeNumber } from './numbers.ts';
 
-export interface EcuFlags extends BrokerFlags, LocalPathFlags {
+export interface EcuFlags extends BrokerFlags, LocalPathFlags, MetricsFlags {
   readonly mac?: string;
   readonly name?: string;
   readonly class: string;
@@ -59,6 +60,10 @@ export function registerEcu(program: Command): void {
       does: 'One that runs the earliest deadline first and loses 40 µs to a checkpoint: hard deadlines are tested for that',
       line: 'drover ecu --scheduler edf --checkpoint-cost-us 40',
     },
+    {
+      does: 'With the board’s own sensors, looked at fifty times a second',
+      line: 'drover ecu --kind fpga --sensor examples/sensors/board.yaml --metrics-every 20ms',
+    },
   ]).action(async (flags: EcuFlags) => {
     const config = await ecuConfigOf(flags);
     const { openSupervisor } = await import('../compose/open-supervisor.ts');
@@ -84,7 +89,7 @@ export function registerBridge(program: Command): void {
 }
 
 function withEcuOptions(command: Command): Command {
-  return withBrokerOptions(withLocalPathOption(command))
+  return withBrokerOptions(withLocalPathOption(withMetricsOptions(command)))
     .option('--mac <mac>', "the ECU's MAC (default: that of this machine's first network interface)")
     .option('--name <name>', 'for people (default: the host name)')
     .option('--class <class>', 'whose detection thresholds count: default, safety, lossy, batch', 'default')
@@ -131,6 +136,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     heartbeatIntervalUs: flags.heartbeat * 1000,
     coLocatedManagers: flags.coLocated,
     ...(flags.recordJobs === true ? { recordJobs: true } : {}),
+    ...(await metricsConfigOf(flags)),
     ...schedulingOf(flags),
     broker: await brokerOf(flags),
     dataFolder: fleetFolders(flags.data).ecu(mac),

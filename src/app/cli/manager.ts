@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { fleetFolders } from '../compose/process-config.ts';
+import { ADVISER_HELP, adviserFile } from './adviser-option.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
@@ -12,6 +13,7 @@ import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 interface ManagerFlags extends BrokerFlags, LocalPathFlags {
   readonly id: string;
   readonly prove?: number;
+  readonly adviser?: string;
   readonly receive?: ReceiveStrategy;
   readonly receiveInterval: number;
   readonly json?: boolean;
@@ -23,6 +25,7 @@ export function registerManager(program: Command): void {
     .description('run a checkpoint manager until Ctrl-C')
     .requiredOption('--id <id>', 'its name in the fleet, e.g. m3; each manager has its own')
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
+    .option('--adviser <model>', ADVISER_HELP)
     .option('--json', 'say that it serves as one JSON object');
   withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(command))), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
@@ -42,6 +45,7 @@ export function registerManager(program: Command): void {
       ...receiveChoice(flags),
       broker,
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
+      ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
       dataFolder: fleetFolders(flags.data).manager(flags.id),
       ...(flags.localPath === 'on' ? { localFolder: fleetFolders(flags.data).local } : {}),
       log: { level: 'info', file: undefined },

@@ -1,10 +1,12 @@
 /** `drover status`: the fleet as a manager sees it, and how full every stream is. Live on a terminal, once elsewhere. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { schedulingText } from '../../domain/placement/platform-of.ts';
 import type { FleetEcu, FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
+import type { SampleObject } from '../metrics/sample-object.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
 import { bytesText } from './bytes-text.ts';
 import { stdoutColours } from './colours.ts';
@@ -24,9 +26,11 @@ interface StreamRow extends StreamState {
   readonly stream: string;
 }
 
-/** `counters` is what its bridge has counted; undefined when it did not answer. */
 interface CountedEcu extends FleetEcu {
+  /** What its bridge has counted; undefined when it did not answer. */
   readonly counters: Readonly<Record<string, number>> | undefined;
+  /** The newest kept sample of this incarnation, while it lives; undefined: there is none. */
+  readonly metrics: Omit<SampleObject, 'tasks'> | undefined;
 }
 type StoreRow = NonNullable<FleetView['store']> & { readonly manager: string };
 
@@ -84,17 +88,38 @@ async function read(client: FleetClient): Promise<Status> {
   const { queryBridgeCounters, queryFleet, queryStores } = await import('../fleet/fleet-calls.ts');
   const { fleetStreams } = await import('../../domain/protocol/streams.ts');
   const { bucket, buckets } = await import('../../domain/protocol/subjects.ts');
+  const { newestSamples } = await import('../metrics/read-samples.ts');
+  const { sampleObject } = await import('../metrics/sample-object.ts');
   const { bus, names } = client.host;
   const streams = [
     ...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name),
     ...[buckets.inventory, buckets.placement, buckets.proofs].map(bucket.stream),
   ];
-  const [fleet, ...states] = await Promise.all([queryFleet(client), ...streams.map((stream) => bus.streamState(stream))]);
+  const [fleet, newest, ...states] = await Promise.all([
+    queryFleet(client),
+    newestSamples(client),
+    ...streams.map(async (stream) => stateOf(stream, await bus.streamState(stream).catch(absentStream))),
+  ]);
   const alive = fleet.ecus.filter(({ state }) => state.startsWith('alive')).map(({ mac }) => mac);
   const [stores, counted] = await Promise.all([queryStores(client, fleet), queryBridgeCounters(client, alive)]);
-  const ecus = fleet.ecus.map((ecu) => ({ ...ecu, counters: counted.get(ecu.mac) }));
-  return { ...fleet, ecus, stores, streams: states.map((state, at) => ({ stream: streams[at] ?? '', ...state })) };
+  const metricsOf = ({ mac, state, incarnation }: FleetEcu): CountedEcu['metrics'] => {
+    const sample = newest.get(mac)?.sample;
+    if (sample?.incarnation !== incarnation || !state.startsWith('alive')) return undefined;
+    const { tasks: _, ...metrics } = sampleObject(sample);
+    return metrics;
+  };
+  const ecus = fleet.ecus.map((ecu) => ({ ...ecu, counters: counted.get(ecu.mac), metrics: metricsOf(ecu) }));
+  return { ...fleet, ecus, stores, streams: states.flat() };
 }
+
+/** A fleet of an older drover lacks what came later, until one of its managers is of this version. */
+function absentStream(cause: unknown): undefined {
+  if (cause instanceof DroverError && cause.code === 'ERR_BUS_NO_STREAM') return undefined;
+  throw cause;
+}
+
+const stateOf = (stream: string, state: StreamState | undefined): StreamRow[] =>
+  state === undefined ? [] : [{ stream, ...state }];
 
 function draw(status: Status): string {
   const { ecus, tasks, managers, counters } = status;
@@ -125,15 +150,26 @@ const managerText = ({ id, alive }: { readonly id: string; readonly alive: boole
   alive ? stdoutColours.green(id) : stdoutColours.red(`${id} (gone)`);
 
 function ecuTable({ ecus }: Status): string {
+  const some = (of: 'load' | 'temperatureCelsius' | 'powerWatts'): boolean =>
+    ecus.some(({ metrics }) => metrics?.[of] !== undefined);
+  const heat = some('temperatureCelsius');
+  const power = some('powerWatts');
   return table(
-    ['ECU', 'MAC', 'STATE', 'INCARNATION', 'CORES', 'MEMORY', 'OFFERS', 'TASKS'],
-    ecus.map(({ name, mac, state, incarnation, description, tasks }) => [
+    [
+      ...['ECU', 'MAC', 'STATE', 'INCARNATION', 'CORES', 'MEMORY'],
+      ...[...(some('load') ? ['LOAD'] : []), ...(heat ? ['°C'] : []), ...(power ? ['W'] : [])],
+      ...['OFFERS', 'TASKS'],
+    ],
+    ecus.map(({ name, mac, state, incarnation, description, tasks, metrics }) => [
       name,
       mac,
       state.startsWith('alive') ? stdoutColours.green(state) : stdoutColours.red(state),
       String(incarnation),
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),
+      ...(some('load') ? [metrics?.load === undefined ? '' : `${Math.round(metrics.load * 100)} %`] : []),
+      ...(heat ? [metrics?.temperatureCelsius?.toFixed(1) ?? ''] : []),
+      ...(power ? [metrics?.powerWatts?.toFixed(1) ?? ''] : []),
       [
         ...(description?.scheduling === undefined ? [] : [`${schedulingText(description)};`]),
         ...(description?.capabilities ?? []),

@@ -8,19 +8,22 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { FleetEvent, LocalFleet } from '../fleet/local-fleet.ts';
 import type { FleetPlan } from '../fleet-file.ts';
 import type { FleetTask } from '../fleet-tasks.ts';
+import { ADVISER_HELP, adviserFile } from './adviser-option.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
+import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags, LocalPathFlags {
+interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
   readonly prove?: number;
+  readonly adviser?: string;
   readonly sync: 'always' | 'relaxed';
   readonly receive?: ReceiveStrategy;
   readonly receiveInterval: number;
@@ -41,6 +44,7 @@ export function registerUp(program: Command): void {
     .option('--managers <n>', `how many checkpoint managers (default ${MANAGERS})`, wholeNumber(1, 16))
     .option('--shards <n>', 'into how many streams tasks are spread; fixed when the fleet is first started', wholeNumber(1, 64))
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
+    .option('--adviser <model>', ADVISER_HELP)
     .option(
       '--sync <when>',
       'when an append is on the disk: always, or relaxed (a power cut may lose the last 100 ms)',
@@ -48,12 +52,14 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(command))), [
+  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withMetricsOptions(command)))), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
     { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
+    { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
+    { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
 }
@@ -68,6 +74,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { readFleetState } = await import('../fleet/fleet-state.ts');
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
+  const metrics = await metricsConfigOf(flags);
   const tasks = await tasksOf(plan);
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);
@@ -80,12 +87,13 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const broker = namedBroker(flags);
   const fleet = new LocalFleet({
     dataFolder: flags.data,
-    ecus: plan.ecus,
+    ecus: plan.ecus.map((ecu) => ({ ...ecu, ...metrics })),
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
     ...(plan.receive === undefined ? {} : { receive: plan.receive }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
+    ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
     compression: plan.compression,
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),

@@ -14,13 +14,15 @@ import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
 import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
-import type { EcuDescription } from '../../domain/model/ecu.ts';
+import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
+import type { EcuDescription, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import type { TaskRuntime } from '../../ports/task-runtime.ts';
 import { VERSION } from '../version.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
-import type { BridgeConfig } from './process-config.ts';
+import { openMetrics } from './open-metrics.ts';
+import { type BridgeConfig, METRICS_EVERY_US, METRICS_KEPT_EVERY_US } from './process-config.ts';
 
 export interface OpenBridge {
   readonly bridge: Bridge;
@@ -70,9 +72,10 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     const runtimes = new Map<RuntimeKind, TaskRuntime>([wasm, worker].map((runtime) => [runtime.kind, runtime]));
     const stored = createNatsArtefacts({ connection: link.connection, hasher: systemHasher });
     const artefacts = createArtefactCache({ source: stored, bytesMax: ARTEFACTS_BYTES_MAX });
+    const plan = metricsPlanOf(config);
     const bridge = new Bridge({
       host,
-      description: describe(config, incarnation, [...runtimes.values()]),
+      description: describe(config, incarnation, [...runtimes.values()], plan),
       runtimes,
       artefacts,
       inventory: createBusInventory({
@@ -104,6 +107,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     closing.push(async () => forget());
     const mirror = new JournalMirror({ host, journal: records });
     mirror.start();
+    const metrics = plan === undefined ? undefined : openMetrics({ host, connection: link.connection, config, plan, bridge });
     // The monotonic clock of a process begins with it: how long a restart takes is in every log.
     host.log.info('the bridge serves', {
       mac: config.mac,
@@ -115,6 +119,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       bridge,
       incarnation,
       stop: async (reason) => {
+        metrics?.stop();
         await bridge.stop(reason);
         await mirror.stop();
         await closeAll();
@@ -126,7 +131,17 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   }
 }
 
-function describe(config: BridgeConfig, incarnation: number, runtimes: readonly TaskRuntime[]): EcuDescription {
+function metricsPlanOf({ metricsEveryUs, metricsKeptEveryUs }: BridgeConfig): MetricsPlan | undefined {
+  const everyUs = metricsEveryUs ?? METRICS_EVERY_US;
+  return everyUs === 0 ? undefined : { everyUs, keptEveryUs: metricsKeptEveryUs ?? METRICS_KEPT_EVERY_US };
+}
+
+function describe(
+  config: BridgeConfig,
+  incarnation: number,
+  runtimes: readonly TaskRuntime[],
+  metrics: MetricsPlan | undefined,
+): EcuDescription {
   const { mac, name, ecuClass, resourceKind, cores, memoryBytes, capabilities, labels, supervisor, heartbeatIntervalUs } =
     config;
   return {
@@ -137,7 +152,7 @@ function describe(config: BridgeConfig, incarnation: number, runtimes: readonly 
     resourceKind,
     cores,
     memoryBytes,
-    capabilities,
+    capabilities: capabilitiesOf(resourceKind, capabilities),
     labels,
     runtimes: runtimes.map(({ kind }) => kind),
     offers: runtimes.map(({ offer }) => offer),
@@ -146,5 +161,6 @@ function describe(config: BridgeConfig, incarnation: number, runtimes: readonly 
     heartbeatIntervalUs,
     version: VERSION,
     ...(config.scheduling === undefined ? {} : { scheduling: config.scheduling }),
+    ...(metrics === undefined ? {} : { metrics }),
   };
 }

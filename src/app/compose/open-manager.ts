@@ -12,6 +12,7 @@ import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
+import type { Adviser } from '../../domain/placement/assign.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
 import { openSandbox } from './open-sandbox.ts';
 import { type ManagerConfig, PROVES_PER_MINUTE } from './process-config.ts';
@@ -25,6 +26,7 @@ export interface OpenManager {
 const HISTORY_MAX = 1_000;
 
 export async function openManager(config: ManagerConfig): Promise<OpenManager> {
+  const adviser = config.adviser === undefined ? undefined : await adviserOf(config.adviser);
   const damaged: string[] = [];
   // What a manager sees for itself it can see again after a power cut; the fleet's decisions are in the shared records.
   const localRecords = openLmdbRecordStore({
@@ -83,6 +85,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       receive: new BusReceivePolicy(host),
+      ...(adviser === undefined ? {} : { adviser }),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {
       host.counters.add('store.damagedFound', Math.max(1, pages));
@@ -117,4 +120,10 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
     await closeAll();
     throw error;
   }
+}
+
+/** Loaded only where it is asked for. */
+async function adviserOf(path: string): Promise<Adviser> {
+  const { openAdviser } = await import('../learn/open-adviser.ts');
+  return openAdviser(path);
 }

@@ -3,8 +3,10 @@
  * URL may hold a password, and command lines are for everybody to read).
  */
 import { resolve } from 'node:path';
+import type { VendorSensor } from '../../../infra/metrics/vendor-sensor.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { assert } from '../../domain/kernel/assert.ts';
+import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { EcuScheduling, ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
@@ -42,6 +44,14 @@ export interface EcuConfig {
   readonly coLocatedManagers: readonly string[];
   /** Publish the start and stop of every job on `ecu.<mac>.jobs`. */
   readonly recordJobs?: boolean;
+  /** Between two samples of its metrics; 0: none. Absent: METRICS_EVERY_US. */
+  readonly metricsEveryUs?: number;
+  /** Between two that the stream METRICS keeps; 0: none. Absent: METRICS_KEPT_EVERY_US. */
+  readonly metricsKeptEveryUs?: number;
+  /** Tools of vendors whose output is measurements. */
+  readonly sensors?: readonly VendorSensor[];
+  /** Sensors of a machine that is not there, in place of this one's. */
+  readonly simulatedSensors?: SensorProfile;
   readonly broker: BrokerChoice;
   /** This ECU's own folder: records, local checkpoints. */
   readonly dataFolder: string;
@@ -62,6 +72,8 @@ export interface ManagerConfig {
   readonly provesPerMinute?: number;
   /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
   readonly receive?: ReceiveChoice;
+  /** The file of a learned yes/no model that ranks candidates. Absent: none does. */
+  readonly adviser?: string;
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
   /** Shared with the ECUs of this machine: the local path. Absent: everything goes over the bus. */
@@ -98,3 +110,5 @@ export const fleetFolders = (dataFolder: string) => {
 export const PROVES_PER_MINUTE = 2;
 export const PROVES_PER_MINUTE_MAX = 600;
 export const HEARTBEAT_INTERVAL_US = 100_000;
+export const METRICS_EVERY_US = 100_000;
+export const METRICS_KEPT_EVERY_US = 1_000_000;

@@ -50,6 +50,8 @@ export interface LocalFleetOptions {
   readonly shardCount?: number;
   /** Checkpoints that each manager tries a minute; 0: none. */
   readonly provesPerMinute?: number;
+  /** The file of a learned model that ranks candidates. */
+  readonly adviser?: string;
   /** How pages are packed on their way; only where the fleet does not exist yet. */
   readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
@@ -329,10 +331,11 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute } = this.options;
+    const { provesPerMinute, adviser } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
+      ...(adviser === undefined ? {} : { adviser }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
       localFolder: this.localFolder,

@@ -6,12 +6,15 @@
 import { Bridge } from '../../../actors/bridge.ts';
 import { envelope, type Host } from '../../../actors/host.ts';
 import { readEntry } from '../../../actors/mac-claim.ts';
+import { MetricsAgent } from '../../../actors/metrics-agent.ts';
+import { createSimulatedSensors } from '../../../infra/metrics/simulated-sensors.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
-import type { EcuDescription, EcuScheduling } from '../../domain/model/ecu.ts';
+import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
+import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
@@ -35,6 +38,8 @@ export interface EcuPlan {
   readonly hostFunctions?: readonly string[];
   /** Its bridge knows no other way to have its checkpoints received than to announce them, whatever the fleet has chosen. */
   readonly notifiesOnly?: boolean;
+  /** It says how it is, by the sensors of a simulated machine; absent: not at all, which is cheapest. */
+  readonly metrics?: MetricsPlan & { readonly sensors: SensorProfile };
 }
 
 export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
@@ -162,9 +167,11 @@ export class SimulatedEcu {
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
         heartbeatIntervalUs: HEARTBEAT_US,
         version: 'simulated',
+        ...(plan.metrics === undefined ? {} : { metrics: metricsPlanOf(plan.metrics) }),
       };
+      const host = { ...hostOf({ id, incarnation, names, ports }), plants };
       const bridge = new Bridge({
-        host: { ...hostOf({ id, incarnation, names, ports }), plants },
+        host,
         description,
         runtimes: new Map([['wasm', ports.runtime]]),
         artefacts: ports.artefacts,
@@ -177,11 +184,31 @@ export class SimulatedEcu {
       });
       this.bridge = bridge;
       await bridge.start();
+      if (plan.metrics !== undefined) this.startMetrics(bridge, host, plan.metrics);
     } catch (cause) {
       exit(world, process, cause);
     }
   }
+
+  /** Its timers end with the process, so nobody has to stop it. */
+  private startMetrics(bridge: Bridge, host: Host, plan: MetricsPlan & { readonly sensors: SensorProfile }): void {
+    const { resourceKind = 'cpu' } = this.plan;
+    const nowUs = host.clock.monotonicUs();
+    const sensors = { profile: plan.sensors, resourceKind, rng: host.rng.stream('sensors'), nowUs };
+    const { cores } = admittingEcu(this.plan);
+    new MetricsAgent({
+      host,
+      mac: this.mac,
+      resourceKind,
+      cores,
+      plan: metricsPlanOf(plan),
+      openSources: () => [createSimulatedSensors(sensors)],
+      tasks: () => bridge.running().all(),
+    }).start();
+  }
 }
+
+const metricsPlanOf = ({ everyUs, keptEveryUs }: MetricsPlan): MetricsPlan => ({ everyUs, keptEveryUs });
 
 const BRIDGE_FOLDER = 'bridge/';
 

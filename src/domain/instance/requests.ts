@@ -26,6 +26,8 @@ export interface InstanceInput {
   readonly number: number;
   readonly skipped: number;
   readonly payload: Uint8Array;
+  /** When it could be read here, on the ECU's monotonic clock; absent in a run that nobody waits for. */
+  readonly arrivedUs?: number;
 }
 
 /** What one job gave, in order. */

@@ -30,6 +30,15 @@ export interface EcuDescription extends Incarnation {
   readonly subjects?: readonly string[];
   /** How its cores are shared; absent: by pre-emptive fixed priorities, every task on one core (`placement/platform-of.ts`). */
   readonly scheduling?: EcuScheduling;
+  /** Which samples of its metrics it publishes; absent: none. */
+  readonly metrics?: MetricsPlan;
+}
+
+/** How often an ECU says how it is. */
+export interface MetricsPlan {
+  readonly everyUs: number;
+  /** Between two samples that the stream METRICS keeps; 0: none are kept. */
+  readonly keptEveryUs: number;
 }
 
 /** What of an ECU decides when a job runs. Everything absent is 0, false or fixed priorities. */

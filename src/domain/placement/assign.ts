@@ -9,7 +9,7 @@
  *  P2. The plan does not depend on the order of tasks, candidates or accepted tasks.
  *  P3. Every task is either assigned or unplaced with a reason; it is unplaced only if, at its turn, every candidate refuses
  *      it. Only tasks that come before it in the order are placed by then, so no task of lower criticality is in its way.
- *  P4. Among the SHORTLIST candidates best by all terms but slack, it takes the one with the best total; in a fleet of no
+ *  P4. Among the SHORTLIST candidates best by all terms but slack and advice, it takes the one with the best total; in a fleet of no
  *      more than that, the best of all. If all of those fail the exact test, the next are tried, to the last.
  *
  * It does not promise the most tasks, nor the best sum of scores: an earlier task may take the only place of a later one.
@@ -51,13 +51,13 @@ export interface AssignRequest {
   readonly criticalityOfRunning?: (task: TaskName) => number | undefined;
   readonly weights?: ScoreWeights;
   /**
-   * A guess at how well a candidate suits, 0 … 1, more is better: a learned model's place. It ranks what the other filters let
-   * through and decides nothing: P1 holds whatever it says, and what is no number counts as 0.
+   * A guess at how well a candidate suits, 0 … 1, more is better: a learned model's place. It ranks those of the shortlist that the
+   * test lets through and decides nothing: P1 holds whatever it says, and what is no number counts as 0.
    */
   readonly adviser?: Adviser;
 }
 
-type Adviser = (newcomer: Newcomer, candidate: Candidate) => number;
+export type Adviser = (newcomer: Newcomer, candidate: Candidate) => number;
 
 /** Candidates that get the exact test at a time. */
 export const SHORTLIST = 16;
@@ -309,15 +309,15 @@ class Planner {
     return rest.map(({ index }) => index);
   }
 
-  /** The total without slack. */
+  /** The total without slack, which the test finds, and without advice, which costs as much as the test. */
   #cheapScore(wish: Wish, index: number): number {
-    const { headroom, data, preferred, spread, advice } = this.#weights;
-    const known =
+    const { headroom, data, preferred, spread } = this.#weights;
+    return (
       headroom * this.#headroom(wish, index) +
       data * this.#data(wish, index) +
       preferred * this.#preferred(wish, index) +
-      spread * spreadOf(this.#fleet.placed[index] as number);
-    return this.#adviser === undefined ? known : known + advice * this.#advice(this.#adviser, wish, index);
+      spread * spreadOf(this.#fleet.placed[index] as number)
+    );
   }
 
   #score(wish: Wish, index: number, slack: number): Score {

@@ -56,6 +56,9 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     offers: (ecu.offers ?? []).map(writeOffer),
     subjects: [...(ecu.subjects ?? [])],
     ...(ecu.scheduling === undefined ? {} : { scheduling: writeScheduling(ecu.scheduling) }),
+    ...(ecu.metrics === undefined
+      ? {}
+      : { metrics: { everyUs: wide(ecu.metrics.everyUs), keptEveryUs: wide(ecu.metrics.keptEveryUs) } }),
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -79,6 +82,14 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     ...(wire.offers.length === 0 ? {} : { offers: readOffers(wire.offers) }),
     ...(wire.subjects.length === 0 ? {} : { subjects: subjectList(wire.subjects, 'ecu.subjects') }),
     ...(wire.scheduling === undefined ? {} : { scheduling: readScheduling(wire.scheduling) }),
+    ...(wire.metrics === undefined
+      ? {}
+      : {
+          metrics: {
+            everyUs: safeInteger(wire.metrics.everyUs, 'ecu.metrics.every_us', 1),
+            keptEveryUs: safeInteger(wire.metrics.keptEveryUs, 'ecu.metrics.kept_every_us'),
+          },
+        }),
   }),
 );
 

@@ -5,12 +5,12 @@
  * S1. ACTORS and OUTPUTS are fences: the last message of a subject decides who may append next, so nothing that the broker
  *     does by itself may remove it. They have no age limit, and their byte bound refuses (`discard: new`), it never evicts.
  * S2. INPUTS are work not yet done: at the bound the publisher is refused. The janitor trims below the oldest checkpoint.
- * S3. CHECKPOINTS, PROPOSALS and JOURNAL are announcements and copies: at the bound the oldest go.
+ * S3. CHECKPOINTS, PROPOSALS, JOURNAL and METRICS are announcements and copies: at the bound the oldest go.
  * S4. What CHECKPOINTS says is durable elsewhere: what a manager stored in its store, what an ECU holds at the ECU until a quorum
  *     stored it. So an append there need not wait for the disk; what a power cut takes is said again (`actors/checkpoint.ts` Q5,
- *     `actors/checkpoint-source.ts` C5).
+ *     `actors/checkpoint-source.ts` C5). A sample that METRICS loses is one of many.
  */
-import { streams } from './subjects.ts';
+import { ecuSubject, streams } from './subjects.ts';
 
 export interface StreamSpec {
   readonly name: string;
@@ -36,6 +36,7 @@ export interface FleetLimits {
   readonly checkpointsBytesMax: number;
   readonly proposalsBytesMax: number;
   readonly journalBytesMax: number;
+  readonly metricsBytesMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -50,6 +51,7 @@ export const FLEET_LIMITS_DEFAULT: FleetLimits = {
   checkpointsBytesMax: 256 * MIB,
   proposalsBytesMax: 32 * MIB,
   journalBytesMax: 256 * MIB,
+  metricsBytesMax: 64 * MIB,
 };
 
 /**
@@ -110,6 +112,14 @@ export function fleetStreams(fleet: {
       ageUsMax: 24 * HOUR_US,
     },
     { ...bounded, name: streams.journal, subjects: ['journal.>'], bytesMax: limits.journalBytesMax },
+    {
+      ...bounded,
+      name: streams.metrics,
+      subjects: [ecuSubject.allMetricsKept],
+      bytesMax: limits.metricsBytesMax,
+      ageUsMax: 24 * HOUR_US,
+      saidAgain: true,
+    },
   );
   return specs;
 }

@@ -17,6 +17,11 @@ export const ecuSubject = {
   jobs: (mac: Mac) => `ecu.${mac}.jobs`,
   /** To an ECU that is to keep a copy at hand: a checkpoint was announced. Lost without harm. */
   standby: (mac: Mac) => `ecu.${mac}.standby`,
+  /** How the ECU is, many times a second; and the few of these samples that the stream METRICS keeps. */
+  metrics: (mac: Mac) => `ecu.${mac}.metrics`,
+  metricsKept: (mac: Mac) => `ecu.${mac}.metrics.kept`,
+  allMetrics: 'ecu.*.metrics',
+  allMetricsKept: 'ecu.*.metrics.kept',
   allHeartbeats: 'ecu.*.heartbeat',
   allGoodbyes: 'ecu.*.goodbye',
   allJobs: 'ecu.*.jobs',
@@ -90,6 +95,7 @@ export const streams = {
   checkpoints: 'CHECKPOINTS',
   proposals: 'PROPOSALS',
   journal: 'JOURNAL',
+  metrics: 'METRICS',
 } as const;
 
 /** A key-value bucket is a stream whose subjects end in the key and whose last message is the value. */

@@ -72,6 +72,27 @@ export class WireWriter {
     this.at = at + 4;
   }
 
+  /** A packed field of numbers below 128, the first `count` of these; none is the default and left out. */
+  packedSmall(tag: number, numbers: Uint8Array, count: number): void {
+    if (count === 0) return;
+    this.reserve(FIELD_BYTES + count);
+    this.tag(tag);
+    this.varint(count);
+    for (let i = 0; i < count; i++) this.bytes[this.at++] = numbers[i] ?? 0;
+  }
+
+  /** A packed field of doubles, the first `count` of these; none is the default and left out. */
+  packedDoubles(tag: number, values: Float64Array, count: number): void {
+    if (count === 0) return;
+    this.reserve(FIELD_BYTES + count * 8);
+    this.tag(tag);
+    this.varint(count * 8);
+    const { bytes, at } = this;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    for (let i = 0; i < count; i++) view.setFloat64(at + i * 8, values[i] ?? 0, true);
+    this.at = at + count * 8;
+  }
+
   /** A text field; the empty text is the default and left out. */
   text(tag: number, value: string): void {
     if (value.length !== 0) this.entry(tag, value);

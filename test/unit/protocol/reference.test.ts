@@ -23,6 +23,7 @@ describe('docs/PROTOCOL.md', () => {
     const { ecuSubject, supervisorSubject, managerSubject, checkpointSubject, taskSubject } = subjects;
     const written = [
       ...[ecuSubject.heartbeat, ecuSubject.goodbye, ecuSubject.command, ecuSubject.pages].map((of) => of('<mac>')),
+      ...[ecuSubject.metrics, ecuSubject.metricsKept].map((of) => of('<mac>')),
       ...[supervisorSubject.heartbeat, supervisorSubject.command].map((of) => of('<mac>')),
       ...[managerSubject.heartbeat, managerSubject.goodbye, managerSubject.pages].map((of) => of('<id>')),
       managerSubject.call,
@@ -38,6 +39,7 @@ describe('docs/PROTOCOL.md', () => {
     for (const stream of [subjects.streams.inputs, subjects.streams.outputs])
       expect(page).toContain(`\`${stream(0).replace('0', '<shard>')}\``);
     expect(page).toContain(`\`${subjects.streams.checkpoints}\``);
+    expect(page).toContain(`\`${subjects.streams.metrics}\``);
     for (const bucket of Object.values(subjects.buckets)) expect(page).toContain(`\`${bucket}\``);
   });
 
