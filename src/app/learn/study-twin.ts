@@ -12,8 +12,8 @@ import type { LabelledSets } from '../../domain/learn/task-sets.ts';
 import { drawTwin, TWIN_TASKS_MAX, twinArchitectures, twinExamples } from '../../domain/learn/twin.ts';
 import type { Examples } from '../../ports/trainer.ts';
 import { tryTwin } from './evaluate-model.ts';
+import { leastUs, processorMs } from './processor-time.ts';
 import type { Ready, Studied, StudyResult } from './study-result.ts';
-import { leastUs, processorMs } from './study-time.ts';
 
 const [BATCH, RATE, STEPS_PER_EPOCH, TIMED_DRAWS] = [128, 1e-3, 60, 512];
 /** Timed together, as a single step is too short; a slow backend takes that many steps in all. */

@@ -3,7 +3,7 @@
  * backend in batches), and how long training takes on each backend.
  *
  * Accuracy is measured once, on the first backend: the same seed leads others to the same network but for rounding. The slower ones
- * train on one batch, for the time alone. Times are the processor's (`study-time.ts`), the least of what was
+ * train on one batch, for the time alone. Times are the processor's (`processor-time.ts`), the least of what was
  * measured.
  *
  * The twin (`gan`) answers by drawing a set, and is as accurate as a forest becomes that learned from its sets alone (`study-twin.ts`).
@@ -32,9 +32,9 @@ import { createNetwork } from '../../domain/learn/network.ts';
 import { type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
 import type { Examples, Trainer } from '../../ports/trainer.ts';
 import { machine } from '../bench/machine.ts';
+import { leastUs, processorMs } from './processor-time.ts';
 import { STANDARD_DRAW, standardSets } from './standard-sets.ts';
 import type { Ready, Studied, Study, StudyResult } from './study-result.ts';
-import { leastUs, processorMs } from './study-time.ts';
 import { studyTwin } from './study-twin.ts';
 
 const [BATCH, RATE, TEST_SETS, TIMED_SETS] = [128, 5e-3, 3_000, 512];

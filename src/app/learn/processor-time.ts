@@ -1,5 +1,5 @@
 /**
- * Time as the study counts it: the processor's, of this process. What another process takes of the machine is not in it, which is
+ * Time as learning counts it: the processor's, of this process. What another process takes of the machine is not in it, which is
  * what makes a study repeatable on a machine that is busy; the backends that come with drover use one thread, so that on a quiet one
  * it is the clock's as well.
  */
