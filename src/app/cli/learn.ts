@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { FEATURE_SETS, type FeatureSet } from '../../domain/learn/features.ts';
 import type { Evaluation } from '../learn/evaluate-model.ts';
-import { NETWORKS, type NetworkName } from '../learn/network-names.ts';
+import { NETWORKS, type NetworkName, STUDIED } from '../learn/network-names.ts';
 import type { Study } from '../learn/study-result.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
@@ -273,7 +273,7 @@ function registerStudy(learn: Command): void {
     .option('--sets <n>', 'sets to train on', wholeNumber(400, 1_000_000), 3_000)
     .option('--epochs <n>', 'of each training', wholeNumber(1, 1000), 4)
     .option('--backends <a,b>', 'to train on, those that work here', 'tfjs-node-gpu,tfjs-node,wasm,cpu')
-    .option('--networks <a,b>', 'of fnn, rnn, cnn, snn, gan', 'fnn,rnn,cnn,snn,gan')
+    .option('--networks <a,b>', `of ${STUDIED.join(', ')}`, STUDIED.join(','))
     .option('--seed <n>', 'of the data and of the trainings', wholeNumber(0, SEED_MAX), 1)
     .option('--from <file>', 'measure nothing: page and pictures again, from the numbers of an earlier study')
     .option('--json', 'print the results as one JSON object')
@@ -306,7 +306,7 @@ async function measureStudy(flags: StudyFlags): Promise<Study> {
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
   const study = await studyWidthAndDepth({
-    networks: list(flags.networks, ['fnn', 'rnn', 'cnn', 'snn', 'gan']),
+    networks: list(flags.networks, STUDIED),
     backends: backendNames(list(flags.backends, BACKEND_CHOICES.slice(1))),
     trainerOf: (backend) => createTrainer([backend]),
     widths: flags.widths,

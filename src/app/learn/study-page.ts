@@ -1,4 +1,5 @@
 /** The page of the study (`study.ts`): what was measured, as sentences that its numbers make true, and tables. */
+import { STUDIED } from './network-names.ts';
 import type { Study, StudyResult } from './study-result.ts';
 
 /** `numbers` is the file beside the page with the numbers alone. */
@@ -20,6 +21,7 @@ export function tellStudy(
     `Task: is a set schedulable on one core (fixed priorities, deadline-monotonic, constrained deadlines, 3 to 20 tasks, log-uniform periods, half of the sets schedulable)? Each network learns from ${sets} sets, ${epochs} times over, from seed ${seed}, and is judged on ${testSets} others; always giving the more frequent answer is right ${percent(majorityRate)} of the time. This is a short training, for comparison: what the networks reach with more is in [LEARNING.md](LEARNING.md).`,
     '',
     ...(networks.includes('gan') ? [TWIN, ''] : []),
+    ...notStudied(networks),
     `Machine: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load before ${machine.loadBefore}. Backends: ${backends.join(', ')}; accuracy is that of ${backends[0]}.${missing(study)} *drover* is the answer on plain typed arrays that production uses, one set at a time with its features; the backends answer in batches of 128 without features. Training on ${backends[0]} is timed over whole epochs, on the others over one batch of 64. Times are processor time, the best of several passes.`,
     '',
     '## In short',
@@ -46,6 +48,12 @@ function commandOf({ results, sets, epochs, seed }: Study): string {
 
 const TWIN =
   'The `gan` is a twin of the data: its generator has the size named here, and so has its critic. An answer is a task set drawn; its accuracy is that of a forest that learned from drawn sets alone, about real ones; a training step sees one batch of 128.';
+
+/** A page must not look complete that is not. */
+function notStudied(networks: readonly string[]): string[] {
+  const left = STUDIED.filter((network) => !networks.includes(network));
+  return left.length === 0 ? [] : [`**Not in this run: ${left.join(', ')}.** \`./drover learn study\` measures all.`, ''];
+}
 
 function missing({ notRun }: Study): string {
   if (notRun.length === 0) return '';

@@ -18,6 +18,8 @@ interface Scale {
 
 const COLOURS = ['#2f6db5', '#c2571a', '#3c8d40', '#7a4fa3', '#8a6d1d'];
 const [PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP] = [220, 190, 56, 70, 44];
+/** Room for a title, even over one panel. */
+const WIDTH_LEAST = 560;
 /** Its accuracy is that of others who learned from its sets: another measure, with a scale of its own. */
 const TWIN = 'gan';
 const colourOf = (k: number): string => COLOURS[k % COLOURS.length] as string;
@@ -81,7 +83,7 @@ function draw({ results, machine }: Study, { name, title, unit, logarithmic, val
   // Times are the same measure for all.
   const [shared, ofTwin] =
     logarithmic || others.length === 0 ? [scaleFor(results), scaleFor(results)] : [scaleFor(others), scaleFor(twin)];
-  const width = LEFT + networks.length * (PANEL_WIDTH + GAP) + 10;
+  const width = Math.max(WIDTH_LEAST, LEFT + networks.length * (PANEL_WIDTH + GAP) + 10);
   const height = TOP + PANEL_HEIGHT + 40;
   const svg = [
     ...headOf({ width, height, title: `${title} (${unit})`, machine }),
