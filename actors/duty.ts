@@ -83,7 +83,12 @@ export class Duty {
     if (!this.host.bus.connected()) return;
     try {
       await this.takeOverFromTheDead();
-      await Promise.all(this.knowledge.index.some(LOOKED_AT_MAX).map((placement) => this.look(placement)));
+      const looks: Promise<void>[] = [];
+      for (const placement of this.knowledge.index.some(LOOKED_AT_MAX)) {
+        if (this.isHeld(placement)) this.unanswered.delete(placement.context.task);
+        else looks.push(this.look(placement));
+      }
+      await Promise.all(looks);
       await this.tellWhatPassed();
       if (++this.sweeps % SWEEPS_BETWEEN_FORGETTING === 0) this.replicated.forgetOthers();
     } catch (cause) {
@@ -91,15 +96,16 @@ export class Duty {
     }
   }
 
+  /** As nearly always: somebody who lives has it, or nobody is to have it. */
+  private isHeld({ context: { owner }, state }: PlacementView): boolean {
+    if (state === 'assigned' || state === 'owned') return owner === undefined || !this.knowledge.isGone(owner);
+    return state !== 'unplaced' && state !== 'lost' && state !== 'shed';
+  }
+
   private async look({ context, state, view }: PlacementView): Promise<void> {
     if (planted(this.host, 'no-duty')) return;
     const { task, epoch, owner } = context;
-    const ownerGone = (state === 'assigned' || state === 'owned') && owner !== undefined && this.knowledge.isGone(owner);
-    const homeless = state === 'unplaced' || state === 'lost' || state === 'shed';
-    if (!(ownerGone || homeless)) {
-      this.unanswered.delete(task);
-      return;
-    }
+    const ownerGone = owner !== undefined && (state === 'assigned' || state === 'owned');
     if (await this.isAnsweredFor(context)) {
       this.unanswered.delete(task);
       return;

@@ -1,9 +1,11 @@
 /** What managers say and are asked (`manager.proto`). */
 import { unreachable } from '../kernel/assert.ts';
+import { readReference, writeReference } from './codec-checkpoint.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
 import {
   enumTable,
+  listWithin,
   macText,
   managerText,
   nonceText,
@@ -21,6 +23,7 @@ import {
   RestoreOpcode as WireRestoreOpcode,
   type RequestRestoreCall as WireRestoreRequest,
 } from './generated/drover/v1/manager_pb.ts';
+import { LIST_MAX, TASKS_PER_QUERY_MAX } from './limits.ts';
 import type {
   FleetView,
   InstanceReport,
@@ -59,6 +62,8 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'instanceReport', value: writeReport(call) } };
       case 'query-fleet':
         return { call: { case: 'queryFleet', value: {} } };
+      case 'query-checkpoints':
+        return { call: { case: 'queryCheckpoints', value: { tasks: [...call.tasks] } } };
       case 'request-restore':
         return { call: { case: 'requestRestore', value: writeRestoreRequest(call) } };
       default:
@@ -75,6 +80,13 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return readReport(call.value);
       case 'queryFleet':
         return { kind: 'query-fleet' };
+      case 'queryCheckpoints':
+        return {
+          kind: 'query-checkpoints',
+          tasks: listWithin(call.value.tasks, 'query_checkpoints.tasks', TASKS_PER_QUERY_MAX).map((task) =>
+            taskText(task, 'query_checkpoints.tasks'),
+          ),
+        };
       case 'requestRestore':
         return readRestoreRequest(call.value);
       case undefined:
@@ -141,6 +153,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'refused', value: { code: answer.code, sentence: answer.sentence } } };
       case 'fleet':
         return { answer: { case: 'fleet', value: { fleetJson: JSON.stringify(answer.fleet) } } };
+      case 'checkpoints':
+        return { answer: { case: 'checkpoints', value: { references: answer.references.map(writeReference) } } };
       default:
         return unreachable(answer);
     }
@@ -153,6 +167,11 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'refused', ...refusal(answer.value.code, answer.value.sentence, 'refused.code') };
       case 'fleet':
         return { kind: 'fleet', fleet: readFleet(answer.value.fleetJson) };
+      case 'checkpoints':
+        return {
+          kind: 'checkpoints',
+          references: listWithin(answer.value.references, 'checkpoints.references', LIST_MAX).map(readReference),
+        };
       case undefined:
         return refuse('manager_answer.answer is missing, or one that this build does not know');
       default:

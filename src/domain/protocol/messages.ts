@@ -182,7 +182,9 @@ export type ManagerCall =
   /** A bridge's word that an instance ended, caught up, or was fenced. Repeated until it is answered. */
   | InstanceReport
   | RestoreRequest
-  | { readonly kind: 'query-fleet' };
+  | { readonly kind: 'query-fleet' }
+  /** Of another manager, which did not follow where these tasks ran. */
+  | { readonly kind: 'query-checkpoints'; readonly tasks: readonly TaskName[] };
 
 /** Why a running task is to be restored elsewhere. */
 export type RestoreOpcode = 'load-balance' | 'operator';
@@ -213,7 +215,8 @@ export interface InstanceReport {
 export type ManagerAnswer =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string }
-  | { readonly kind: 'fleet'; readonly fleet: FleetView };
+  | { readonly kind: 'fleet'; readonly fleet: FleetView }
+  | { readonly kind: 'checkpoints'; readonly references: readonly CheckpointReference[] };
 
 /** What `status` shows; JSON on the wire, because it is for people and scripts and grows with every issue. */
 export interface FleetView {

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Refusal } from "./checkpoint_pb.ts";
+import type { CheckpointReference, Refusal } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
 import type { TaskSpec } from "./task_pb.ts";
 import { file_drover_v1_task } from "./task_pb.ts";
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCKdAgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSABCBgoEY2FsbCI0Cg9EZWNsYXJlVGFza0NhbGwSIQoEc3BlYxgBIAEoCzITLmRyb3Zlci52MS5UYXNrU3BlYyIeCg5SZW1vdmVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJIqsBCg5JbnN0YW5jZVJlcG9ydBIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEgsKA21hYxgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoBBINCgVub25jZRgFIAEoCRIrCgR3aGF0GAYgASgOMh0uZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0S2luZBIMCgRjb2RlGAcgASgJEhAKCHNlbnRlbmNlGAggASgJIn8KElJlcXVlc3RSZXN0b3JlQ2FsbBIoCgZvcGNvZGUYASABKA4yGC5kcm92ZXIudjEuUmVzdG9yZU9wY29kZRILCgNtYWMYAiABKAkSEgoKcHJvZ3JhbV9pZBgDIAEoDRIOCgZ0YXJnZXQYBCABKAkSDgoGcmVhc29uGAUgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIpgBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIAEIICgZhbnN3ZXIiEAoOQWNjZXB0ZWRBbnN3ZXIiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKm0KDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLbAgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAkiEAoOUXVlcnlGbGVldENhbGwiJQoUUXVlcnlDaGVja3BvaW50c0NhbGwSDQoFdGFza3MYASADKAkizQEKDU1hbmFnZXJBbnN3ZXISLQoIYWNjZXB0ZWQYASABKAsyGS5kcm92ZXIudjEuQWNjZXB0ZWRBbnN3ZXJIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIABInCgVmbGVldBgDIAEoCzIWLmRyb3Zlci52MS5GbGVldEFuc3dlckgAEjMKC2NoZWNrcG9pbnRzGAQgASgLMhwuZHJvdmVyLnYxLkNoZWNrcG9pbnRzQW5zd2VySABCCAoGYW5zd2VyIhAKDkFjY2VwdGVkQW5zd2VyIkcKEUNoZWNrcG9pbnRzQW5zd2VyEjIKCnJlZmVyZW5jZXMYASADKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZSIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqbQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAJiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -102,6 +102,14 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: RequestRestoreCall;
     case: "requestRestore";
+  } | {
+    /**
+     * Say what is known of the checkpoints of some tasks. Asked by another manager, on `manager.<id>.call`.
+     *
+     * @generated from field: drover.v1.QueryCheckpointsCall query_checkpoints = 6;
+     */
+    value: QueryCheckpointsCall;
+    case: "queryCheckpoints";
   } | { case: undefined; value?: undefined };
 };
 
@@ -289,6 +297,27 @@ export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 6);
 
 /**
+ * Say what is known of the checkpoints of some tasks.
+ *
+ * @generated from message drover.v1.QueryCheckpointsCall
+ */
+export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
+  /**
+   * The tasks' names; at most 16.
+   *
+   * @generated from field: repeated string tasks = 1;
+   */
+  tasks: string[];
+};
+
+/**
+ * Describes the message drover.v1.QueryCheckpointsCall.
+ * Use `create(QueryCheckpointsCallSchema)` to create a new message.
+ */
+export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 7);
+
+/**
  * A manager's answer to a ManagerCall.
  *
  * @generated from message drover.v1.ManagerAnswer
@@ -323,6 +352,14 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: FleetAnswer;
     case: "fleet";
+  } | {
+    /**
+     * To `query_checkpoints`.
+     *
+     * @generated from field: drover.v1.CheckpointsAnswer checkpoints = 4;
+     */
+    value: CheckpointsAnswer;
+    case: "checkpoints";
   } | { case: undefined; value?: undefined };
 };
 
@@ -331,7 +368,7 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 7);
+  messageDesc(file_drover_v1_manager, 8);
 
 /**
  * Recorded; it will be done.
@@ -346,7 +383,28 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 9);
+
+/**
+ * The checkpoints that a manager has heard of, its own among them.
+ *
+ * @generated from message drover.v1.CheckpointsAnswer
+ */
+export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
+  /**
+   * Each with the managers that said they can rebuild it; at most 4096.
+   *
+   * @generated from field: repeated drover.v1.CheckpointReference references = 1;
+   */
+  references: CheckpointReference[];
+};
+
+/**
+ * Describes the message drover.v1.CheckpointsAnswer.
+ * Use `create(CheckpointsAnswerSchema)` to create a new message.
+ */
+export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 10);
 
 /**
  * The fleet as one manager sees it.
@@ -367,7 +425,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * What happened to an instance.
