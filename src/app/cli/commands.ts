@@ -15,9 +15,11 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
+import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
+import { registerPerformance } from './performance.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -47,6 +49,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerSchedule,
   registerDataset,
   registerLearn,
+  registerHazard,
+  registerPerformance,
   registerBench,
   registerConformance,
   registerDoctor,
