@@ -16,10 +16,12 @@ import { registerDrain } from './drain.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
+import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerPerformance } from './performance.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -51,6 +53,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerSchedule,
   registerDataset,
   registerLearn,
+  registerHazard,
+  registerPerformance,
   registerBench,
   registerConformance,
   registerDoctor,
