@@ -2,7 +2,9 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerForecastBench } from './bench-forecast.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
+import { registerMigrateBench } from './bench-migrate.ts';
 import { registerRealtimeBenches } from './bench-realtime.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
@@ -24,7 +26,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale',
+      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -37,6 +39,7 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(failoverBench);
   withExamples(failover, [{ does: 'Ten kills, then four with the claiming manager', line: 'drover bench failover' }]);
+  registerMigrateBench(bench);
   const checkpoint = bench
     .command('checkpoint')
     .description('what an incremental checkpoint of 64 MiB with 1 % dirty pages costs, against the bare compare')
@@ -93,6 +96,7 @@ export function registerBench(program: Command): void {
   ]);
   registerMetricsBench(bench);
   registerSimulationBenches(bench);
+  registerForecastBench(bench);
   registerRealtimeBenches(bench);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },

@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { judgeSeed } from '../../../src/app/simulation/judge-seed.ts';
 import { FLEET_PLANTS, type FleetPlant } from '../../../src/ports/plants.ts';
 import { BUG_STORIES } from './bug-stories.ts';
+import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
 
 const SEEDS_MAX = 200;
@@ -14,7 +15,7 @@ const SEEDS_MAX = 200;
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES };
+const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES };
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -42,14 +43,14 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   overfill: { story: 'two managers plan one place for two tasks' },
   'end-in-silence': { story: 'a task traps' },
   'obey-overtaken': { story: 'a PAUSE arrives after the RESUME' },
-  'answer-for-the-dead': { seed: 19 },
+  'answer-for-the-dead': { seed: 6 },
   'skip-input-gap': { story: 'a publisher leaves an input out' },
   'trust-own-clock': { seed: 14 },
   'forget-incarnation': { story: 'an ECU loses its last starts with its power' },
   'serve-unaccepted': { seed: 2 },
   'announce-unaccepted': { seed: 2 },
   'free-before-quorum': { seed: 3 },
-  'forget-page': { seed: 17 },
+  'forget-page': { seed: 30 },
   'trim-unmarked': { story: 'the manager that was ahead dies with the ECU' },
   'forget-laggard': { story: 'the manager that was ahead dies with the ECU' },
   'say-stored-early': { seed: 1 },
@@ -62,13 +63,14 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
   'know-own-share': { story: 'tasks are removed and declared again, and their states lie with managers of another share' },
   'believe-old-views': { story: 'an ECU was found dead by a manager that watches it no more, and lives' },
-  'give-epoch-twice': { seed: 29 },
+  'give-epoch-twice': { seed: 19 },
   'take-any-epoch': { seed: 6 },
   'deploy-on-reading': { seed: 1 },
   'act-on-stale-suspicion': { seed: 2 },
   'trust-taker': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'no-duty': { story: 'a task makes room while its own restore still waits for it to catch up' },
-  'stop-unmoved': { story: 'a task is asked to move and has nowhere to go' },
+  'resume-unaborted': { story: 'the only manager is cut off just when it could commit' },
+  'switch-unclaimed': { story: 'a task is moved, and nobody else wants anything' },
 };
 
 describe('a fleet comes through', () => {

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLbAgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAkiEAoOUXVlcnlGbGVldENhbGwiJQoUUXVlcnlDaGVja3BvaW50c0NhbGwSDQoFdGFza3MYASADKAkizQEKDU1hbmFnZXJBbnN3ZXISLQoIYWNjZXB0ZWQYASABKAsyGS5kcm92ZXIudjEuQWNjZXB0ZWRBbnN3ZXJIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIABInCgVmbGVldBgDIAEoCzIWLmRyb3Zlci52MS5GbGVldEFuc3dlckgAEjMKC2NoZWNrcG9pbnRzGAQgASgLMhwuZHJvdmVyLnYxLkNoZWNrcG9pbnRzQW5zd2VySABCCAoGYW5zd2VyIhAKDkFjY2VwdGVkQW5zd2VyIkcKEUNoZWNrcG9pbnRzQW5zd2VyEjIKCnJlZmVyZW5jZXMYASADKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZSIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqbQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAJiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCK9AwoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAQgYKBGNhbGwiNAoPRGVjbGFyZVRhc2tDYWxsEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMiHgoOUmVtb3ZlVGFza0NhbGwSDAoEdGFzaxgBIAEoCSKrAQoOSW5zdGFuY2VSZXBvcnQSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBILCgNtYWMYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAQSDQoFbm9uY2UYBSABKAkSKwoEd2hhdBgGIAEoDjIdLmRyb3Zlci52MS5JbnN0YW5jZVJlcG9ydEtpbmQSDAoEY29kZRgHIAEoCRIQCghzZW50ZW5jZRgIIAEoCSJ/ChJSZXF1ZXN0UmVzdG9yZUNhbGwSKAoGb3Bjb2RlGAEgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSCwoDbWFjGAIgASgJEhIKCnByb2dyYW1faWQYAyABKA0SDgoGdGFyZ2V0GAQgASgJEg4KBnJlYXNvbhgFIAEoCSLSAQoPTWlncmF0ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSKAoGb3Bjb2RlGAQgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSJgoEbW9kZRgFIAEoDjIYLmRyb3Zlci52MS5NaWdyYXRpb25Nb2RlEhsKDmNvc3RfbWF4X21pbGxpGAYgASgESACIAQESDgoGcmVhc29uGAcgASgJQhEKD19jb3N0X21heF9taWxsaSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIvwBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySABCCAoGYW5zd2VyIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiEAoOQWNjZXB0ZWRBbnN3ZXIiRwoRQ2hlY2twb2ludHNBbnN3ZXISMgoKcmVmZXJlbmNlcxgBIAMoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiEKC0ZsZWV0QW5zd2VyEhIKCmZsZWV0X2pzb24YASABKAkqfgoSSW5zdGFuY2VSZXBvcnRLaW5kEiQKIElOU1RBTkNFX1JFUE9SVF9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeSU5TVEFOQ0VfUkVQT1JUX0tJTkRfQ0FVR0hUX1VQEAESHgoaSU5TVEFOQ0VfUkVQT1JUX0tJTkRfRU5ERUQQAiqkAQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAISGAoUUkVTVE9SRV9PUENPREVfRFJBSU4QAxIbChdSRVNUT1JFX09QQ09ERV9GT1JFQ0FTVBAEKoMBCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTTUlHUkFUSU9OX01PREVfTElWRRABEiAKHE1JR1JBVElPTl9NT0RFX1NUT1BfQU5EX0NPUFkQAhIXChNNSUdSQVRJT05fTU9ERV9DT0xEEANiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -96,7 +96,7 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
     case: "queryFleet";
   } | {
     /**
-     * Move a task elsewhere while its ECU lives: fence, stop, restore.
+     * Move a task elsewhere while its ECU lives; it is known by where it runs.
      *
      * @generated from field: drover.v1.RequestRestoreCall request_restore = 5;
      */
@@ -110,6 +110,22 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: QueryCheckpointsCall;
     case: "queryCheckpoints";
+  } | {
+    /**
+     * Move a task elsewhere while its ECU lives, by its name; or only say what that would cost.
+     *
+     * @generated from field: drover.v1.MigrateTaskCall migrate_task = 7;
+     */
+    value: MigrateTaskCall;
+    case: "migrateTask";
+  } | {
+    /**
+     * Move everything away from an ECU and send it nothing new; or end that.
+     *
+     * @generated from field: drover.v1.DrainEcuCall drain_ecu = 8;
+     */
+    value: DrainEcuCall;
+    case: "drainEcu";
   } | { case: undefined; value?: undefined };
 };
 
@@ -282,6 +298,104 @@ export const RequestRestoreCallSchema: GenMessage<RequestRestoreCall> = /*@__PUR
   messageDesc(file_drover_v1_manager, 5);
 
 /**
+ * Move a task elsewhere while its ECU lives, by its name.
+ *
+ * @generated from message drover.v1.MigrateTaskCall
+ */
+export type MigrateTaskCall = Message<"drover.v1.MigrateTaskCall"> & {
+  /**
+   * The task's name.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * The ECU it is to go to, 12 lower-case hex digits. Empty: the best one.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * Only estimate: answered with `estimate`, and nothing is begun.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+
+  /**
+   * Who asks.
+   *
+   * @generated from field: drover.v1.RestoreOpcode opcode = 4;
+   */
+  opcode: RestoreOpcode;
+
+  /**
+   * How.
+   *
+   * @generated from field: drover.v1.MigrationMode mode = 5;
+   */
+  mode: MigrationMode;
+
+  /**
+   * It is not begun where it costs more than so many thousandths of a late job. Absent: whatever it costs.
+   *
+   * @generated from field: optional uint64 cost_max_milli = 6;
+   */
+  costMaxMilli?: bigint | undefined;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.MigrateTaskCall.
+ * Use `create(MigrateTaskCallSchema)` to create a new message.
+ */
+export const MigrateTaskCallSchema: GenMessage<MigrateTaskCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 6);
+
+/**
+ * Move everything away from an ECU and send it nothing new.
+ *
+ * @generated from message drover.v1.DrainEcuCall
+ */
+export type DrainEcuCall = Message<"drover.v1.DrainEcuCall"> & {
+  /**
+   * The ECU, 12 lower-case hex digits.
+   *
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * It may take tasks again.
+   *
+   * @generated from field: bool undo = 2;
+   */
+  undo: boolean;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.DrainEcuCall.
+ * Use `create(DrainEcuCallSchema)` to create a new message.
+ */
+export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 7);
+
+/**
  * Say what the fleet looks like.
  *
  * @generated from message drover.v1.QueryFleetCall
@@ -294,7 +408,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 6);
+  messageDesc(file_drover_v1_manager, 8);
 
 /**
  * Say what is known of the checkpoints of some tasks.
@@ -315,7 +429,7 @@ export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
  * Use `create(QueryCheckpointsCallSchema)` to create a new message.
  */
 export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 7);
+  messageDesc(file_drover_v1_manager, 9);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -360,6 +474,14 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: CheckpointsAnswer;
     case: "checkpoints";
+  } | {
+    /**
+     * To `migrate_task` with `dry_run`.
+     *
+     * @generated from field: drover.v1.EstimateAnswer estimate = 5;
+     */
+    value: EstimateAnswer;
+    case: "estimate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -368,7 +490,28 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 10);
+
+/**
+ * What a migration would cost.
+ *
+ * @generated from message drover.v1.EstimateAnswer
+ */
+export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
+  /**
+   * A JSON object: for people and scripts, grows with every version.
+   *
+   * @generated from field: string estimate_json = 1;
+   */
+  estimateJson: string;
+};
+
+/**
+ * Describes the message drover.v1.EstimateAnswer.
+ * Use `create(EstimateAnswerSchema)` to create a new message.
+ */
+export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * Recorded; it will be done.
@@ -383,7 +526,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 12);
 
 /**
  * The checkpoints that a manager has heard of, its own among them.
@@ -404,7 +547,7 @@ export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
  * Use `create(CheckpointsAnswerSchema)` to create a new message.
  */
 export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 13);
 
 /**
  * The fleet as one manager sees it.
@@ -425,7 +568,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 14);
 
 /**
  * What happened to an instance.
@@ -494,6 +637,20 @@ export const RestoreOpcode = {
    * @generated from enum value: RESTORE_OPCODE_OPERATOR = 2;
    */
   OPERATOR: 2,
+
+  /**
+   * Its ECU is to be emptied.
+   *
+   * @generated from enum value: RESTORE_OPCODE_DRAIN = 3;
+   */
+  DRAIN: 3,
+
+  /**
+   * What is to come there is expected to be worse than moving.
+   *
+   * @generated from enum value: RESTORE_OPCODE_FORECAST = 4;
+   */
+  FORECAST: 4,
 } as const;
 
 /**
@@ -508,4 +665,52 @@ export type RestoreOpcode = (typeof RestoreOpcode)[keyof typeof RestoreOpcode] |
  */
 export const RestoreOpcodeSchema: GenEnum<RestoreOpcode> = /*@__PURE__*/
   enumDesc(file_drover_v1_manager, 1);
+
+/**
+ * How a migration brings the state over.
+ *
+ * @generated from enum drover.v1.MigrationMode
+ */
+export const MigrationMode = {
+  /**
+   * Whichever the task's deadline allows at the least cost.
+   *
+   * @generated from enum value: MIGRATION_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Copied while the task runs, until the last difference is small.
+   *
+   * @generated from enum value: MIGRATION_MODE_LIVE = 1;
+   */
+  LIVE: 1,
+
+  /**
+   * Copied while the task stands still.
+   *
+   * @generated from enum value: MIGRATION_MODE_STOP_AND_COPY = 2;
+   */
+  STOP_AND_COPY: 2,
+
+  /**
+   * From the newest checkpoint that managers hold; what came after is replayed.
+   *
+   * @generated from enum value: MIGRATION_MODE_COLD = 3;
+   */
+  COLD: 3,
+} as const;
+
+/**
+ * How a migration brings the state over.
+ *
+ * @generated from enum drover.v1.MigrationMode
+ */
+export type MigrationMode = (typeof MigrationMode)[keyof typeof MigrationMode] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.MigrationMode.
+ */
+export const MigrationModeSchema: GenEnum<MigrationMode> = /*@__PURE__*/
+  enumDesc(file_drover_v1_manager, 2);
 
