@@ -155,8 +155,17 @@ describe('/sys', () => {
       'sys/class/powercap/intel-rapl:1/energy_uj': '0262143000000\n',
       'sys/class/powercap/intel-rapl:1/max_energy_range_uj': '262143328850\n',
     });
-    const sysfs = opened(createFileSensors({ root, monotonicUs: () => nowUs }));
-    expect(await settled(sysfs, nowUs, 'gpu.memoryAvailable')).toEqual({
+    const FILES = 10;
+    let filesRead = 0;
+    const monotonicUs = (): number => {
+      filesRead++;
+      return nowUs;
+    };
+    const sysfs = opened(createFileSensors({ root, monotonicUs }));
+    read(sysfs, nowUs);
+    // The counters of energy come last: what is written before they were read would be their first value.
+    await until(() => (filesRead === FILES ? true : undefined));
+    expect(read(sysfs, nowUs)).toEqual({
       temperature: 61.5,
       'gpu.temperature': 72,
       'gpu.power': 140,
