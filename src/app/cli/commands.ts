@@ -15,6 +15,7 @@ import { registerDown } from './down.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
+import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
@@ -47,6 +48,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerSchedule,
   registerDataset,
   registerLearn,
+  registerHazard,
   registerBench,
   registerConformance,
   registerDoctor,

@@ -2,8 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { parse } from 'csv-parse';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { csvCells, isHead } from './csv-cells.ts';
 
 export interface RowOptions {
   /** CSV: names from the head line, or positions from 1. Empty: all columns. */
@@ -37,20 +37,13 @@ async function* jsonLines(file: string): AsyncGenerator<Uint8Array> {
 }
 
 async function* csvRows(file: string, columns: readonly string[]): AsyncGenerator<Uint8Array> {
-  const parser = createReadStream(file).pipe(parse({ bom: true, relaxColumnCount: true, skipEmptyLines: true, trim: true }));
   let chosen: readonly number[] | undefined;
-  try {
-    for await (const row of parser as AsyncIterable<readonly string[]>) {
-      if (chosen === undefined) {
-        chosen = choose(row, columns, file);
-        // A first row that holds a word is a head line.
-        if (row.some((cell) => cell !== '' && Number.isNaN(Number(cell)))) continue;
-      }
-      yield encoder.encode(chosen.map((column) => row[column] ?? '').join(','));
+  for await (const row of csvCells(file)) {
+    if (chosen === undefined) {
+      chosen = choose(row, columns, file);
+      if (isHead(row)) continue;
     }
-  } catch (error) {
-    if (error instanceof DroverError) throw error;
-    throw unreadable(`${file} is no CSV`, error);
+    yield encoder.encode(chosen.map((column) => row[column] ?? '').join(','));
   }
 }
 

@@ -1,0 +1,121 @@
+/** Two files of units in, a report for people and programs out. What is not a number (no alarm, no fold) is null. */
+import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { evaluateHazard, FAILURES_LEAST, type HazardMethod, type MethodResult } from '../../domain/hazard/evaluate.ts';
+import { failsWithin, type UnitHistory } from '../../domain/hazard/unit-history.ts';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { drawReliability } from './reliability-picture.ts';
+import { matchSensors, readUnits } from './unit-files.ts';
+
+export interface HazardRequest {
+  readonly train: string;
+  readonly test: string;
+  readonly unit: string;
+  readonly time: string;
+  readonly outcome?: string;
+  readonly horizon: number;
+  readonly method: HazardMethod | undefined;
+  readonly alarmRows: number;
+  readonly earliest?: number;
+  readonly latest?: number;
+  readonly picture?: string;
+  readonly onStep?: (done: number, total: number) => void;
+}
+
+type Nullable<T> = { readonly [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K] };
+
+export type HazardReport = Nullable<MethodResult> & {
+  readonly horizon: number;
+  readonly units: {
+    readonly train: number;
+    readonly trainFailed: number;
+    readonly test: number;
+    readonly testFailed: number;
+  };
+  readonly columns: readonly string[];
+  readonly ridge: number;
+  readonly folds: number;
+  readonly alarm: { readonly rows: number; readonly earliest: number; readonly latest: number };
+  readonly methods: readonly Omit<Nullable<MethodResult>, 'reliability'>[];
+  readonly notes: readonly string[];
+};
+
+export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardReport> {
+  const { horizon } = request;
+  const roles = { unit: request.unit, time: request.time, outcome: request.outcome };
+  const [trainTable, testTable] = await Promise.all([readUnits(request.train, roles), readUnits(request.test, roles)]);
+  const { training, test, notes } = matchSensors(trainTable, testTable);
+  const trainFailed = failedOf(training.units);
+  if (trainFailed === 0)
+    throw new DroverError(
+      'ERR_UNIT_TABLE',
+      `no unit of ${request.train} failed: nobody can learn from it what failing looks like`,
+    );
+  if (!someLive(training.units, horizon)) {
+    throw new DroverError(
+      'ERR_UNIT_TABLE',
+      `every row of ${request.train} is within ${horizon} of a failure: give a shorter --horizon or longer histories`,
+    );
+  }
+  const alarm = {
+    rows: request.alarmRows,
+    earliest: request.earliest ?? 2 * horizon,
+    latest: request.latest ?? horizon / 6,
+  };
+  if (alarm.latest > alarm.earliest)
+    throw new DroverError(
+      'ERR_USAGE',
+      `--latest ${alarm.latest} is before --earliest ${alarm.earliest}: no alarm could be useful`,
+    );
+  const few = trainFailed < FAILURES_LEAST;
+  if (few && request.method === 'hazard') {
+    throw new DroverError(
+      'ERR_UNIT_TABLE',
+      `only ${trainFailed} units of ${request.train} failed and a hazard needs ${FAILURES_LEAST}: take --method wiener`,
+    );
+  }
+  const { chosen, all, ridge, folds } = evaluateHazard(training, test, {
+    horizon,
+    method: request.method,
+    alarm,
+    ...(request.onStep === undefined ? {} : { onStep: request.onStep }),
+  });
+  if (request.picture !== undefined) {
+    const title = `P(failure within ${horizon} of ${request.time}): learned from ${basename(request.train)}, judged on ${basename(request.test)}`;
+    await writeFile(request.picture, drawReliability(all, title)).catch((cause: unknown) => {
+      throw new DroverError('ERR_USAGE', `${request.picture} cannot be written: ${(cause as Error).message}`, { cause });
+    });
+  }
+  return {
+    ...withNulls(chosen),
+    horizon,
+    units: {
+      train: training.units.length,
+      trainFailed,
+      test: test.units.length,
+      testFailed: failedOf(test.units),
+    },
+    columns: training.columns,
+    ridge,
+    folds,
+    alarm,
+    methods: all.map((one) => {
+      const { reliability: _, ...rest } = withNulls(one);
+      return rest;
+    }),
+    notes: [...notes, ...(few ? [`few failures (${trainFailed}) to learn from: first passage, its threshold not fitted`] : [])],
+  };
+}
+
+const withNulls = (result: MethodResult): Nullable<MethodResult> => ({
+  ...result,
+  brierInTraining: result.brierInTraining ?? null,
+  falseAlarms: result.falseAlarms ?? null,
+  leadMedian: result.leadMedian ?? null,
+  leadP10: result.leadP10 ?? null,
+});
+
+const failedOf = (units: readonly UnitHistory[]): number => units.filter(({ failed }) => failed).length;
+
+const someLive = (units: readonly UnitHistory[], horizon: number): boolean =>
+  units.some((unit) => unit.times.some((_, i) => failsWithin(unit, i, horizon) === false));
