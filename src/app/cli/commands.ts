@@ -16,6 +16,7 @@ import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
 import { registerHazard } from './hazard.ts';
+import { registerForecast } from './forecast.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
@@ -49,6 +50,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDataset,
   registerLearn,
   registerHazard,
+  registerForecast,
   registerBench,
   registerConformance,
   registerDoctor,

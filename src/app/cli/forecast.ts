@@ -1,0 +1,170 @@
+/** `drover forecast`: how well loads and temperatures are forecast, on series of one's own. */
+import { type Command, Option } from 'commander';
+import { DroverError } from '../../domain/kernel/error-codes.ts';
+import type { SeriesReport, Summary } from '../forecast/evaluate-series.ts';
+import type { NamedSeries } from '../forecast/series-list.ts';
+import { EXIT_FAILED, QuietExit } from './exit.ts';
+import { withExamples } from './help.ts';
+import { collect, wholeNumber } from './numbers.ts';
+import { progressLine } from './progress.ts';
+import { interruption } from './with-client.ts';
+
+interface EvaluateFlags {
+  readonly file: readonly string[];
+  readonly column: readonly string[];
+  readonly by?: string;
+  readonly delimiter?: string;
+  readonly list?: string;
+  readonly folder?: string;
+  readonly split?: string;
+  readonly season?: number;
+  readonly horizons?: readonly number[];
+  readonly protocol: 'rolling' | 'ltsf';
+  readonly context: number;
+  readonly picture?: string;
+  readonly json?: boolean;
+}
+
+const HORIZONS = [1, 5, 12, 60];
+const HORIZON_MOST = 1_000;
+const HORIZONS_MOST = 16;
+const LTSF_HORIZON = 96;
+
+export function registerForecast(program: Command): void {
+  const forecast = program.command('forecast').description('judge the forecasts of loads and temperatures');
+  const evaluate = forecast
+    .command('evaluate')
+    .description('hold the forecasts against those of simple models, on columns of CSV files, with no look ahead')
+    .argument('[files...]', 'CSV files, or folders of them')
+    .option('--file <path>', 'the same as the argument; may be repeated', collect, [])
+    .option('--column <name>', 'by its head, or its position from 1; may be repeated (default: all of numbers)', collect, [])
+    .option('--by <column>', 'a series for each value of this column')
+    .option('--delimiter <c>', 'between cells (default: found out: comma, semicolon or tab)', delimiter)
+    .option('--list <file>', 'series to read from a CSV of file,column,by,group,split')
+    .option('--folder <path>', 'where the files of the list lie (default: beside it)')
+    .option('--split <name>', 'only the series of the list that belong to it')
+    .option('--season <n>', 'steps of a season, for the seasonal naive forecast and ours', wholeNumber(2, 100_000))
+    .option('--horizons <a,b,…>', `steps ahead (default: ${HORIZONS.join(',')}; ltsf: ${LTSF_HORIZON})`, horizons)
+    .addOption(
+      new Option('--protocol <name>', 'rolling: rolling origins; ltsf: the long-horizon benchmark of the ETT files')
+        .choices(['rolling', 'ltsf'])
+        .default('rolling'),
+    )
+    .option('--context <n>', 'ltsf: values that the model looks back on', wholeNumber(2, 2_000), 336)
+    .option('--picture <file>', 'draw the summary as SVG into this file')
+    .option('--json', 'print one JSON object')
+    .action(evaluateForecasts);
+  withExamples(evaluate, [
+    { does: 'One column', line: 'drover forecast evaluate --file load.csv --column cpu --horizons 1,5,12,60 --json' },
+    { does: 'All columns of a folder, with their geometric mean', line: 'drover forecast evaluate traces/' },
+    { does: 'A long file of many machines', line: 'drover forecast evaluate vms.csv --column cpu_pct --by vm' },
+    {
+      does: 'The figures of docs/FORECASTING.md',
+      line: 'drover forecast evaluate --list docs/forecast-series.csv --folder ../shared/data --split heldout',
+    },
+    { does: 'The long-horizon benchmark', line: 'drover forecast evaluate --protocol ltsf --file ETTh1.csv --json' },
+  ]).addHelpText(
+    'after',
+    `
+With --json: {"series": [{"name", "results": [{"horizon", "model", "mae", "mase", "smape", "scrps", "coverage80", "width80",
+"relMae", "relCrps"}]}], "summary": […]}; with one series its results also stand on top. docs/FORECASTING.md has the protocol.`,
+  );
+  withExamples(forecast, [
+    { does: 'How good the forecasts of a column are', line: 'drover forecast evaluate load.csv --column cpu' },
+  ]);
+}
+
+function horizons(text: string): readonly number[] {
+  const values = text.split(',').map(Number);
+  const fine = values.every((value) => Number.isInteger(value) && value >= 1 && value <= HORIZON_MOST);
+  if (fine && values.length <= HORIZONS_MOST && new Set(values).size === values.length) return values.sort((a, b) => a - b);
+  throw new DroverError(
+    'ERR_USAGE',
+    `--horizons ${text}: write up to ${HORIZONS_MOST} different whole numbers of steps from 1 to ${HORIZON_MOST}, e.g. 1,5,12,60`,
+  );
+}
+
+function delimiter(text: string): string {
+  const mark = text === '\\t' || text === 'tab' ? '\t' : text;
+  if (mark.length === 1) return mark;
+  throw new DroverError('ERR_USAGE', `--delimiter ${text}: give one character, or tab`);
+}
+
+async function evaluateForecasts(files: readonly string[], flags: EvaluateFlags): Promise<void> {
+  const all = [...files, ...flags.file];
+  if ((all.length === 0) === (flags.list === undefined))
+    throw new DroverError('ERR_USAGE', 'give either CSV files or a --list');
+  if (flags.protocol === 'ltsf') return evaluateLongHorizon(all, flags);
+  const { chosenSeries, listedSeries } = await import('../forecast/series-list.ts');
+  const { evaluateSeries, summarise } = await import('../forecast/evaluate-series.ts');
+  const { list, folder, split, by } = flags;
+  const series: NamedSeries[] = [
+    ...(list === undefined
+      ? chosenSeries({ files: all, columns: flags.column, delimiter: flags.delimiter, by })
+      : listedSeries({ list, folder, split })),
+  ];
+  const { asked } = interruption();
+  const tell = progressLine(series.length, 'series');
+  const reports: SeriesReport[] = [];
+  for (const [at, { name, values }] of series.entries()) {
+    if (asked()) throw new QuietExit(EXIT_FAILED);
+    const report = evaluateSeries(values, { name, horizons: flags.horizons ?? HORIZONS, season: flags.season });
+    if (report !== undefined) reports.push(report);
+    else process.stderr.write(`${name}: passed over, too short for these horizons or constant where models are fitted\n`);
+    if (series.length > 1) tell(at + 1);
+    // Signals are heard between series.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (reports.length === 0) throw new DroverError('ERR_USAGE', 'no series is long enough, and varies, to be judged');
+  const summary = summarise(reports);
+  if (flags.picture !== undefined) {
+    const { drawForecastSummary } = await import('../forecast/summary-picture.ts');
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(flags.picture, drawForecastSummary(reports));
+  }
+  if (flags.json === true) {
+    const [only] = reports;
+    const results = reports.length === 1 ? { results: only?.results } : {};
+    process.stdout.write(`${JSON.stringify({ protocol: 'rolling', ...results, series: reports, summary })}\n`);
+  } else await show(reports, summary);
+}
+
+async function show(reports: readonly SeriesReport[], summary: readonly Summary[]): Promise<void> {
+  const { table } = await import('./table.ts');
+  const figure = (value: number | undefined, digits = 3): string =>
+    value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits);
+  if (reports.length === 1) {
+    const [{ name, values, origins, results }] = reports as [SeriesReport];
+    const head = ['steps', 'model', 'MAE', 'MASE', 'sMAPE', 'sCRPS', 'coverage80', 'width80', 'relMae', 'relCrps'];
+    const rows = results.map((row) => [
+      ...[String(row.horizon), row.model, row.mae.toPrecision(4), figure(row.mase), figure(row.smape, 2), figure(row.scrps)],
+      ...[figure(row.coverage80, 2), figure(row.width80, 2), figure(row.relMae), figure(row.relCrps)],
+    ]);
+    process.stdout.write(`${name}: ${values} values, ${origins} origins\n${table(head, rows)}`);
+    return;
+  }
+  const head = ['steps', 'model', 'series', 'relMae', 'relCrps', 'coverage80', 'least', 'of'];
+  const rows = summary.map((row) => [
+    ...[String(row.horizon), row.model, String(row.series), figure(row.relMae), figure(row.relCrps)],
+    ...[figure(row.coverage80Mean), figure(row.coverage80Least, 2), row.leastCovered],
+  ]);
+  process.stdout.write(`geometric means over ${reports.length} series\n${table(head, rows)}`);
+}
+
+async function evaluateLongHorizon(files: readonly string[], flags: EvaluateFlags): Promise<void> {
+  const { evaluateLtsf } = await import('../forecast/ltsf.ts');
+  const { columnOf, numericColumns, readSeriesFile } = await import('../series-file.ts');
+  const [horizon = LTSF_HORIZON, ...more] = flags.horizons ?? [];
+  const [file, ...others] = files;
+  if (more.length > 0 || others.length > 0 || file === undefined)
+    throw new DroverError('ERR_USAGE', '--protocol ltsf takes one file and one horizon');
+  const table = readSeriesFile(file, { delimiter: flags.delimiter });
+  const columns = (flags.column.length > 0 ? flags.column : numericColumns(table)).map((column) => columnOf(table, column));
+  const report = { file, ...evaluateLtsf(columns, { horizon, context: flags.context }) };
+  const { mse, mae, naiveMse, naiveMae } = report;
+  process.stdout.write(
+    flags.json === true
+      ? `${JSON.stringify(report)}\n`
+      : `${file}, ${horizon} steps from ${flags.context}: MSE ${mse.toFixed(4)}, MAE ${mae.toFixed(4)} (last value: ${naiveMse.toFixed(4)}, ${naiveMae.toFixed(4)})\n`,
+  );
+}

@@ -1,0 +1,67 @@
+/**
+ * The models that are fitted to the whole history, now and then, away from the hot path (a worker thread, an evaluation): NLinear and
+ * boosted trees, a set for all horizons. Pure: the same history and seed give the same models.
+ */
+import { createRng } from '../kernel/rng.ts';
+import { type BoostedTrees, type BoostOptions, fitBoostedTrees, intoBuckets } from './boosted-trees.ts';
+import { Ewmas, TREE_CONTEXT, TREE_WIDTH, treeFeatures } from './features.ts';
+import { fitNLinear, type NLinear } from './nlinear.ts';
+import { StateArena } from './state-arena.ts';
+
+export interface BatchModels {
+  readonly nlinear: NLinear | undefined;
+  /** A model a horizon. */
+  readonly trees: readonly BoostedTrees[];
+  /** What the logarithm of the size of an error is expected to be, a model a horizon. */
+  readonly spreads: readonly BoostedTrees[];
+  /** What the trees' level is counted from. */
+  readonly origin: number;
+}
+
+export interface FitRequest {
+  /** Oldest first. */
+  readonly series: Float64Array;
+  readonly horizons: readonly number[];
+  readonly seed: number;
+}
+
+const BOOST: BoostOptions = { trees: 80, depth: 4, rate: 0.1, leafLeast: 15, featureShare: 0.5, rowShare: 0.7 };
+const SPREAD: BoostOptions = { trees: 30, depth: 3, rate: 0.15, leafLeast: 20, featureShare: 0.5, rowShare: 0.7 };
+
+export function fitBatch({ series, horizons, seed }: FitRequest): BatchModels {
+  const origin = series[0] ?? 0;
+  return { nlinear: fitNLinear(series, horizons, TREE_CONTEXT), ...fitTrees(series, horizons, { origin, seed }), origin };
+}
+
+function fitTrees(
+  series: Float64Array,
+  horizons: readonly number[],
+  { origin, seed }: { readonly origin: number; readonly seed: number },
+): { trees: BoostedTrees[]; spreads: BoostedTrees[] } {
+  const rows = series.length - TREE_CONTEXT;
+  if (rows < 2 * Math.max(...horizons) || rows < 64) return { trees: [], spreads: [] };
+  const table = new Float32Array(rows * TREE_WIDTH);
+  const row = new Float32Array(TREE_WIDTH);
+  const ewmas = new Ewmas(new StateArena());
+  for (let t = 0; t < series.length; t++) {
+    ewmas.push(series[t] as number);
+    const i = t - TREE_CONTEXT;
+    if (i < 0) continue;
+    treeFeatures(row, series, t, ewmas.values, origin);
+    for (let f = 0; f < TREE_WIDTH; f++) table[f * rows + i] = row[f] as number;
+  }
+  const buckets = intoBuckets(table, rows, TREE_WIDTH);
+  const rng = createRng(seed, 'boosted trees');
+  const both = horizons.map((horizon) => {
+    const target = Float32Array.from({ length: rows - horizon }, (_, i) => {
+      const t = i + TREE_CONTEXT;
+      return (series[t + horizon] as number) - (series[t] as number);
+    });
+    const { model, rest } = fitBoostedTrees(buckets, target, rng.stream(`h${horizon}`), BOOST);
+    const sorted = rest.map(Math.abs).sort();
+    const least = Math.max(1e-3 * (sorted[(sorted.length * 3) >> 2] as number), 1e-12);
+    const sizes = rest.map((error) => Math.log(Math.abs(error) + least));
+    return { trees: model, spreads: fitBoostedTrees(buckets, sizes, rng.stream(`s${horizon}`), SPREAD).model };
+  });
+  return { trees: both.map(({ trees }) => trees), spreads: both.map(({ spreads }) => spreads) };
+}

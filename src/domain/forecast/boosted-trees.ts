@@ -1,0 +1,266 @@
+/**
+ * Gradient-boosted regression trees for the absolute error: each tree follows the signs of what is still wrong, its leaves hold the medians
+ * of what is still wrong there, and a share of them is added. (src/domain/learn/forest.ts votes on labels; this one measures.)
+ *
+ * Features are sorted into at most BINS buckets of about equally many examples; a split is between buckets, found by counting. Trees are
+ * complete, `depth` levels of inner nodes in heap order (children of i are 2i + 1 and 2i + 2), so that walking one is arithmetic; an
+ * inner node that does not split has the threshold +∞ and sends everything left.
+ *
+ * Source: Friedman, Annals of Statistics 29(5), 2001 (LAD boosting); histograms as in LightGBM and scikit-learn.
+ * Cost:   trees · depth · rows · features · featureShare additions to fit (background); trees · depth comparisons to ask.
+ */
+import type { Rng } from '../kernel/rng.ts';
+
+export interface BoostedTrees {
+  readonly trees: number;
+  readonly depth: number;
+  readonly base: number;
+  /** Tree by tree, 2^depth − 1 inner nodes. */
+  readonly feature: Uint8Array;
+  readonly threshold: Float32Array;
+  /** Tree by tree, 2^depth leaves. */
+  readonly value: Float32Array;
+}
+
+export interface BoostOptions {
+  readonly trees: number;
+  readonly depth: number;
+  /** How much of each tree is added. */
+  readonly rate: number;
+  readonly leafLeast: number;
+  readonly featureShare: number;
+  readonly rowShare: number;
+}
+
+const BINS = 32;
+
+/** Rows in buckets; made once, used for every horizon. */
+export interface Buckets {
+  readonly rows: number;
+  readonly width: number;
+  /** Feature by feature. */
+  readonly bucket: Uint8Array;
+  /** Feature by feature, the largest value of each bucket. */
+  readonly edge: Float32Array;
+}
+
+/** `table` is feature by feature, `rows` numbers each. */
+export function intoBuckets(table: Float32Array, rows: number, width: number): Buckets {
+  const bucket = new Uint8Array(rows * width);
+  const edge = new Float32Array(width * BINS);
+  for (let f = 0; f < width; f++) {
+    const column = table.subarray(f * rows, (f + 1) * rows);
+    const sorted = column.slice().sort();
+    for (let b = 0; b < BINS; b++)
+      edge[f * BINS + b] = sorted[Math.min(rows - 1, Math.ceil(((b + 1) * rows) / BINS) - 1)] as number;
+    for (let i = 0; i < rows; i++) {
+      const x = column[i] as number;
+      let [low, high] = [0, BINS - 1];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (x <= (edge[f * BINS + middle] as number)) high = middle;
+        else low = middle + 1;
+      }
+      bucket[f * rows + i] = low;
+    }
+  }
+  return { rows, width, bucket, edge };
+}
+
+/** `target` may be shorter than the rows: the last ones have none yet. `rest` is what the model leaves of it. */
+export function fitBoostedTrees(
+  buckets: Buckets,
+  target: Float32Array,
+  rng: Rng,
+  options: BoostOptions,
+): { readonly model: BoostedTrees; readonly rest: Float32Array } {
+  const { trees, depth, rate, rowShare } = options;
+  const inner = 2 ** depth - 1;
+  const leaves = inner + 1;
+  const count = target.length;
+  const model: BoostedTrees = {
+    trees,
+    depth,
+    base: medianOf(target.slice(), 0, count),
+    feature: new Uint8Array(trees * inner),
+    threshold: new Float32Array(trees * inner).fill(Number.POSITIVE_INFINITY),
+    value: new Float32Array(trees * leaves),
+  };
+  const rest = target.map((value) => value - model.base);
+  const node = new Uint8Array(count);
+  const room = new Float32Array(count);
+  const sampled = new Uint32Array(count);
+  const ends = new Uint32Array(leaves + 1);
+  const finder = new SplitFinder(buckets, options);
+  for (let tree = 0; tree < trees; tree++) {
+    let taken = 0;
+    for (let i = 0; i < count; i++) if (rowShare >= 1 || rng.unit() < rowShare) sampled[taken++] = i;
+    node.fill(0);
+    const features = chooseFeatures(buckets.width, options.featureShare, rng);
+    for (let level = 0; level < depth; level++) {
+      const first = 2 ** level - 1;
+      const splits = finder.find(level, { sampled, taken, node, rest, features });
+      for (let n = 0; n <= first; n++) {
+        const feature = splits.feature[n] as number;
+        if (feature < 0) continue;
+        model.feature[tree * inner + first + n] = feature;
+        model.threshold[tree * inner + first + n] = buckets.edge[feature * BINS + (splits.bucket[n] as number)] as number;
+      }
+      for (let i = 0; i < count; i++) {
+        const n = node[i] as number;
+        const feature = splits.feature[n] as number;
+        const right = feature >= 0 && (buckets.bucket[feature * buckets.rows + i] as number) > (splits.bucket[n] as number);
+        node[i] = 2 * n + (right ? 1 : 0);
+      }
+    }
+    // Rest by leaf, side by side, for the medians.
+    ends.fill(0);
+    for (let i = 0; i < count; i++) ends[(node[i] as number) + 1] = (ends[(node[i] as number) + 1] as number) + 1;
+    for (let leaf = 0; leaf < leaves; leaf++) ends[leaf + 1] = (ends[leaf + 1] as number) + (ends[leaf] as number);
+    const next = ends.slice(0, leaves);
+    for (let i = 0; i < count; i++) {
+      const leaf = node[i] as number;
+      const at = next[leaf] as number;
+      room[at] = rest[i] as number;
+      next[leaf] = at + 1;
+    }
+    for (let leaf = 0; leaf < leaves; leaf++) {
+      const [from, to] = [ends[leaf] as number, ends[leaf + 1] as number];
+      model.value[tree * leaves + leaf] = from === to ? 0 : rate * medianOf(room, from, to);
+    }
+    for (let i = 0; i < count; i++)
+      rest[i] = (rest[i] as number) - (model.value[tree * leaves + (node[i] as number)] as number);
+  }
+  return { model, rest };
+}
+
+export function askBoostedTrees({ trees, depth, base, feature, threshold, value }: BoostedTrees, row: Float32Array): number {
+  const inner = 2 ** depth - 1;
+  let sum = base;
+  let at = 0;
+  for (let tree = 0; tree < trees; tree++) {
+    let node = 0;
+    for (let level = 0; level < depth; level++)
+      node = 2 * node + ((row[feature[at + node] as number] as number) > (threshold[at + node] as number) ? 2 : 1);
+    sum += value[at + tree + node - inner] as number;
+    at += inner;
+  }
+  return sum;
+}
+
+function chooseFeatures(width: number, share: number, rng: Rng): Uint8Array {
+  const all = Uint8Array.from({ length: width }, (_, f) => f);
+  const count = Math.max(1, Math.round(width * share));
+  for (let i = 0; i < count; i++) {
+    const j = i + rng.below(width - i);
+    const swapped = all[i] as number;
+    all[i] = all[j] as number;
+    all[j] = swapped;
+  }
+  return all.subarray(0, count);
+}
+
+interface LevelRows {
+  readonly sampled: Uint32Array;
+  readonly taken: number;
+  /** Which node of the level each row is in. */
+  readonly node: Uint8Array;
+  readonly rest: Float32Array;
+  readonly features: Uint8Array;
+}
+
+class SplitFinder {
+  readonly feature: Int16Array;
+  readonly bucket: Uint8Array;
+  readonly #buckets: Buckets;
+  readonly #leafLeast: number;
+  readonly #counts: Int32Array;
+  readonly #signs: Int32Array;
+  readonly #score: Float64Array;
+
+  constructor(buckets: Buckets, { depth, leafLeast }: BoostOptions) {
+    const nodes = 2 ** (depth - 1);
+    this.#buckets = buckets;
+    this.#leafLeast = leafLeast;
+    this.feature = new Int16Array(nodes);
+    this.bucket = new Uint8Array(nodes);
+    this.#counts = new Int32Array(nodes * BINS);
+    this.#signs = new Int32Array(nodes * BINS);
+    this.#score = new Float64Array(nodes);
+  }
+
+  /** The best split of each node of a level, by the sum of squared gradient sums over counts; feature −1 where none helps. */
+  find(
+    level: number,
+    { sampled, taken, node, rest, features }: LevelRows,
+  ): { readonly feature: Int16Array; readonly bucket: Uint8Array } {
+    const nodes = 2 ** level;
+    const [counts, signs, score] = [this.#counts, this.#signs, this.#score];
+    const { bucket, rows } = this.#buckets;
+    this.feature.fill(-1);
+    score.fill(Number.NaN);
+    for (const f of features) {
+      counts.fill(0, 0, nodes * BINS);
+      signs.fill(0, 0, nodes * BINS);
+      const column = f * rows;
+      for (let s = 0; s < taken; s++) {
+        const i = sampled[s] as number;
+        const cell = (node[i] as number) * BINS + (bucket[column + i] as number);
+        counts[cell] = (counts[cell] as number) + 1;
+        const left = rest[i] as number;
+        signs[cell] = (signs[cell] as number) + (left > 0 ? 1 : left < 0 ? -1 : 0);
+      }
+      for (let n = 0; n < nodes; n++) this.#bestOf(f, n);
+    }
+    return this;
+  }
+
+  #bestOf(f: number, n: number): void {
+    const [counts, signs, score] = [this.#counts, this.#signs, this.#score];
+    const from = n * BINS;
+    let [count, sign] = [0, 0];
+    for (let b = 0; b < BINS; b++) {
+      count += counts[from + b] as number;
+      sign += signs[from + b] as number;
+    }
+    if (count < 2 * this.#leafLeast) return;
+    // The node's own score is what a split has to beat.
+    if (Number.isNaN(score[n])) score[n] = (sign * sign) / count + 1e-9;
+    let [left, leftSign] = [0, 0];
+    for (let b = 0; b < BINS - 1; b++) {
+      left += counts[from + b] as number;
+      leftSign += signs[from + b] as number;
+      if (left < this.#leafLeast || counts[from + b] === 0) continue;
+      const right = count - left;
+      if (right < this.#leafLeast) break;
+      const rightSign = sign - leftSign;
+      const gain = (leftSign * leftSign) / left + (rightSign * rightSign) / right;
+      if (gain <= (score[n] as number)) continue;
+      score[n] = gain;
+      this.feature[n] = f;
+      this.bucket[n] = b;
+    }
+  }
+}
+
+/** The lower median of `values[from, to)`, by Hoare's selection; their order changes. */
+function medianOf(values: Float32Array, from: number, to: number): number {
+  const wanted = from + ((to - from - 1) >> 1);
+  let [low, high] = [from, to - 1];
+  while (low < high) {
+    const pivot = values[(low + high) >> 1] as number;
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while ((values[i] as number) < pivot) i++;
+      while ((values[j] as number) > pivot) j--;
+      if (i > j) break;
+      const swapped = values[i] as number;
+      values[i++] = values[j] as number;
+      values[j--] = swapped;
+    }
+    if (wanted <= j) high = j;
+    else if (wanted >= i) low = i;
+    else break;
+  }
+  return values[wanted] as number;
+}

@@ -1,0 +1,263 @@
+/**
+ * Forecasts of one series, learned while it runs: `observe` a value a step, ask for nine quantiles at each horizon. Everything happens in
+ * `observe`: what was forecast for this moment is scored and learned from, then the next forecasts are made; asking only reads.
+ *
+ *   value → intake (missing, stuck, clock) → history → experts (point-experts.ts) → mixture by exponential weights → bands (bands.ts)
+ *
+ *   C1  A forecast is scored when its time has come, and never influences anything before (no look ahead).
+ *   C2  A made-up value is learned from by nobody.
+ *   C3  The state is arrays in one arena and the models fitted in the background: `save` and `restore` move a history with its task, and a
+ *       forecaster so moved goes on exactly as the one before would have.
+ *   C4  The series has no unit until it has changed among the first WARM_UP values or later; until then it is said to be degraded.
+ *
+ * Fitting models in the background is the owner's: `fitDue` says when, `fitRequest` what with, `adopt` takes the result (fitBatch of batch.ts,
+ * in a worker). Without it the forecaster works as well, only less well.
+ */
+
+import { BAND_LENGTH, Bands } from './bands.ts';
+import type { BatchModels, FitRequest } from './batch.ts';
+import { MEDIAN, TAUS } from './deciles.ts';
+import { ExpertWeights } from './expert-weights.ts';
+import { TREE_CONTEXT } from './features.ts';
+import { History } from './history.ts';
+import { type Degraded, Intake } from './intake.ts';
+import { EXPERTS, PointExperts } from './point-experts.ts';
+import { StateArena } from './state-arena.ts';
+
+export interface ForecasterOptions {
+  /** Steps ahead, ascending. */
+  readonly horizons: readonly number[];
+  readonly season?: number | undefined;
+  /** Values kept for fitting in the background. */
+  readonly memory?: number;
+  /** Between two samples; samples that come with a time are put on this grid. */
+  readonly periodUs?: number | undefined;
+  /** What the series cannot leave, such as 0 … 100 %. */
+  readonly least?: number;
+  readonly most?: number;
+}
+
+const MEMORY = 4096;
+const WARM_UP = 20;
+const EXPERT_RATE = { rate: 0.2, slower: 0.3, fading: 0.9998 };
+/** Gains at the start. */
+const PRIORS: readonly [RegExp, number][] = [
+  [/^(ewma|median)/, -1],
+  [/^trees/, 0.5],
+];
+/** How quickly the usual size of a change follows: now, and in general. */
+const MOVING_RATE = 0.05;
+const GENERAL_RATE = 0.002;
+const ERROR_RATE = 0.01;
+/** Fits come when the series has grown by this much, at the latest after so many steps. */
+const FIT_LEAST = 200;
+const FIT_GROWTH = 1.4;
+const FIT_EVERY = 500;
+
+const E = EXPERTS.length;
+/** A forecast kept until its time comes: the experts' (the first is the value it was made at), the mixture, the bands. */
+const POINT = E;
+const BAND = E + 1;
+const ROW = E + 1 + BAND_LENGTH;
+
+/** Places among the scalars. */
+const UNIT = 0;
+/** The first step with a forecast. */
+const SINCE = 1;
+const MOVING = 2;
+const GENERAL = 3;
+const NEXT_FIT = 4;
+const FITS = 5;
+
+export class Forecaster {
+  readonly options: ForecasterOptions;
+  readonly #arena = new StateArena();
+  readonly #intake: Intake;
+  readonly #history: History;
+  readonly #experts: PointExperts;
+  readonly #weights: ExpertWeights;
+  readonly #bands: Bands;
+  /** A ring of rows for each horizon. */
+  readonly #rows: readonly Float64Array[];
+  /** Of the last value as a forecast, a horizon each. */
+  readonly #usualError: Float64Array;
+  readonly #scalars: Float64Array;
+  readonly #bandInput = { moving: 0, spread: 0, unit: 0 };
+  readonly #outcome = { value: 0, point: 0, scale: 0 };
+
+  constructor(options: ForecasterOptions) {
+    this.options = options;
+    const { horizons, season, memory = MEMORY } = options;
+    const arena = this.#arena;
+    this.#intake = new Intake(arena);
+    this.#history = new History(arena, Math.max(memory, TREE_CONTEXT + 1, season ?? 0));
+    this.#experts = new PointExperts(arena, this.#history, { horizons, season });
+    this.#weights = new ExpertWeights(arena, {
+      groups: horizons.length,
+      experts: E,
+      rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower),
+      fading: EXPERT_RATE.fading,
+      prior: EXPERTS.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
+    });
+    this.#bands = new Bands(arena, horizons);
+    this.#rows = horizons.map((h) => arena.take((h + 1) * ROW));
+    this.#usualError = arena.take(horizons.length);
+    this.#scalars = arena.take(6);
+    this.#scalars[NEXT_FIT] = FIT_LEAST;
+  }
+
+  /** Takes in a sample with its time: gaps become missing values, a time that was there already is not taken again. */
+  observeAt(atUs: number, value: number): void {
+    const { periodUs } = this.options;
+    const steps = periodUs === undefined ? 1 : this.#intake.steps(atUs, periodUs);
+    if (steps === undefined) return;
+    for (let missing = 1; missing < steps; missing++) this.observe(Number.NaN);
+    this.observe(value);
+  }
+
+  /** Takes in the value of the next step; anything but a finite number counts as missing. */
+  observe(sample: number): void {
+    const value = this.#intake.take(sample);
+    // What came before the first value is not part of the series.
+    if (this.#intake.seen === 0) return;
+    const step = this.#history.count;
+    const before = this.#history.back(0);
+    this.#history.push(value);
+    const isMadeUp = this.#intake.missingRun > 0;
+    if (step > 0 && !isMadeUp) this.#measure(step, Math.abs(value - before));
+    const unit = this.#scalars[UNIT] as number;
+    if (unit === 0) {
+      this.#experts.pushOnly(value);
+      return;
+    }
+    if (!isMadeUp) this.#settle(step, value, unit);
+    this.#experts.push(step, value, unit);
+    this.#bandInput.moving = (this.#scalars[MOVING] as number) + 0.3 * (this.#scalars[GENERAL] as number);
+    this.#bandInput.unit = unit;
+    for (let k = 0; k < this.options.horizons.length; k++) this.#forecast(k, step, unit);
+  }
+
+  /** The quantiles (deciles.ts) at the k-th horizon into `out`; gives the median, the forecast itself. */
+  forecast(k: number, out: Float64Array): number {
+    const { horizons, least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = this.options;
+    const h = horizons[k] as number;
+    const last = this.#history.back(0);
+    if (this.#scalars[UNIT] === 0) {
+      out.fill(Math.max(least, Math.min(most, last)));
+      return out[MEDIAN] as number;
+    }
+    const rows = this.#rows[k] as Float64Array;
+    const at = ((this.#history.count - 1) % (h + 1)) * ROW;
+    const point = rows[at + POINT] as number;
+    // What is known is older than the newest step: as if the horizon were so much longer.
+    const older = Math.sqrt(1 + this.#intake.missingRun / h);
+    for (let q = 0; q < TAUS.length; q++) {
+      const value = point + older * (this.#bands.quantile(rows, at + BAND, q) - point);
+      out[q] = Math.max(least, Math.min(most, value));
+    }
+    return out[MEDIAN] as number;
+  }
+
+  /** Why the forecasts should not be relied on, if so. */
+  get degraded(): Degraded | undefined {
+    return this.#intake.degraded(WARM_UP);
+  }
+
+  /** Steps taken in. */
+  get steps(): number {
+    return this.#history.count;
+  }
+
+  /** What an expert weighs at the k-th horizon, of 1 among all that are awake. */
+  weights(k: number): ReadonlyMap<string, number> {
+    const h = this.options.horizons[k] as number;
+    const at = ((this.#history.count - 1) % (h + 1)) * ROW;
+    const awake = EXPERTS.map((_, e) => (Number.isNaN(this.#rows[k]?.[at + e]) ? 0 : this.#weights.weight(k, e)));
+    const sum = awake.reduce((a, b) => a + b, 0);
+    return new Map(EXPERTS.map((name, e) => [name, (awake[e] as number) / sum]));
+  }
+
+  // ——— in the background ———
+
+  get fitDue(): boolean {
+    return this.#history.count >= (this.#scalars[NEXT_FIT] as number) && this.#scalars[UNIT] !== 0;
+  }
+
+  /** What fitBatch needs, a copy; the next fit is not due before the series has grown again. */
+  fitRequest(): FitRequest {
+    const { length, values, count } = this.#history;
+    const from = this.#history.window(length);
+    const fits = (this.#scalars[FITS] as number) + 1;
+    this.#scalars[FITS] = fits;
+    this.#scalars[NEXT_FIT] = Math.min(Math.ceil(count * FIT_GROWTH), count + FIT_EVERY);
+    return { series: values.slice(from, from + length), horizons: this.options.horizons, seed: fits };
+  }
+
+  adopt(models: BatchModels): void {
+    this.#experts.adopt(models);
+  }
+
+  // ——— moving ———
+
+  save(): ForecasterState {
+    return { options: this.options, numbers: this.#arena.save(), models: this.#experts.batch };
+  }
+
+  static restore({ options, numbers, models }: ForecasterState): Forecaster {
+    const forecaster = new Forecaster(options);
+    forecaster.#arena.load(numbers);
+    if (models !== undefined) forecaster.adopt(models);
+    // The newest inputs of the trees are scratch (A1) and not needed: forecasts made of them are in the rows.
+    return forecaster;
+  }
+
+  #measure(step: number, change: number): void {
+    const s = this.#scalars;
+    s[MOVING] = (s[MOVING] as number) + Math.max(MOVING_RATE, 1 / step) * (change - (s[MOVING] as number));
+    s[GENERAL] = (s[GENERAL] as number) + Math.max(GENERAL_RATE, 1 / step) * (change - (s[GENERAL] as number));
+    if (s[UNIT] === 0 && step >= WARM_UP && (s[GENERAL] as number) > 0) {
+      s[UNIT] = s[GENERAL] as number;
+      s[SINCE] = step;
+    }
+  }
+
+  #forecast(k: number, step: number, unit: number): void {
+    const rows = this.#rows[k] as Float64Array;
+    const at = (step % ((this.options.horizons[k] as number) + 1)) * ROW;
+    this.#experts.forecast(k, step, unit, rows, at);
+    const point = this.#weights.mix(k, rows, at);
+    rows[at + POINT] = point;
+    this.#bandInput.spread = this.#experts.spread(k);
+    this.#bands.forecast(k, point, this.#bandInput, rows, at + BAND);
+  }
+
+  /** Scores and learns from what was forecast for this step. */
+  #settle(step: number, value: number, unit: number): void {
+    const { horizons } = this.options;
+    for (let k = 0; k < horizons.length; k++) {
+      const h = horizons[k] as number;
+      const origin = step - h;
+      if (origin < (this.#scalars[SINCE] as number)) break;
+      const rows = this.#rows[k] as Float64Array;
+      const at = (origin % (h + 1)) * ROW;
+      const change = value - (rows[at] as number);
+      this.#experts.learn(k, origin, change, unit);
+      const usual = this.#usualError[k] as number;
+      const size = Math.abs(change);
+      this.#usualError[k] = usual === 0 ? size : usual + ERROR_RATE * (size - usual);
+      const scale = Math.max(this.#usualError[k] as number, 1e-9 * unit);
+      const point = rows[at + POINT] as number;
+      this.#weights.learn(k, rows, at, point, point > value ? 1 : point < value ? -1 : 0, scale);
+      this.#outcome.value = value;
+      this.#outcome.point = point;
+      this.#outcome.scale = scale;
+      this.#bands.learn(k, this.#outcome, rows, at + BAND);
+    }
+  }
+}
+
+export interface ForecasterState {
+  readonly options: ForecasterOptions;
+  readonly numbers: Float64Array;
+  readonly models: BatchModels | undefined;
+}

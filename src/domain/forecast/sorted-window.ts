@@ -1,0 +1,74 @@
+/**
+ * The last numbers of a stream, kept in order: quantiles are looked up, a new number costs two binary searches and a move of a few
+ * hundred bytes. Several windows of one length lie side by side in one object (`at` says which), so that many stay one allocation.
+ *
+ * W1  The first `count(at)` numbers of `sorted` at `at` ascend, and are the same multiset as the ring's.
+ */
+import type { StateArena } from './state-arena.ts';
+
+export class SortedWindows {
+  readonly length: number;
+  readonly #sorted: Float64Array;
+  readonly #ring: Float64Array;
+  /** A window's numbers ever pushed. */
+  readonly #pushed: Float64Array;
+
+  constructor(arena: StateArena, windows: number, length: number) {
+    this.length = length;
+    this.#sorted = arena.take(windows * length);
+    this.#ring = arena.take(windows * length);
+    this.#pushed = arena.take(windows);
+  }
+
+  count(at: number): number {
+    return Math.min(this.length, this.#pushed[at] as number);
+  }
+
+  push(at: number, value: number): void {
+    const { length } = this;
+    const base = at * length;
+    const pushed = this.#pushed[at] as number;
+    const slot = base + (pushed % length);
+    const count = Math.min(length, pushed);
+    let hole = base + count;
+    if (pushed >= length) hole = this.#firstNotBelow(base, base + count, this.#ring[slot] as number);
+    this.#ring[slot] = value;
+    this.#pushed[at] = pushed + 1;
+    const sorted = this.#sorted;
+    const first = base;
+    const last = pushed >= length ? base + count - 1 : base + count;
+    // The hole wanders to where the new value belongs.
+    while (hole > first && (sorted[hole - 1] as number) > value) {
+      sorted[hole] = sorted[hole - 1] as number;
+      hole--;
+    }
+    while (hole < last && (sorted[hole + 1] as number) < value) {
+      sorted[hole] = sorted[hole + 1] as number;
+      hole++;
+    }
+    sorted[hole] = value;
+  }
+
+  /** Between the two nearest numbers in proportion (type 7 of Hyndman and Fan); 0 of an empty window. */
+  quantile(at: number, share: number): number {
+    const count = this.count(at);
+    if (count === 0) return 0;
+    const rank = Math.min(1, Math.max(0, share)) * (count - 1);
+    const below = Math.floor(rank);
+    const base = at * this.length;
+    const low = this.#sorted[base + below] as number;
+    if (below + 1 >= count) return low;
+    return low + (rank - below) * ((this.#sorted[base + below + 1] as number) - low);
+  }
+
+  #firstNotBelow(from: number, to: number, value: number): number {
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#sorted[middle] as number) < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
