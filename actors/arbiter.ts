@@ -8,8 +8,8 @@ import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import { type Adviser, type AssignRequest, assign } from '../src/domain/placement/assign.ts';
-import type { Candidate, Newcomer, Plan } from '../src/domain/placement/evidence.ts';
+import { type Adviser, assign } from '../src/domain/placement/assign.ts';
+import type { Candidate, Newcomer } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
@@ -55,8 +55,6 @@ export class ArbiterEffects {
         return this.planRestore(open, effect);
       case 'takeEpoch':
         return this.takeEpoch(open, effect);
-      case 'stopInstance':
-        return this.stopInstance(open, effect);
       case 'deployInstance':
         return this.deployInstance(open, effect);
       case 'confirmPlacement':
@@ -66,12 +64,6 @@ export class ArbiterEffects {
       case 'evictTask':
         return this.evictTask(open, effect);
     }
-  }
-
-  /** Why a task that was asked to move would stay, as of now; undefined: it would go. */
-  async whyItStays(cause: Extract<RestoreCause, { kind: 'request' }>, placement: PlacementView): Promise<string | undefined> {
-    const { skipped } = await this.planBeyond(cause, [placement], [], () => []);
-    return skipped[0]?.reason;
   }
 
   // ——— planning ———
@@ -151,7 +143,7 @@ export class ArbiterEffects {
     const wishes = mine.flatMap(({ context: { spec, task } }) =>
       spec === undefined ? [] : [{ spec, dataAt: knowledge.standbys(task) }],
     );
-    const named = await beyond.named(wishes, cause.kind === 'request' ? cause.move?.target : undefined);
+    const named = await beyond.named(wishes, undefined);
     const plan = this.plan(cause, mine, skipped, excludedFor, named);
     const allPlaced = plan.unplaced.length === 0 && plan.skipped.length === skipped.length;
     if (allPlaced) return plan;
@@ -209,9 +201,6 @@ export class ArbiterEffects {
       },
     };
     const owner = cause.kind === 'request' ? mine[0]?.context.owner : undefined;
-    // While it runs, better where it is than stopped for nothing; once stopped, it is a task that has lost its place.
-    if (cause.kind === 'request' && cause.move !== undefined && mine[0]?.state === 'owned' && owner !== undefined)
-      return this.move(cause, { mine, owner, skipped, plan: assign(onlyTo(cause.move.target, request, owner.mac)) });
     const present = owner?.mac;
     let planned = assign(present === undefined ? request : { ...request, excluded: [...excluded, present] });
     // A request is for elsewhere, but here is better than nowhere.
@@ -232,42 +221,6 @@ export class ArbiterEffects {
     return { assignments, unplaced, skipped, evidence: planned.decisions as unknown as Json };
   }
 
-  private move(
-    cause: Extract<RestoreCause, { kind: 'request' }>,
-    found: {
-      readonly mine: readonly PlacementView[];
-      readonly owner: Incarnation;
-      readonly skipped: RestorePlan['skipped'];
-      readonly plan: Plan;
-    },
-  ): RestorePlan {
-    const { mine, owner, plan } = found;
-    const evidence = plan.decisions as unknown as Json;
-    const [assigned] = plan.assignments;
-    const [placement] = mine;
-    if (assigned === undefined || placement === undefined) {
-      if (planted(this.parts.host, 'stop-unmoved')) void this.stopUnmoved(cause, owner);
-      const reason = `it stays where it runs: ${plan.unplaced[0]?.sentence ?? 'no other ECU can take it'}`;
-      return { assignments: [], unplaced: [], skipped: [...found.skipped, { task: cause.task, reason }], evidence };
-    }
-    const { task, mac, incarnation } = assigned;
-    const { context } = placement;
-    const checkpoint = this.parts.knowledge.newestReference(context);
-    const planned = { task, expectedEpoch: context.epoch, target: { mac, incarnation }, checkpoint, present: owner };
-    return { assignments: [planned], unplaced: [], skipped: found.skipped, evidence };
-  }
-
-  /** A planted bug. */
-  private async stopUnmoved(
-    { task, epoch }: { readonly task: TaskName; readonly epoch: number },
-    owner: Incarnation,
-  ): Promise<void> {
-    const { host } = this.parts;
-    const header = { task, epoch, effectId: `unmoved:${task}:${epoch}`, actor: `arbiter/unmoved.${task}`, actorRevision: 1 };
-    const command = encodeCommand(envelope(host, { kind: 'stop', ...header, reason: 'it moves' } as const));
-    await host.bus.request(ecuSubject.command(owner.mac), command, { timeoutUs: DEPLOY_TIMEOUT_US }).catch(() => undefined);
-  }
-
   /** The running tasks that would make room, as their placements name them. */
   private evictable(mac: string, tasks: readonly TaskName[]): EvictedTask[] {
     return tasks.flatMap((task) => {
@@ -286,7 +239,7 @@ export class ArbiterEffects {
   // ——— acting ———
 
   private async takeEpoch(open: OpenEffect, effect: Effect<'takeEpoch'>): Promise<EffectOutcome> {
-    const { task, expectedEpoch, target, deployAtOnce } = effect;
+    const { task, expectedEpoch, target } = effect;
     const takeId = open.entry.id;
     const shell = this.parts.replicated();
     const { host, knowledge } = this.parts;
@@ -304,7 +257,7 @@ export class ArbiterEffects {
     if (context === undefined) return { kind: 'again', afterUs: RETRY_US };
     const { epoch } = context;
     if (context.takeId === takeId || (planted(host, 'give-epoch-twice') && context.takenBy !== undefined)) {
-      if (deployAtOnce) this.deployAhead(open, { task, epoch, target });
+      this.deployAhead(open, { task, epoch, target });
       return { kind: 'event', event: { type: 'EPOCH.GRANTED', task, epoch } };
     }
     return { kind: 'event', event: { type: 'EPOCH.REFUSED', task, epoch, by: context.takenBy } };
@@ -344,29 +297,6 @@ export class ArbiterEffects {
     const { incarnation, mac } = target;
     const command = { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed } as const;
     return host.bus.request(ecuSubject.command(mac), encodeCommand(envelope(host, command)), { timeoutUs: DEPLOY_TIMEOUT_US });
-  }
-
-  /** One that cannot be asked is stopped by the marker of the next instance. */
-  private async stopInstance(open: OpenEffect, effect: Effect<'stopInstance'>): Promise<EffectOutcome> {
-    const { task, epoch, expectedEpoch, owner } = effect;
-    const { host, knowledge } = this.parts;
-    const stopped: EffectOutcome = { kind: 'event', event: { type: 'INSTANCE.STOPPED', task, epoch } };
-    if (knowledge.isGone(owner)) return stopped;
-    const header = {
-      task,
-      epoch: expectedEpoch,
-      effectId: open.entry.id,
-      actor: open.actor,
-      actorRevision: open.entry.openedBy,
-    };
-    const command = encodeCommand(envelope(host, { kind: 'stop', ...header, reason: 'it moves' } as const));
-    try {
-      await host.bus.request(ecuSubject.command(owner.mac), command, { timeoutUs: DEPLOY_TIMEOUT_US });
-    } catch (cause) {
-      if (!(cause instanceof DroverError)) throw cause;
-      host.log.info('a task that moves could not be stopped where it was', { task, epoch, why: cause.message });
-    }
-    return stopped;
   }
 
   private async deployInstance(open: OpenEffect, effect: Effect<'deployInstance'>): Promise<EffectOutcome> {
@@ -457,12 +387,6 @@ const preferring = (newcomer: Newcomer, mac: string): Newcomer => ({
   dataAt: [...(newcomer.dataAt ?? []), mac],
   spec: { ...newcomer.spec, affinity: { ...newcomer.spec.affinity, preferredEcus: [mac] } },
 });
-
-/** A move goes to the ECU that was named, or to any but the present one. */
-function onlyTo(target: string | undefined, request: AssignRequest, present: string): AssignRequest {
-  const candidates = request.candidates.filter(({ mac }) => mac !== present && (target === undefined || mac === target));
-  return { ...request, candidates };
-}
 
 /** A task that is planned anew no longer counts where it was. */
 function withoutNewcomers(candidate: Candidate, names: ReadonlySet<TaskName>): Candidate {

@@ -28,13 +28,12 @@ import {
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { encodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
-import { decodeManagerAnswer, encodeManagerCall } from '../src/domain/protocol/codec-manager.ts';
 import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
-import { checkpointSubject, ecuSubject, managerSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
-import type { Cancel, Clock } from '../src/ports/clock.ts';
+import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory, InventoryEntry } from '../src/ports/inventory.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
@@ -43,8 +42,10 @@ import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { type Chart, stateName } from './chart.ts';
+import { ExpectedTasks } from './expected-tasks.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
 import { JobRecorder } from './job-recorder.ts';
+import { saveLastCheckpoints } from './last-checkpoints.ts';
 import { claimMac, readEntry } from './mac-claim.ts';
 import { packedFor } from './page-transfer.ts';
 import { type ActorView, Shell } from './shell.ts';
@@ -71,8 +72,6 @@ export interface BridgeParts {
   readonly recordJobs?: boolean;
 }
 
-/** A clean leave waits no longer than this for managers to pull the last checkpoints. */
-const LAST_CHECKPOINT_US = 2_000_000;
 const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
 const HANDLED_ACTORS_MAX = 10_000;
@@ -90,6 +89,7 @@ export class Bridge {
   private readonly jobs: JobRecorder | undefined;
   private readonly standby: StandbyCopies;
   private readonly standbyChoice: StandbyChoice;
+  private readonly expected: ExpectedTasks;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -98,7 +98,9 @@ export class Bridge {
   /** By actor and task (B2). */
   private readonly handledRevisions = new Map<string, number>();
   private nextProgramId = 1;
-  private draining = false;
+  private leaving = false;
+  /** It takes no newcomers, for a manager has said so. */
+  private drained = false;
   /** Its description stands in the inventory (`mac-claim.ts`). */
   private claimed = false;
   private readonly nonce: string;
@@ -120,6 +122,7 @@ export class Bridge {
       bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
       runsHere: (task) => this.tasks.get(task) !== undefined,
     });
+    this.expected = new ExpectedTasks({ host, standby: this.standby });
     this.standbyChoice = new StandbyChoice({ clock: host.clock, mac, inventory: parts.inventory });
     this.tasks = new TaskEffects({
       ...parts,
@@ -163,10 +166,10 @@ export class Bridge {
     this.cancels.push(this.host.bus.onConnection((connected) => void this.connectionChanged(connected)));
   }
 
-  /** A clean leave: no new tasks, a last checkpoint of each (L1), no more commands, a goodbye. */
+  /** A clean leave: no new tasks, a last checkpoint of each (`last-checkpoints.ts`), no more commands, a goodbye. */
   async stop(reason: string): Promise<void> {
-    this.draining = true;
-    await withinUs(this.host.clock, LAST_CHECKPOINT_US, this.saveTasks());
+    this.leaving = true;
+    await saveLastCheckpoints(this.host, [...this.tasks.all()], this.parts.coLocatedManagers);
     this.beating?.();
     for (const cancel of this.cancels.splice(0)) cancel();
     this.standby.stop();
@@ -179,36 +182,12 @@ export class Bridge {
     this.shell.stop();
   }
 
-  /**
-   * L1. Every task stands still at a job boundary with its outputs accepted, and the managers that live have this state (as many
-   *     of them as the task asks for): whoever goes on with it has nothing to replay. Nobody is waited for who is not there.
-   */
-  private async saveTasks(): Promise<void> {
-    const running = [...this.tasks.all()];
-    if (running.length === 0 || !this.host.bus.connected()) return;
-    const [managers] = await Promise.all([this.livingManagers(), ...running.map(({ instance }) => instance.leave())]);
-    await Promise.all(
-      running.map(({ instance, source }) => source.storedBy(Math.min(instance.spec.checkpoint.quorum, managers))),
-    );
-  }
-
-  /** Whose copies count, as one of them sees it. */
-  private async livingManagers(): Promise<number> {
-    const { host, parts } = this;
-    const query = encodeManagerCall(envelope(host, { kind: 'query-fleet' } as const));
-    try {
-      const answer = decodeManagerAnswer(await host.bus.request(managerSubject.call, query, { timeoutUs: LAST_CHECKPOINT_US }));
-      if (!answer.ok || answer.value.body.kind !== 'fleet') return 0;
-      const { managers } = answer.value.body.fleet;
-      return managers.filter(({ id, alive }) => alive && !parts.coLocatedManagers.has(id)).length;
-    } catch (cause) {
-      host.log.info('no manager takes a last checkpoint; what it would hold is replayed', { cause });
-      return 0;
-    }
-  }
-
   load(): EcuLoad {
     return { mac: this.mac, incarnation: this.host.incarnation, draining: this.draining, tasks: this.accepted() };
+  }
+
+  private get draining(): boolean {
+    return this.leaving || this.drained;
   }
 
   running(): TaskEffects {
@@ -308,7 +287,10 @@ export class Bridge {
       this.host.log.warn('the local record could not be written', { event: type, cause });
     }
     if (!connected) return;
-    for (const { source } of this.tasks.all()) source.announceAgain();
+    for (const { instance, source } of this.tasks.all()) {
+      source.announceAgain();
+      instance.reconnected();
+    }
     await this.announceAgain().catch((cause: unknown) => this.host.log.warn('the inventory could not be told', { cause }));
   }
 
@@ -331,9 +313,11 @@ export class Bridge {
   }
 
   private async obey(command: Command): Promise<Answer> {
-    if (!this.claimed && command.kind !== 'query-load')
+    if (!this.claimed && command.kind !== 'query-load' && command.kind !== 'drain')
       throw new DroverError('ERR_BUS_DISCONNECTED', 'this bridge has not claimed its MAC yet', { retryable: true });
-    if (command.kind === 'query-load') return { kind: 'load', load: { ...this.load(), counters: this.host.counters.read() } };
+    if (command.kind === 'drain') this.drained = !command.undo;
+    if (command.kind === 'query-load' || command.kind === 'drain')
+      return { kind: 'load', load: { ...this.load(), counters: this.host.counters.read() } };
     const { task, epoch } = command;
     const overtaken = this.overtaken(command);
     if (overtaken !== undefined) return overtaken;
@@ -344,10 +328,17 @@ export class Bridge {
     switch (command.kind) {
       case 'deploy':
         return this.deploy(command);
-      case 'stop':
+      case 'prepare':
+        return this.prepare(command);
+      case 'stop': {
+        const wasExpected = this.expected.has(task);
+        this.expected.forget(task);
+        // It never came: there is nothing to be remembered.
+        if (wasExpected && before === undefined) return { kind: 'stopped', task, epoch };
         await this.shell.deliver(`task/${task}`, { type: 'STOP.COMMANDED', id: `stop:${command.effectId}`, epoch });
         await this.tasks.stop(task, epoch);
         return { kind: 'stopped', task, epoch };
+      }
       case 'pause':
         return this.pauseOrResume(command, 'PAUSE.COMMANDED');
       case 'resume':
@@ -356,8 +347,10 @@ export class Bridge {
         const running = this.tasks.get(task);
         if (running === undefined || running.instance.epoch !== epoch)
           return refuse(command, 'ERR_NO_TASK', 'it does not run here');
-        running.instance.checkpoint(command.mode);
-        return { kind: 'checkpointed', task, epoch, sequence: running.source.state.newestSequence + 1 };
+        const { newestSequence, durableSequence } = running.source.state;
+        const isEnough = command.first === true && newestSequence > 0;
+        if (!isEnough) running.instance.checkpoint(command.mode);
+        return { kind: 'checkpointed', task, epoch, sequence: newestSequence + (isEnough ? 0 : 1), durableSequence };
       }
     }
   }
@@ -381,15 +374,10 @@ export class Bridge {
   }
 
   private async deploy(command: Extract<Command, { kind: 'deploy' }>): Promise<Answer> {
-    const { task, epoch, spec, checkpoint, trimmed, effectId } = command;
+    const { task, epoch, spec, checkpoint, trimmed, source, effectId } = command;
     const { incarnation } = this.host;
-    if (command.incarnation !== incarnation && !planted(this.host, 'answer-for-the-dead')) {
-      return refuse(
-        command,
-        'ERR_COMMAND_DIED',
-        `this bridge is at incarnation ${incarnation}, the command is for ${command.incarnation}`,
-      );
-    }
+    const died = this.forAnother(command);
+    if (died !== undefined) return died;
     const before = this.taskContext(task);
     if (before === undefined || before.context.epoch < epoch) {
       const refusal = this.admit(command, spec, checkpoint?.needs);
@@ -409,8 +397,10 @@ export class Bridge {
           spec,
           checkpoint,
           ...(trimmed === undefined ? {} : { trimmed }),
+          ...(source === undefined ? {} : { source }),
         };
         await this.shell.deliver(`task/${task}`, event);
+        this.expected.forget(task);
       } finally {
         this.admitting.delete(task);
       }
@@ -418,9 +408,24 @@ export class Bridge {
     return this.settled(command);
   }
 
+  private forAnother(command: Extract<Command, { kind: 'deploy' | 'prepare' }>): Answer | undefined {
+    const { incarnation } = this.host;
+    if (command.incarnation === incarnation || planted(this.host, 'answer-for-the-dead')) return undefined;
+    const sentence = `this bridge is at incarnation ${incarnation}, the command is for ${command.incarnation}`;
+    return refuse(command, 'ERR_COMMAND_DIED', sentence);
+  }
+
+  /** For a task that is about to move here (`expected-tasks.ts`). */
+  private async prepare(command: Extract<Command, { kind: 'prepare' }>): Promise<Answer> {
+    const refusal = this.forAnother(command) ?? this.admit(command, command.spec, undefined);
+    if (refusal !== undefined) return refusal;
+    if (this.tasks.get(command.task) !== undefined) return refuse(command, 'ERR_TASK_BUSY', 'it runs here');
+    return this.expected.prepare(command);
+  }
+
   /** B3. */
   private admit(
-    command: Extract<Command, { kind: 'deploy' }>,
+    command: Extract<Command, { kind: 'deploy' | 'prepare' }>,
     spec: TaskSpec,
     needs: CheckpointNeeds | undefined,
   ): Answer | undefined {
@@ -432,7 +437,7 @@ export class Bridge {
   }
 
   private accepted(): AcceptedTask[] {
-    const accepted = new Map<TaskName, AcceptedTask>();
+    const accepted = new Map<TaskName, AcceptedTask>([...this.expected.accepted()].map((task) => [task.task, task]));
     for (const { actor, snapshot } of this.shell.views()) {
       if (!actor.startsWith('task/') || !ACCEPTED_STATES.has(stateName(snapshot.value))) continue;
       const { spec, epoch } = snapshot.context as TaskContext;
@@ -479,10 +484,22 @@ export class Bridge {
     const running = this.tasks.get(task);
     if (running === undefined || running.instance.epoch !== epoch)
       return refuse(command, 'ERR_NO_TASK', 'it does not run here');
-    if (type === 'RESUME.COMMANDED' && this.draining) return refuse(command, 'ERR_ADMIT_DRAINING', 'this bridge is leaving');
-    if (type === 'PAUSE.COMMANDED') await running.instance.pause();
-    await this.shell.deliver(`task/${task}`, { type, id: `${type}:${effectId}`, epoch });
-    if (type === 'RESUME.COMMANDED') running.instance.resume();
+    if (type === 'RESUME.COMMANDED' && this.leaving) return refuse(command, 'ERR_ADMIT_DRAINING', 'this bridge is leaving');
+    const { instance, source } = running;
+    const event = { type, id: `${type}:${effectId}`, epoch };
+    if (command.kind === 'pause') {
+      const stands = await (command.save === true ? instance.handOver() : instance.pause());
+      const overtaken = this.overtaken(command);
+      if (overtaken !== undefined) return overtaken;
+      if (!stands) return refuse(command, 'ERR_COMMAND_STALE', 'it was resumed before it stood still');
+      if (command.save === true) {
+        // Whoever goes on waits for this answer, and what the record would say after a restart is that it has died.
+        void this.tellTask(task, event);
+        return { kind: 'paused', task, epoch, state: source.reference() };
+      }
+    }
+    await this.shell.deliver(`task/${task}`, event);
+    if (type === 'RESUME.COMMANDED') instance.resume();
     return { kind: type === 'PAUSE.COMMANDED' ? 'paused' : 'resumed', task, epoch };
   }
 
@@ -582,15 +599,3 @@ const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: strin
 });
 
 const newNonce = ({ rng }: Host): string => `${rng.u32().toString(36)}${rng.u32().toString(36)}`;
-
-/** Waits for the promise, but no longer; what it says, and whether it fails, is nobody's concern any more. */
-function withinUs(clock: Clock, delayUs: number, promise: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const tooLong = clock.after(delayUs, resolve);
-    const over = (): void => {
-      tooLong();
-      resolve();
-    };
-    promise.then(over, over);
-  });
-}

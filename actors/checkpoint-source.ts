@@ -18,7 +18,7 @@ import { RECEIVE_DEFAULT, receivingRules } from '../src/domain/checkpoint/receiv
 import type { BoundaryState } from '../src/domain/instance/requests.ts';
 import { assert } from '../src/domain/kernel/assert.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
-import { type CheckpointManifest, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
@@ -219,6 +219,14 @@ export class CheckpointSource {
     this.push.acknowledged(durable);
     this.knownAtUs = this.parts.host.clock.monotonicUs();
     void this.sayFreed(durable);
+  }
+
+  /** The newest capture, for whoever goes on from it where this ECU gives its pages. */
+  reference(): CheckpointReference | undefined {
+    if (this.newest === undefined) return undefined;
+    const { task, epoch, sequence, input, outputNumber, stateDigest: digest, needs } = this.newest;
+    const more = needs === undefined ? {} : { needs };
+    return { task, epoch, sequence, input, outputNumber, stateDigest: digest, holders: [], ...more };
   }
 
   /** Resolves when so many managers can rebuild the newest capture; at once where there is none. */

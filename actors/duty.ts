@@ -9,12 +9,13 @@
 import type { ActorKey } from '../src/domain/model/ids.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import { type ArbiterContext, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import { failureArbiter } from './ecu.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
 import { requestArbiter } from './placement.ts';
 import type { PlacementView } from './placement-index.ts';
-import type { Shell } from './shell.ts';
+import type { ActorView, Shell } from './shell.ts';
 
 const SWEEP_US = 100_000;
 /** Placements looked at in a sweep; where a manager keeps more, it takes it longer to get round. */
@@ -94,13 +95,14 @@ export class Duty {
   private async look({ context, state, view }: PlacementView): Promise<void> {
     if (planted(this.host, 'no-duty')) return;
     const { task, epoch, owner } = context;
-    const ownerGone = (state === 'assigned' || state === 'owned') && owner !== undefined && this.knowledge.isGone(owner);
+    const isOwned = state === 'owned' || state === 'moving';
+    const ownerGone = (state === 'assigned' || isOwned) && owner !== undefined && this.knowledge.isGone(owner);
     const homeless = state === 'unplaced' || state === 'lost' || state === 'shed';
     if (!(ownerGone || homeless)) {
       this.unanswered.delete(task);
       return;
     }
-    if (await this.isAnsweredFor(context)) {
+    if (await this.isAnsweredFor(context, state)) {
       this.unanswered.delete(task);
       return;
     }
@@ -133,7 +135,7 @@ export class Duty {
       for (const [task, { phase, epoch, confirmed }] of Object.entries(context.tasks)) {
         if ((phase !== 'replaying' && phase !== 'deploying') || epoch === undefined) continue;
         const placement = this.knowledge.placement(task);
-        const left = phase === 'replaying' && confirmed && placement?.state !== 'owned';
+        const left = phase === 'replaying' && confirmed && placement?.state !== 'owned' && placement?.state !== 'moving';
         if (left || (placement?.context.epoch ?? 0) > epoch)
           told.push(this.replicated.deliver(actor, { type: 'EPOCH.PASSED', id: `passed:${task}:${epoch}`, task, epoch }));
       }
@@ -141,13 +143,24 @@ export class Duty {
     await Promise.all(told);
   }
 
-  private async isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context']): Promise<boolean> {
+  private async isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context'], state: string): Promise<boolean> {
+    if (takenBy?.startsWith('migration/') && state === 'assigned' && (await this.isMigrating(takenBy))) return true;
     const direct = [takenBy, owner === undefined ? undefined : failureArbiter(owner)].filter((one) => one !== undefined);
     if (direct.some((arbiter) => this.isOpen(arbiter, task))) return true;
     // One that is settled, or of another share, may not be known here: then it is read.
     await Promise.all(direct.map((arbiter) => this.known(arbiter)));
     const last = await this.lastRequestArbiter(task, epoch);
     return [...direct, ...(last === undefined ? [] : [last])].some((arbiter) => this.isOpen(arbiter, task));
+  }
+
+  /** One that took its epoch and has not handed the task on to a restore. */
+  private async isMigrating(migration: ActorKey): Promise<boolean> {
+    if (!(await this.known(migration))) return false;
+    const { snapshot } = this.replicated.view(migration) as ActorView;
+    return (
+      snapshot.status === 'active' &&
+      !(snapshot.matches('decommissioning') && (snapshot.context as MigrationContext).superseded)
+    );
   }
 
   private async known(arbiter: ActorKey): Promise<boolean> {

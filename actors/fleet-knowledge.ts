@@ -23,6 +23,11 @@ export interface Safety {
   readonly durability: 'durable' | 'degraded' | 'none';
 }
 
+export interface Consumed {
+  readonly atUs: number;
+  readonly inputs: number;
+}
+
 export interface EcuView {
   readonly context: EcuContext;
   readonly state: string;
@@ -114,7 +119,8 @@ export class FleetKnowledge {
       const ecu = this.ecu(mac);
       const alive = ecu?.state === 'alive' || ecu?.state === 'rejoining';
       const incarnation = ecu?.context.incarnation ?? description.incarnation;
-      candidates.push({ mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining: false });
+      const draining = this.index.draining.has(mac);
+      candidates.push({ mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining });
     }
     return candidates;
   }
@@ -147,6 +153,16 @@ export class FleetKnowledge {
   private isRefuted({ task, epoch, sequence }: CheckpointReference): boolean {
     const refuted = this.refuted.get(task);
     return refuted?.some((order) => order.epoch === epoch && order.sequence === sequence) === true;
+  }
+
+  /** The newest and the oldest checkpoint of the newest epoch that is remembered with its time: how many inputs were consumed when. */
+  spanOf(task: TaskName): { readonly newest: Consumed | undefined; readonly oldest: Consumed | undefined } {
+    const known = this.references.get(task) ?? [];
+    const timed = known.flatMap((reference): Consumed[] => {
+      const atUs = reference.epoch === known[0]?.epoch ? this.storedAt(reference) : undefined;
+      return atUs === undefined ? [] : [{ atUs, inputs: reference.input.dataNumber + reference.input.tickNumber }];
+    });
+    return { newest: timed[0], oldest: timed.at(-1) };
   }
 
   /** When it was first stored, where that is still remembered. */

@@ -47,6 +47,8 @@ export interface InstanceParts {
 
 const APPEND_TIMEOUT_US = 2_000_000;
 const RETRY_US = 20_000;
+/** A period up to which it is worth waiting for the next job before standing still. */
+const SOON_US = 200_000;
 /** How often a quiet instance is told the time. */
 const TIME_PASSES_US = 100_000;
 /** A process that was silent for longer asks the placement before its next job. */
@@ -67,7 +69,11 @@ export class Instance {
   private draining = false;
   private over = false;
   private jobNumber = 0;
-  private whenPaused: (() => void)[] = [];
+  /** Told true when it stands still, false when it is to go on before that. */
+  private whenPaused: ((stands: boolean) => void)[] = [];
+  private whenJobEnded: (() => void)[] = [];
+  /** Rises with every resume: what began before it is over. */
+  private resumes = 0;
   /** For the metrics: what it did, how long that took, and whether it was in time. */
   readonly totals = new TaskCounters();
 
@@ -104,7 +110,8 @@ export class Instance {
     await this.parts.program.stop();
   }
 
-  pause(): Promise<void> {
+  /** Resolves when it stands still at a job boundary with all its outputs accepted; with false when it was resumed before that. */
+  pause(): Promise<boolean> {
     this.ticker?.stop();
     return new Promise((resolve) => {
       this.whenPaused.push(resolve);
@@ -113,15 +120,44 @@ export class Instance {
   }
 
   /** For a clean leave: no job begins any more; resolves when a checkpoint of the last boundary is being announced. */
-  async leave(): Promise<void> {
-    await this.pause();
+  async leave(): Promise<boolean> {
+    if (!(await this.pause())) return false;
     this.tell((nowUs) => this.core.saveBoundary(nowUs));
-    await this.pause();
+    return this.pause();
+  }
+
+  /**
+   * Before a switch: as a leave, but where a tick is due soon only after its job. The longest time until the next one is due begins
+   * there, and the silence goes into it.
+   */
+  async handOver(): Promise<boolean> {
+    const { resumes } = this;
+    if (!this.core.state.paused) await this.nextJobEnded();
+    return resumes === this.resumes && this.leave();
+  }
+
+  private nextJobEnded(): Promise<void> {
+    const { periodUs } = this.spec;
+    if (periodUs === 0 || periodUs > SOON_US || this.over) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = this.parts.host.clock.after(2 * periodUs, resolve);
+      this.whenJobEnded.push(() => {
+        late();
+        resolve();
+      });
+    });
   }
 
   resume(): void {
+    this.resumes++;
+    for (const hear of this.whenPaused.splice(0)) hear(false);
     this.tell((nowUs) => this.core.resume(nowUs));
     this.startTicking();
+  }
+
+  /** Its connection is back: one that stands still asks whether its task has gone on without it. */
+  reconnected(): void {
+    if (this.core.state.paused) this.tell(() => this.core.askPlacement());
   }
 
   checkpoint(mode: 'full' | 'delta'): void {
@@ -181,7 +217,7 @@ export class Instance {
         this.parts.onCaughtUp();
         return;
       case 'paused':
-        for (const resolve of this.whenPaused.splice(0)) resolve();
+        for (const hear of this.whenPaused.splice(0)) hear(true);
         return;
       case 'check-placement':
         void this.checkPlacement();
@@ -343,6 +379,7 @@ export class Instance {
       }
     }
     this.tell((nowUs) => this.core.jobsDone(done, nowUs, failure));
+    for (const hear of this.whenJobEnded.splice(0)) hear();
   }
 
   private async recorded(recorder: JobRecorder, input: InstanceInput): Promise<JobResult> {

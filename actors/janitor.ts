@@ -81,7 +81,8 @@ export class Janitor {
   private async trimInputs({ context, state, view }: PlacementView): Promise<void> {
     const { task, epoch, spec, trim } = context;
     const durable = this.knowledge.newestDurable(task, spec?.checkpoint.quorum ?? Number.POSITIVE_INFINITY);
-    if (state === 'owned' && durable !== undefined && durable.epoch === epoch) await this.raiseTrimMark(view.actor, durable);
+    const isOwned = state === 'owned' || state === 'moving';
+    if (isOwned && durable !== undefined && durable.epoch === epoch) await this.raiseTrimMark(view.actor, durable);
     const marked = this.knowledge.placement(task)?.context.trim?.sequence ?? trim?.sequence ?? 0;
     const unmarked = planted(this.host, 'trim-unmarked') ? this.knowledge.newestReference(context)?.input.sequence : undefined;
     const through = unmarked ?? marked;

@@ -16,6 +16,8 @@ import type { Mac } from '../src/domain/model/ids.ts';
 import { Shares } from '../src/domain/placement/shares.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
+import type { DrainContext } from '../statecharts/drain.machine.ts';
+import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { CheckpointReceiver } from './checkpoint.ts';
 import type { Detector } from './detector.ts';
@@ -118,6 +120,12 @@ export function shareKeyOf({ actor, record, snapshot }: ActorView): string | und
     if (snapshot.status !== 'active' && isIdle) return undefined;
     return cause?.kind === 'failure' ? cause.owner.mac : (cause?.task ?? actor);
   }
+  if (actor.startsWith('migration/')) {
+    // With the ECU that it leaves: whoever keeps that one knows whether it lives.
+    if (snapshot.status !== 'active' && isIdle) return undefined;
+    return (snapshot.context as MigrationContext).cause?.source.mac ?? actor;
+  }
+  if (actor.startsWith('drain/')) return (snapshot.context as DrainContext).mac;
   const { task, owner } = snapshot.context as PlacementContext;
   if ((snapshot.value === 'removed' || snapshot.value === 'undeclared') && isIdle) return undefined;
   return owner?.mac ?? task;

@@ -26,14 +26,17 @@ import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
+import type { PredictedGain } from '../src/ports/predicted-gain.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { type ArbiterContext, arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
+import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
+import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
 import { BeyondShare } from './beyond-share.ts';
@@ -42,12 +45,16 @@ import { CatchUp } from './catch-up.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { Detector } from './detector.ts';
+import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
+import { MigrationEffects } from './migration.ts';
+import { MigrationEstimates } from './migration-estimate.ts';
+import { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
@@ -59,6 +66,8 @@ import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.
 export const managerChart: Chart = { kind: 'manager', version: 1, machine: managerMachine };
 export const placementChart: Chart = { kind: 'placement', version: 1, machine: placementMachine };
 export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
+const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
+const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
 const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
 const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
 
@@ -86,6 +95,8 @@ export interface ManagerParts {
   readonly receive?: ReceivePolicy;
   /** Ranks candidates for a task; absent: the other terms alone. */
   readonly adviser?: Adviser;
+  /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
+  readonly gain?: PredictedGain;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -119,6 +130,9 @@ export class Manager {
   /** What of the fleet is this manager's to look after. */
   private readonly share: ManagerShare;
   private readonly cancels: Cancel[] = [];
+  private readonly migrations: MigrationEffects;
+  private readonly migrationRequests: MigrationRequests;
+  private readonly draining: Draining;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -128,7 +142,7 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart],
+      charts: [placementChart, arbiterChart, migrationChart, drainChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
@@ -159,6 +173,16 @@ export class Manager {
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
+    const estimates = new MigrationEstimates({ host, knowledge: this.knowledge, beyond, store, gain: parts.gain });
+    this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
+    const known = { replicated: this.replicated, knowledge: this.knowledge };
+    this.migrationRequests = new MigrationRequests({ ...known, estimates });
+    this.draining = new Draining({
+      host,
+      knowledge: this.knowledge,
+      requests: this.migrationRequests,
+      keeps: (mac) => this.share.keeps(mac),
+    });
     const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) =>
       this.tellLocal(`${kind}/${id}`, event);
     this.receiver = new CheckpointReceiver({
@@ -254,6 +278,7 @@ export class Manager {
       host.bus.onConnection((connected) => void this.connectionChanged(connected)),
     );
     this.duty.start();
+    this.draining.start();
     this.janitor.start();
     void this.receiver.sayAgain();
   }
@@ -263,7 +288,8 @@ export class Manager {
     this.board?.stop();
     this.repair?.stop();
     this.prover?.stop();
-    for (const part of [this.janitor, this.duty, this.detector, this.catchUp, this.peers, this.receiver]) part.stop();
+    for (const part of [this.janitor, this.duty, this.draining, this.detector, this.catchUp, this.peers, this.receiver])
+      part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
       type: 'MANAGER.LEFT',
       id: `left:${this.host.incarnation}`,
@@ -287,6 +313,10 @@ export class Manager {
         return this.placementEffects.perform(open);
       case 'ecu':
         return this.ecuEffects.perform(open);
+      case 'migration':
+        return this.migrations.perform(open);
+      case 'drain':
+        return this.draining.perform(open.effect as DrainEffect);
       default:
         return this.receiver.perform(open);
     }
@@ -358,7 +388,13 @@ export class Manager {
   private async betterPlaced(call: ManagerCall): Promise<string | undefined> {
     if (this.knowledge.elsewhere.size === 0) return undefined;
     const isOther = (manager: string): boolean => manager !== this.parts.manager && !this.knowledge.deadManagers.has(manager);
-    if (call.kind === 'request-restore' && !this.share.keeps(call.mac)) return this.share.keepersOf(call.mac)?.find(isOther);
+    const about =
+      call.kind === 'request-restore' || call.kind === 'drain-ecu'
+        ? call.mac
+        : call.kind === 'migrate-task'
+          ? (await this.knowledge.freshPlacement(call.task))?.context.owner?.mac
+          : undefined;
+    if (about !== undefined && !this.share.keeps(about)) return this.share.keepersOf(about)?.find(isOther);
     if (call.kind !== 'instance-report' || call.what !== 'caught-up') return undefined;
     const arbiter = (await this.knowledge.freshPlacement(call.task))?.context.takenBy;
     const view =
@@ -393,35 +429,33 @@ export class Manager {
         return this.instanceReport(call);
       case 'request-restore':
         return this.requestRestore(call, id);
+      case 'migrate-task':
+        return this.migrationRequests.ask(call, id);
+      case 'drain-ecu':
+        return this.drain(call, id);
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
     }
   }
 
-  /** The second reason to restore: the task runs, and is to run elsewhere. The arbiter carries it through as after a failure. */
+  /** The second reason to restore: the task runs, and is to run elsewhere. It is known by where it runs, and moved as any other. */
   private async requestRestore(request: RestoreRequest, id: string): Promise<ManagerAnswer> {
     const { mac, programId, target, opcode, reason } = request;
-    const refused = (code: ErrorCode, sentence: string): ManagerAnswer => ({ kind: 'refused', code, sentence });
     const task = this.receiver.taskOf(mac, programId);
     const placement = task === undefined ? undefined : await this.knowledge.freshPlacement(task);
-    if (placement === undefined || placement.context.owner?.mac !== mac)
-      return refused('ERR_NO_TASK', `no task of which a checkpoint is known runs as program ${programId} on ${mac}`);
-    const { context, state } = placement;
-    if (state !== 'owned') return refused('ERR_TASK_BUSY', `task ${context.task} is ${state}`);
-    if (target !== undefined && !this.knowledge.descriptions.has(target) && !this.knowledge.elsewhere.has(target))
-      return refused('ERR_NO_ECU', `there is no ECU ${target}`);
-    if (target === mac) return refused('ERR_NO_ECU', `task ${context.task} runs on ${target} already`);
-    const cause = {
-      kind: 'request',
-      task: context.task,
-      epoch: context.epoch,
-      reason: `${opcode}: ${reason}`,
-      move: { target },
-    } as const;
-    const stays = await this.arbiterEffects.whyItStays(cause, placement);
-    if (stays !== undefined) return refused('ERR_NO_PLACE', stays);
-    const arbiter = await this.duty.freeRequestArbiter(context.task, context.epoch);
-    await this.replicated.deliver(arbiter, { type: 'RESTORE.NEEDED', id: `move:${id}`, cause });
+    if (task === undefined || placement?.context.owner?.mac !== mac) {
+      const sentence = `no task of which a checkpoint is known runs as program ${programId} on ${mac}`;
+      return { kind: 'refused', code: 'ERR_NO_TASK', sentence };
+    }
+    const call = { task, target, dryRun: false, opcode, mode: undefined, costMax: undefined, reason };
+    return this.migrationRequests.ask(call, id);
+  }
+
+  private async drain({ mac, undo, reason }: Extract<ManagerCall, { kind: 'drain-ecu' }>, id: string): Promise<ManagerAnswer> {
+    if (!this.knowledge.descriptions.has(mac) && !this.knowledge.elsewhere.has(mac))
+      return { kind: 'refused', code: 'ERR_NO_ECU', sentence: `there is no ECU ${mac}` };
+    const event = undo ? { type: 'DRAIN.UNDONE' } : { type: 'DRAIN.ASKED', reason };
+    await this.replicated.deliver(`drain/${mac}`, { ...event, id: `drain:${id}` });
     return { kind: 'accepted' };
   }
 
@@ -468,6 +502,7 @@ export class Manager {
           name: description.name,
           incarnation: ecu?.context.incarnation ?? description.incarnation,
           state: ecu?.state ?? 'unknown',
+          draining: this.knowledge.index.draining.has(mac),
           description,
           tasks,
         };

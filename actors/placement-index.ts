@@ -7,6 +7,7 @@ import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
+import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import { stateName } from './chart.ts';
 import type { ActorView } from './shell.ts';
@@ -29,7 +30,15 @@ interface Planned {
   readonly task: AcceptedTask;
 }
 
-export const isPlaced = ({ state }: PlacementView): boolean => state === 'assigned' || state === 'owned';
+export interface MigrationView {
+  readonly actor: ActorKey;
+  readonly context: MigrationContext;
+  readonly view: ActorView;
+}
+
+const PLACED = new Set(['assigned', 'owned', 'moving']);
+
+export const isPlaced = ({ state }: PlacementView): boolean => PLACED.has(state);
 
 export const asPlacement = (view: ActorView): PlacementView => ({
   context: view.snapshot.context as PlacementContext,
@@ -39,6 +48,8 @@ export const asPlacement = (view: ActorView): PlacementView => ({
 
 const PLACEMENT = 'placement/';
 const ARBITER = 'arbiter/';
+const MIGRATION = 'migration/';
+const DRAIN = 'drain/';
 const NO_TASKS: ReadonlyMap<TaskName, PlacementView> = new Map();
 const NOTHING: readonly AcceptedTask[] = [];
 
@@ -50,6 +61,9 @@ export class PlacementIndex {
   /** Tasks whose specification names others to keep away from. */
   private readonly apart = new Map<TaskName, readonly TaskName[]>();
   private readonly open = new Map<ActorKey, ArbiterView>();
+  private readonly migrations = new Map<ActorKey, MigrationView>();
+  /** ECUs that are to be empty. */
+  readonly draining = new Set<Mac>();
   private order: readonly TaskName[] | undefined;
   /** Plans made here whose placements have not come back yet, so that the next plan does not count on the same room. */
   private readonly planned = new Map<TaskName, Planned>();
@@ -58,14 +72,44 @@ export class PlacementIndex {
   changed(view: ActorView): void {
     const { actor, snapshot } = view;
     if (actor.startsWith(PLACEMENT)) this.placementChanged(actor.slice(PLACEMENT.length), asPlacement(view));
-    else if (!actor.startsWith(ARBITER)) return;
+    else if (actor.startsWith(MIGRATION)) this.migrationChanged(view);
+    else if (actor.startsWith(DRAIN)) {
+      const mac = actor.slice(DRAIN.length);
+      if (snapshot.value === 'draining') this.draining.add(mac);
+      else this.draining.delete(mac);
+    } else if (!actor.startsWith(ARBITER)) return;
     else if (snapshot.status === 'active') this.open.set(actor, { actor, context: snapshot.context as ArbiterContext, view });
     else this.open.delete(actor);
   }
 
   forgotten(actor: ActorKey): void {
     if (actor.startsWith(PLACEMENT)) this.placementChanged(actor.slice(PLACEMENT.length), undefined);
-    else this.open.delete(actor);
+    else if (!actor.startsWith(DRAIN)) {
+      this.open.delete(actor);
+      this.migrations.delete(actor);
+    }
+  }
+
+  private migrationChanged(view: ActorView): void {
+    const { actor, snapshot } = view;
+    if (snapshot.status === 'active')
+      this.migrations.set(actor, { actor, context: snapshot.context as MigrationContext, view });
+    else this.migrations.delete(actor);
+  }
+
+  openMigrations(): IterableIterator<MigrationView> {
+    return this.migrations.values();
+  }
+
+  isMigrating(task: TaskName): boolean {
+    for (const { context } of this.migrations.values()) if (context.cause?.task === task) return true;
+    return false;
+  }
+
+  migrationsFrom(mac: Mac): number {
+    let count = 0;
+    for (const { context } of this.migrations.values()) if (context.cause?.source.mac === mac) count++;
+    return count;
   }
 
   placements(): IterableIterator<PlacementView> {

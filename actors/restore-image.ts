@@ -1,7 +1,7 @@
 /**
  * Brings a checkpoint's whole state to this ECU, by the shortest way: the copy that was kept at hand here; the local store (the
- * bridge died, the machine did not); else from a manager that holds it, of which only the pages are fetched that are not here
- * already. Every page and the whole state are checked by digest.
+ * bridge died, the machine did not); the ECU where the task stands still with it, in a move; else from a manager that holds it. Only the
+ * pages are fetched that are not here already. Every page and the whole state are checked by digest.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
 import { allPages } from '../src/domain/checkpoint/pages.ts';
@@ -9,7 +9,8 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { hash32 } from '../src/domain/kernel/rng.ts';
 import { type CheckpointReference, type InputCursor, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
-import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { Mac } from '../src/domain/model/ids.ts';
+import { ecuSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { TaskImage } from '../src/ports/task-runtime.ts';
@@ -52,13 +53,14 @@ export class RestoreImage {
     this.pull = new PagePull(parts);
   }
 
-  async fetch(reference: CheckpointReference): Promise<RestoredState> {
+  /** `standsAt`: the ECU whose instance stands still with this state. */
+  async fetch(reference: CheckpointReference, standsAt?: Mac): Promise<RestoredState> {
     const here = this.fromStandby(reference) ?? (await this.fromLocalStore(reference));
     if (here !== undefined) return here;
     if (this.fetching >= FETCHES_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve));
     else this.fetching++;
     try {
-      return await this.fromManagers(reference);
+      return await this.fromOthers(reference, standsAt);
     } finally {
       const next = this.waiting.shift();
       if (next === undefined) this.fetching--;
@@ -89,16 +91,23 @@ export class RestoreImage {
     }
   }
 
-  private async fromManagers(reference: CheckpointReference): Promise<RestoredState> {
+  private async fromOthers(reference: CheckpointReference, standsAt: Mac | undefined): Promise<RestoredState> {
     let last: unknown;
-    for (const manager of inTurn(reference)) {
+    const source = standsAt === undefined ? [] : [{ subject: ecuSubject.pages(standsAt), counter: 'restore.fromSource' }];
+    const managers = inTurn(reference).map((manager) => ({
+      subject: managerSubject.pages(manager),
+      counter: 'restore.fromManager',
+    }));
+    for (const { subject, counter } of [...source, ...managers]) {
       try {
-        return await this.fromManager(reference, manager);
+        const restored = await this.fromOther(reference, subject);
+        this.parts.host.counters.add(counter);
+        return restored;
       } catch (cause) {
-        this.parts.host.log.warn('a manager could not give a checkpoint; trying the next', {
+        this.parts.host.log.warn('a holder could not give a checkpoint; trying the next', {
           task: reference.task,
           epoch: reference.epoch,
-          manager,
+          holder: subject,
           cause,
         });
         last = cause;
@@ -116,10 +125,10 @@ export class RestoreImage {
     );
   }
 
-  private async fromManager(reference: CheckpointReference, manager: string): Promise<RestoredState> {
+  private async fromOther(reference: CheckpointReference, subject: string): Promise<RestoredState> {
     const { epoch, sequence, input, outputNumber } = reference;
     const { host, hasher, standby } = this.parts;
-    const server = { subject: managerSubject.pages(manager), timeoutUs: REQUEST_TIMEOUT_US };
+    const server = { subject, timeoutUs: REQUEST_TIMEOUT_US };
     const manifest = await this.pull.manifest(server, reference);
     if (manifest === undefined) throw new DroverError('ERR_STORE_MISSING', `it has no checkpoint ${epoch}.${sequence}`);
     const { globals, pageCount } = manifest;
@@ -143,7 +152,6 @@ export class RestoreImage {
       memory.set(page, (positions[order] as number) * PAGE_BYTES),
     );
     if (!got) throw new DroverError('ERR_STORE_MISSING', `checkpoint ${epoch}.${sequence} was replaced while it was fetched`);
-    host.counters.add('restore.fromManager');
     return { image: { memory, globals }, input, outputNumber };
   }
 }

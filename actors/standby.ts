@@ -9,12 +9,14 @@
  * S2. It may be newer than the checkpoint that a restore names. That is sound: a checkpoint is announced only when all outputs
  *     before it are accepted, so going on from it leaves none out.
  * S3. Bound: `bytesMax` in all; the copy longest without news goes first. A task that runs here has none.
- * S4. It is nobody's duty: what is lost, late or dropped costs a restore the way to a manager, as without it.
+ * S4. What is expected to be deployed here (`expected-tasks.ts`) has its room already: its copy is outside the bound, and stays.
+ * S5. It is nobody's duty: what is lost, late or dropped costs a restore the way to a manager, as without it.
  */
 import { stateDigest } from '../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import {
   type CheckpointManifest,
+  type CheckpointOrder,
   type CheckpointReference,
   DIGEST_BYTES,
   laterCheckpoint,
@@ -27,7 +29,7 @@ import type { BusMessage } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Host } from './host.ts';
-import { PagePull } from './page-pull.ts';
+import { PagePull, type PageServer } from './page-pull.ts';
 
 /** A task's state as this ECU has it. The memory is shared, so that it reaches the runtime's thread without a copy. */
 export interface StandbyCopy {
@@ -45,13 +47,25 @@ export interface StandbyParts {
   readonly runsHere: (task: TaskName) => boolean;
 }
 
+/** What a copy that was asked for came to. */
+export interface Copied {
+  readonly sequence: number;
+  readonly bytes: number;
+  readonly stateBytes: number;
+  readonly tookUs: number;
+}
+
 const PULL_TIMEOUT_US = 1_000_000;
+/** A checkpoint may be superseded while it is copied, and the copy given away; then it begins with the one after it. */
+const COPY_ATTEMPTS_MAX = 5;
 
 export class StandbyCopies {
   private readonly parts: StandbyParts;
   private readonly pull: PagePull;
   private readonly copies = new Map<TaskName, StandbyCopy>();
+  /** Of those that are not expected (S4). */
   private bytes = 0;
+  private readonly expected = new Set<TaskName>();
   private subscription: Cancel | undefined;
   /** The newest announcement of each task that is being followed, and of those the newer one that waits for it. */
   private readonly following = new Map<TaskName, CheckpointManifest | undefined>();
@@ -88,6 +102,40 @@ export class StandbyCopies {
   /** Whatever is here of the task: pages with the right digest need not be fetched. */
   find(task: TaskName): StandbyCopy | undefined {
     return this.copies.get(task);
+  }
+
+  /** Its copy is kept, whatever else comes, until `unexpect`. */
+  expect(task: TaskName): void {
+    if (this.expected.has(task)) return;
+    this.bytes -= this.copies.get(task)?.memory.length ?? 0;
+    this.expected.add(task);
+  }
+
+  unexpect(task: TaskName): void {
+    if (!this.expected.delete(task)) return;
+    const copy = this.copies.get(task);
+    if (copy === undefined) return;
+    this.bytes += copy.memory.length;
+    this.bound();
+  }
+
+  /** Brings the newest state over from where it runs, `sequence` or later; answers what is here now, and what that took. */
+  async copyFrom(source: Mac, wanted: CheckpointOrder & { readonly task: TaskName }): Promise<Copied> {
+    const { clock } = this.parts.host;
+    const startedUs = clock.monotonicUs();
+    const server = { subject: ecuSubject.pages(source), timeoutUs: PULL_TIMEOUT_US };
+    let bytes = 0;
+    for (let attempt = 0; attempt < COPY_ATTEMPTS_MAX; attempt++) {
+      const manifest = await this.pull.manifest(server, wanted);
+      if (manifest === undefined) break;
+      const pulled = await this.bring(manifest, server);
+      bytes += pulled.bytes;
+      const copy = this.copies.get(wanted.task);
+      if (copy === undefined || copy.manifest.epoch !== wanted.epoch || copy.manifest.sequence < wanted.sequence) continue;
+      const tookUs = clock.monotonicUs() - startedUs;
+      return { sequence: copy.manifest.sequence, bytes, stateBytes: copy.memory.length, tookUs };
+    }
+    throw new DroverError('ERR_STORE_MISSING', `${source} does not give checkpoint ${wanted.epoch}.${wanted.sequence}`);
   }
 
   private told(message: BusMessage): void {
@@ -129,23 +177,35 @@ export class StandbyCopies {
       announced.baseSequence === undefined ||
       (copy?.manifest.epoch === announced.epoch && copy.manifest.sequence === announced.baseSequence);
     const manifest = isNext ? announced : await this.pull.manifest(server, announced);
-    if (manifest === undefined) return;
+    if (manifest !== undefined) await this.bring(manifest, server);
+  }
+
+  private async bring(manifest: CheckpointManifest, server: PageServer): Promise<{ readonly bytes: number }> {
+    const copy = this.copies.get(manifest.task);
     const positions = positionsUnlike(copy, manifest);
     const pages = new Uint8Array(positions.length * PAGE_BYTES);
     const got = await this.pull.pages(server, { manifest, positions }, (page, order) => pages.set(page, order * PAGE_BYTES));
     // What it is superseded by is announced, too. And a copy that was given away meanwhile must not be written to any more.
     if (got && this.copies.get(manifest.task) === copy) this.keep(updated(copy, manifest, positions, pages));
+    return { bytes: pages.length };
   }
 
   private keep(copy: StandbyCopy): void {
     const { task } = copy.manifest;
-    const { bytesMax, host } = this.parts;
     this.drop(task);
-    if (copy.memory.length > bytesMax) return;
+    const isExpected = this.expected.has(task);
+    if (copy.memory.length > this.parts.bytesMax && !isExpected) return;
     this.copies.set(task, copy);
-    this.bytes += copy.memory.length;
+    if (!isExpected) this.bytes += copy.memory.length;
+    this.bound();
+  }
+
+  /** S3. */
+  private bound(): void {
+    const { bytesMax, host } = this.parts;
     for (const oldest of this.copies.keys()) {
       if (this.bytes <= bytesMax) break;
+      if (this.expected.has(oldest)) continue;
       this.drop(oldest);
       host.counters.add('standby.dropped');
     }
@@ -155,7 +215,7 @@ export class StandbyCopies {
     const copy = this.copies.get(task);
     if (copy === undefined) return;
     this.copies.delete(task);
-    this.bytes -= copy.memory.length;
+    if (!this.expected.has(task)) this.bytes -= copy.memory.length;
   }
 }
 

@@ -158,7 +158,7 @@ export class TaskEffects {
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
   private async start(effect: StartInstance, turn: Turn): Promise<{ code: ErrorCode; sentence: string } | undefined> {
     const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
-    const { task, epoch, nonce, programId, spec, checkpoint, trimmed } = effect;
+    const { task, epoch, nonce, programId, spec, checkpoint, trimmed, source: standsAt } = effect;
     const below = belowTrimMark(checkpoint?.input, trimmed);
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     const runtime = runtimes.get(spec.runtime);
@@ -166,7 +166,7 @@ export class TaskEffects {
     standbyChoice.need(spec);
     const [artefact, restored] = await Promise.all([
       artefacts.get(spec.artefact),
-      checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint),
+      checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint, standsAt),
     ]);
     let instance: Instance | undefined;
     const program: TaskProgram = await runtime.start({

@@ -12,8 +12,6 @@
  *     task back to planning without that target.
  * A4. A task that another actor took meanwhile is skipped. A task without a place is shed with its reason, and planned again
  *     when capacity returns; before that, running tasks of lower criticality make room for it (`evictTask`).
- * A5. A task that is moved while its owner lives (`move`) is fenced by its new epoch, then stopped, then restored. Stopping only
- *     spares the owner the discovery: the marker of the new instance would end the old one all the same.
  */
 import { assign, enqueueActions, setup } from 'xstate';
 import type { Json } from '../src/domain/kernel/json.ts';
@@ -30,12 +28,10 @@ export type RestoreCause =
       readonly task: TaskName;
       readonly epoch: number;
       readonly reason: string;
-      /** It runs, and is to run elsewhere: at `target`, or where it is best. */
-      readonly move?: { readonly target?: Mac | undefined } | undefined;
     };
 
-/** planning → taking → (stopping, in a move) → deploying → replaying → done; or skipped, or shed (and planning again). */
-export type TaskPhase = 'planning' | 'taking' | 'stopping' | 'deploying' | 'replaying' | 'done' | 'skipped' | 'shed';
+/** planning → taking → deploying → replaying → done; or skipped, or shed (and planning again). */
+export type TaskPhase = 'planning' | 'taking' | 'deploying' | 'replaying' | 'done' | 'skipped' | 'shed';
 
 export interface TaskProgress {
   readonly phase: TaskPhase;
@@ -45,8 +41,6 @@ export interface TaskProgress {
   readonly epoch?: number | undefined;
   readonly target?: Incarnation | undefined;
   readonly checkpoint?: CheckpointReference | undefined;
-  /** In a move: where it runs until it is stopped. */
-  readonly present?: Incarnation | undefined;
   /** Targets that refused or did not answer. */
   readonly excluded: readonly Mac[];
   readonly confirmed: boolean;
@@ -70,8 +64,6 @@ export interface PlannedTask {
   readonly expectedEpoch: number;
   readonly target: Incarnation;
   readonly checkpoint: CheckpointReference | undefined;
-  /** It runs there and is to be stopped before it is deployed. */
-  readonly present?: Incarnation | undefined;
 }
 
 export interface UnplacedTask {
@@ -102,7 +94,6 @@ export type ArbiterEvent = ActorEvent &
     | { readonly type: 'RESTORE.NEEDED'; readonly cause: RestoreCause }
     | { readonly type: 'PLAN.MADE'; readonly plan: RestorePlan }
     | { readonly type: 'EPOCH.GRANTED'; readonly task: TaskName; readonly epoch: number }
-    | { readonly type: 'INSTANCE.STOPPED'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'EPOCH.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly by: ActorKey | undefined }
     | {
         readonly type: 'INSTANCE.RAN';
@@ -140,16 +131,6 @@ export type ArbiterEffect =
       readonly task: TaskName;
       readonly expectedEpoch: number;
       readonly target: Incarnation;
-      /** Nothing runs that has to be stopped first. */
-      readonly deployAtOnce: boolean;
-    }
-  | {
-      readonly kind: 'stopInstance';
-      readonly task: TaskName;
-      /** The epoch that was taken; what is stopped is of an earlier one. */
-      readonly epoch: number;
-      readonly expectedEpoch: number;
-      readonly owner: Incarnation;
     }
   | {
       readonly kind: 'deployInstance';
@@ -212,9 +193,8 @@ export const arbiterMachine = setup({
     notePlan: assign(({ context, event }) => (event.type === 'PLAN.MADE' ? planned(context, event.plan) : {})),
     openPlanned: enqueueActions(({ event, enqueue }) => {
       if (event.type !== 'PLAN.MADE') return;
-      for (const { task, expectedEpoch, target, present } of event.plan.assignments) {
-        const deployAtOnce = present === undefined;
-        const effect: ArbiterEffect = { kind: 'takeEpoch', task, expectedEpoch, target, deployAtOnce };
+      for (const { task, expectedEpoch, target } of event.plan.assignments) {
+        const effect: ArbiterEffect = { kind: 'takeEpoch', task, expectedEpoch, target };
         enqueue({ type: OPEN, params: { key: `take/${task}`, effect } });
       }
       for (const { task, expectedEpoch, reason, evict } of event.plan.unplaced) {
@@ -229,25 +209,12 @@ export const arbiterMachine = setup({
     }),
     noteGranted: assign(({ context, event }) => {
       if (event.type !== 'EPOCH.GRANTED') return {};
-      const phase = context.tasks[event.task]?.present === undefined ? 'deploying' : 'stopping';
-      return { tasks: patch(context.tasks, event.task, { phase, epoch: event.epoch }) };
+      return { tasks: patch(context.tasks, event.task, { phase: 'deploying', epoch: event.epoch }) };
     }),
-    openStop: enqueueActions(({ context, event, enqueue }) => {
-      if (event.type !== 'EPOCH.GRANTED') return;
-      const { present: owner, expectedEpoch = 0 } = context.tasks[event.task] ?? {};
-      if (owner === undefined) return;
-      const effect: ArbiterEffect = { kind: 'stopInstance', task: event.task, epoch: event.epoch, expectedEpoch, owner };
-      enqueue({ type: OPEN, params: { key: `stop/${event.task}`, effect } });
-    }),
-    noteStopped: assign(({ context, event }) =>
-      event.type === 'INSTANCE.STOPPED'
-        ? { tasks: patch(context.tasks, event.task, { phase: 'deploying', present: undefined }) }
-        : {},
-    ),
     openDeploy: enqueueActions(({ context, event, enqueue }) => {
-      if (event.type !== 'EPOCH.GRANTED' && event.type !== 'INSTANCE.STOPPED') return;
+      if (event.type !== 'EPOCH.GRANTED') return;
       const progress = context.tasks[event.task];
-      if (progress?.target === undefined || progress.phase !== 'deploying') return;
+      if (progress?.target === undefined) return;
       const { target, checkpoint } = progress;
       const effect: ArbiterEffect = { kind: 'deployInstance', task: event.task, epoch: event.epoch, target, checkpoint };
       enqueue({ type: OPEN, params: { key: `deploy/${event.task}`, effect } });
@@ -326,8 +293,7 @@ export const arbiterMachine = setup({
     isMineByNow: ({ context, event }) => isEpochOf(context, event) || isBeingTaken(context, event),
     awaitsDeploy: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'deploying',
     mustPlan: ({ context }) => some(context.tasks, 'planning'),
-    awaitsStop: ({ context, event }) => isEpochOf(context, event) && progressOf(context, event)?.phase === 'stopping',
-    allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'stopping', 'deploying'),
+    allDeployed: ({ context }) => !some(context.tasks, 'planning', 'taking', 'deploying'),
     allReplayed: ({ context }) => !some(context.tasks, 'replaying'),
     allConfirmed: ({ context }) => Object.values(context.tasks).every((task) => task.phase !== 'done' || task.confirmed),
     waitsForCapacity: ({ context }) => waitsForCapacity(context),
@@ -343,8 +309,7 @@ export const arbiterMachine = setup({
       initial: 'planning',
       on: {
         'RESTORE.NEEDED': {},
-        'EPOCH.GRANTED': { actions: ['noteGranted', 'openStop', 'openDeploy'] },
-        'INSTANCE.STOPPED': [{ guard: 'awaitsStop', actions: ['noteStopped', 'openDeploy'] }, {}],
+        'EPOCH.GRANTED': { actions: ['noteGranted', 'openDeploy'] },
         'EPOCH.REFUSED': { actions: 'noteTakenByOther' },
         'INSTANCE.RAN': [{ guard: 'awaitsDeploy', actions: ['noteRan', 'openConfirm'] }, {}],
         'DEPLOY.REFUSED': [{ guard: 'isMyEpoch', actions: 'noteDeployRefused' }, {}],
@@ -447,11 +412,11 @@ function planEffect(context: ArbiterContext): ArbiterEffect {
 function planned(context: ArbiterContext, plan: RestorePlan): Partial<ArbiterContext> {
   let tasks = context.tasks;
   const before = (task: TaskName) => tasks[task];
-  for (const { task, expectedEpoch, target, checkpoint, present } of plan.assignments) {
+  for (const { task, expectedEpoch, target, checkpoint } of plan.assignments) {
     const excluded = before(task)?.excluded ?? [];
     tasks = {
       ...tasks,
-      [task]: { phase: 'taking', expectedEpoch, target, checkpoint, present, excluded, confirmed: false, shed: false },
+      [task]: { phase: 'taking', expectedEpoch, target, checkpoint, excluded, confirmed: false, shed: false },
     };
   }
   for (const { task, expectedEpoch, reason, evict } of plan.unplaced) {

@@ -1,7 +1,7 @@
 /**
  * Where one task runs: the only authority on its epoch and its owner (DESIGN 3, Placement). Replicated, one per task.
  *
- *   undeclared → unplaced → assigned → owned → … | lost | shed | crashed | removing → removed
+ *   undeclared → unplaced → assigned → owned ⇄ moving → … | lost | shed | crashed | removing → removed
  *
  * P1. Whoever deploys first takes a new epoch here. A request that expects another epoch than the present one changes
  *     nothing; `takenBy` tells the loser who has it.
@@ -9,7 +9,9 @@
  * P3. While the task is `unplaced` or `lost`, a restore request for (task, epoch) is open.
  * P4. A task that failed by itself (it trapped, ran out of fuel, lost an input) would fail again wherever it is restored: it
  *     is `crashed`, with its reason, until somebody redeploys it.
- * P5. The trim mark only rises, only on a checkpoint of the present epoch, and only while `owned`.
+ * P5. The trim mark only rises, only on a checkpoint of the present epoch, and only while `owned` or `moving`.
+ * P6. A migration takes its epoch only out of `moving`, which it entered itself. `moving` is left once: by that epoch, by its abort, or by
+ *     what befalls the task. A migration that was aborted can neither enter it nor commit any more, however late its word arrives.
  */
 import { assign, setup } from 'xstate';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
@@ -32,6 +34,10 @@ export interface PlacementContext {
   readonly trim?: InputCursor | undefined;
   /** Why it is lost or shed. */
   readonly reason?: string | undefined;
+  /** The migration that is about to take the next epoch; only while `moving`. */
+  readonly mover?: ActorKey | undefined;
+  /** Migrations from this epoch, by their number, up to which all are aborted. */
+  readonly movesOver?: { readonly epoch: number; readonly attempt: number } | undefined;
 }
 
 export type PlacementEvent = ActorEvent &
@@ -50,11 +56,18 @@ export type PlacementEvent = ActorEvent &
     | { readonly type: 'INPUTS.TRIMMABLE'; readonly epoch: number; readonly cursor: InputCursor }
     | { readonly type: 'TASK.REMOVED' }
     | { readonly type: 'INSTANCE.STOPPED'; readonly epoch: number }
+    | { readonly type: 'MOVE.BEGUN'; readonly epoch: number; readonly by: ActorKey; readonly attempt: number }
+    | { readonly type: 'MOVE.ABORTED'; readonly epoch: number; readonly by: ActorKey; readonly attempt: number }
   );
 
 export type PlacementEffect =
   | { readonly kind: 'raiseRestore'; readonly task: TaskName; readonly epoch: number }
   | { readonly kind: 'stopTask'; readonly task: TaskName; readonly epoch: number; readonly owner: Incarnation | undefined };
+
+const MIGRATION = 'migration/';
+
+/** The number of the last migration from the present epoch that was aborted. */
+const lastAborted = ({ epoch, movesOver }: PlacementContext): number => (movesOver?.epoch === epoch ? movesOver.attempt : -1);
 
 const raiseRestore = ({ context }: { context: PlacementContext }) => ({
   key: 'restore',
@@ -89,11 +102,25 @@ export const placementMachine = setup({
       event.type === 'INSTANCE.ENDED' || event.type === 'TASK.SHED' ? { reason: event.reason } : {},
     ),
     disown: assign({ owner: undefined, nonce: undefined }),
+    beginMove: assign(({ event }) => (event.type === 'MOVE.BEGUN' ? { mover: event.by } : {})),
+    forgetMover: assign({ mover: undefined }),
+    noteAborted: assign(({ context, event }) => {
+      if (event.type !== 'MOVE.ABORTED') return {};
+      return { movesOver: { epoch: event.epoch, attempt: Math.max(event.attempt, lastAborted(context)) } };
+    }),
     // The last epoch of a removed task is nobody's: it fences whoever still runs.
     close: assign(({ context, event }) => ({ epoch: context.epoch + 1, takenBy: undefined, takeId: event.id })),
   },
   guards: {
-    expectsThisEpoch: ({ context, event }) => event.type === 'EPOCH.REQUESTED' && event.expectedEpoch === context.epoch,
+    // P6: for a migration that it has let in, or for whoever is none.
+    expectsThisEpoch: ({ context, event }) =>
+      event.type === 'EPOCH.REQUESTED' &&
+      event.expectedEpoch === context.epoch &&
+      (event.by === context.mover || !event.by.startsWith(MIGRATION)),
+    mayMove: ({ context, event }) =>
+      event.type === 'MOVE.BEGUN' && event.epoch === context.epoch && event.attempt > lastAborted(context),
+    isMover: ({ context, event }) =>
+      event.type === 'MOVE.ABORTED' && event.epoch === context.epoch && event.by === context.mover,
     isThisEpoch: ({ context, event }) => 'epoch' in event && event.epoch === context.epoch,
     failedByItself: ({ context, event }) => event.type === 'INSTANCE.ENDED' && event.epoch === context.epoch && event.byItself,
     raisesTrim: ({ context, event }) =>
@@ -115,6 +142,8 @@ export const placementMachine = setup({
     'INPUTS.TRIMMABLE': {},
     'TASK.REMOVED': {},
     'INSTANCE.STOPPED': {},
+    'MOVE.BEGUN': {},
+    'MOVE.ABORTED': [{ guard: 'isThisEpoch', actions: 'noteAborted' }, {}],
   },
   states: {
     undeclared: { on: { 'TASK.DECLARED': { target: 'unplaced', actions: 'declare' } } },
@@ -141,6 +170,24 @@ export const placementMachine = setup({
     },
     owned: {
       on: {
+        'MOVE.BEGUN': { guard: 'mayMove', target: 'moving', actions: 'beginMove' },
+        'EPOCH.REQUESTED': { guard: 'expectsThisEpoch', target: 'assigned', actions: 'take' },
+        'INSTANCE.ENDED': [
+          { guard: 'failedByItself', target: 'crashed', actions: 'noteReason' },
+          { guard: 'isThisEpoch', target: 'lost', actions: 'noteReason' },
+        ],
+        'TASK.SHED': { guard: 'isThisEpoch', target: 'shed', actions: ['noteReason', 'disown'] },
+        'INPUTS.TRIMMABLE': { guard: 'raisesTrim', actions: 'trim' },
+        'TASK.REMOVED': { target: 'removing', actions: 'close' },
+      },
+    },
+    moving: {
+      exit: 'forgetMover',
+      on: {
+        'MOVE.ABORTED': [
+          { guard: 'isMover', target: 'owned', actions: 'noteAborted' },
+          { guard: 'isThisEpoch', actions: 'noteAborted' },
+        ],
         'EPOCH.REQUESTED': { guard: 'expectsThisEpoch', target: 'assigned', actions: 'take' },
         'INSTANCE.ENDED': [
           { guard: 'failedByItself', target: 'crashed', actions: 'noteReason' },

@@ -13,7 +13,7 @@ import { assign, setup } from 'xstate';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { CheckpointReference, InputCursor } from '../src/domain/model/checkpoint.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
-import type { TaskName } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { CLOSE, effectActions, OPEN } from './effects.ts';
 
@@ -28,6 +28,8 @@ export interface TaskContext {
   readonly checkpoint?: CheckpointReference | undefined;
   /** Inputs up to here may be gone: nothing starts from a cursor below it. */
   readonly trimmed?: InputCursor | undefined;
+  /** Where it stands still with this state. */
+  readonly source?: Mac | undefined;
   readonly ended?: { readonly code: ErrorCode; readonly sentence: string } | undefined;
 }
 
@@ -43,6 +45,7 @@ export type TaskEvent = ActorEvent &
         readonly spec: TaskSpec;
         readonly checkpoint: CheckpointReference | undefined;
         readonly trimmed?: InputCursor | undefined;
+        readonly source?: Mac | undefined;
       }
     | { readonly type: 'INSTANCE.STARTED'; readonly epoch: number }
     | { readonly type: 'INSTANCE.ENDED'; readonly epoch: number; readonly code: ErrorCode; readonly sentence: string }
@@ -63,6 +66,7 @@ export type TaskEffect =
       readonly spec: TaskSpec;
       readonly checkpoint: CheckpointReference | undefined;
       readonly trimmed?: InputCursor | undefined;
+      readonly source?: Mac | undefined;
     }
   | {
       readonly kind: 'reportInstance';
@@ -102,6 +106,7 @@ const start = ({ context }: { context: TaskContext }) => ({
     spec: context.spec as TaskSpec,
     checkpoint: context.checkpoint,
     ...(context.trimmed === undefined ? {} : { trimmed: context.trimmed }),
+    ...(context.source === undefined ? {} : { source: context.source }),
   } satisfies TaskEffect,
 });
 
@@ -120,6 +125,7 @@ export const taskMachine = setup({
             spec: event.spec,
             checkpoint: event.checkpoint,
             trimmed: event.trimmed,
+            source: event.source,
             ended: undefined,
           }
         : {},

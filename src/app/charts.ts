@@ -3,8 +3,10 @@ import type { Chart } from '../../actors/chart.ts';
 import { arbiterMachine } from '../../statecharts/arbiter.machine.ts';
 import { bridgeMachine } from '../../statecharts/bridge.machine.ts';
 import { checkpointMachine } from '../../statecharts/checkpoint.machine.ts';
+import { drainMachine } from '../../statecharts/drain.machine.ts';
 import { ecuMachine } from '../../statecharts/ecu.machine.ts';
 import { managerMachine } from '../../statecharts/manager.machine.ts';
+import { migrationMachine } from '../../statecharts/migration.machine.ts';
 import { placementMachine } from '../../statecharts/placement.machine.ts';
 import { supervisorMachine } from '../../statecharts/supervisor.machine.ts';
 import { taskMachine } from '../../statecharts/task.machine.ts';
@@ -13,8 +15,10 @@ export const CHARTS: readonly Chart[] = [
   { kind: 'arbiter', version: 1, machine: arbiterMachine },
   { kind: 'bridge', version: 1, machine: bridgeMachine },
   { kind: 'checkpoint', version: 1, machine: checkpointMachine },
+  { kind: 'drain', version: 1, machine: drainMachine },
   { kind: 'ecu', version: 1, machine: ecuMachine },
   { kind: 'manager', version: 1, machine: managerMachine },
+  { kind: 'migration', version: 1, machine: migrationMachine },
   { kind: 'placement', version: 1, machine: placementMachine },
   { kind: 'supervisor', version: 1, machine: supervisorMachine },
   { kind: 'task', version: 1, machine: taskMachine },

@@ -119,8 +119,11 @@ export const FLEET_PLANTS = [
   'trust-taker',
   /** Nobody looks for what no event sets off. */
   'no-duty',
-  /** A task that cannot move is stopped all the same. */
-  'stop-unmoved',
+  // migrations (actors/migration.ts)
+  /** A source that stands still is told to go on before the abort is on record. */
+  'resume-unaborted',
+  /** The target is deployed to without its epoch having been taken. */
+  'switch-unclaimed',
 ] as const;
 
 /** All that can be planted in a fleet. */

@@ -14,6 +14,11 @@ const order = (rng: Rng): object => ({
   source: incarnation(rng),
   programId: 1,
 });
+const mover = (rng: Rng): string => `migration/a.1.${rng.below(2)}`;
+const move: Draw = (rng) => {
+  const attempt = rng.below(2);
+  return { epoch: small(rng), by: `migration/a.1.${attempt}`, attempt };
+};
 const perTask: Draw = (rng) => ({ task: task(rng), epoch: small(rng) });
 
 const plan: Draw = (rng) => {
@@ -24,7 +29,6 @@ const plan: Draw = (rng) => {
       expectedEpoch: small(rng),
       target: incarnation(rng),
       checkpoint: undefined,
-      ...(rng.below(3) === 0 ? { present: incarnation(rng) } : {}),
     }));
   const unplaced = rng.below(3) === 0 ? [{ task: 'c', expectedEpoch: small(rng), reason: 'no room', evict: [] }] : [];
   const skipped = rng.below(3) === 0 ? [{ task: 'd', reason: 'moved' }] : [];
@@ -41,7 +45,6 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     }),
     'PLAN.MADE': plan,
     'EPOCH.GRANTED': perTask,
-    'INSTANCE.STOPPED': perTask,
     'EPOCH.REFUSED': (rng) => ({ ...perTask(rng), by: 'arbiter/other' }),
     'INSTANCE.RAN': (rng) => ({ ...perTask(rng), nonce: 'n', owner: incarnation(rng) }),
     'DEPLOY.REFUSED': (rng) => ({ ...perTask(rng), reason: 'full' }),
@@ -64,6 +67,11 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'PULL.FAILED': (rng) => ({ checkpoint: order(rng), reason: 'gone', damaged: rng.below(2) === 0 }),
     'CHECKPOINT.DURABLE': (rng) => ({ checkpoint: order(rng) }),
   },
+  drain: {
+    'DRAIN.ASKED': () => ({ reason: 'repair' }),
+    'DRAIN.UNDONE': () => ({}),
+    'BRIDGE.TOLD': () => ({}),
+  },
   ecu: {
     'ECU.APPEARED': (rng) => ({ incarnation: small(rng), graceMs: 100 }),
     'ECU.SUSPECTED': (rng) => ({ incarnation: small(rng), reason: 'silent' }),
@@ -73,6 +81,44 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'DEATH.DENIED': (rng) => ({ incarnation: small(rng) }),
     'BRIDGE.DIED': (rng) => ({ incarnation: small(rng), reason: 'exit 1' }),
     'FAILURE.RAISED': (rng) => ({ incarnation: small(rng) }),
+  },
+  migration: {
+    'MIGRATION.PROPOSED': (rng) => ({
+      cause: {
+        task: 'a',
+        epoch: 1,
+        attempt: 0,
+        source: incarnation(rng),
+        opcode: 'operator',
+        reason: 'asked',
+        ...(rng.below(2) === 0 ? { target: '02aa00000002' } : {}),
+      },
+    }),
+    'MIGRATION.COSTED': (rng) => ({
+      estimate:
+        rng.below(4) === 0
+          ? { reason: 'no room' }
+          : { chosen: { ...incarnation(rng), mode: ['live', 'stop-and-copy', 'cold'][rng.below(3)] } },
+    }),
+    'TARGET.ADMITTED': () => ({}),
+    'TARGET.REFUSED': (rng) => ({ reason: 'full', unable: rng.below(3) === 0 }),
+    'STATE.COPIED': (rng) => ({ round: { sequence: small(rng), bytes: rng.below(2) * 1_000_000, tookUs: 9 } }),
+    'COPY.FAILED': () => ({ reason: 'gone' }),
+    'PLACEMENT.CLAIMED': () => ({}),
+    'PLACEMENT.REFUSED': () => ({ reason: 'it is lost' }),
+    'STATE.HANDED_OVER': () => ({ reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 5, copyUs: 7 }),
+    'HANDOVER.FAILED': (rng) => ({ reason: 'cut off', unable: rng.below(3) === 0 }),
+    'SWITCH.COMMITTED': (rng) => ({ epoch: small(rng) }),
+    'SWITCH.ABORTED': () => ({}),
+    'SWITCH.LOST': (rng) => ({ epoch: small(rng), by: 'arbiter/x' }),
+    'INSTANCE.RAN': (rng) => ({ epoch: small(rng), nonce: 'n', owner: incarnation(rng) }),
+    'DEPLOY.REFUSED': (rng) => ({ epoch: small(rng), reason: 'full' }),
+    'PLACEMENT.CONFIRMED': (rng) => ({ epoch: small(rng) }),
+    'INSTANCE.CAUGHT_UP': perTask,
+    'RESTORE.RAISED': () => ({}),
+    'TARGET.DURABLE': () => ({ reason: 'stored' }),
+    'SOURCE.RESUMED': () => ({}),
+    'SOURCE.STOPPED': () => ({}),
   },
   manager: {
     'MANAGER.STARTED': (rng) => ({ incarnation: small(rng) }),
@@ -86,7 +132,7 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'TASK.DECLARED': () => ({ spec: { name: 'a' } }),
     'EPOCH.REQUESTED': (rng) => ({
       expectedEpoch: small(rng),
-      by: 'arbiter/x',
+      by: rng.below(2) === 0 ? 'arbiter/x' : mover(rng),
       takeId: `take.${small(rng)}`,
       target: incarnation(rng),
     }),
@@ -96,6 +142,8 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'INPUTS.TRIMMABLE': (rng) => ({ epoch: small(rng), cursor: { sequence: small(rng), data: 0, tick: 0 } }),
     'TASK.REMOVED': () => ({}),
     'INSTANCE.STOPPED': (rng) => ({ epoch: small(rng) }),
+    'MOVE.BEGUN': move,
+    'MOVE.ABORTED': move,
   },
   supervisor: {
     'SUPERVISOR.STARTED': () => ({}),

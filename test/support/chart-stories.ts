@@ -17,6 +17,22 @@ const deploy = {
 };
 const checkpoint = (sequence: number) => ({ epoch: 1, sequence, source: e1, programId: 1 });
 
+const move = { task: 'a', epoch: 1, attempt: 0, source: e1, opcode: 'operator', reason: 'asked' };
+const costed = (mode: string) => ({ type: 'MIGRATION.COSTED', estimate: { chosen: { ...e2, mode } } });
+const toTheSwitch = (mode: 'live' | 'stop-and-copy') => [
+  { type: 'MIGRATION.PROPOSED', cause: move },
+  costed(mode),
+  { type: 'TARGET.ADMITTED' },
+  { type: 'PLACEMENT.CLAIMED' },
+  ...(mode === 'live'
+    ? [
+        { type: 'STATE.COPIED', round: { sequence: 1, bytes: 1_000_000, tookUs: 9_000 } },
+        { type: 'STATE.COPIED', round: { sequence: 2, bytes: 8_192, tookUs: 900 } },
+      ]
+    : []),
+  { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 900, copyUs: 1_200 },
+];
+
 export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, readonly Told[]>>>> = {
   arbiter: {
     'restores two tasks': [
@@ -69,18 +85,6 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       ranIn('a', e2),
       { type: 'xstate.after.1000.arbiter.claimed.replaying' },
       { type: 'PLAN.MADE', plan: { assignments: [assign('b', e2)], unplaced: [], skipped: [], evidence: [] } },
-    ],
-    'a task that runs is moved: fenced, stopped, restored': [
-      { type: 'RESTORE.NEEDED', cause: { kind: 'request', task: 'a', epoch: 1, reason: 'load-balance: hot', move: {} } },
-      {
-        type: 'PLAN.MADE',
-        plan: { assignments: [{ ...assign('a', e2), present: e1 }], unplaced: [], skipped: [], evidence: [] },
-      },
-      { type: 'EPOCH.GRANTED', task: 'a', epoch: 2 },
-      { type: 'INSTANCE.STOPPED', task: 'a', epoch: 2 },
-      ranIn('a', e2),
-      { type: 'PLACEMENT.CONFIRMED', task: 'a', epoch: 2 },
-      { type: 'INSTANCE.CAUGHT_UP', task: 'a', epoch: 2 },
     ],
     'a task of lower criticality makes room': [
       { type: 'RESTORE.NEEDED', cause: failure },
@@ -141,6 +145,83 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'FAILURE.RAISED', incarnation: 1 },
     ],
   },
+  drain: {
+    'emptied, and back': [{ type: 'DRAIN.ASKED', reason: 'repair' }, { type: 'DRAIN.UNDONE' }, { type: 'BRIDGE.TOLD' }],
+  },
+  migration: {
+    'goes, without a gap': [
+      ...toTheSwitch('live'),
+      { type: 'SWITCH.COMMITTED', epoch: 2 },
+      { type: 'INSTANCE.RAN', epoch: 2, nonce: 'n2', owner: e2 },
+      { type: 'PLACEMENT.CONFIRMED', epoch: 2 },
+      { type: 'TARGET.DURABLE', reason: 'checkpoint 2.1 is durable' },
+      { type: 'SOURCE.STOPPED' },
+    ],
+    'the first target refuses, the second is of an older build: from the newest checkpoint': [
+      { type: 'MIGRATION.PROPOSED', cause: move },
+      costed('live'),
+      { type: 'TARGET.REFUSED', reason: 'full', unable: false },
+      costed('live'),
+      { type: 'TARGET.REFUSED', reason: 'unknown', unable: true },
+      { type: 'PLACEMENT.CLAIMED' },
+      { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 0, copyUs: 0 },
+    ],
+    'the target that was named does not answer': [
+      { type: 'MIGRATION.PROPOSED', cause: { ...move, target: e2.mac } },
+      costed('live'),
+      { type: 'xstate.after.3000.migration.costed' },
+    ],
+    'a target that was not named does not answer': [
+      { type: 'MIGRATION.PROPOSED', cause: move },
+      costed('live'),
+      { type: 'xstate.after.3000.migration.costed' },
+      { type: 'MIGRATION.COSTED', estimate: { reason: 'no room' } },
+    ],
+    'the source does not stand still in time, and goes on once the abort is on record': [
+      ...toTheSwitch('stop-and-copy').slice(0, -1),
+      { type: 'xstate.after.2000.migration.switching.pausing' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
+    'the source cannot name its state: from the newest checkpoint': [
+      ...toTheSwitch('stop-and-copy').slice(0, -1),
+      { type: 'HANDOVER.FAILED', reason: 'unable', unable: true },
+      { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 2 }, pauseUs: 0, copyUs: 0 },
+    ],
+    'the copy does not come to an end': [
+      ...toTheSwitch('live').slice(0, 4),
+      { type: 'xstate.after.30000.migration.duplicating' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
+    'the source cannot be copied': [
+      ...toTheSwitch('live').slice(0, 4),
+      { type: 'COPY.FAILED', reason: 'no bridge answers' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
+    'the placement does not answer': [
+      ...toTheSwitch('stop-and-copy').slice(0, -2),
+      { type: 'xstate.after.2000.migration.admitted' },
+      { type: 'SWITCH.LOST', epoch: 2, by: 'arbiter/failure.x.1' },
+      { type: 'SOURCE.STOPPED' },
+    ],
+    'the target has no room after all': [
+      ...toTheSwitch('stop-and-copy'),
+      { type: 'SWITCH.COMMITTED', epoch: 2 },
+      { type: 'DEPLOY.REFUSED', epoch: 2, reason: 'full' },
+      { type: 'RESTORE.RAISED' },
+    ],
+    'a commit that seemed lost had come first; then the target says nothing': [
+      ...toTheSwitch('stop-and-copy'),
+      { type: 'xstate.after.2000.migration.switching.committing' },
+      { type: 'SWITCH.COMMITTED', epoch: 2 },
+      { type: 'xstate.after.5000.migration.switching.starting' },
+      { type: 'RESTORE.RAISED' },
+      { type: 'xstate.after.8000.migration.decommissioning.keeping' },
+      { type: 'SOURCE.STOPPED' },
+    ],
+  },
   manager: {
     'blind for its connection, blind for the broker': [
       { type: 'MANAGER.STARTED', incarnation: 1 },
@@ -152,6 +233,25 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
     ],
   },
   placement: {
+    'a migration is let in, aborted, and comes too late; the next one commits': [
+      { type: 'TASK.DECLARED', spec: { name: 'a' } },
+      { type: 'EPOCH.REQUESTED', expectedEpoch: 0, by: 'arbiter/one', takeId: 't1', target: e1 },
+      { type: 'INSTANCE.RAN', epoch: 1, owner: e1, nonce: 'n1' },
+      { type: 'EPOCH.REQUESTED', expectedEpoch: 1, by: 'migration/a.1.0', takeId: 't2', target: e2 },
+      { type: 'MOVE.BEGUN', epoch: 1, by: 'migration/a.1.0', attempt: 0 },
+      { type: 'MOVE.ABORTED', epoch: 1, by: 'migration/a.1.0', attempt: 0 },
+      { type: 'EPOCH.REQUESTED', expectedEpoch: 1, by: 'migration/a.1.0', takeId: 't2', target: e2 },
+      { type: 'MOVE.BEGUN', epoch: 1, by: 'migration/a.1.0', attempt: 0 },
+      { type: 'MOVE.BEGUN', epoch: 1, by: 'migration/a.1.1', attempt: 1 },
+      { type: 'EPOCH.REQUESTED', expectedEpoch: 1, by: 'migration/a.1.1', takeId: 't3', target: e2 },
+      { type: 'INSTANCE.RAN', epoch: 2, owner: e2, nonce: 'n2' },
+    ],
+    'fails by itself': [
+      { type: 'TASK.DECLARED', spec: { name: 'a' } },
+      { type: 'EPOCH.REQUESTED', expectedEpoch: 0, by: 'arbiter/one', takeId: 't1', target: e1 },
+      { type: 'INSTANCE.RAN', epoch: 1, owner: e1, nonce: 'n1' },
+      { type: 'INSTANCE.ENDED', epoch: 1, reason: 'trap', byItself: true },
+    ],
     'declared, owned, lost, taken once, removed': [
       { type: 'TASK.DECLARED', spec: { name: 'a' } },
       { type: 'EPOCH.REQUESTED', expectedEpoch: 0, by: 'arbiter/one', takeId: 't1', target: e1 },

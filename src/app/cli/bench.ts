@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
+import { registerMigrateBench } from './bench-migrate.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -23,7 +24,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale',
+      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale',
     );
   const failover = bench
     .command('failover')
@@ -36,6 +37,7 @@ export function registerBench(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(failoverBench);
   withExamples(failover, [{ does: 'Ten kills, then four with the claiming manager', line: 'drover bench failover' }]);
+  registerMigrateBench(bench);
   const checkpoint = bench
     .command('checkpoint')
     .description('what an incremental checkpoint of 64 MiB with 1 % dirty pages costs, against the bare compare')

@@ -12,14 +12,16 @@ import { registerDataset } from './dataset.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
+import { registerDrain } from './drain.ts';
 import { registerBridge, registerEcu } from './ecu.ts';
 import { registerExplain } from './explain.ts';
 import { registerFeed } from './feed.ts';
-import { registerHazard } from './hazard.ts';
 import { registerForecast } from './forecast.ts';
+import { registerHazard } from './hazard.ts';
 import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
+import { registerMigrate } from './migrate.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -37,6 +39,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerMetrics,
   registerTask,
+  registerMigrate,
+  registerDrain,
   registerExplain,
   registerFeed,
   registerEcu,

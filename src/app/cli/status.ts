@@ -160,10 +160,14 @@ function ecuTable({ ecus }: Status): string {
       ...[...(some('load') ? ['LOAD'] : []), ...(heat ? ['°C'] : []), ...(power ? ['W'] : [])],
       ...['OFFERS', 'TASKS'],
     ],
-    ecus.map(({ name, mac, state, incarnation, description, tasks, metrics }) => [
+    ecus.map(({ name, mac, state, incarnation, description, tasks, metrics, draining }) => [
       name,
       mac,
-      state.startsWith('alive') ? stdoutColours.green(state) : stdoutColours.red(state),
+      draining === true
+        ? stdoutColours.yellow(`${state}, draining`)
+        : state.startsWith('alive')
+          ? stdoutColours.green(state)
+          : stdoutColours.red(state),
       String(incarnation),
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),

@@ -7,17 +7,13 @@ import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
 import { stderrColours, stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
+import { migrate, withMigrateOptions } from './migrate.ts';
 import { wholeNumber } from './numbers.ts';
 import { table } from './table.ts';
 import { withClient } from './with-client.ts';
 
 interface JsonFlag {
   readonly json?: boolean;
-}
-
-interface MoveFlags extends BrokerFlags, JsonFlag {
-  readonly to?: string;
-  readonly wait: number;
 }
 
 interface DeployFlags extends BrokerFlags, JsonFlag {
@@ -109,20 +105,19 @@ async function deploy(path: string, flags: DeployFlags): Promise<void> {
   });
 }
 
-/** The task as soon as it runs somewhere in an epoch above `before`, has crashed, or the time is over. */
-async function untilPlaced(client: FleetClient, name: string, waitS: number, before = 0): Promise<FleetTask | undefined> {
+/** The task as soon as it runs somewhere, has crashed, or the time is over. */
+async function untilPlaced(client: FleetClient, name: string, waitS: number): Promise<FleetTask | undefined> {
   const { queryFleet } = await import('../fleet/fleet-calls.ts');
   const deadline = performance.now() + waitS * 1000;
   for (;;) {
     const found = (await queryFleet(client)).tasks.find((each) => each.task === name);
-    if ((found?.state === 'owned' && found.epoch > before) || found?.state === 'crashed' || performance.now() >= deadline)
-      return found;
+    if (found?.state === 'owned' || found?.state === 'crashed' || performance.now() >= deadline) return found;
     await sleep(POLL_MS);
   }
 }
 
 function sentenceOf({ state, owner, epoch, reason }: FleetTask): string {
-  if (state === 'owned') return `runs on ${owner} (epoch ${epoch})`;
+  if (state === 'owned' || state === 'moving') return `runs on ${owner} (epoch ${epoch})`;
   if (state === 'shed')
     return `${stdoutColours.yellow('has no place yet')}: ${reason ?? 'no ECU can take it'}. It is placed as soon as one can.`;
   if (state === 'crashed') return `${stdoutColours.red('crashed')}: ${reason ?? ''}`;
@@ -223,27 +218,11 @@ function registerMove(task: Command): void {
   const command = task
     .command('move')
     .argument('<name>', 'the task')
-    .description('restore a running task on another ECU: fence, stop, go on there')
-    .option('--to <ecu>', 'the ECU it is to go to, by name or MAC (default: the best one)')
-    .option('--wait <seconds>', 'how long to wait until it runs there', wholeNumber(1, 3_600), PLACED_S_MAX)
-    .option('--json', 'print one JSON object');
-  withExamples(withBrokerOptions(command), [
+    .description('the same as drover migrate: move a running task to another ECU without a gap');
+  withExamples(withMigrateOptions(command), [
     { does: 'Away from where it is', line: 'drover task move counter' },
     { does: 'To one ECU', line: 'drover task move counter --to ecu2' },
-  ]).action(move);
-}
-
-async function move(name: string, flags: MoveFlags): Promise<void> {
-  const { moveTask } = await import('../fleet/fleet-calls.ts');
-  await withClient(flags, async (client) => {
-    const from = await moveTask(client, name, flags.to);
-    const placed = await untilPlaced(client, name, flags.wait, from.epoch);
-    const moved = placed?.state === 'owned' && placed.epoch > from.epoch;
-    if (flags.json === true) printJson({ task: name, moved, from: from.owner, to: placed?.owner, epoch: placed?.epoch });
-    else if (moved) process.stderr.write(`${name}: ${sentenceOf(placed)}, was on ${from.owner}\n`);
-    if (!moved)
-      throw new DroverError('ERR_NO_PLACE', `${name} has not moved within ${flags.wait} s: ${placed?.reason ?? placed?.state}`);
-  });
+  ]).action(migrate);
 }
 
 function registerRemove(task: Command): void {

@@ -1,6 +1,6 @@
 /**
- * From journals to the last decision about a task: which arbiter planned it, why, who was considered with which numbers, and what came of
- * it. Pure; everything is as it was written down then, nothing is computed anew.
+ * From journals to the last decision about a task: which arbiter or migration made it, why, who was considered with which numbers, and
+ * what came of it. Pure; everything is as it was written down then, nothing is computed anew.
  */
 import { stateName } from '../../../actors/chart.ts';
 import type { ArbiterContext, RestoreCause, RestorePlan } from '../../../statecharts/arbiter.machine.ts';
@@ -9,6 +9,7 @@ import type { CheckpointOrder } from '../../domain/model/checkpoint.ts';
 import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
 import type { Decision } from '../../domain/placement/evidence.ts';
+import { type MigrationTold, type MoveCause, migrationDecision } from './migration-told.ts';
 
 export interface Deciders {
   /** Oldest first. */
@@ -32,7 +33,7 @@ export interface DecisionTold {
   readonly by: ActorKey;
   /** Plans of that arbiter up to this one. */
   readonly round: number;
-  readonly cause: RestoreCause | undefined;
+  readonly cause: RestoreCause | MoveCause | undefined;
   readonly verdict: 'placed' | 'unplaced' | 'left';
   readonly target: Mac | undefined;
   readonly from: Mac | undefined;
@@ -44,7 +45,9 @@ export interface DecisionTold {
   readonly evicted: readonly TaskName[];
   /** Targets of this arbiter's earlier plans that refused it. */
   readonly refusedBefore: readonly { readonly target: Mac | undefined; readonly reason: string }[];
-  /** How far the arbiter has come with it: taking, deploying, replaying, done, shed, skipped. */
+  /** What a migration would cost and did; undefined: it was a restore. */
+  readonly migration?: MigrationTold;
+  /** How far the arbiter has come with it (taking, deploying, replaying, done, shed, skipped), or the migration. */
   readonly phase: string | undefined;
   /** Candidates and numbers; undefined where the plan was made without looking at any. */
   readonly evidence: Decision | undefined;
@@ -61,6 +64,7 @@ export interface HistoryLine {
 }
 
 const ARBITER = 'arbiter/';
+const MIGRATION = 'migration/';
 const HISTORY_MAX = 100;
 
 interface PlacementSnapshot {
@@ -74,19 +78,26 @@ const placementOf = ({ snapshot }: ActorRecord): PlacementSnapshot => JSON.parse
 export function decidersOf(
   task: TaskName,
   placement: readonly ActorRecord[],
-): { readonly named: ReadonlySet<ActorKey>; readonly requests: readonly ActorKey[] } {
+): {
+  readonly named: ReadonlySet<ActorKey>;
+  readonly requests: readonly ActorKey[];
+  /** Without their number. */
+  readonly migrations: readonly ActorKey[];
+} {
   const named = new Set<ActorKey>();
   const epochs = new Set<number>();
   for (const record of placement) {
     const { takenBy, epoch } = placementOf(record).context;
     epochs.add(epoch);
-    if (takenBy?.startsWith(ARBITER)) named.add(takenBy);
+    if (takenBy?.startsWith(ARBITER) || takenBy?.startsWith(MIGRATION)) named.add(takenBy);
   }
   // What an arbiter told the placement carries the id of its entry: its name, and after # the place in its record.
-  for (const id of placement.at(-1)?.seen ?? []) if (id.startsWith(ARBITER)) named.add(id.slice(0, id.indexOf('#')));
+  for (const id of placement.at(-1)?.seen ?? [])
+    if (id.startsWith(ARBITER) || id.startsWith(MIGRATION)) named.add(id.slice(0, id.indexOf('#')));
   const [newest = 0, before] = [...epochs].sort((a, b) => b - a);
-  const requests = [newest, ...(before === undefined ? [] : [before])].map((epoch) => `arbiter/request.${task}.${epoch}`);
-  return { named, requests };
+  const recent = [newest, ...(before === undefined ? [] : [before])];
+  const requests = recent.map((epoch) => `arbiter/request.${task}.${epoch}`);
+  return { named, requests, migrations: recent.map((epoch) => `migration/${task}.${epoch}`) };
 }
 
 export function explain(
@@ -97,7 +108,7 @@ export function explain(
   const { value, context } = last === undefined ? { value: 'undeclared', context: undefined } : placementOf(last);
   let decision: DecisionTold | undefined;
   for (const [by, records] of arbiters) {
-    const found = lastDecision(task, by, records);
+    const found = by.startsWith(MIGRATION) ? migrationDecision(by, records) : lastDecision(task, by, records);
     if (found !== undefined && (decision === undefined || found.atUs > decision.atUs)) decision = found;
   }
   const { epoch = 0, owner, reason } = context ?? {};
@@ -146,12 +157,12 @@ function plannedFor(task: TaskName, plan: RestorePlan): Planned | undefined {
   const evidence = evidenceOf(task, plan);
   const assigned = plan.assignments.find((one) => one.task === task);
   if (assigned !== undefined) {
-    const { target, checkpoint, present } = assigned;
+    const { target, checkpoint } = assigned;
     const order =
       checkpoint === undefined
         ? undefined
         : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders };
-    return { ...NOTHING, verdict: 'placed', target: target.mac, from: present?.mac, checkpoint: order, evidence };
+    return { ...NOTHING, verdict: 'placed', target: target.mac, from: undefined, checkpoint: order, evidence };
   }
   const unplaced = plan.unplaced.find((one) => one.task === task);
   if (unplaced !== undefined) {

@@ -12,6 +12,7 @@ import type { Cancel } from '../../ports/clock.ts';
 import { type Deciders, decidersOf } from './decision.ts';
 
 export interface TaskJournal extends Deciders {
+  /** And migrations. */
   readonly arbiters: ReadonlyMap<ActorKey, readonly ActorRecord[]>;
 }
 
@@ -21,13 +22,21 @@ const ATTEMPTS_MAX = 16;
 export async function readTaskJournal(host: Host, task: TaskName): Promise<TaskJournal> {
   const placement = await readJournal(host, `placement/${task}`);
   if (placement.length === 0) throw new DroverError('ERR_NO_TASK', `there is no task ${task}, and there never was one`);
-  const { named, requests } = decidersOf(task, placement);
+  const { named, requests, migrations } = decidersOf(task, placement);
   const arbiters = new Map<ActorKey, readonly ActorRecord[]>();
   for (const actor of named) arbiters.set(actor, arbiters.get(actor) ?? (await readJournal(host, actor)));
   // A request that was refused leaves no trace in the placement.
   for (const request of requests) {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const actor = attempt === 0 ? request : `${request}.${attempt}`;
+      const records = arbiters.get(actor) ?? (await readJournal(host, actor));
+      if (records.length === 0) break;
+      arbiters.set(actor, records);
+    }
+  }
+  for (const migration of migrations) {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const actor = `${migration}.${attempt}`;
       const records = arbiters.get(actor) ?? (await readJournal(host, actor));
       if (records.length === 0) break;
       arbiters.set(actor, records);

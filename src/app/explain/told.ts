@@ -5,6 +5,7 @@ import { bytesText } from '../cli/bytes-text.ts';
 import { stdoutColours } from '../cli/colours.ts';
 import { table } from '../cli/table.ts';
 import type { DecisionTold, Explanation, HistoryLine } from './decision.ts';
+import { migrationTold } from './migration-told.ts';
 
 export type NameOf = (mac: string | undefined) => string;
 
@@ -31,6 +32,7 @@ function* decisionTold(task: string, decision: DecisionTold, nameOf: NameOf): Ge
   yield `${verdictText(decision, nameOf)}\n`;
   if (evicted.length > 0) yield `to make room for it, ${evicted.join(', ')} had to go\n`;
   else if (reason !== undefined && decision.verdict !== 'placed') yield `${reason}\n`;
+  if (decision.migration !== undefined) yield* migrationTold(decision.migration, nameOf);
   if (evidence === undefined) return;
   if (evidence.gaveUpTogether)
     yield 'no ECU could take it beside the tasks that it wishes to be with, so that wish was given up\n';
@@ -83,8 +85,9 @@ function causeText({ cause }: DecisionTold, nameOf: NameOf): string {
   if (cause === undefined) return 'of nothing that is still known';
   if (cause.kind === 'failure')
     return `${nameOf(cause.owner.mac)} (incarnation ${cause.owner.incarnation}) failed: ${cause.reason}`;
-  const { move, reason, epoch } = cause;
-  if (move !== undefined) return `it was to move${move.target === undefined ? '' : ` to ${nameOf(move.target)}`}: ${reason}`;
+  if (cause.kind === 'move')
+    return `it was to move${cause.target === undefined ? '' : ` to ${nameOf(cause.target)}`}: ${cause.reason}`;
+  const { reason, epoch } = cause;
   return epoch === 0 ? `it was new: ${reason}` : `it had no place in epoch ${epoch}: ${reason}`;
 }
 
@@ -94,7 +97,7 @@ function verdictText({ verdict, target, from, checkpoint, phase }: DecisionTold,
   const origin =
     checkpoint === undefined
       ? 'from its beginning'
-      : `from checkpoint ${checkpoint.epoch}.${checkpoint.sequence}, held by ${checkpoint.holders.join(' and ')}`;
+      : `from checkpoint ${checkpoint.epoch}.${checkpoint.sequence}${checkpoint.holders.length === 0 ? '' : `, held by ${checkpoint.holders.join(' and ')}`}`;
   const came = phase === undefined || phase === 'done' ? '' : ` (${phase})`;
   return `placed on ${stdoutColours.green(nameOf(target))}${from === undefined ? '' : `, away from ${nameOf(from)}`}, ${origin}${came}`;
 }

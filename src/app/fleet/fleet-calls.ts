@@ -4,12 +4,13 @@ import { envelope } from '../../../actors/host.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import type { MigrationEstimate } from '../../domain/migration/estimate.ts';
+import { type Mac, parseMac, type TaskName } from '../../domain/model/ids.ts';
 import { mergeViews } from '../../domain/placement/merge-views.ts';
 import { KEEPERS } from '../../domain/placement/shares.ts';
 import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
+import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, MigrateCall } from '../../domain/protocol/messages.ts';
 import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
@@ -30,29 +31,51 @@ export async function deployTask(client: FleetClient, { spec, artefact }: Prepar
 export const removeTask = (client: FleetClient, task: TaskName): Promise<void> =>
   accepted(client, { kind: 'remove-task', task });
 
-/** Asks for a running task to go elsewhere; answers where it was. */
-export async function moveTask(client: FleetClient, name: TaskName, to: string | undefined): Promise<FleetTask> {
+export interface MigrateOptions {
+  /** By name or MAC; undefined: the best one. */
+  readonly to: string | undefined;
+  readonly mode: MigrateCall['mode'];
+  readonly costMax: number | undefined;
+}
+
+/** What moving a running task would cost; nothing is begun. */
+export async function estimateMigration(
+  client: FleetClient,
+  name: TaskName,
+  options: MigrateOptions,
+): Promise<{ readonly estimate: MigrationEstimate; readonly fleet: FleetView }> {
   const fleet = await queryFleet(client);
+  const answer = await call(client, migrateCall(fleet, name, options, true));
+  if (answer.kind !== 'estimate') throw refusalOf(answer);
+  return { estimate: answer.estimate, fleet };
+}
+
+/** Asks for a running task to go elsewhere; answers where it was. */
+export async function migrateTask(client: FleetClient, name: TaskName, options: MigrateOptions): Promise<FleetTask> {
+  const fleet = await queryFleet(client);
+  await accepted(client, migrateCall(fleet, name, options, false));
+  return fleet.tasks.find(({ task }) => task === name) as FleetTask;
+}
+
+function migrateCall(fleet: FleetView, name: TaskName, { to, mode, costMax }: MigrateOptions, dryRun: boolean): MigrateCall {
   const task = fleet.tasks.find((each) => each.task === name);
   if (task === undefined) throw new DroverError('ERR_NO_TASK', `there is no task ${name}`);
-  const { owner, programId } = task;
-  if (owner === undefined || task.state !== 'owned') throw new DroverError('ERR_TASK_BUSY', `task ${name} is ${task.state}`);
-  if (programId === undefined)
-    throw new DroverError('ERR_TASK_BUSY', `task ${name} has no checkpoint yet; without one it would begin anew`);
-  const target =
-    to === undefined ? undefined : fleet.ecus.find((ecu) => ecu.name === to || ecu.mac === to.replaceAll(':', ''))?.mac;
-  if (to !== undefined && target === undefined)
-    throw new DroverError('ERR_NO_ECU', `there is no ECU ${to}; there are ${fleet.ecus.map((ecu) => ecu.name).join(', ')}`);
-  const request = {
-    kind: 'request-restore',
-    opcode: 'operator',
-    mac: owner,
-    programId,
-    target,
-    reason: 'drover task move',
-  } as const;
-  await accepted(client, request);
-  return task;
+  const target = to === undefined ? undefined : macNamed(fleet, to);
+  const reason = 'a person asked';
+  return { kind: 'migrate-task', task: name, target, dryRun, opcode: 'operator', mode, costMax, reason };
+}
+
+/** Asks for an ECU to be emptied and left alone, or for the end of that; answers its MAC. */
+export async function drainEcu(client: FleetClient, ecu: string, undo: boolean): Promise<Mac> {
+  const mac = macNamed(await queryFleet(client), ecu);
+  await accepted(client, { kind: 'drain-ecu', mac, undo, reason: 'a person asked' });
+  return mac;
+}
+
+function macNamed({ ecus }: FleetView, ecu: string): Mac {
+  const found = ecus.find(({ name, mac }) => name === ecu || mac === parseMac(ecu));
+  if (found !== undefined) return found.mac;
+  throw new DroverError('ERR_NO_ECU', `there is no ECU ${ecu}; there are ${ecus.map(({ name }) => name).join(', ')}`);
 }
 
 /** As one manager sees it; where the fleet is shared out among more than two, what all of them see, put together. */

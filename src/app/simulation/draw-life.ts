@@ -49,6 +49,8 @@ export interface DrawnLife {
   readonly clocks: Readonly<Record<HostId, ClockFaults>>;
   /** Between two times that somebody asks for a task to run elsewhere; undefined: nobody does. */
   readonly movesEveryUs: RangeUs | undefined;
+  /** Between two times that somebody has an ECU emptied; undefined: nobody does. */
+  readonly drainsEveryUs: RangeUs | undefined;
   /** Whether people choose another receiving strategy meanwhile. */
   readonly changesReceiving: boolean;
 }
@@ -114,7 +116,10 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   return { life: { ...common, weather: drawWeather(draw), ...(isPlain ? PLAIN : drawMore(more, hosts)) }, people };
 }
 
-type Added = Pick<DrawnLife, 'receive' | 'provesPerMinute' | 'unsyncedUs' | 'clocks' | 'movesEveryUs' | 'changesReceiving'> & {
+type Added = Pick<
+  DrawnLife,
+  'receive' | 'provesPerMinute' | 'unsyncedUs' | 'clocks' | 'movesEveryUs' | 'drainsEveryUs' | 'changesReceiving'
+> & {
   readonly weather: unknown;
 };
 type More = Omit<Added, 'weather'>;
@@ -125,12 +130,14 @@ const PLAIN: More = {
   unsyncedUs: undefined,
   clocks: {},
   movesEveryUs: undefined,
+  drainsEveryUs: undefined,
   changesReceiving: false,
 };
 
 function drawMore(rng: Rng, hosts: readonly HostId[]): More {
   const sometimes = <T>(value: () => T): T | undefined => (rng.below(2) === 0 ? value() : undefined);
   const receive = rng.below(3) === 0 ? undefined : drawReceiving(rng);
+  const drains = rng.stream('drains');
   const wrong = hosts.filter(() => rng.below(3) === 0);
   return {
     receive,
@@ -138,6 +145,7 @@ function drawMore(rng: Rng, hosts: readonly HostId[]): More {
     unsyncedUs: sometimes(() => ({ min: 1_000, max: 2_000 + rng.below(3_000_000) })),
     clocks: Object.fromEntries(wrong.map((host) => [host, drawClock(rng)])),
     movesEveryUs: sometimes(() => ({ min: 10_000, max: 20_000 + rng.below(2_000_000) })),
+    drainsEveryUs: drains.below(3) === 0 ? { min: 200_000, max: 400_000 + drains.below(2_000_000) } : undefined,
     changesReceiving: receive !== undefined && rng.below(3) === 0,
   };
 }

@@ -7,8 +7,15 @@ import { stateName } from '../../../actors/chart.ts';
 import type { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
+import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
-import { tornMove } from '../../domain/invariants/atomic-move.ts';
+import {
+  droppedEarly,
+  type SourceDoes,
+  tornMigration,
+  unansweredEpoch,
+  writesUngiven,
+} from '../../domain/invariants/atomic-migration.ts';
 import { DurableBeforeFree, unstored } from '../../domain/invariants/durable-before-free.ts';
 import { Replayable } from '../../domain/invariants/replayable.ts';
 import { unsaid } from '../../domain/invariants/restore-or-say-why.ts';
@@ -33,6 +40,14 @@ export interface ArbiterTruth {
   readonly record: ActorRecord;
 }
 
+export interface MigrationTruth {
+  readonly state: string;
+  readonly context: MigrationContext;
+  readonly record: ActorRecord;
+}
+
+const MIGRATION_ENDS = new Set(['rejected', 'aborted', 'superseded', 'done']);
+
 /** One committed message that belongs to the story: a record, a marker, the first output after a marker. */
 export interface Milestone {
   readonly atUs: number;
@@ -49,8 +64,8 @@ export interface FleetTruthParts {
   readonly coLocated: (mac: Mac) => ReadonlySet<string>;
   /** What lies in a manager's store. */
   readonly storeOf: (manager: string) => StoredPages | undefined;
-  /** Whether an ECU that lives in this incarnation runs the instance; undefined: it does not live. */
-  readonly runsThere: (owner: Incarnation, task: TaskName, epoch: number) => boolean | undefined;
+  /** What an ECU does with an instance. */
+  readonly sourceDoes: (owner: Incarnation, task: TaskName, epoch: number) => SourceDoes;
   /** An instance has begun to write. */
   readonly onMarker: () => void;
 }
@@ -58,6 +73,11 @@ export interface FleetTruthParts {
 export class FleetTruth {
   readonly placements = new Map<TaskName, PlacementTruth>();
   readonly arbiters = new Map<ActorKey, ArbiterTruth>();
+  readonly migrations = new Map<ActorKey, MigrationTruth>();
+  /** By task, those that are not at their end. */
+  private readonly migrating = new Map<TaskName, Set<ActorKey>>();
+  /** By task and manager: the latest epoch of which it said that it can rebuild a checkpoint. */
+  private readonly storedEpochs = new Map<TaskName, Map<string, number>>();
   readonly milestones: Milestone[] = [];
   /** Accepted outputs by task, since the last marker. */
   readonly sinceMarker = new Map<TaskName, number>();
@@ -81,6 +101,10 @@ export class FleetTruth {
     return [...this.arbiters].filter(([, { state }]) => state !== 'settled').map(([actor]) => actor);
   }
 
+  openMigrations(): ActorKey[] {
+    return [...this.migrations].filter(([, { state }]) => !MIGRATION_ENDS.has(state)).map(([actor]) => actor);
+  }
+
   private hear(message: StreamMessage): void {
     const actor = actorOfSubject(message.subject);
     if (actor !== undefined) this.hearRecord(actor, message);
@@ -94,6 +118,9 @@ export class FleetTruth {
     const { body } = notice.value;
     if (body.kind === 'stored') {
       this.durableBeforeFree.stored(body);
+      const epochs = this.storedEpochs.get(body.task) ?? new Map<string, number>();
+      epochs.set(body.manager, Math.max(body.epoch, epochs.get(body.manager) ?? 0));
+      this.storedEpochs.set(body.task, epochs);
       const stored = this.parts.storeOf(body.manager)?.hasStored(body.task, body) ?? true;
       this.world.judges.report(unstored(body, stored));
     }
@@ -117,23 +144,61 @@ export class FleetTruth {
       this.arbiters.set(actor, arbiter);
       return;
     }
+    if (actor.startsWith('migration/')) {
+      this.hearMigration(actor, { state, context: context as MigrationContext, record });
+      return;
+    }
+    if (!actor.startsWith('placement/')) return;
     const placement = { state, context: context as PlacementContext, record };
     const before = this.placements.get(placement.context.task);
     this.placements.set(placement.context.task, placement);
     this.judge(placement, before);
+    // Until the abort stands here the source stands still: also in the moment in which it is written.
+    this.judgeMigrations(placement.context.task, record.event.type === 'MOVE.ABORTED' ? before : placement);
   }
 
-  /** A restore or a move has come to its end: whatever it took is somebody's, whatever it did not take is as it was. */
-  private judgeEnd(actor: ActorKey, { context: { cause, tasks } }: ArbiterTruth): void {
-    for (const [task, { expectedEpoch, epoch: tookEpoch }] of Object.entries(tasks)) {
+  private hearMigration(actor: ActorKey, migration: MigrationTruth): void {
+    this.migrations.set(actor, migration);
+    const task = migration.context.cause?.task ?? '';
+    const open = this.migrating.get(task) ?? new Set();
+    this.migrating.set(task, open.add(actor));
+    this.judgeMigrations(task);
+    if (MIGRATION_ENDS.has(migration.state)) open.delete(actor);
+    if (migration.record.event.type === 'TARGET.DURABLE') this.judgeDurable(actor, migration);
+  }
+
+  private judgeMigrations(task: TaskName, truth = this.placements.get(task)): void {
+    if (truth === undefined) return;
+    const placement = { state: truth.state, epoch: truth.context.epoch, takenBy: truth.context.takenBy };
+    for (const actor of this.migrating.get(task) ?? []) {
+      const { state, context } = this.migrations.get(actor) as MigrationTruth;
+      const { cause, epoch: tookEpoch, mode, reference } = context;
+      if (cause === undefined) continue;
+      const source = this.parts.sourceDoes(cause.source, task, cause.epoch);
+      const handedOver = reference !== undefined && mode !== 'cold';
+      const then = { actor, task, expectedEpoch: cause.epoch, state, tookEpoch, handedOver, placement, source };
+      this.world.judges.report(tornMigration(then));
+    }
+  }
+
+  private judgeDurable(actor: ActorKey, { context: { cause, epoch = 0 } }: MigrationTruth): void {
+    const { task = '' } = cause ?? {};
+    const truth = this.placements.get(task);
+    const { owner, spec } = truth?.context ?? {};
+    if (truth?.state !== 'owned' || owner === undefined || spec === undefined) return;
+    const coLocated = this.parts.coLocated(owner.mac);
+    const stored = [...(this.storedEpochs.get(task) ?? [])].filter(([manager, at]) => at >= epoch && !coLocated.has(manager));
+    const { quorum } = spec.checkpoint;
+    this.world.judges.report(droppedEarly({ actor, task, tookEpoch: epoch, storedBy: stored.length, quorum }));
+  }
+
+  /** A restore has come to its end: whatever it took is somebody's. */
+  private judgeEnd(actor: ActorKey, { context: { tasks } }: ArbiterTruth): void {
+    for (const [task, { epoch: tookEpoch }] of Object.entries(tasks)) {
       const truth = this.placements.get(task);
       if (truth === undefined) continue;
-      const { state, context } = truth;
-      const isMove = cause?.kind === 'request' && cause.move !== undefined;
-      const sourceRuns =
-        !isMove || context.owner === undefined ? undefined : this.parts.runsThere(context.owner, task, context.epoch);
-      const placement = { state, epoch: context.epoch, takenBy: context.takenBy };
-      this.world.judges.report(tornMove({ actor, task, expectedEpoch, tookEpoch, placement, sourceRuns }));
+      const placement = { state: truth.state, epoch: truth.context.epoch, takenBy: truth.context.takenBy };
+      this.world.judges.report(unansweredEpoch({ actor, task, tookEpoch, placement }));
     }
   }
 
@@ -143,7 +208,11 @@ export class FleetTruth {
     const event = JSON.parse(record.event.json) as { readonly expectedEpoch?: number };
     const taken = epoch !== (before?.context.epoch ?? 0);
     // What the taker planned by, by its own record: what it asked for may be another thing.
-    const planned = takenBy === undefined ? undefined : this.arbiters.get(takenBy)?.context.tasks[task]?.expectedEpoch;
+    const planned =
+      takenBy === undefined
+        ? undefined
+        : (this.arbiters.get(takenBy)?.context.tasks[task]?.expectedEpoch ??
+          this.migrations.get(takenBy)?.context.cause?.epoch);
     this.world.judges.placement({
       task,
       revision: record.revision,
@@ -160,9 +229,12 @@ export class FleetTruth {
     if (message.headers[header.marker] === '1') {
       this.sinceMarker.set(task, 0);
       this.note(`${task} marker of epoch ${epoch}`);
+      this.world.judges.report(writesUngiven(task, Number(epoch), this.placements.get(task)?.context.epoch ?? 0));
+      this.judgeMigrations(task);
       this.parts.onMarker();
       return;
     }
+    this.judgeMigrations(task);
     const count = (this.sinceMarker.get(task) ?? 0) + 1;
     this.sinceMarker.set(task, count);
     if (count === 1) this.note(`${task} first output of epoch ${epoch}`);

@@ -13,6 +13,7 @@ import type { SimStreamOptions } from '../../../infra/sim/stream.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
+import type { SourceDoes } from '../../domain/invariants/atomic-migration.ts';
 import { overfilled } from '../../domain/invariants/schedulable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
 import { assert } from '../../domain/kernel/assert.ts';
@@ -20,7 +21,7 @@ import type { Incarnation } from '../../domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
-import type { ManagerAnswer } from '../../domain/protocol/messages.ts';
+import type { ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type Feed, FleetClient } from './fleet-client.ts';
@@ -102,7 +103,7 @@ export class FleetWorld {
         const place = storeNamed.get(manager);
         return place === undefined ? undefined : new StoredPages(this.world.disk(place.machine), place.table);
       },
-      runsThere: (owner, task, epoch) => this.runsThere(owner, task, epoch),
+      sourceDoes: (owner, task, epoch) => this.sourceDoes(owner, task, epoch),
       onMarker: () => this.judgeLoads(),
     });
     this.rest = new RestJudge({ world: this.world, truth: this.truth, ecus: this.ecus, stores: places });
@@ -154,6 +155,17 @@ export class FleetWorld {
   move(task: TaskName, target?: Mac): Promise<ManagerAnswer> {
     const [mac, programId] = [this.owner(task) ?? '', this.programOf(task)];
     return this.client.call({ kind: 'request-restore', opcode: 'load-balance', mac, programId, target, reason: 'too hot' });
+  }
+
+  /** As a person asks: by its name. */
+  migrate(task: TaskName, more: Partial<Omit<MigrateCall, 'kind' | 'task'>> = {}): Promise<ManagerAnswer> {
+    const plain = { target: undefined, dryRun: false, opcode: 'operator', mode: undefined, costMax: undefined } as const;
+    return this.client.call({ kind: 'migrate-task', task, ...plain, reason: 'somebody asked', ...more });
+  }
+
+  /** Everything away from there, and nothing new; or no more of that. */
+  drain(mac: Mac, undo = false): Promise<ManagerAnswer> {
+    return this.client.call({ kind: 'drain-ecu', mac, undo, reason: 'somebody asked' });
   }
 
   private programOf(task: TaskName): number {
@@ -227,7 +239,7 @@ export class FleetWorld {
 
   owner(task: TaskName): Mac | undefined {
     const placement = this.truth.placements.get(task);
-    return placement?.state === 'owned' ? placement.context.owner?.mac : undefined;
+    return placement?.state === 'owned' || placement?.state === 'moving' ? placement.context.owner?.mac : undefined;
   }
 
   /** Owned, and the owner runs that very instance. */
@@ -264,7 +276,9 @@ export class FleetWorld {
         .get(task)?.instance.state;
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
-    return this.lived && this.client.fed() && this.truth.openArbiters().length === 0 && this.leftOver().length === 0;
+    const { truth } = this;
+    const settled = truth.openArbiters().length === 0 && truth.openMigrations().length === 0;
+    return this.lived && this.client.fed() && settled && this.leftOver().length === 0;
   }
 
   /** What is left over, looked for now and then: it is asked after every step. */
@@ -277,10 +291,13 @@ export class FleetWorld {
     return this.leftovers;
   }
 
-  private runsThere({ mac, incarnation }: Incarnation, task: TaskName, epoch: number): boolean | undefined {
+  private sourceDoes({ mac, incarnation }: Incarnation, task: TaskName, epoch: number): SourceDoes {
     const bridge = this.ecus.get(mac)?.bridge;
-    if (bridge?.load().incarnation !== incarnation) return undefined;
-    return bridge.running().get(task)?.instance.epoch === epoch;
+    // One that leaves stands still for its own reasons.
+    if (bridge === undefined || bridge.load().incarnation !== incarnation || bridge.load().draining) return 'is-dead';
+    const instance = bridge.running().get(task)?.instance;
+    if (instance?.epoch !== epoch) return 'has-it-not';
+    return instance.state.pauseWanted ? 'stands-still' : 'runs';
   }
 
   /** Whenever an instance has begun: what every living bridge has accepted. */
@@ -344,6 +361,12 @@ export class FleetWorld {
         (actor) =>
           `${actor} ${this.truth.arbiters.get(actor)?.state} ${JSON.stringify(this.truth.arbiters.get(actor)?.context.tasks)}`,
       );
+    const migrations = this.truth
+      .openMigrations()
+      .map(
+        (actor) =>
+          `${actor} ${this.truth.migrations.get(actor)?.state} ${JSON.stringify(this.truth.migrations.get(actor)?.context)}`,
+      );
     const hosts = [...this.world.hosts.values()].map(
       (host) => `${host.id}#${host.process()?.incarnation ?? '-'} ${host.state()}`,
     );
@@ -355,6 +378,7 @@ export class FleetWorld {
       ...bridges,
       ...instances,
       ...arbiters,
+      ...migrations,
       hosts.join(', '),
       ...this.sequence(lines),
       this.world.story(lines),

@@ -6,6 +6,7 @@ import { CALM_DISK } from '../../../infra/sim/disk.ts';
 import { drawUs, type RangeUs } from '../../../infra/sim/network.ts';
 import { Weather, type WeatherKind } from '../../../infra/sim/weather.ts';
 import type { Rng } from '../../domain/kernel/rng.ts';
+import type { MigrationMode } from '../../domain/migration/estimate.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type DeadlineCount, DeadlineWatch } from './deadline-watch.ts';
@@ -45,6 +46,7 @@ export interface FaultSuffered {
 }
 
 const HEALING_US = 15_000_000;
+const MODES: readonly MigrationMode[] = ['live', 'stop-and-copy', 'cold'];
 
 /** Fails where a promise is broken. */
 export async function playRandomFleet(seed: number, options: LifeOptions = {}): Promise<RandomOutcome> {
@@ -106,6 +108,8 @@ export class RandomLife {
     const people = { fleet, drafts: drawn.tasks, untilUs: this.calmAtUs };
     void live({ ...people, untilUs: drawn.faultsUs, rng: this.people, removes: !this.isOwn });
     if (drawn.movesEveryUs !== undefined) void askForMoves({ ...people, rng: this.people.stream('moves') }, drawn.movesEveryUs);
+    if (drawn.drainsEveryUs !== undefined)
+      void emptyEcus({ ...people, rng: this.people.stream('drains') }, drawn.drainsEveryUs);
     if (drawn.changesReceiving) void changeReceiving({ ...people, rng: this.people.stream('receiving') });
     const hosts = [
       ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
@@ -184,6 +188,8 @@ async function live({ fleet, drafts, rng, untilUs, removes }: People & { readonl
 async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: RangeUs): Promise<void> {
   const { scheduler } = fleet.world;
   const macs = [...fleet.ecus.keys()];
+  // Drawn apart, as whatever was added later: what was drawn before keeps its values.
+  const how = rng.stream('how');
   for (;;) {
     await new Promise<void>((resolve) => void scheduler.after(drawUs(rng, everyUs), resolve));
     if (scheduler.nowUs() >= untilUs) return;
@@ -191,7 +197,25 @@ async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: Ran
     const target = rng.below(2) === 0 ? undefined : macs[rng.below(macs.length)];
     if (fleet.owner(name) === undefined) continue;
     fleet.truth.note(`somebody asks for ${name} to go to ${target ?? 'any other ECU'}`);
-    await fleet.move(name, target);
+    const mode = MODES[how.below(MODES.length + 1)];
+    await (how.below(2) === 0 ? fleet.move(name, target) : fleet.migrate(name, { target, mode }));
+  }
+}
+
+/** Somebody has an ECU emptied, and needs it again after a while; at the end nothing is to be empty. */
+async function emptyEcus({ fleet, rng, untilUs }: People, everyUs: RangeUs): Promise<void> {
+  const { scheduler } = fleet.world;
+  const macs = [...fleet.ecus.keys()];
+  const sleep = (us: number): Promise<void> => new Promise((resolve) => void scheduler.after(us, resolve));
+  for (;;) {
+    await sleep(drawUs(rng, everyUs));
+    if (scheduler.nowUs() >= untilUs) return;
+    const mac = macs[rng.below(macs.length)] as string;
+    fleet.truth.note(`somebody has ECU ${mac} emptied`);
+    await fleet.drain(mac);
+    await sleep(drawUs(rng, everyUs));
+    fleet.truth.note(`somebody needs ECU ${mac} again`);
+    await fleet.drain(mac, true);
   }
 }
 

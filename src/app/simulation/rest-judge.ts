@@ -39,6 +39,8 @@ export class RestJudge {
     const { truth, ecus } = this.parts;
     const found: (Violation | undefined)[] = [];
     for (const [actor, { state, record }] of truth.arbiters) if (state === 'settled') found.push(leftOver(actor, record));
+    for (const [actor, { record }] of truth.migrations)
+      if (!truth.openMigrations().includes(actor)) found.push(leftOver(actor, record));
     for (const [task, { state, record }] of truth.placements)
       if (state === 'removed') found.push(leftOver(`placement/${task}`, record));
     for (const { mac, bridge } of ecus.values()) {

@@ -16,6 +16,8 @@
  * I7. After a silence longer than the lease (the process was stopped) the placement is asked before the next job.
  * I8. Who appends nothing is refused nothing: an instance that had no output accepted for some leases asks the placement,
  *     so that one that was replaced while it was cut off does not sit on its memory for ever. Jobs go on meanwhile.
+ * I9. One that stands still has perhaps handed its task over, and its state is kept for whoever goes on with it: it asks much later, or
+ *     when its connection comes back.
  */
 import { assert } from '../kernel/assert.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
@@ -58,6 +60,8 @@ const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
 /** I8, in leases. */
 const UNPROVEN_LEASES_MAX = 2;
+/** I9, in leases. */
+const KEPT_LEASES_MAX = 10;
 /** Checkpoint intervals from the end of a replay to the first checkpoint of the new epoch, which carries everything. */
 const INTERVALS_AFTER_RESTORE = 3;
 /** A replay longer than this many checkpoint intervals takes checkpoints. */
@@ -121,13 +125,23 @@ export class InstanceCore {
   get state(): {
     readonly phase: Phase;
     readonly paused: boolean;
+    /** It is to stand still: no job begins any more. */
+    readonly pauseWanted: boolean;
     readonly cursor: InputCursor;
     readonly outputNumber: number;
     readonly acceptedNumber: number;
     readonly inputsWaiting: number;
   } {
-    const { phase, paused, cursor, outputNumber, acceptedNumber } = this;
-    return { phase, paused, cursor, outputNumber, acceptedNumber, inputsWaiting: this.inputs.length - this.inputsHead };
+    const { phase, paused, pauseWanted, cursor, outputNumber, acceptedNumber } = this;
+    return {
+      phase,
+      paused,
+      pauseWanted,
+      cursor,
+      outputNumber,
+      acceptedNumber,
+      inputsWaiting: this.inputs.length - this.inputsHead,
+    };
   }
 
   /** Inputs are asked for at once, because they take a while to come; none is looked at before the marker stands. */
@@ -393,7 +407,13 @@ export class InstanceCore {
   timePassed(nowUs: number): void {
     this.pump(nowUs);
     if (this.phase === 'ended' || this.phase === 'claiming' || this.checkingPlacement !== undefined) return;
-    if (nowUs - this.provenUs <= UNPROVEN_LEASES_MAX * this.options.leaseUs) return;
+    const leasesMax = this.paused ? KEPT_LEASES_MAX : UNPROVEN_LEASES_MAX;
+    if (nowUs - this.provenUs > leasesMax * this.options.leaseUs) this.askPlacement();
+  }
+
+  /** Whether its task has passed to another meanwhile (I8, I9). */
+  askPlacement(): void {
+    if (this.phase === 'ended' || this.phase === 'claiming' || this.checkingPlacement !== undefined) return;
     this.checkingPlacement = 'aside';
     this.requests.push({ kind: 'check-placement' });
   }

@@ -4,6 +4,8 @@
  */
 import type { FleetTask, FleetView } from '../protocol/messages.ts';
 
+const PLACED = new Set(['assigned', 'owned', 'moving']);
+
 export function mergeViews(first: FleetView, others: readonly FleetView[]): FleetView {
   const tasks = new Map<string, FleetTask>();
   const ecus = new Map<string, FleetView['ecus'][number]>();
@@ -16,7 +18,7 @@ export function mergeViews(first: FleetView, others: readonly FleetView[]): Flee
   }
   const on = new Map<string, string[]>();
   for (const { task, owner, state } of tasks.values())
-    if (owner !== undefined && (state === 'owned' || state === 'assigned')) on.set(owner, [...(on.get(owner) ?? []), task]);
+    if (owner !== undefined && PLACED.has(state)) on.set(owner, [...(on.get(owner) ?? []), task]);
   const byName = (a: string, b: string): number => (a < b ? -1 : 1);
   return {
     ...first,

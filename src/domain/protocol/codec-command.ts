@@ -22,6 +22,7 @@ import {
   type DeployOrder as WireDeploy,
   type CommandHeader as WireHeader,
   CheckpointMode as WireMode,
+  type PrepareOrder as WirePrepare,
 } from './generated/drover/v1/command_pb.ts';
 import type { Answer, Command, CommandHeader, SupervisorAnswer, SupervisorCommand } from './messages.ts';
 
@@ -31,22 +32,32 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
   'command',
   (command): BodyMessageInit<'command'> => {
     if (command.kind === 'query-load') return { order: { case: 'queryLoad', value: {} } };
+    if (command.kind === 'drain') return { order: { case: 'drain', value: { undo: command.undo } } };
     const header = writeHeader(command);
     switch (command.kind) {
       case 'deploy': {
         const checkpoint = command.checkpoint === undefined ? {} : { checkpoint: writeReference(command.checkpoint) };
         const trimmed = command.trimmed === undefined ? {} : { trimmed: writeCursor(command.trimmed) };
-        const value = { spec: writeTaskSpec(command.spec), incarnation: wide(command.incarnation), ...checkpoint, ...trimmed };
+        const { spec, incarnation, source = '' } = command;
+        const value = { spec: writeTaskSpec(spec), incarnation: wide(incarnation), ...checkpoint, ...trimmed, source };
         return { header, order: { case: 'deploy', value } };
       }
+      case 'prepare': {
+        const { spec, incarnation, source = '', sequence } = command;
+        const value = { spec: writeTaskSpec(spec), incarnation: wide(incarnation), source, sequence: wide(sequence) };
+        return { header, order: { case: 'prepare', value } };
+      }
       case 'pause':
-        return { header, order: { case: 'pause', value: {} } };
+        return { header, order: { case: 'pause', value: { save: command.save === true } } };
       case 'resume':
         return { header, order: { case: 'resume', value: {} } };
       case 'stop':
         return { header, order: { case: 'stop', value: { reason: command.reason } } };
       case 'checkpoint':
-        return { header, order: { case: 'checkpoint', value: { mode: modes.toWire[command.mode] as WireMode } } };
+        return {
+          header,
+          order: { case: 'checkpoint', value: { mode: modes.toWire[command.mode] as WireMode, first: command.first === true } },
+        };
       default:
         return unreachable(command);
     }
@@ -55,16 +66,25 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
     switch (order.case) {
       case 'deploy':
         return readDeploy(readHeader(header), order.value);
+      case 'prepare':
+        return readPrepare(readHeader(header), order.value);
       case 'pause':
-        return { kind: 'pause', ...readHeader(header) };
+        return { kind: 'pause', ...readHeader(header), ...(order.value.save ? { save: true } : {}) };
       case 'resume':
         return { kind: 'resume', ...readHeader(header) };
       case 'stop':
         return { kind: 'stop', ...readHeader(header), reason: sentenceText(order.value.reason, 'stop.reason') };
       case 'checkpoint':
-        return { kind: 'checkpoint', ...readHeader(header), mode: modes.word(order.value.mode, 'checkpoint.mode') };
+        return {
+          kind: 'checkpoint',
+          ...readHeader(header),
+          mode: modes.word(order.value.mode, 'checkpoint.mode'),
+          ...(order.value.first ? { first: true } : {}),
+        };
       case 'queryLoad':
         return { kind: 'query-load' };
+      case 'drain':
+        return { kind: 'drain', undo: order.value.undo };
       case undefined:
         return refuse('command.order is missing, or one that this build does not know');
       default:
@@ -101,7 +121,16 @@ function readDeploy(header: CommandHeader, wire: WireDeploy): Command {
   }
   const incarnation = safeInteger(wire.incarnation, 'deploy.incarnation');
   const trimmed = wire.trimmed === undefined ? {} : { trimmed: readCursor(wire.trimmed, 'deploy.trimmed') };
-  return { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed };
+  const source = wire.source === '' ? {} : { source: macText(wire.source, 'deploy.source') };
+  return { kind: 'deploy', ...header, spec, incarnation, checkpoint, ...trimmed, ...source };
+}
+
+function readPrepare(header: CommandHeader, wire: WirePrepare): Command {
+  const spec = readTaskSpec(required(wire.spec, 'prepare.spec'));
+  if (spec.name !== header.task) refuse(`prepare.spec is of ${spec.name}; it must be of the header's task, ${header.task}`);
+  const incarnation = safeInteger(wire.incarnation, 'prepare.incarnation');
+  const source = wire.source === '' ? undefined : macText(wire.source, 'prepare.source');
+  return { kind: 'prepare', ...header, spec, incarnation, source, sequence: safeInteger(wire.sequence, 'prepare.sequence') };
 }
 
 export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'answer', Answer>(
@@ -123,11 +152,38 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
       case 'stopped':
         return { answer: { case: 'stopped', value: writeSubject(answer) } };
       case 'paused':
-        return { answer: { case: 'paused', value: writeSubject(answer) } };
+        return {
+          answer: {
+            case: 'paused',
+            value: { ...writeSubject(answer), ...(answer.state === undefined ? {} : { state: writeReference(answer.state) }) },
+          },
+        };
       case 'resumed':
         return { answer: { case: 'resumed', value: writeSubject(answer) } };
       case 'checkpointed':
-        return { answer: { case: 'checkpointed', value: { ...writeSubject(answer), sequence: wide(answer.sequence) } } };
+        return {
+          answer: {
+            case: 'checkpointed',
+            value: {
+              ...writeSubject(answer),
+              sequence: wide(answer.sequence),
+              durableSequence: wide(answer.durableSequence ?? 0),
+            },
+          },
+        };
+      case 'prepared':
+        return {
+          answer: {
+            case: 'prepared',
+            value: {
+              ...writeSubject(answer),
+              sequence: wide(answer.sequence),
+              bytes: wide(answer.bytes),
+              stateBytes: wide(answer.stateBytes),
+              tookUs: wide(answer.tookUs),
+            },
+          },
+        };
       case 'load':
         return { answer: { case: 'load', value: writeEcuLoad(answer.load) } };
       case 'refused':
@@ -154,13 +210,32 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
       case 'stopped':
         return { kind: 'stopped', ...readSubject(answer.value) };
       case 'paused':
-        return { kind: 'paused', ...readSubject(answer.value) };
+        return {
+          kind: 'paused',
+          ...readSubject(answer.value),
+          ...(answer.value.state === undefined ? {} : { state: readReference(answer.value.state) }),
+        };
       case 'resumed':
         return { kind: 'resumed', ...readSubject(answer.value) };
       case 'checkpointed': {
         const sequence = safeInteger(answer.value.sequence, 'checkpointed.sequence');
-        return { kind: 'checkpointed', ...readSubject(answer.value), sequence };
+        const durableSequence = safeInteger(answer.value.durableSequence, 'checkpointed.durable_sequence');
+        return {
+          kind: 'checkpointed',
+          ...readSubject(answer.value),
+          sequence,
+          ...(durableSequence === 0 ? {} : { durableSequence }),
+        };
       }
+      case 'prepared':
+        return {
+          kind: 'prepared',
+          ...readSubject(answer.value),
+          sequence: safeInteger(answer.value.sequence, 'prepared.sequence'),
+          bytes: safeInteger(answer.value.bytes, 'prepared.bytes'),
+          stateBytes: safeInteger(answer.value.stateBytes, 'prepared.state_bytes'),
+          tookUs: safeInteger(answer.value.tookUs, 'prepared.took_us'),
+        };
       case 'load':
         return { kind: 'load', load: readEcuLoad(answer.value) };
       case 'refused': {

@@ -1,5 +1,6 @@
 /** What managers say and are asked (`manager.proto`). */
 import { unreachable } from '../kernel/assert.ts';
+import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
 import {
@@ -16,6 +17,8 @@ import {
   wide,
 } from './field-check.ts';
 import {
+  type MigrateTaskCall as WireMigrate,
+  MigrationMode as WireMode,
   type InstanceReport as WireReport,
   InstanceReportKind as WireReportKind,
   RestoreOpcode as WireRestoreOpcode,
@@ -27,6 +30,7 @@ import type {
   ManagerAnswer,
   ManagerCall,
   ManagerHeartbeat,
+  MigrateCall,
   RestoreOpcode,
   RestoreRequest,
 } from './messages.ts';
@@ -61,6 +65,10 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'queryFleet', value: {} } };
       case 'request-restore':
         return { call: { case: 'requestRestore', value: writeRestoreRequest(call) } };
+      case 'migrate-task':
+        return { call: { case: 'migrateTask', value: writeMigrate(call) } };
+      case 'drain-ecu':
+        return { call: { case: 'drainEcu', value: { mac: call.mac, undo: call.undo, reason: call.reason } } };
       default:
         return unreachable(call);
     }
@@ -77,6 +85,15 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { kind: 'query-fleet' };
       case 'requestRestore':
         return readRestoreRequest(call.value);
+      case 'migrateTask':
+        return readMigrate(call.value);
+      case 'drainEcu':
+        return {
+          kind: 'drain-ecu',
+          mac: macText(call.value.mac, 'drain_ecu.mac'),
+          undo: call.value.undo,
+          reason: sentenceText(call.value.reason, 'drain_ecu.reason'),
+        };
       case undefined:
         return refuse('manager_call.call is missing, or one that this build does not know');
       default:
@@ -88,6 +105,35 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
 const opcodes = enumTable<RestoreOpcode>({
   'load-balance': WireRestoreOpcode.LOAD_BALANCE,
   operator: WireRestoreOpcode.OPERATOR,
+  drain: WireRestoreOpcode.DRAIN,
+  forecast: WireRestoreOpcode.FORECAST,
+});
+
+const modes = enumTable<MigrationMode>({
+  live: WireMode.LIVE,
+  'stop-and-copy': WireMode.STOP_AND_COPY,
+  cold: WireMode.COLD,
+});
+
+const writeMigrate = ({ task, target = '', dryRun, opcode, mode, costMax, reason }: MigrateCall) => ({
+  task,
+  target,
+  dryRun,
+  opcode: opcodes.toWire[opcode] as WireRestoreOpcode,
+  mode: mode === undefined ? WireMode.UNSPECIFIED : (modes.toWire[mode] as WireMode),
+  ...(costMax === undefined ? {} : { costMaxMilli: wide(Math.round(costMax * 1000)) }),
+  reason,
+});
+
+const readMigrate = (wire: WireMigrate): MigrateCall => ({
+  kind: 'migrate-task',
+  task: taskText(wire.task, 'migrate_task.task'),
+  target: wire.target === '' ? undefined : macText(wire.target, 'migrate_task.target'),
+  dryRun: wire.dryRun,
+  opcode: opcodes.word(wire.opcode, 'migrate_task.opcode'),
+  mode: wire.mode === WireMode.UNSPECIFIED ? undefined : modes.word(wire.mode, 'migrate_task.mode'),
+  costMax: wire.costMaxMilli === undefined ? undefined : safeInteger(wire.costMaxMilli, 'migrate_task.cost_max_milli') / 1000,
+  reason: sentenceText(wire.reason, 'migrate_task.reason'),
 });
 
 const writeRestoreRequest = ({ opcode, mac, programId, target, reason }: RestoreRequest) => ({
@@ -141,6 +187,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'refused', value: { code: answer.code, sentence: answer.sentence } } };
       case 'fleet':
         return { answer: { case: 'fleet', value: { fleetJson: JSON.stringify(answer.fleet) } } };
+      case 'estimate':
+        return { answer: { case: 'estimate', value: { estimateJson: JSON.stringify(answer.estimate) } } };
       default:
         return unreachable(answer);
     }
@@ -153,6 +201,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'refused', ...refusal(answer.value.code, answer.value.sentence, 'refused.code') };
       case 'fleet':
         return { kind: 'fleet', fleet: readFleet(answer.value.fleetJson) };
+      case 'estimate':
+        return { kind: 'estimate', estimate: readEstimate(answer.value.estimateJson) };
       case undefined:
         return refuse('manager_answer.answer is missing, or one that this build does not know');
       default:
@@ -179,6 +229,21 @@ function readFleet(json: string): FleetView {
   if (typeof manager !== 'string') refuse('fleet.fleet_json.manager must be a text');
   if (!isObject(counters)) refuse('fleet.fleet_json.counters must be an object');
   return fleet as FleetView;
+}
+
+/** Its outline, as of a fleet. */
+function readEstimate(json: string): MigrationEstimate {
+  let estimate: unknown;
+  try {
+    estimate = JSON.parse(json);
+  } catch {
+    return refuse('estimate.estimate_json is no JSON');
+  }
+  const { task, candidates } = (isObject(estimate) ? estimate : {}) as Readonly<Record<string, unknown>>;
+  if (typeof task !== 'string') refuse('estimate.estimate_json.task must be a text');
+  if (!Array.isArray(candidates) || !candidates.every(isObject))
+    refuse('estimate.estimate_json.candidates must be a list of objects');
+  return estimate as MigrationEstimate;
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,6 +5,7 @@
 
 import type { Verdict } from '../checkpoint/proof.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
+import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts';
 import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
@@ -68,12 +69,29 @@ export type Command =
       readonly checkpoint: CheckpointReference | undefined;
       /** Inputs up to here may be gone: the placement's trim mark. */
       readonly trimmed?: InputCursor | undefined;
+      /** The ECU where the task stands still with this very state: asked first where no copy is at hand. */
+      readonly source?: Mac | undefined;
     })
-  | (CommandHeader & { readonly kind: 'pause' })
+  /** `save`: it is about to move; the answer names a last checkpoint of this boundary. */
+  | (CommandHeader & { readonly kind: 'pause'; readonly save?: boolean })
   | (CommandHeader & { readonly kind: 'resume' })
   | (CommandHeader & { readonly kind: 'stop'; readonly reason: string })
-  | (CommandHeader & { readonly kind: 'checkpoint'; readonly mode: 'full' | 'delta' })
-  | { readonly kind: 'query-load' };
+  /** `first`: only where this instance has taken none yet. */
+  | (CommandHeader & { readonly kind: 'checkpoint'; readonly mode: 'full' | 'delta'; readonly first?: boolean })
+  | PrepareCommand
+  | { readonly kind: 'query-load' }
+  /** Take no newcomers any more, or take them again; answered as `query-load` is. */
+  | { readonly kind: 'drain'; readonly undo: boolean };
+
+/** Keep room for a task that runs elsewhere, and bring its state here as far as `sequence` of the header's epoch. */
+export interface PrepareCommand extends CommandHeader {
+  readonly kind: 'prepare';
+  readonly spec: TaskSpec;
+  readonly incarnation: number;
+  /** Undefined: only keep room. */
+  readonly source: Mac | undefined;
+  readonly sequence: number;
+}
 
 export type Answer =
   | {
@@ -85,9 +103,22 @@ export type Answer =
       readonly programId: number;
     }
   | { readonly kind: 'stopped'; readonly task: TaskName; readonly epoch: number }
-  | { readonly kind: 'paused'; readonly task: TaskName; readonly epoch: number }
+  | {
+      readonly kind: 'paused';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly state?: CheckpointReference | undefined;
+    }
   | { readonly kind: 'resumed'; readonly task: TaskName; readonly epoch: number }
-  | { readonly kind: 'checkpointed'; readonly task: TaskName; readonly epoch: number; readonly sequence: number }
+  | {
+      readonly kind: 'checkpointed';
+      readonly task: TaskName;
+      readonly epoch: number;
+      readonly sequence: number;
+      /** The newest that a quorum has stored; 0 or absent: none of this epoch. */
+      readonly durableSequence?: number;
+    }
+  | PreparedAnswer
   | { readonly kind: 'load'; readonly load: EcuLoad }
   | {
       readonly kind: 'refused';
@@ -96,6 +127,18 @@ export type Answer =
       readonly code: ErrorCode;
       readonly sentence: string;
     };
+
+export interface PreparedAnswer {
+  readonly kind: 'prepared';
+  readonly task: TaskName;
+  readonly epoch: number;
+  /** The checkpoint that is here now; 0: none. */
+  readonly sequence: number;
+  /** Fetched for it, and of the whole state. */
+  readonly bytes: number;
+  readonly stateBytes: number;
+  readonly tookUs: number;
+}
 
 // ——— commands to a supervisor ———
 
@@ -182,10 +225,27 @@ export type ManagerCall =
   /** A bridge's word that an instance ended, caught up, or was fenced. Repeated until it is answered. */
   | InstanceReport
   | RestoreRequest
+  | MigrateCall
+  | { readonly kind: 'drain-ecu'; readonly mac: Mac; readonly undo: boolean; readonly reason: string }
   | { readonly kind: 'query-fleet' };
 
-/** Why a running task is to be restored elsewhere. */
-export type RestoreOpcode = 'load-balance' | 'operator';
+/** Why a running task is to go elsewhere. */
+export type RestoreOpcode = 'load-balance' | 'operator' | 'drain' | 'forecast';
+
+/** Move a task, by its name, while its ECU lives; or only say what that would cost. */
+export interface MigrateCall {
+  readonly kind: 'migrate-task';
+  readonly task: TaskName;
+  /** Undefined: the best one. */
+  readonly target: Mac | undefined;
+  readonly dryRun: boolean;
+  readonly opcode: RestoreOpcode;
+  /** Undefined: whichever the deadline allows. */
+  readonly mode: MigrationMode | undefined;
+  /** In late jobs; undefined: whatever it costs. */
+  readonly costMax: number | undefined;
+  readonly reason: string;
+}
 
 /** Move a task while its ECU lives. It is known by where it runs, as its checkpoints are. */
 export interface RestoreRequest {
@@ -213,7 +273,9 @@ export interface InstanceReport {
 export type ManagerAnswer =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string }
-  | { readonly kind: 'fleet'; readonly fleet: FleetView };
+  | { readonly kind: 'fleet'; readonly fleet: FleetView }
+  /** To a dry run. */
+  | { readonly kind: 'estimate'; readonly estimate: MigrationEstimate };
 
 /** What `status` shows; JSON on the wire, because it is for people and scripts and grows with every issue. */
 export interface FleetView {
@@ -238,6 +300,8 @@ export interface FleetEcu {
   readonly name: string;
   readonly incarnation: number;
   readonly state: string;
+  /** It is to be empty and gets nothing new. */
+  readonly draining?: boolean;
   readonly description: EcuDescription | undefined;
   readonly tasks: readonly TaskName[];
 }

@@ -166,14 +166,6 @@ export const BUG_STORIES = {
     }
   },
 
-  'a task is asked to move and has nowhere to go': async (plants) => {
-    const fleet = await staged(plants, { ecus: [{ mac: ECU1 }], tasks: [task('alpha')] });
-    expect(await fleet.done(fleet.move('alpha'))).toMatchObject({ kind: 'refused', code: 'ERR_NO_PLACE' });
-    await fleet.elapse(300_000);
-    expect([fleet.runs('alpha'), epochOf(fleet, 'alpha')]).toEqual([true, 1]);
-    await fleet.settle();
-  },
-
   'an ECU loses its last starts with its power': async (plants) => {
     const lazy = { ...CALM_DISK, syncUs: { min: 60_000_000, max: 60_000_000 } };
     const fleet = await staged(plants, { ecus: [{ mac: ECU1 }], tasks: [task('alpha')], world: { diskOf: () => lazy } });

@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { judgeSeed } from '../../../src/app/simulation/judge-seed.ts';
 import { FLEET_PLANTS, type FleetPlant } from '../../../src/ports/plants.ts';
 import { BUG_STORIES } from './bug-stories.ts';
+import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
 
 const SEEDS_MAX = 200;
@@ -14,7 +15,7 @@ const SEEDS_MAX = 200;
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES };
+const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES };
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -66,7 +67,8 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'act-on-stale-suspicion': { seed: 2 },
   'trust-taker': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'no-duty': { story: 'a task makes room while its own restore still waits for it to catch up' },
-  'stop-unmoved': { story: 'a task is asked to move and has nowhere to go' },
+  'resume-unaborted': { story: 'the only manager is cut off just when it could commit' },
+  'switch-unclaimed': { story: 'a task is moved, and nobody else wants anything' },
 };
 
 describe('a fleet comes through', () => {

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/command.proto.
  */
 export const file_drover_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvY29tbWFuZC5wcm90bxIJZHJvdmVyLnYxIsECCgdDb21tYW5kEigKBmhlYWRlchgBIAEoCzIYLmRyb3Zlci52MS5Db21tYW5kSGVhZGVyEigKBmRlcGxveRgCIAEoCzIWLmRyb3Zlci52MS5EZXBsb3lPcmRlckgAEiYKBXBhdXNlGAMgASgLMhUuZHJvdmVyLnYxLlBhdXNlT3JkZXJIABIoCgZyZXN1bWUYBCABKAsyFi5kcm92ZXIudjEuUmVzdW1lT3JkZXJIABIkCgRzdG9wGAUgASgLMhQuZHJvdmVyLnYxLlN0b3BPcmRlckgAEjAKCmNoZWNrcG9pbnQYBiABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE9yZGVySAASLwoKcXVlcnlfbG9hZBgHIAEoCzIZLmRyb3Zlci52MS5RdWVyeUxvYWRPcmRlckgAQgcKBW9yZGVyImYKDUNvbW1hbmRIZWFkZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIRCgllZmZlY3RfaWQYAyABKAkSDQoFYWN0b3IYBCABKAkSFgoOYWN0b3JfcmV2aXNpb24YBSABKAQiogEKC0RlcGxveU9yZGVyEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMSEwoLaW5jYXJuYXRpb24YAiABKAQSMgoKY2hlY2twb2ludBgDIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlEicKB3RyaW1tZWQYBCABKAsyFi5kcm92ZXIudjEuSW5wdXRDdXJzb3IiDAoKUGF1c2VPcmRlciINCgtSZXN1bWVPcmRlciIbCglTdG9wT3JkZXISDgoGcmVhc29uGAEgASgJIjoKD0NoZWNrcG9pbnRPcmRlchInCgRtb2RlGAEgASgOMhkuZHJvdmVyLnYxLkNoZWNrcG9pbnRNb2RlIhAKDlF1ZXJ5TG9hZE9yZGVyIswCCgZBbnN3ZXISKwoHcnVubmluZxgBIAEoCzIYLmRyb3Zlci52MS5SdW5uaW5nQW5zd2VySAASKwoHc3RvcHBlZBgCIAEoCzIYLmRyb3Zlci52MS5TdG9wcGVkQW5zd2VySAASKQoGcGF1c2VkGAMgASgLMhcuZHJvdmVyLnYxLlBhdXNlZEFuc3dlckgAEisKB3Jlc3VtZWQYBCABKAsyGC5kcm92ZXIudjEuUmVzdW1lZEFuc3dlckgAEjUKDGNoZWNrcG9pbnRlZBgFIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50ZWRBbnN3ZXJIABIiCgRsb2FkGAYgASgLMhIuZHJvdmVyLnYxLkVjdUxvYWRIABIrCgdyZWZ1c2VkGAcgASgLMhguZHJvdmVyLnYxLlJlZnVzZWRBbnN3ZXJIAEIICgZhbnN3ZXIiZAoNUnVubmluZ0Fuc3dlchIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEg0KBW5vbmNlGAQgASgJEhIKCnByb2dyYW1faWQYBSABKA0iLAoNU3RvcHBlZEFuc3dlchIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEIisKDFBhdXNlZEFuc3dlchIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEIiwKDVJlc3VtZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBCJDChJDaGVja3BvaW50ZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCJRCg1SZWZ1c2VkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSIwoHcmVmdXNhbBgDIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsIlEKEVN1cGVydmlzb3JDb21tYW5kEjMKDHF1ZXJ5X2JyaWRnZRgBIAEoCzIbLmRyb3Zlci52MS5RdWVyeUJyaWRnZU9yZGVySABCBwoFb3JkZXIiEgoQUXVlcnlCcmlkZ2VPcmRlciJMChBTdXBlcnZpc29yQW5zd2VyEi4KDGJyaWRnZV9zdGF0ZRgBIAEoCzIWLmRyb3Zlci52MS5CcmlkZ2VTdGF0ZUgAQggKBmFuc3dlciJSCgtCcmlkZ2VTdGF0ZRILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDQoFYWxpdmUYAyABKAgSEgoKcmVzdGFydGluZxgEIAEoCCpmCg5DaGVja3BvaW50TW9kZRIfChtDSEVDS1BPSU5UX01PREVfVU5TUEVDSUZJRUQQABIYChRDSEVDS1BPSU5UX01PREVfRlVMTBABEhkKFUNIRUNLUE9JTlRfTU9ERV9ERUxUQRACYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_ecu, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvY29tbWFuZC5wcm90bxIJZHJvdmVyLnYxIpUDCgdDb21tYW5kEigKBmhlYWRlchgBIAEoCzIYLmRyb3Zlci52MS5Db21tYW5kSGVhZGVyEigKBmRlcGxveRgCIAEoCzIWLmRyb3Zlci52MS5EZXBsb3lPcmRlckgAEiYKBXBhdXNlGAMgASgLMhUuZHJvdmVyLnYxLlBhdXNlT3JkZXJIABIoCgZyZXN1bWUYBCABKAsyFi5kcm92ZXIudjEuUmVzdW1lT3JkZXJIABIkCgRzdG9wGAUgASgLMhQuZHJvdmVyLnYxLlN0b3BPcmRlckgAEjAKCmNoZWNrcG9pbnQYBiABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE9yZGVySAASLwoKcXVlcnlfbG9hZBgHIAEoCzIZLmRyb3Zlci52MS5RdWVyeUxvYWRPcmRlckgAEioKB3ByZXBhcmUYCCABKAsyFy5kcm92ZXIudjEuUHJlcGFyZU9yZGVySAASJgoFZHJhaW4YCSABKAsyFS5kcm92ZXIudjEuRHJhaW5PcmRlckgAQgcKBW9yZGVyImYKDUNvbW1hbmRIZWFkZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIRCgllZmZlY3RfaWQYAyABKAkSDQoFYWN0b3IYBCABKAkSFgoOYWN0b3JfcmV2aXNpb24YBSABKAQisgEKC0RlcGxveU9yZGVyEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMSEwoLaW5jYXJuYXRpb24YAiABKAQSMgoKY2hlY2twb2ludBgDIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlEicKB3RyaW1tZWQYBCABKAsyFi5kcm92ZXIudjEuSW5wdXRDdXJzb3ISDgoGc291cmNlGAUgASgJIhoKClBhdXNlT3JkZXISDAoEc2F2ZRgBIAEoCCINCgtSZXN1bWVPcmRlciIbCglTdG9wT3JkZXISDgoGcmVhc29uGAEgASgJIkkKD0NoZWNrcG9pbnRPcmRlchInCgRtb2RlGAEgASgOMhkuZHJvdmVyLnYxLkNoZWNrcG9pbnRNb2RlEg0KBWZpcnN0GAIgASgIImgKDFByZXBhcmVPcmRlchIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBnNvdXJjZRgDIAEoCRIQCghzZXF1ZW5jZRgEIAEoBCIaCgpEcmFpbk9yZGVyEgwKBHVuZG8YASABKAgiEAoOUXVlcnlMb2FkT3JkZXIi+wIKBkFuc3dlchIrCgdydW5uaW5nGAEgASgLMhguZHJvdmVyLnYxLlJ1bm5pbmdBbnN3ZXJIABIrCgdzdG9wcGVkGAIgASgLMhguZHJvdmVyLnYxLlN0b3BwZWRBbnN3ZXJIABIpCgZwYXVzZWQYAyABKAsyFy5kcm92ZXIudjEuUGF1c2VkQW5zd2VySAASKwoHcmVzdW1lZBgEIAEoCzIYLmRyb3Zlci52MS5SZXN1bWVkQW5zd2VySAASNQoMY2hlY2twb2ludGVkGAUgASgLMh0uZHJvdmVyLnYxLkNoZWNrcG9pbnRlZEFuc3dlckgAEiIKBGxvYWQYBiABKAsyEi5kcm92ZXIudjEuRWN1TG9hZEgAEisKB3JlZnVzZWQYByABKAsyGC5kcm92ZXIudjEuUmVmdXNlZEFuc3dlckgAEi0KCHByZXBhcmVkGAggASgLMhkuZHJvdmVyLnYxLlByZXBhcmVkQW5zd2VySABCCAoGYW5zd2VyImQKDVJ1bm5pbmdBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgtpbmNhcm5hdGlvbhgDIAEoBBINCgVub25jZRgEIAEoCRISCgpwcm9ncmFtX2lkGAUgASgNIiwKDVN0b3BwZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBCJaCgxQYXVzZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBItCgVzdGF0ZRgDIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiwKDVJlc3VtZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBCJdChJDaGVja3BvaW50ZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAQgASgEInQKDlByZXBhcmVkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSDQoFYnl0ZXMYBCABKAQSEwoLc3RhdGVfYnl0ZXMYBSABKAQSDwoHdG9va191cxgGIAEoBCJRCg1SZWZ1c2VkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSIwoHcmVmdXNhbBgDIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsIlEKEVN1cGVydmlzb3JDb21tYW5kEjMKDHF1ZXJ5X2JyaWRnZRgBIAEoCzIbLmRyb3Zlci52MS5RdWVyeUJyaWRnZU9yZGVySABCBwoFb3JkZXIiEgoQUXVlcnlCcmlkZ2VPcmRlciJMChBTdXBlcnZpc29yQW5zd2VyEi4KDGJyaWRnZV9zdGF0ZRgBIAEoCzIWLmRyb3Zlci52MS5CcmlkZ2VTdGF0ZUgAQggKBmFuc3dlciJSCgtCcmlkZ2VTdGF0ZRILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDQoFYWxpdmUYAyABKAgSEgoKcmVzdGFydGluZxgEIAEoCCpmCg5DaGVja3BvaW50TW9kZRIfChtDSEVDS1BPSU5UX01PREVfVU5TUEVDSUZJRUQQABIYChRDSEVDS1BPSU5UX01PREVfRlVMTBABEhkKFUNIRUNLUE9JTlRfTU9ERV9ERUxUQRACYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_ecu, file_drover_v1_task]);
 
 /**
  * A request to a bridge, on `ecu.<mac>.command`. Idempotent by (task, epoch, effect_id): a bridge keeps its last answers
@@ -26,7 +26,7 @@ export const file_drover_v1_command: GenFile = /*@__PURE__*/
  */
 export type Command = Message<"drover.v1.Command"> & {
   /**
-   * Who commands, and what it is about. Required for every order but `query_load`, where it is absent.
+   * Who commands, and what it is about. Required for every order but `query_load` and `drain`, where it is absent.
    *
    * @generated from field: drover.v1.CommandHeader header = 1;
    */
@@ -85,6 +85,22 @@ export type Command = Message<"drover.v1.Command"> & {
      */
     value: QueryLoadOrder;
     case: "queryLoad";
+  } | {
+    /**
+     * Keep room for a task that runs elsewhere, and bring its state here, ahead of its switch.
+     *
+     * @generated from field: drover.v1.PrepareOrder prepare = 8;
+     */
+    value: PrepareOrder;
+    case: "prepare";
+  } | {
+    /**
+     * Take no newcomers any more, or take them again. Without a header, as `query_load`.
+     *
+     * @generated from field: drover.v1.DrainOrder drain = 9;
+     */
+    value: DrainOrder;
+    case: "drain";
   } | { case: undefined; value?: undefined };
 };
 
@@ -178,6 +194,14 @@ export type DeployOrder = Message<"drover.v1.DeployOrder"> & {
    * @generated from field: drover.v1.InputCursor trimmed = 4;
    */
   trimmed?: InputCursor | undefined;
+
+  /**
+   * The ECU, 12 lower-case hex digits, where the task stands still with this very state: who has no copy asks there first. Empty:
+   * none; the managers named in the reference are asked.
+   *
+   * @generated from field: string source = 5;
+   */
+  source: string;
 };
 
 /**
@@ -193,6 +217,13 @@ export const DeployOrderSchema: GenMessage<DeployOrder> = /*@__PURE__*/
  * @generated from message drover.v1.PauseOrder
  */
 export type PauseOrder = Message<"drover.v1.PauseOrder"> & {
+  /**
+   * The task is about to move: stop after the next job where one is due soon, take a last checkpoint at that boundary, and name
+   * it in the answer.
+   *
+   * @generated from field: bool save = 1;
+   */
+  save: boolean;
 };
 
 /**
@@ -250,6 +281,13 @@ export type CheckpointOrder = Message<"drover.v1.CheckpointOrder"> & {
    * @generated from field: drover.v1.CheckpointMode mode = 1;
    */
   mode: CheckpointMode;
+
+  /**
+   * Only where this instance has taken none yet; the answer says how far it has come in any case.
+   *
+   * @generated from field: bool first = 2;
+   */
+  first: boolean;
 };
 
 /**
@@ -258,6 +296,71 @@ export type CheckpointOrder = Message<"drover.v1.CheckpointOrder"> & {
  */
 export const CheckpointOrderSchema: GenMessage<CheckpointOrder> = /*@__PURE__*/
   messageDesc(file_drover_v1_command, 6);
+
+/**
+ * Keep room for a task that runs elsewhere, and bring its state here. The header's epoch is that of the instance that runs. The
+ * bridge repeats its whole admission; the room is kept for some seconds from each such command on, until `stop`, or until the task is
+ * deployed.
+ *
+ * @generated from message drover.v1.PrepareOrder
+ */
+export type PrepareOrder = Message<"drover.v1.PrepareOrder"> & {
+  /**
+   * The task. Its name equals the header's. Required.
+   *
+   * @generated from field: drover.v1.TaskSpec spec = 1;
+   */
+  spec?: TaskSpec | undefined;
+
+  /**
+   * The start of the bridge that is meant; another one refuses (ERR_COMMAND_DIED).
+   *
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * The ECU to copy from, 12 lower-case hex digits. Empty: only keep room.
+   *
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * The checkpoint of the header's epoch that is wanted, or a later one.
+   *
+   * @generated from field: uint64 sequence = 4;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message drover.v1.PrepareOrder.
+ * Use `create(PrepareOrderSchema)` to create a new message.
+ */
+export const PrepareOrderSchema: GenMessage<PrepareOrder> = /*@__PURE__*/
+  messageDesc(file_drover_v1_command, 7);
+
+/**
+ * Take no newcomers any more, or take them again.
+ *
+ * @generated from message drover.v1.DrainOrder
+ */
+export type DrainOrder = Message<"drover.v1.DrainOrder"> & {
+  /**
+   * Take them again.
+   *
+   * @generated from field: bool undo = 1;
+   */
+  undo: boolean;
+};
+
+/**
+ * Describes the message drover.v1.DrainOrder.
+ * Use `create(DrainOrderSchema)` to create a new message.
+ */
+export const DrainOrderSchema: GenMessage<DrainOrder> = /*@__PURE__*/
+  messageDesc(file_drover_v1_command, 8);
 
 /**
  * Say what was accepted.
@@ -272,7 +375,7 @@ export type QueryLoadOrder = Message<"drover.v1.QueryLoadOrder"> & {
  * Use `create(QueryLoadOrderSchema)` to create a new message.
  */
 export const QueryLoadOrderSchema: GenMessage<QueryLoadOrder> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 7);
+  messageDesc(file_drover_v1_command, 9);
 
 /**
  * A bridge's answer to a Command.
@@ -327,7 +430,7 @@ export type Answer = Message<"drover.v1.Answer"> & {
     case: "checkpointed";
   } | {
     /**
-     * To `query_load`.
+     * To `query_load` and `drain`.
      *
      * @generated from field: drover.v1.EcuLoad load = 6;
      */
@@ -341,6 +444,14 @@ export type Answer = Message<"drover.v1.Answer"> & {
      */
     value: RefusedAnswer;
     case: "refused";
+  } | {
+    /**
+     * To `prepare`.
+     *
+     * @generated from field: drover.v1.PreparedAnswer prepared = 8;
+     */
+    value: PreparedAnswer;
+    case: "prepared";
   } | { case: undefined; value?: undefined };
 };
 
@@ -349,7 +460,7 @@ export type Answer = Message<"drover.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 8);
+  messageDesc(file_drover_v1_command, 10);
 
 /**
  * The task runs.
@@ -398,7 +509,7 @@ export type RunningAnswer = Message<"drover.v1.RunningAnswer"> & {
  * Use `create(RunningAnswerSchema)` to create a new message.
  */
 export const RunningAnswerSchema: GenMessage<RunningAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 9);
+  messageDesc(file_drover_v1_command, 11);
 
 /**
  * The task no longer runs here.
@@ -426,7 +537,7 @@ export type StoppedAnswer = Message<"drover.v1.StoppedAnswer"> & {
  * Use `create(StoppedAnswerSchema)` to create a new message.
  */
 export const StoppedAnswerSchema: GenMessage<StoppedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 10);
+  messageDesc(file_drover_v1_command, 12);
 
 /**
  * The task stands still at a job boundary, its state kept.
@@ -447,6 +558,13 @@ export type PausedAnswer = Message<"drover.v1.PausedAnswer"> & {
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
+
+  /**
+   * With `save`: the state at this boundary, of which every output is accepted. No manager need hold it yet.
+   *
+   * @generated from field: drover.v1.CheckpointReference state = 3;
+   */
+  state?: CheckpointReference | undefined;
 };
 
 /**
@@ -454,7 +572,7 @@ export type PausedAnswer = Message<"drover.v1.PausedAnswer"> & {
  * Use `create(PausedAnswerSchema)` to create a new message.
  */
 export const PausedAnswerSchema: GenMessage<PausedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 11);
+  messageDesc(file_drover_v1_command, 13);
 
 /**
  * The task goes on.
@@ -482,7 +600,7 @@ export type ResumedAnswer = Message<"drover.v1.ResumedAnswer"> & {
  * Use `create(ResumedAnswerSchema)` to create a new message.
  */
 export const ResumedAnswerSchema: GenMessage<ResumedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 12);
+  messageDesc(file_drover_v1_command, 14);
 
 /**
  * The checkpoint was taken and announced.
@@ -510,6 +628,13 @@ export type CheckpointedAnswer = Message<"drover.v1.CheckpointedAnswer"> & {
    * @generated from field: uint64 sequence = 3;
    */
   sequence: bigint;
+
+  /**
+   * The newest that a quorum of managers has stored; 0: none of this epoch.
+   *
+   * @generated from field: uint64 durable_sequence = 4;
+   */
+  durableSequence: bigint;
 };
 
 /**
@@ -517,7 +642,63 @@ export type CheckpointedAnswer = Message<"drover.v1.CheckpointedAnswer"> & {
  * Use `create(CheckpointedAnswerSchema)` to create a new message.
  */
 export const CheckpointedAnswerSchema: GenMessage<CheckpointedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 13);
+  messageDesc(file_drover_v1_command, 15);
+
+/**
+ * There is room for the task, and its state is here as far as it was asked for.
+ *
+ * @generated from message drover.v1.PreparedAnswer
+ */
+export type PreparedAnswer = Message<"drover.v1.PreparedAnswer"> & {
+  /**
+   * The task's name.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * The command's epoch.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * The checkpoint that is here; 0: none.
+   *
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+
+  /**
+   * Bytes of pages that were fetched for it.
+   *
+   * @generated from field: uint64 bytes = 4;
+   */
+  bytes: bigint;
+
+  /**
+   * Bytes of the whole state.
+   *
+   * @generated from field: uint64 state_bytes = 5;
+   */
+  stateBytes: bigint;
+
+  /**
+   * How long the fetching took, µs.
+   *
+   * @generated from field: uint64 took_us = 6;
+   */
+  tookUs: bigint;
+};
+
+/**
+ * Describes the message drover.v1.PreparedAnswer.
+ * Use `create(PreparedAnswerSchema)` to create a new message.
+ */
+export const PreparedAnswerSchema: GenMessage<PreparedAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_command, 16);
 
 /**
  * The bridge did not do it.
@@ -552,7 +733,7 @@ export type RefusedAnswer = Message<"drover.v1.RefusedAnswer"> & {
  * Use `create(RefusedAnswerSchema)` to create a new message.
  */
 export const RefusedAnswerSchema: GenMessage<RefusedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 14);
+  messageDesc(file_drover_v1_command, 17);
 
 /**
  * A request to a supervisor, on `supervisor.<mac>.command`.
@@ -581,7 +762,7 @@ export type SupervisorCommand = Message<"drover.v1.SupervisorCommand"> & {
  * Use `create(SupervisorCommandSchema)` to create a new message.
  */
 export const SupervisorCommandSchema: GenMessage<SupervisorCommand> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 15);
+  messageDesc(file_drover_v1_command, 18);
 
 /**
  * Say whether the bridge lives.
@@ -596,7 +777,7 @@ export type QueryBridgeOrder = Message<"drover.v1.QueryBridgeOrder"> & {
  * Use `create(QueryBridgeOrderSchema)` to create a new message.
  */
 export const QueryBridgeOrderSchema: GenMessage<QueryBridgeOrder> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 16);
+  messageDesc(file_drover_v1_command, 19);
 
 /**
  * A supervisor's answer.
@@ -625,7 +806,7 @@ export type SupervisorAnswer = Message<"drover.v1.SupervisorAnswer"> & {
  * Use `create(SupervisorAnswerSchema)` to create a new message.
  */
 export const SupervisorAnswerSchema: GenMessage<SupervisorAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 17);
+  messageDesc(file_drover_v1_command, 20);
 
 /**
  * A bridge as its supervisor sees it.
@@ -667,7 +848,7 @@ export type BridgeState = Message<"drover.v1.BridgeState"> & {
  * Use `create(BridgeStateSchema)` to create a new message.
  */
 export const BridgeStateSchema: GenMessage<BridgeState> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 18);
+  messageDesc(file_drover_v1_command, 21);
 
 /**
  * How much a checkpoint carries.

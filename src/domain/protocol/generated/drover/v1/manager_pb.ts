@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCKdAgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSABCBgoEY2FsbCI0Cg9EZWNsYXJlVGFza0NhbGwSIQoEc3BlYxgBIAEoCzITLmRyb3Zlci52MS5UYXNrU3BlYyIeCg5SZW1vdmVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJIqsBCg5JbnN0YW5jZVJlcG9ydBIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEgsKA21hYxgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoBBINCgVub25jZRgFIAEoCRIrCgR3aGF0GAYgASgOMh0uZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0S2luZBIMCgRjb2RlGAcgASgJEhAKCHNlbnRlbmNlGAggASgJIn8KElJlcXVlc3RSZXN0b3JlQ2FsbBIoCgZvcGNvZGUYASABKA4yGC5kcm92ZXIudjEuUmVzdG9yZU9wY29kZRILCgNtYWMYAiABKAkSEgoKcHJvZ3JhbV9pZBgDIAEoDRIOCgZ0YXJnZXQYBCABKAkSDgoGcmVhc29uGAUgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIpgBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIAEIICgZhbnN3ZXIiEAoOQWNjZXB0ZWRBbnN3ZXIiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKm0KDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCL/AgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASMgoMbWlncmF0ZV90YXNrGAYgASgLMhouZHJvdmVyLnYxLk1pZ3JhdGVUYXNrQ2FsbEgAEiwKCWRyYWluX2VjdRgHIAEoCzIXLmRyb3Zlci52MS5EcmFpbkVjdUNhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiOQoMRHJhaW5FY3VDYWxsEgsKA21hYxgBIAEoCRIMCgR1bmRvGAIgASgIEg4KBnJlYXNvbhgDIAEoCSIQCg5RdWVyeUZsZWV0Q2FsbCLHAQoNTWFuYWdlckFuc3dlchItCghhY2NlcHRlZBgBIAEoCzIZLmRyb3Zlci52MS5BY2NlcHRlZEFuc3dlckgAEiUKB3JlZnVzZWQYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAEicKBWZsZWV0GAMgASgLMhYuZHJvdmVyLnYxLkZsZWV0QW5zd2VySAASLQoIZXN0aW1hdGUYBCABKAsyGS5kcm92ZXIudjEuRXN0aW1hdGVBbnN3ZXJIAEIICgZhbnN3ZXIiJwoORXN0aW1hdGVBbnN3ZXISFQoNZXN0aW1hdGVfanNvbhgBIAEoCSIQCg5BY2NlcHRlZEFuc3dlciIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqpAEKDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACEhgKFFJFU1RPUkVfT1BDT0RFX0RSQUlOEAMSGwoXUkVTVE9SRV9PUENPREVfRk9SRUNBU1QQBCqDAQoNTWlncmF0aW9uTW9kZRIeChpNSUdSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhcKE01JR1JBVElPTl9NT0RFX0xJVkUQARIgChxNSUdSQVRJT05fTU9ERV9TVE9QX0FORF9DT1BZEAISFwoTTUlHUkFUSU9OX01PREVfQ09MRBADYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -96,12 +96,28 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
     case: "queryFleet";
   } | {
     /**
-     * Move a task elsewhere while its ECU lives: fence, stop, restore.
+     * Move a task elsewhere while its ECU lives; it is known by where it runs.
      *
      * @generated from field: drover.v1.RequestRestoreCall request_restore = 5;
      */
     value: RequestRestoreCall;
     case: "requestRestore";
+  } | {
+    /**
+     * Move a task elsewhere while its ECU lives, by its name; or only say what that would cost.
+     *
+     * @generated from field: drover.v1.MigrateTaskCall migrate_task = 6;
+     */
+    value: MigrateTaskCall;
+    case: "migrateTask";
+  } | {
+    /**
+     * Move everything away from an ECU and send it nothing new; or end that.
+     *
+     * @generated from field: drover.v1.DrainEcuCall drain_ecu = 7;
+     */
+    value: DrainEcuCall;
+    case: "drainEcu";
   } | { case: undefined; value?: undefined };
 };
 
@@ -274,6 +290,104 @@ export const RequestRestoreCallSchema: GenMessage<RequestRestoreCall> = /*@__PUR
   messageDesc(file_drover_v1_manager, 5);
 
 /**
+ * Move a task elsewhere while its ECU lives, by its name.
+ *
+ * @generated from message drover.v1.MigrateTaskCall
+ */
+export type MigrateTaskCall = Message<"drover.v1.MigrateTaskCall"> & {
+  /**
+   * The task's name.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * The ECU it is to go to, 12 lower-case hex digits. Empty: the best one.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * Only estimate: answered with `estimate`, and nothing is begun.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+
+  /**
+   * Who asks.
+   *
+   * @generated from field: drover.v1.RestoreOpcode opcode = 4;
+   */
+  opcode: RestoreOpcode;
+
+  /**
+   * How.
+   *
+   * @generated from field: drover.v1.MigrationMode mode = 5;
+   */
+  mode: MigrationMode;
+
+  /**
+   * It is not begun where it costs more than so many thousandths of a late job. Absent: whatever it costs.
+   *
+   * @generated from field: optional uint64 cost_max_milli = 6;
+   */
+  costMaxMilli?: bigint | undefined;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 7;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.MigrateTaskCall.
+ * Use `create(MigrateTaskCallSchema)` to create a new message.
+ */
+export const MigrateTaskCallSchema: GenMessage<MigrateTaskCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 6);
+
+/**
+ * Move everything away from an ECU and send it nothing new.
+ *
+ * @generated from message drover.v1.DrainEcuCall
+ */
+export type DrainEcuCall = Message<"drover.v1.DrainEcuCall"> & {
+  /**
+   * The ECU, 12 lower-case hex digits.
+   *
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * It may take tasks again.
+   *
+   * @generated from field: bool undo = 2;
+   */
+  undo: boolean;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.DrainEcuCall.
+ * Use `create(DrainEcuCallSchema)` to create a new message.
+ */
+export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 7);
+
+/**
  * Say what the fleet looks like.
  *
  * @generated from message drover.v1.QueryFleetCall
@@ -286,7 +400,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 6);
+  messageDesc(file_drover_v1_manager, 8);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -323,6 +437,14 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: FleetAnswer;
     case: "fleet";
+  } | {
+    /**
+     * To `migrate_task` with `dry_run`.
+     *
+     * @generated from field: drover.v1.EstimateAnswer estimate = 4;
+     */
+    value: EstimateAnswer;
+    case: "estimate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -331,7 +453,28 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 7);
+  messageDesc(file_drover_v1_manager, 9);
+
+/**
+ * What a migration would cost.
+ *
+ * @generated from message drover.v1.EstimateAnswer
+ */
+export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
+  /**
+   * A JSON object: for people and scripts, grows with every version.
+   *
+   * @generated from field: string estimate_json = 1;
+   */
+  estimateJson: string;
+};
+
+/**
+ * Describes the message drover.v1.EstimateAnswer.
+ * Use `create(EstimateAnswerSchema)` to create a new message.
+ */
+export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 10);
 
 /**
  * Recorded; it will be done.
@@ -346,7 +489,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * The fleet as one manager sees it.
@@ -367,7 +510,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 12);
 
 /**
  * What happened to an instance.
@@ -436,6 +579,20 @@ export const RestoreOpcode = {
    * @generated from enum value: RESTORE_OPCODE_OPERATOR = 2;
    */
   OPERATOR: 2,
+
+  /**
+   * Its ECU is to be emptied.
+   *
+   * @generated from enum value: RESTORE_OPCODE_DRAIN = 3;
+   */
+  DRAIN: 3,
+
+  /**
+   * What is to come there is expected to be worse than moving.
+   *
+   * @generated from enum value: RESTORE_OPCODE_FORECAST = 4;
+   */
+  FORECAST: 4,
 } as const;
 
 /**
@@ -450,4 +607,52 @@ export type RestoreOpcode = (typeof RestoreOpcode)[keyof typeof RestoreOpcode] |
  */
 export const RestoreOpcodeSchema: GenEnum<RestoreOpcode> = /*@__PURE__*/
   enumDesc(file_drover_v1_manager, 1);
+
+/**
+ * How a migration brings the state over.
+ *
+ * @generated from enum drover.v1.MigrationMode
+ */
+export const MigrationMode = {
+  /**
+   * Whichever the task's deadline allows at the least cost.
+   *
+   * @generated from enum value: MIGRATION_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Copied while the task runs, until the last difference is small.
+   *
+   * @generated from enum value: MIGRATION_MODE_LIVE = 1;
+   */
+  LIVE: 1,
+
+  /**
+   * Copied while the task stands still.
+   *
+   * @generated from enum value: MIGRATION_MODE_STOP_AND_COPY = 2;
+   */
+  STOP_AND_COPY: 2,
+
+  /**
+   * From the newest checkpoint that managers hold; what came after is replayed.
+   *
+   * @generated from enum value: MIGRATION_MODE_COLD = 3;
+   */
+  COLD: 3,
+} as const;
+
+/**
+ * How a migration brings the state over.
+ *
+ * @generated from enum drover.v1.MigrationMode
+ */
+export type MigrationMode = (typeof MigrationMode)[keyof typeof MigrationMode] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.MigrationMode.
+ */
+export const MigrationModeSchema: GenEnum<MigrationMode> = /*@__PURE__*/
+  enumDesc(file_drover_v1_manager, 2);
 

@@ -1,0 +1,100 @@
+/**
+ * Emptying an ECU (`statecharts/drain.machine.ts`): its bridge is told to take no newcomers, and its tasks are moved away, a few at a time.
+ * The moving is level-triggered: as long as the ECU is to be empty, whatever still runs there is asked to go, again and again.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import { encodeCommand } from '../src/domain/protocol/codec-command.ts';
+import { ecuSubject } from '../src/domain/protocol/subjects.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { DrainEffect } from '../statecharts/drain.machine.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { envelope, type Host } from './host.ts';
+import type { MigrationRequests } from './migration-requests.ts';
+import type { EffectOutcome } from './outbox.ts';
+
+const TOLD_AGAIN_US = 1_000_000;
+const COMMAND_TIMEOUT_US = 500_000;
+const LOOK_US = 200_000;
+/** Migrations away from one ECU at a time: each takes a share of what the others would need. */
+const AT_ONCE = 2;
+/** One that could not go is asked again after so long: there may be room by then. */
+const ASKED_AGAIN_US = 2_000_000;
+
+export interface DrainingParts {
+  readonly host: Host;
+  readonly knowledge: FleetKnowledge;
+  readonly requests: MigrationRequests;
+  /** Whether this manager looks after the ECU; of several that do, the migration's name lets only one begin. */
+  readonly keeps: (mac: Mac) => boolean;
+}
+
+export class Draining {
+  private readonly parts: DrainingParts;
+  private readonly askAgainAtUs = new Map<TaskName, number>();
+  private waiting: Cancel | undefined;
+  private stopped = false;
+  private asked = 0;
+
+  constructor(parts: DrainingParts) {
+    this.parts = parts;
+  }
+
+  async perform({ mac, undo }: DrainEffect): Promise<EffectOutcome> {
+    const { host } = this.parts;
+    const order = encodeCommand(envelope(host, { kind: 'drain', undo } as const));
+    try {
+      await host.bus.request(ecuSubject.command(mac), order, { timeoutUs: COMMAND_TIMEOUT_US });
+      if (undo) return { kind: 'event', event: { type: 'BRIDGE.TOLD' } };
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      // Nobody is there who could refuse newcomers; the next start takes them anyway.
+      if (undo && cause.code === 'ERR_BUS_NO_RESPONDER') return { kind: 'event', event: { type: 'BRIDGE.TOLD' } };
+    }
+    return { kind: 'again', afterUs: TOLD_AGAIN_US };
+  }
+
+  start(): void {
+    this.waiting = this.parts.host.clock.after(LOOK_US, () => {
+      void this.look().finally(() => {
+        if (!this.stopped) this.start();
+      });
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.waiting?.();
+  }
+
+  private async look(): Promise<void> {
+    const { host, knowledge, keeps } = this.parts;
+    if (!host.bus.connected()) return;
+    for (const mac of knowledge.index.draining) {
+      if (!keeps(mac)) continue;
+      try {
+        await this.empty(mac);
+      } catch (cause) {
+        host.log.info('an ECU could not be looked at for what is left on it; it will be', { mac, cause });
+      }
+    }
+  }
+
+  private async empty(mac: Mac): Promise<void> {
+    const { host, knowledge, requests } = this.parts;
+    const nowUs = host.clock.monotonicUs();
+    let room = AT_ONCE - knowledge.index.migrationsFrom(mac);
+    for (const { context, state } of [...knowledge.index.placedAt(mac).values()]) {
+      const { task } = context;
+      if (room <= 0) return;
+      if (state !== 'owned' || knowledge.index.isMigrating(task) || nowUs < (this.askAgainAtUs.get(task) ?? 0)) continue;
+      this.askAgainAtUs.set(task, nowUs + ASKED_AGAIN_US);
+      const call = { task, target: undefined, dryRun: false, opcode: 'drain', mode: undefined, costMax: undefined } as const;
+      const id = `drain:${host.id}:${host.incarnation}:${++this.asked}`;
+      const answer = await requests.ask({ ...call, reason: `ECU ${mac} is to be empty` }, id);
+      if (answer.kind === 'accepted') room--;
+      else if (answer.kind === 'refused') host.log.info('a task cannot leave yet', { task, mac, why: answer.sentence });
+    }
+    for (const [task, atUs] of this.askAgainAtUs) if (atUs < nowUs - ASKED_AGAIN_US) this.askAgainAtUs.delete(task);
+  }
+}

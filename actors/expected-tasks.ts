@@ -1,0 +1,82 @@
+/**
+ * Tasks that a migration is about to bring here: room is kept for them, and their states are copied while they run elsewhere.
+ *
+ * X1. What is expected counts in the final admission as if it ran here, so that the room is still there when the task comes.
+ * X2. It is expected for a while from each word of its migration on. Whoever is not heard of again is forgotten, and its room with it.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { AcceptedTask } from '../src/domain/model/ecu.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
+import type { Answer, PrepareCommand } from '../src/domain/protocol/messages.ts';
+import type { Host } from './host.ts';
+import type { StandbyCopies } from './standby.ts';
+
+/** Longer than any step of a migration takes to follow on the one before; while a state is being copied nothing runs out. */
+const EXPECTED_US = 8_000_000;
+
+interface Expected {
+  readonly accepted: AcceptedTask;
+  untilUs: number;
+  /** What is on its way: whoever asks for the same again waits with the first. */
+  copying?: { readonly sequence: number; readonly answer: Promise<Answer> } | undefined;
+}
+
+export class ExpectedTasks {
+  private readonly host: Host;
+  private readonly standby: StandbyCopies;
+  private readonly expected = new Map<TaskName, Expected>();
+
+  constructor(parts: { readonly host: Host; readonly standby: StandbyCopies }) {
+    this.host = parts.host;
+    this.standby = parts.standby;
+  }
+
+  *accepted(): IterableIterator<AcceptedTask> {
+    const nowUs = this.host.clock.monotonicUs();
+    for (const [task, { accepted, untilUs }] of this.expected) {
+      if (nowUs < untilUs) yield accepted;
+      else this.forget(task);
+    }
+  }
+
+  has(task: TaskName): boolean {
+    return this.expected.has(task);
+  }
+
+  /** After its admission. */
+  async prepare(command: PrepareCommand): Promise<Answer> {
+    const { task, epoch, spec, source, sequence } = command;
+    const { clock } = this.host;
+    const under = this.expected.get(task)?.copying;
+    if (under !== undefined && under.sequence === sequence && source !== undefined) return under.answer;
+    const expected: Expected = { accepted: acceptedTaskOf(spec, epoch), untilUs: clock.monotonicUs() + EXPECTED_US };
+    this.expected.set(task, expected);
+    if (source === undefined) return { kind: 'prepared', task, epoch, sequence: 0, bytes: 0, stateBytes: 0, tookUs: 0 };
+    this.standby.expect(task);
+    expected.untilUs = Number.POSITIVE_INFINITY;
+    const answer = this.copy(command, source);
+    expected.copying = { sequence, answer };
+    try {
+      return await answer;
+    } finally {
+      expected.copying = undefined;
+      expected.untilUs = clock.monotonicUs() + EXPECTED_US;
+    }
+  }
+
+  private async copy({ task, epoch, sequence }: PrepareCommand, source: Mac): Promise<Answer> {
+    try {
+      return { kind: 'prepared', task, epoch, ...(await this.standby.copyFrom(source, { task, epoch, sequence })) };
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      return { kind: 'refused', task, epoch, code: cause.code, sentence: `its state could not be copied: ${cause.message}` };
+    }
+  }
+
+  /** It has been deployed here, or goes elsewhere. */
+  forget(task: TaskName): void {
+    this.expected.delete(task);
+    this.standby.unexpect(task);
+  }
+}

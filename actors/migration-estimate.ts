@@ -1,0 +1,207 @@
+/**
+ * What a migration would cost, as of now: reads the placement, who could take the task by the exact test, how much there is to be moved and
+ * how fast that went lately, and acts on nothing. `src/domain/migration/estimate.ts` has the arithmetic.
+ */
+import {
+  type CandidateEstimate,
+  type EcuBusyness,
+  estimateCandidate,
+  type MigrationEstimate,
+  type MigrationFacts,
+  type MigrationSpeed,
+} from '../src/domain/migration/estimate.ts';
+import { PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import { chargePpb } from '../src/domain/placement/admit.ts';
+import { assign } from '../src/domain/placement/assign.ts';
+import type { Candidate, Decision, Newcomer } from '../src/domain/placement/evidence.ts';
+import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
+import type { PredictedGain } from '../src/ports/predicted-gain.ts';
+import type { MigrationCause } from '../statecharts/migration.machine.ts';
+import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { BeyondShare } from './beyond-share.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
+import type { Host } from './host.ts';
+import { isPlaced, type PlacementView } from './placement-index.ts';
+
+export interface MigrationEstimatesParts {
+  readonly host: Host;
+  readonly knowledge: FleetKnowledge;
+  readonly beyond: BeyondShare;
+  readonly store: CheckpointStore;
+  readonly gain?: PredictedGain | undefined;
+}
+
+/** Until something was measured: a slow network's, and a loaded machine's. */
+const BYTES_PER_SECOND = 50_000_000;
+const SWITCH_US = 15_000;
+/** Weight of the newest measurement. */
+const NEWEST = 0.25;
+/** Less than this tells of the round trip and not of the speed. */
+const MEASURED_BYTES_MIN = 64 * 1024;
+
+export class MigrationEstimates {
+  private readonly parts: MigrationEstimatesParts;
+  private bytesPerSecond = BYTES_PER_SECOND;
+  private switchUs = SWITCH_US;
+
+  constructor(parts: MigrationEstimatesParts) {
+    this.parts = parts;
+  }
+
+  noteCopied({ bytes, tookUs }: { readonly bytes: number; readonly tookUs: number }): void {
+    if (bytes < MEASURED_BYTES_MIN || tookUs <= 0) return;
+    this.bytesPerSecond += NEWEST * ((bytes * 1e6) / tookUs - this.bytesPerSecond);
+  }
+
+  noteSwitched(us: number): void {
+    this.switchUs += NEWEST * (us - this.switchUs);
+  }
+
+  /** By the placement's freshest record; one that is not `owned` in the cause's epoch any more stays. */
+  async estimate(cause: MigrationCause, excluded: readonly Mac[]): Promise<MigrationEstimate> {
+    const { knowledge } = this.parts;
+    const placement = await knowledge.freshPlacement(cause.task);
+    const speed = this.speed();
+    const { task, epoch, source, costMax } = cause;
+    const unknown = { task, epoch, from: source.mac, candidates: [], chosen: undefined, costMax, speed };
+    const spec = placement?.context.spec;
+    if (placement === undefined || spec === undefined || placement.state !== 'owned' || placement.context.epoch !== epoch) {
+      const reason = `it is ${placement?.state ?? 'unknown'} in epoch ${placement?.context.epoch ?? 0}`;
+      return { ...unknown, reason, facts: NO_FACTS, predictedBy: undefined, decision: undefined };
+    }
+    const facts = this.factsOf(placement.context, spec);
+    const { decision, sentence, fleet } = await this.feasible(placement, spec, cause, excluded);
+    const busyOf = (mac: Mac): EcuBusyness => busynessOf(fleet.find((one) => one.mac === mac));
+    const bytesAtHand = Math.max(0, facts.stateBytes - (facts.dirtyBytesPerSecond * facts.checkpointUs) / 1e6);
+    const standbys = knowledge.standbys(task);
+    let predictedBy: string | undefined;
+    const candidates: CandidateEstimate[] = [];
+    for (const candidate of decision?.candidates ?? []) {
+      if (candidate.verdict !== 'feasible') continue;
+      const { mac, incarnation, score, admission } = candidate;
+      const predicted = await this.parts.gain?.gainOf({ task, from: source.mac, to: mac });
+      predictedBy ??= predicted?.by;
+      const estimated = {
+        mac,
+        incarnation,
+        score: score.total,
+        responseUs: admission.joining[0]?.responseUs,
+        busy: busyOf(mac),
+        bytesAtHand: standbys.includes(mac) ? bytesAtHand : 0,
+      };
+      const about = { facts, speed, source: busyOf(source.mac), gain: predicted?.lateJobs ?? 0, mode: cause.mode };
+      candidates.push(estimateCandidate(estimated, about));
+    }
+    const chosen = candidates.find(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
+    const reason = chosen === undefined ? whyNot(candidates, cause, sentence) : undefined;
+    return { ...unknown, candidates, chosen, reason, facts, predictedBy, decision };
+  }
+
+  private speed(): MigrationSpeed {
+    return { bytesPerSecond: Math.round(this.bytesPerSecond), switchUs: Math.round(this.switchUs) };
+  }
+
+  private factsOf(context: PlacementContext, spec: TaskSpec): MigrationFacts {
+    const { knowledge, store } = this.parts;
+    const { periodUs, deadlineUs, wcetUs, checkpoint } = spec;
+    const reference = knowledge.newestReference(context);
+    const manifest = reference === undefined ? undefined : store.find(spec.name, reference.epoch, reference.sequence);
+    const stateBytes = manifest === undefined ? (reference?.needs?.memoryBytes ?? 0) : manifest.pageCount * PAGE_BYTES;
+    const isDelta = manifest !== undefined && manifest.baseSequence !== undefined;
+    const dirtyBytes = isDelta ? manifest.pageIndexes.length * PAGE_BYTES : Math.min(stateBytes, 4 * PAGE_BYTES);
+    return {
+      periodUs,
+      deadlineUs,
+      wcetUs,
+      jobsPerSecond: periodUs > 0 ? 1e6 / periodUs : this.inputsPerSecond(spec.name),
+      stateBytes,
+      dirtyBytesPerSecond: (dirtyBytes * 1e6) / checkpoint.intervalUs,
+      checkpointUs: checkpoint.intervalUs,
+    };
+  }
+
+  /** Between the newest checkpoint and the oldest that is remembered, by what each had consumed. */
+  private inputsPerSecond(task: TaskName): number {
+    const { newest, oldest } = this.parts.knowledge.spanOf(task);
+    if (newest === undefined || oldest === undefined) return 0;
+    const us = newest.atUs - oldest.atUs;
+    return us <= 0 ? 0 : Math.max(0, ((newest.inputs - oldest.inputs) * 1e6) / us);
+  }
+
+  private async feasible(
+    { context }: PlacementView,
+    spec: TaskSpec,
+    cause: MigrationCause,
+    excluded: readonly Mac[],
+  ): Promise<{ decision: Decision | undefined; sentence: string | undefined; fleet: readonly Candidate[] }> {
+    const { knowledge, host } = this.parts;
+    const needs = knowledge.newestReference(context)?.needs;
+    const newcomer: Newcomer = {
+      spec,
+      excluded,
+      dataAt: knowledge.standbys(spec.name),
+      ...(needs === undefined ? {} : { needs }),
+    };
+    knowledge.index.passed(host.clock.monotonicUs());
+    const own = knowledge.candidates();
+    const fleet = [...own, ...(await this.beyondShare(newcomer, cause.target, own))];
+    const isMeant = (mac: Mac): boolean => mac !== cause.source.mac && (cause.target === undefined || mac === cause.target);
+    const plan = assign({
+      newcomers: [newcomer],
+      candidates: fleet.filter(({ mac }) => isMeant(mac)),
+      apartOfRunning: knowledge.index.apartOfRunning(),
+      criticalityOfRunning: (task: TaskName) => {
+        const running = knowledge.placement(task);
+        return running !== undefined && isPlaced(running) ? (running.context.spec?.criticality ?? 0) : undefined;
+      },
+    });
+    return { decision: plan.decisions[0], sentence: plan.unplaced[0]?.sentence, fleet };
+  }
+
+  private async beyondShare(newcomer: Newcomer, target: Mac | undefined, own: readonly Candidate[]): Promise<Candidate[]> {
+    const { knowledge, beyond } = this.parts;
+    if (knowledge.elsewhere.size === 0) return [];
+    const named = await beyond.named([newcomer], target);
+    const drawn = target === undefined ? await beyond.drawn() : [];
+    const known = new Set([...own, ...named].map(({ mac }) => mac));
+    return [...named, ...drawn.filter(({ mac }) => !known.has(mac))];
+  }
+}
+
+const NO_FACTS: MigrationFacts = {
+  periodUs: 0,
+  deadlineUs: 0,
+  wcetUs: 0,
+  jobsPerSecond: 0,
+  stateBytes: 0,
+  dirtyBytesPerSecond: 0,
+  checkpointUs: 0,
+};
+
+/** Whoever asks in person takes the late jobs upon themselves; what asks by itself may not break a deadline by the move. */
+function isWorthIt({ costMax, opcode }: MigrationCause, cost: number, bearable: boolean): boolean {
+  if (costMax !== undefined && cost > costMax) return false;
+  return opcode === 'operator' || opcode === 'drain' || bearable;
+}
+
+function whyNot(candidates: readonly CandidateEstimate[], { costMax }: MigrationCause, sentence: string | undefined): string {
+  const [best] = candidates;
+  if (best === undefined) return `it stays where it runs: ${sentence ?? 'no other ECU can take it'}`;
+  const cost = best.cost.total.toFixed(2);
+  if (costMax !== undefined && best.cost.total > costMax)
+    return `it stays where it runs: going to ${best.mac} would cost ${cost} late jobs, at most ${costMax} are borne`;
+  return `it stays where it runs: a blackout of ${best.blackoutUs} µs on the way to ${best.mac} breaks its deadline`;
+}
+
+function busynessOf(candidate: Candidate | undefined): EcuBusyness {
+  if (candidate === undefined) return { jobsPerSecond: 0, utilisation: 0 };
+  let ppb = 0;
+  let jobsPerSecond = 0;
+  for (const task of candidate.accepted) {
+    ppb += chargePpb(task);
+    if (task.periodUs > 0) jobsPerSecond += 1e6 / task.periodUs;
+  }
+  return { jobsPerSecond, utilisation: ppb / 1e9 / Math.max(1, candidate.description.cores) };
+}

@@ -1,0 +1,191 @@
+/**
+ * What moving a running task would cost, before anything is touched. One unit throughout: *late jobs*, the number of jobs, of this task
+ * and of others, that are expected to miss their deadline or to wait because of it.
+ *
+ *   during        jobs of the task itself that fall into the blackout and have no slack to bear it
+ *   transfer      at the source: jobs released there while states are captured and given away, that find their core busy
+ *   disturbance   at the target: the same, while the state is taken in and the program is started
+ *   gain          late jobs that staying would bring and moving avoids, by whoever predicts; 0 where nobody does
+ *   total         during + transfer + disturbance − gain
+ *
+ * Blackouts by mode, S the state's bytes, d its dirty bytes a second, b bytes moved a second, w the switch with nothing to move:
+ *
+ *   live            w + last / b      last: what a round of copying leaves dirty, after at most ROUNDS_MAX rounds
+ *   stop-and-copy   w + S / b
+ *   cold            w + S / b + the work since the last durable checkpoint again
+ *
+ * The mode is the cheapest of those whose blackout the deadline bears; where none is borne, the one with the shortest.
+ */
+import { PAGE_BYTES } from '../model/checkpoint.ts';
+import type { Mac, TaskName } from '../model/ids.ts';
+import type { Decision } from '../placement/evidence.ts';
+
+export type MigrationMode = 'live' | 'stop-and-copy' | 'cold';
+
+/** Rounds of copying while the task runs; what has not become small by then will not. */
+export const ROUNDS_MAX = 4;
+/** A last difference of so much is moved within the noise of the switch itself. */
+export const SMALL_BYTES = 32 * PAGE_BYTES;
+
+/** What is known of the task as it runs. */
+export interface MigrationFacts {
+  readonly periodUs: number;
+  /** 0: none. */
+  readonly deadlineUs: number;
+  readonly wcetUs: number;
+  readonly jobsPerSecond: number;
+  readonly stateBytes: number;
+  readonly dirtyBytesPerSecond: number;
+  /** Between two checkpoints that are durable. */
+  readonly checkpointUs: number;
+}
+
+/** What was measured of migrations before. */
+export interface MigrationSpeed {
+  readonly bytesPerSecond: number;
+  readonly switchUs: number;
+}
+
+/** How busy an ECU is: what extra work there delays. */
+export interface EcuBusyness {
+  readonly jobsPerSecond: number;
+  /** Of all its cores, 0 … 1. */
+  readonly utilisation: number;
+}
+
+export interface MigrationCost {
+  readonly during: number;
+  readonly transfer: number;
+  readonly disturbance: number;
+  readonly gain: number;
+  readonly total: number;
+}
+
+export interface ModeEstimate {
+  readonly mode: MigrationMode;
+  readonly blackoutUs: number;
+  readonly bytes: number;
+  readonly cost: MigrationCost;
+  /** The deadline is kept through the blackout, by the worst response at the target. */
+  readonly bearable: boolean;
+}
+
+export interface CandidateEstimate {
+  readonly mac: Mac;
+  readonly incarnation: number;
+  readonly score: number;
+  readonly mode: MigrationMode;
+  readonly modes: readonly ModeEstimate[];
+  readonly cost: MigrationCost;
+  readonly blackoutUs: number;
+  readonly bearable: boolean;
+}
+
+/** Kept in the migration's journal, and given to whoever asks with a dry run. */
+export interface MigrationEstimate {
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly from: Mac;
+  /** Those that could take it, the best first. */
+  readonly candidates: readonly CandidateEstimate[];
+  /** The first of them that is not too dear; undefined: it stays. */
+  readonly chosen: CandidateEstimate | undefined;
+  /** Why it stays. */
+  readonly reason: string | undefined;
+  readonly costMax: number | undefined;
+  readonly facts: MigrationFacts;
+  readonly speed: MigrationSpeed;
+  /** Who says what staying costs; absent: nobody, and the gain is 0. */
+  readonly predictedBy: string | undefined;
+  /** All candidates with their tests, also those that were refused. */
+  readonly decision: Decision | undefined;
+}
+
+export interface EstimatedCandidate {
+  readonly mac: Mac;
+  readonly incarnation: number;
+  readonly score: number;
+  /** Worst response of the task there, by the exact test; undefined: not hard. */
+  readonly responseUs: number | undefined;
+  readonly busy: EcuBusyness;
+  /** Bytes of the state that are there already. */
+  readonly bytesAtHand: number;
+}
+
+export function estimateCandidate(
+  candidate: EstimatedCandidate,
+  about: {
+    readonly facts: MigrationFacts;
+    readonly speed: MigrationSpeed;
+    readonly source: EcuBusyness;
+    readonly gain: number;
+    /** Undefined: the cheapest that is borne. */
+    readonly mode: MigrationMode | undefined;
+  },
+): CandidateEstimate {
+  const { mac, incarnation, score } = candidate;
+  const modes = MODES.filter((mode) => about.mode === undefined || mode === about.mode).map((mode) =>
+    estimateMode(mode, candidate, about),
+  );
+  const borne = modes.filter(({ bearable }) => bearable);
+  const best = borne.length > 0 ? least(borne, ({ cost }) => cost.total) : least(modes, ({ blackoutUs }) => blackoutUs);
+  const { mode, cost, blackoutUs, bearable } = best;
+  return { mac, incarnation, score, mode, modes, cost, blackoutUs, bearable };
+}
+
+const MODES: readonly MigrationMode[] = ['live', 'stop-and-copy', 'cold'];
+
+function estimateMode(
+  mode: MigrationMode,
+  { responseUs, busy, bytesAtHand }: EstimatedCandidate,
+  { facts, speed, source, gain }: Parameters<typeof estimateCandidate>[1],
+): ModeEstimate {
+  const { stateBytes, deadlineUs, periodUs } = facts;
+  const { bytesPerSecond, switchUs } = speed;
+  const firstBytes = Math.max(0, stateBytes - bytesAtHand);
+  const { lastBytes, movedBytes } =
+    mode === 'live' ? copied(firstBytes, facts, speed) : { lastBytes: firstBytes, movedBytes: firstBytes };
+  const replayUs =
+    mode === 'cold' ? Math.min(facts.checkpointUs, (facts.checkpointUs / 1e6) * facts.jobsPerSecond * facts.wcetUs) : 0;
+  const blackoutUs = Math.round(switchUs + secondsFor(lastBytes, bytesPerSecond) * 1e6 + replayUs);
+  const slackUs = deadlineUs === 0 ? periodUs : Math.max(0, deadlineUs - (responseUs ?? facts.wcetUs));
+  const during = lateDuring(blackoutUs, slackUs, facts);
+  // A cold one is served by managers: the source gives nothing away.
+  const transferSeconds = mode === 'cold' ? 0 : secondsFor(movedBytes, bytesPerSecond);
+  const transfer = delayed(transferSeconds, source);
+  const disturbance = delayed(secondsFor(movedBytes, bytesPerSecond) + switchUs / 1e6, busy);
+  const cost = { during, transfer, disturbance, gain, total: during + transfer + disturbance - gain };
+  return { mode, blackoutUs, bytes: Math.round(movedBytes), cost, bearable: deadlineUs === 0 || blackoutUs <= slackUs };
+}
+
+/** Round by round: what was dirtied while the round before was on its way. */
+function copied(
+  firstBytes: number,
+  { stateBytes, dirtyBytesPerSecond }: MigrationFacts,
+  { bytesPerSecond }: MigrationSpeed,
+): { readonly lastBytes: number; readonly movedBytes: number } {
+  let round = firstBytes;
+  let movedBytes = round;
+  for (let rounds = 1; rounds < ROUNDS_MAX && round > SMALL_BYTES; rounds++) {
+    round = Math.min(stateBytes, dirtyBytesPerSecond * secondsFor(round, bytesPerSecond));
+    movedBytes += round;
+  }
+  const lastBytes = Math.min(stateBytes, dirtyBytesPerSecond * secondsFor(round, bytesPerSecond));
+  return { lastBytes, movedBytes: movedBytes + lastBytes };
+}
+
+/** Jobs that are due in the blackout, but for what the slack bears. */
+function lateDuring(blackoutUs: number, slackUs: number, { periodUs, jobsPerSecond }: MigrationFacts): number {
+  if (periodUs > 0) return Math.max(0, blackoutUs - slackUs) / periodUs;
+  return (blackoutUs / 1e6) * jobsPerSecond;
+}
+
+/** Jobs released in that time that find their core busy with what was there anyway. */
+const delayed = (seconds: number, { jobsPerSecond, utilisation }: EcuBusyness): number =>
+  seconds * jobsPerSecond * Math.min(1, utilisation);
+
+const secondsFor = (bytes: number, bytesPerSecond: number): number => bytes / Math.max(1, bytesPerSecond);
+
+function least<T>(items: readonly T[], value: (item: T) => number): T {
+  return items.reduce((best, item) => (value(item) < value(best) ? item : best));
+}

@@ -1,0 +1,16 @@
+import type { Mac, TaskName } from '../domain/model/ids.ts';
+
+/**
+ * What whoever predicts says of a move: the late jobs that staying would bring within its horizon and going there would not. Nobody
+ * predicts yet: a move that a person asks for gains nothing that is known, and its cost is all that it costs.
+ */
+export interface PredictedGain {
+  /** Undefined: nothing is known of it. */
+  gainOf(move: { readonly task: TaskName; readonly from: Mac; readonly to: Mac }): Promise<PredictedLateJobs | undefined>;
+}
+
+export interface PredictedLateJobs {
+  readonly lateJobs: number;
+  /** Who says so, for `explain`. */
+  readonly by: string;
+}

@@ -1,0 +1,379 @@
+/**
+ * Moves one running task to another ECU, without a gap (DESIGN 3 and 7, Migration). Replicated; one per attempt, named after the task and
+ * the epoch that it leaves.
+ *
+ *   proposed → costed → admitted → duplicating{full, delta} → switching{pausing, committing, starting} → decommissioning → done
+ *              rejected            rollingBack{aborting, resuming} → aborted                       superseding → decommissioning → superseded
+ *
+ * M1. Until the commit everything is preparation: the source runs, and whatever fails leads to `rollingBack`. After it the target's epoch
+ *     is taken and nothing leads back; who fails there is `superseded` by a restore.
+ * M2. Commit and abort race on the placement record. It lets `moving` be left only once: by this migration's epoch, by its abort, or by
+ *     another's epoch. Which of them it was decides here, whatever this actor wanted.
+ * M3. The source is told to resume only when the abort is on the placement's record. One whose epoch was taken is never resumed.
+ * M4. The source stands still with its state until the target's epoch has a durable checkpoint, or has had long enough to get one.
+ * M5. An effect that asks the world answers with what it heard; the chart goes on by that answer and by its timers.
+ */
+import { assign, enqueueActions, setup } from 'xstate';
+import { type MigrationEstimate, type MigrationMode, ROUNDS_MAX, SMALL_BYTES } from '../src/domain/migration/estimate.ts';
+import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { RestoreOpcode } from '../src/domain/protocol/messages.ts';
+import { CLOSE, effectActions, OPEN } from './effects.ts';
+
+export interface MigrationCause {
+  readonly task: TaskName;
+  /** The epoch of the instance that runs, and where. */
+  readonly epoch: number;
+  /** Of the migrations from this epoch, from 0. */
+  readonly attempt: number;
+  readonly source: Incarnation;
+  /** Undefined: where it is best. */
+  readonly target?: Mac | undefined;
+  readonly opcode: RestoreOpcode;
+  readonly mode?: MigrationMode | undefined;
+  /** In late jobs; undefined: whatever it costs. */
+  readonly costMax?: number | undefined;
+  readonly reason: string;
+}
+
+export interface CopyRound {
+  readonly sequence: number;
+  readonly bytes: number;
+  readonly tookUs: number;
+}
+
+export interface MigrationContext {
+  readonly id: string;
+  readonly cause?: MigrationCause | undefined;
+  readonly target?: Incarnation | undefined;
+  readonly mode?: MigrationMode | undefined;
+  /** Targets that refused. */
+  readonly excluded: readonly Mac[];
+  readonly rounds: readonly CopyRound[];
+  /** The state to go on from. */
+  readonly reference?: CheckpointReference | undefined;
+  /** Taken by the commit. */
+  readonly epoch?: number | undefined;
+  readonly nonce?: string | undefined;
+  /** The target has said so; or why it will not. */
+  readonly superseded: boolean;
+  readonly reason?: string | undefined;
+}
+
+export type MigrationEvent = ActorEvent &
+  (
+    | { readonly type: 'MIGRATION.PROPOSED'; readonly cause: MigrationCause }
+    | { readonly type: 'MIGRATION.COSTED'; readonly estimate: MigrationEstimate }
+    | { readonly type: 'TARGET.ADMITTED' }
+    /** `unable`: its bridge is of a build that cannot prepare; it can only be deployed to. */
+    | { readonly type: 'TARGET.REFUSED'; readonly reason: string; readonly unable: boolean }
+    | { readonly type: 'STATE.COPIED'; readonly round: CopyRound }
+    | { readonly type: 'COPY.FAILED'; readonly reason: string }
+    | { readonly type: 'PLACEMENT.CLAIMED' }
+    | { readonly type: 'PLACEMENT.REFUSED'; readonly reason: string }
+    | {
+        readonly type: 'STATE.HANDED_OVER';
+        readonly reference: CheckpointReference;
+        readonly pauseUs: number;
+        readonly copyUs: number;
+      }
+    /** `unable`: its bridge cannot name the state at which it stands still. */
+    | { readonly type: 'HANDOVER.FAILED'; readonly reason: string; readonly unable: boolean }
+    | { readonly type: 'SWITCH.COMMITTED'; readonly epoch: number }
+    /** The abort stands on the placement's record. */
+    | { readonly type: 'SWITCH.ABORTED' }
+    /** Neither: the placement has gone to another. */
+    | { readonly type: 'SWITCH.LOST'; readonly epoch: number; readonly by: ActorKey | undefined }
+    | { readonly type: 'INSTANCE.RAN'; readonly epoch: number; readonly nonce: string; readonly owner: Incarnation }
+    | { readonly type: 'DEPLOY.REFUSED'; readonly epoch: number; readonly reason: string }
+    | { readonly type: 'PLACEMENT.CONFIRMED'; readonly epoch: number }
+    /** The target's instance has consumed what waited; told by its bridge to whoever took its epoch. */
+    | { readonly type: 'INSTANCE.CAUGHT_UP'; readonly task: TaskName; readonly epoch: number }
+    | { readonly type: 'RESTORE.RAISED' }
+    | { readonly type: 'TARGET.DURABLE'; readonly reason: string }
+    | { readonly type: 'SOURCE.RESUMED' }
+    | { readonly type: 'SOURCE.STOPPED' }
+  );
+
+interface Between {
+  readonly task: TaskName;
+  readonly expectedEpoch: number;
+  readonly attempt: number;
+  readonly source: Incarnation;
+  readonly target: Incarnation;
+}
+
+export type MigrationEffect =
+  | { readonly kind: 'estimate'; readonly cause: MigrationCause; readonly excluded: readonly Mac[] }
+  | (Between & { readonly kind: 'reserve' })
+  | (Between & { readonly kind: 'copyState'; readonly round: number })
+  | (Between & { readonly kind: 'claimPlacement' })
+  | (Between & { readonly kind: 'handOver'; readonly mode: MigrationMode })
+  | (Between & { readonly kind: 'commitSwitch'; readonly mode: MigrationMode; readonly reference: CheckpointReference })
+  | (Between & {
+      readonly kind: 'deployTarget';
+      readonly epoch: number;
+      readonly mode: MigrationMode;
+      readonly reference: CheckpointReference;
+    })
+  | (Between & { readonly kind: 'confirmPlacement'; readonly epoch: number; readonly nonce: string })
+  | (Between & { readonly kind: 'abortSwitch'; readonly reason: string })
+  | (Between & { readonly kind: 'resumeSource' })
+  | (Between & { readonly kind: 'raiseRestore'; readonly epoch: number; readonly reason: string })
+  | (Between & { readonly kind: 'awaitDurable'; readonly epoch: number })
+  /** `release`: the target, which it will not come to, is told so. */
+  | (Between & { readonly kind: 'stopSource'; readonly release: boolean });
+
+/** Milliseconds, as XState's delays are. Bounds for one that lives and says nothing: a source that stands still must not do so for long. */
+const RESERVE_MS = 3_000;
+const COPY_MS = 30_000;
+const CLAIM_MS = 2_000;
+const PAUSE_MS = 2_000;
+const COMMIT_MS = 2_000;
+const START_MS = 5_000;
+/** M4: as long as an instance that stands still keeps its state (`instance-core.ts`, I9). */
+const KEPT_MS = 8_000;
+
+const NOWHERE: Incarnation = { mac: '', incarnation: 0 };
+
+/** A rejection that ends it: nobody is left to be asked. */
+const isFinal = ({ cause }: MigrationContext): boolean => cause?.target !== undefined;
+
+function between({ cause, target = NOWHERE }: MigrationContext): Between {
+  const { task = '', epoch: expectedEpoch = 0, attempt = 0, source = NOWHERE } = cause ?? {};
+  return { task, expectedEpoch, attempt, source, target };
+}
+
+type From = { readonly context: MigrationContext };
+const opened = (key: string, effect: (context: MigrationContext) => MigrationEffect) => ({
+  entry: { type: OPEN, params: ({ context }: From) => ({ key, effect: effect(context) }) } as const,
+  exit: { type: CLOSE, params: { key } } as const,
+});
+
+const modeOf = ({ mode }: MigrationContext): MigrationMode => mode ?? 'cold';
+const reasonOf = (event: MigrationEvent): string | undefined => ('reason' in event ? String(event.reason) : undefined);
+
+export const migrationMachine = setup({
+  types: { context: {} as MigrationContext, events: {} as MigrationEvent, input: {} as { id: string } },
+  actions: {
+    ...effectActions<MigrationEffect>(),
+    noteCause: assign(({ event }) => (event.type === 'MIGRATION.PROPOSED' ? { cause: event.cause } : {})),
+    openEstimate: enqueueActions(({ context, enqueue }) => {
+      if (context.cause === undefined) return;
+      const effect: MigrationEffect = { kind: 'estimate', cause: context.cause, excluded: context.excluded };
+      enqueue({ type: OPEN, params: { key: 'estimate', effect } });
+    }),
+    noteChosen: assign(({ event }) => {
+      if (event.type !== 'MIGRATION.COSTED' || event.estimate.chosen === undefined) return {};
+      const { mac, incarnation, mode } = event.estimate.chosen;
+      return { target: { mac, incarnation }, mode, reason: undefined };
+    }),
+    noteStay: assign(({ event }) =>
+      event.type === 'MIGRATION.COSTED' ? { reason: event.estimate.reason ?? 'no other ECU can take it' } : {},
+    ),
+    excludeTarget: assign(({ context, event }) => ({
+      excluded: context.target === undefined ? context.excluded : [...context.excluded, context.target.mac],
+      reason: reasonOf(event),
+    })),
+    goCold: assign(({ event }) => ({ mode: 'cold' as const, reason: reasonOf(event) })),
+    noteReason: assign(({ event }) => ({ reason: reasonOf(event) })),
+    noteRound: assign(({ context, event }) =>
+      event.type === 'STATE.COPIED' ? { rounds: [...context.rounds, event.round] } : {},
+    ),
+    noteReference: assign(({ event }) => (event.type === 'STATE.HANDED_OVER' ? { reference: event.reference } : {})),
+    noteEpoch: assign(({ event }) => (event.type === 'SWITCH.COMMITTED' ? { epoch: event.epoch } : {})),
+    noteLost: assign(({ event }) =>
+      event.type === 'SWITCH.LOST' ? { reason: `epoch ${event.epoch} was taken by ${event.by ?? 'nobody'}` } : {},
+    ),
+    noteRan: assign(({ event }) => (event.type === 'INSTANCE.RAN' ? { nonce: event.nonce } : {})),
+    openConfirm: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'INSTANCE.RAN') return;
+      const { epoch, nonce } = event;
+      const effect: MigrationEffect = { kind: 'confirmPlacement', ...between(context), epoch, nonce };
+      enqueue({ type: OPEN, params: { key: 'confirm', effect } });
+    }),
+    noteSuperseded: assign(({ event }) => ({ superseded: true, reason: reasonOf(event) })),
+    noteSilence: assign({ reason: 'the other side did not answer in time' }),
+    noteSilentTarget: assign({ superseded: true, reason: 'the target did not answer in time' }),
+  },
+  guards: {
+    isMyEpoch: ({ context, event }) => 'epoch' in event && event.epoch === context.epoch,
+    isChosen: ({ event }) => event.type === 'MIGRATION.COSTED' && event.estimate.chosen !== undefined,
+    isUnable: ({ event }) => (event.type === 'TARGET.REFUSED' || event.type === 'HANDOVER.FAILED') && event.unable,
+    isLastTarget: ({ context }) => isFinal(context),
+    isLive: ({ context }) => context.mode === 'live',
+    isSmallOrNever: ({ context, event }) =>
+      event.type === 'STATE.COPIED' && (event.round.bytes <= SMALL_BYTES || context.rounds.length + 1 >= ROUNDS_MAX),
+    wasSuperseded: ({ context }) => context.superseded,
+    hasReference: ({ context }) => context.reference !== undefined,
+  },
+}).createMachine({
+  id: 'migration',
+  initial: 'proposed',
+  context: ({ input }) => ({ id: input.id, excluded: [], rounds: [], superseded: false }),
+  // Said twice, or too late: taken, and changes nothing.
+  on: {
+    'MIGRATION.PROPOSED': {},
+    'PLACEMENT.CONFIRMED': {},
+    'INSTANCE.CAUGHT_UP': {},
+  },
+  states: {
+    proposed: {
+      exit: { type: CLOSE, params: { key: 'estimate' } },
+      on: {
+        'MIGRATION.PROPOSED': { actions: ['noteCause', 'openEstimate'] },
+        'MIGRATION.COSTED': [
+          { guard: 'isChosen', target: 'costed', actions: 'noteChosen' },
+          { target: 'rejected', actions: 'noteStay' },
+        ],
+      },
+    },
+    costed: {
+      ...opened('reserve', (context) => ({ kind: 'reserve', ...between(context) })),
+      after: {
+        [RESERVE_MS]: [
+          { guard: 'isLastTarget', target: 'rejected', actions: 'noteSilence' },
+          { target: 'proposed', actions: ['excludeTarget', 'openEstimate'] },
+        ],
+      },
+      on: {
+        'TARGET.ADMITTED': 'admitted',
+        'TARGET.REFUSED': [
+          { guard: 'isUnable', target: 'admitted', actions: 'goCold' },
+          { guard: 'isLastTarget', target: 'rejected', actions: 'noteReason' },
+          { target: 'proposed', actions: ['excludeTarget', 'openEstimate'] },
+        ],
+      },
+    },
+    admitted: {
+      ...opened('claim', (context) => ({ kind: 'claimPlacement', ...between(context) })),
+      after: { [CLAIM_MS]: { target: 'rollingBack', actions: 'noteSilence' } },
+      on: {
+        'PLACEMENT.CLAIMED': [{ guard: 'isLive', target: 'duplicating' }, { target: 'switching' }],
+        'PLACEMENT.REFUSED': { target: 'rollingBack', actions: 'noteReason' },
+      },
+    },
+    duplicating: {
+      initial: 'full',
+      after: { [COPY_MS]: { target: 'rollingBack', actions: 'noteSilence' } },
+      on: {
+        'COPY.FAILED': { target: 'rollingBack', actions: 'noteReason' },
+        'STATE.COPIED': [
+          { guard: 'isSmallOrNever', target: 'switching', actions: 'noteRound' },
+          { target: 'duplicating.delta', reenter: true, actions: 'noteRound' },
+        ],
+      },
+      states: {
+        full: opened('copy', (context) => ({ kind: 'copyState', ...between(context), round: 0 })),
+        delta: opened('copy', (context) => ({ kind: 'copyState', ...between(context), round: context.rounds.length })),
+      },
+    },
+    switching: {
+      initial: 'pausing',
+      states: {
+        pausing: {
+          ...opened('handOver', (context) => ({ kind: 'handOver', ...between(context), mode: modeOf(context) })),
+          after: { [PAUSE_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
+          on: {
+            'STATE.HANDED_OVER': { target: 'committing', actions: 'noteReference' },
+            'HANDOVER.FAILED': [
+              { guard: 'isUnable', target: 'pausing', reenter: true, actions: 'goCold' },
+              { target: '#migration.rollingBack', actions: 'noteReason' },
+            ],
+          },
+        },
+        committing: {
+          ...opened('commit', (context) => ({
+            kind: 'commitSwitch',
+            ...between(context),
+            mode: modeOf(context),
+            reference: context.reference as CheckpointReference,
+          })),
+          after: { [COMMIT_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
+          on: {
+            'SWITCH.COMMITTED': { target: 'starting', actions: 'noteEpoch' },
+            'SWITCH.LOST': { target: '#migration.rollingBack', actions: 'noteLost' },
+          },
+        },
+        starting: {
+          ...opened('deploy', (context) => ({
+            kind: 'deployTarget',
+            ...between(context),
+            epoch: context.epoch ?? 0,
+            mode: modeOf(context),
+            reference: context.reference as CheckpointReference,
+          })),
+          after: { [START_MS]: { target: '#migration.superseding', actions: 'noteSilentTarget' } },
+          on: {
+            'INSTANCE.RAN': [
+              { guard: 'isMyEpoch', target: '#migration.decommissioning', actions: ['noteRan', 'openConfirm'] },
+              {},
+            ],
+            'DEPLOY.REFUSED': { target: '#migration.superseding', actions: 'noteSuperseded' },
+          },
+        },
+      },
+    },
+    rollingBack: {
+      initial: 'aborting',
+      states: {
+        aborting: {
+          ...opened('abort', (context) => ({
+            kind: 'abortSwitch',
+            ...between(context),
+            reason: context.reason ?? 'it was given up',
+          })),
+          on: {
+            'SWITCH.ABORTED': 'resuming',
+            // The commit was under way and came first: nothing leads back.
+            'SWITCH.COMMITTED': [
+              { guard: 'hasReference', target: '#migration.switching.starting', actions: 'noteEpoch' },
+              { target: '#migration.superseding', actions: ['noteEpoch', 'noteSuperseded'] },
+            ],
+            'SWITCH.LOST': { target: 'giving', actions: 'noteLost' },
+          },
+        },
+        resuming: {
+          ...opened('resume', (context) => ({ kind: 'resumeSource', ...between(context) })),
+          on: { 'SOURCE.RESUMED': '#migration.aborted' },
+        },
+        // The source's epoch is over, by another's hand: it is stopped, as whoever took it would find out.
+        giving: {
+          ...opened('stop', (context) => ({ kind: 'stopSource', ...between(context), release: true })),
+          on: { 'SOURCE.STOPPED': '#migration.aborted' },
+        },
+      },
+    },
+    superseding: {
+      ...opened('restore', (context) => ({
+        kind: 'raiseRestore',
+        ...between(context),
+        epoch: context.epoch ?? 0,
+        reason: context.reason ?? 'the target did not take it',
+      })),
+      on: { 'RESTORE.RAISED': 'decommissioning' },
+    },
+    decommissioning: {
+      initial: 'keeping',
+      states: {
+        keeping: {
+          ...opened('durable', (context) => ({ kind: 'awaitDurable', ...between(context), epoch: context.epoch ?? 0 })),
+          after: { [KEPT_MS]: { target: 'stopping' } },
+          on: { 'TARGET.DURABLE': 'stopping' },
+        },
+        stopping: {
+          ...opened('stop', (context) => ({ kind: 'stopSource', ...between(context), release: context.superseded })),
+          on: {
+            'SOURCE.STOPPED': [{ guard: 'wasSuperseded', target: '#migration.superseded' }, { target: '#migration.done' }],
+          },
+        },
+      },
+    },
+    rejected: { type: 'final' },
+    aborted: { type: 'final' },
+    superseded: { type: 'final' },
+    done: { type: 'final' },
+  },
+});
