@@ -83,6 +83,7 @@ async function once(client: FleetClient, { flags, known, mac }: Asked): Promise<
     ageMs: Math.max(0, Math.round((nowUs - atUs) / 1000)),
     ...sampleObject(sample),
   }));
+  ecus.sort((one, other) => one.ecu.localeCompare(other.ecu, 'en', { numeric: true }));
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ ecus })}\n`);
     return;

@@ -92,3 +92,18 @@ test('an ECU says how it schedules, and only what it says', () => {
   for (const wrong of ['{ scheduler: lottery }', '{ blackout-us: -1 }', '{ slice-us: 0.5 }', '{ quantum: 3 }'])
     expect(() => parseFleetFile(file(wrong), 'fleet.yaml')).toThrow(/scheduling/);
 });
+
+test('how an ECU is measured: intervals, sensor files beside the fleet file, a machine that is not there', () => {
+  const path = join(projectRoot(), 'examples', 'fleets', 'own.yaml');
+  const line =
+    '{ count: 2, metrics-every-ms: 20, metrics-kept-every-ms: 0, sensors: [../sensors/board.yaml], simulated-sensors: "heating,after=3" }';
+  const { ecus } = parseFleetFile(`ecus: [${line}, {}]`, path);
+  for (const ecu of ecus.slice(0, 2)) {
+    expect(ecu).toMatchObject({ metricsEveryUs: 20_000, metricsKeptEveryUs: 0, simulatedSensors: { after: 3, cooling: 0.04 } });
+    expect(ecu.sensors?.map(({ name }) => name)).toEqual(['board']);
+  }
+  expect(ecus[2]).toEqual({ mac: '02aa00000003', name: 'ecu3' });
+  expect(() => parseFleetFile('ecus: [{ metrics-every-ms: 5 }]', path)).toThrow(/metrics-every-ms/);
+  expect(() => parseFleetFile('ecus: [{ simulated-sensors: lukewarm }]', path)).toThrow(/there are calm, heating/);
+  expect(() => parseFleetFile('ecus: [{ sensors: [none.yaml] }]', path)).toThrow(/none\.yaml cannot be read/);
+});

@@ -302,7 +302,7 @@ export const Metric = {
   TASKS_LOAD: 8,
 
   /**
-   * Cores that the bridge's process used itself, with its threads.
+   * Cores that the bridge's process took, its tasks included.
    *
    * @generated from enum value: METRIC_BRIDGE_LOAD = 9;
    */
