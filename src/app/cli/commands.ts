@@ -22,6 +22,7 @@ import { registerLearn } from './learn.ts';
 import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerPerformance } from './performance.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -55,6 +56,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerLearn,
   registerHazard,
   registerForecast,
+  registerPerformance,
   registerBench,
   registerConformance,
   registerDoctor,

@@ -81,7 +81,7 @@ export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardR
     ...(request.onStep === undefined ? {} : { onStep: request.onStep }),
   });
   if (request.picture !== undefined) {
-    const title = `P(failure within ${horizon} of ${request.time}): learned from ${basename(request.train)}, judged on ${basename(request.test)}`;
+    const title = `Fails within ${horizon} (${request.time})? Learned from ${basename(request.train)}, judged on ${basename(request.test)}`;
     await writeFile(request.picture, drawReliability(all, title)).catch((cause: unknown) => {
       throw new DroverError('ERR_USAGE', `${request.picture} cannot be written: ${(cause as Error).message}`, { cause });
     });

@@ -1,6 +1,7 @@
 /**
- * The reliability diagram: what was said (across) against what happened (up), a dot a bin with its area by the rows in it, beside the
- * diagonal of a forecaster who is right; below, how many rows were said so, on a logarithmic scale. A panel a method.
+ * The reliability diagram: what was said (across) against what happened (up), a dot a bin with its area by the rows in it, with the range in
+ * which the true share is nine times in ten, beside the diagonal of a forecaster who is right; below, how many rows were said so, on a
+ * logarithmic scale. A panel a method.
  */
 import type { MethodResult } from '../../domain/hazard/evaluate.ts';
 
@@ -26,7 +27,7 @@ export function drawReliability(results: readonly MethodResult[], title: string)
 }
 
 function panel(result: MethodResult, left: number): string[] {
-  const { method, reliability, brier, auc, calibrationError, useful, n } = result;
+  const { method, reliability, brier, auc, calibrationError, useful } = result;
   const x = (share: number): string => (left + share * SIDE).toFixed(1);
   const y = (share: number): string => (TOP + (1 - share) * SIDE).toFixed(1);
   const bottom = TOP + SIDE;
@@ -34,9 +35,9 @@ function panel(result: MethodResult, left: number): string[] {
   const barsAt = bottom + 36 + BARS;
   const seen = reliability.filter(({ count }) => count > 0);
   const colour = COLOURS[method];
-  const figures = `Brier ${brier.toFixed(4)}, AUC ${auc.toFixed(4)}, off by ${calibrationError.toFixed(4)} on average, useful alarms ${(100 * useful).toFixed(0)} %`;
+  const figures = `Brier ${brier.toFixed(4)}, AUC ${auc.toFixed(4)}, useful alarms ${(100 * useful).toFixed(0)} %`;
   return [
-    `<text x="${left}" y="44" font-weight="bold" fill="${colour}">${NAMES[method]}, ${n} rows</text>`,
+    `<text x="${left}" y="44" font-weight="bold" fill="${colour}">${NAMES[method]}, off by ${calibrationError.toFixed(4)}</text>`,
     `<text x="${left}" y="60" fill="#555555" font-size="10">${figures}</text>`,
     ...TICKS.flatMap((tick) => [
       `<line x1="${x(0)}" x2="${x(1)}" y1="${y(tick)}" y2="${y(tick)}" stroke="#e4e4e4"/>`,
@@ -48,6 +49,10 @@ function panel(result: MethodResult, left: number): string[] {
     `<text transform="translate(${left - 36} ${TOP + SIDE / 2}) rotate(-90)" text-anchor="middle">happened</text>`,
     `<line x1="${x(0)}" y1="${y(0)}" x2="${x(1)}" y2="${y(1)}" stroke="#888888" stroke-dasharray="4 3"/>`,
     `<polyline fill="none" stroke="${colour}" stroke-width="1.5" points="${seen.map(({ predicted, observed }) => `${x(predicted)},${y(observed)}`).join(' ')}"/>`,
+    ...seen.map(({ predicted, observed, count }) => {
+      const [low, high] = likelyShare(observed, count);
+      return `<line x1="${x(predicted)}" x2="${x(predicted)}" y1="${y(low)}" y2="${y(high)}" stroke="${colour}" stroke-opacity="0.4"/>`;
+    }),
     ...seen.map(
       ({ predicted, observed, count }) =>
         `<circle cx="${x(predicted)}" cy="${y(observed)}" r="${(2 + 6 * Math.sqrt(count / most)).toFixed(1)}" fill="${colour}" fill-opacity="0.75"><title>said ${predicted.toFixed(3)}, happened ${observed.toFixed(3)}, ${count} rows</title></circle>`,
@@ -63,6 +68,17 @@ function panel(result: MethodResult, left: number): string[] {
     `<line x1="${left}" x2="${left + SIDE}" y1="${barsAt}" y2="${barsAt}" stroke="#888888"/>`,
     `<text x="${left + SIDE / 2}" y="${barsAt + 15}" text-anchor="middle">rows (logarithmic)</text>`,
   ];
+}
+
+/** z of 5 % and 95 %. */
+const LIKELY = 1.6448536269514722;
+
+/** Where the true share is nine times in ten when `observed` of `count` were seen (Wilson): bins of a few rows prove little. */
+function likelyShare(observed: number, count: number): readonly [number, number] {
+  const spread = LIKELY ** 2 / count;
+  const middle = (observed + spread / 2) / (1 + spread);
+  const half = (LIKELY * Math.sqrt((observed * (1 - observed)) / count + spread / (4 * count))) / (1 + spread);
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -18,8 +18,6 @@ export interface AlarmRule {
   readonly latest: number;
 }
 
-export const ALARM_ROWS = 3;
-
 export interface AlarmJudgement {
   readonly failures: number;
   /** Shares of the units that failed. */

@@ -28,7 +28,7 @@ export function fitCold(rows: FeatureRows, horizon: number): ColdModel {
   const scale = scaleFor(rows, horizon);
   const series = rows.units.map((unit) => healthOf(scale, unit));
   const prior = fitWiener(series);
-  // Where a unit was when it failed is as noisy as any measurement: the mean of its last moments is not.
+  // Where a unit was when it failed is as noisy as every measurement: the mean of its last moments is not.
   const ends = rows.units
     .flatMap((unit) => (unit.failed ? [meanHealthAtEnd(scale, unit, horizon)] : []))
     .filter(Number.isFinite);

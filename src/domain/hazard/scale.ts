@@ -7,7 +7,7 @@
  *   products  health², health·pace, pace², health·log age, pace·log age, log² age
  *
  * A feature that does not vary, or was never seen, reads 0. One outside of what was learned from is held at its least or most there:
- * a lying sensor can say "as bad as any", not "worse than anything by a thousand", and nobody extrapolates a product.
+ * a lying sensor can say "as bad as the worst", not "worse than anything by a thousand", and nobody extrapolates a product.
  */
 import { featureCount, MEANS, SLOPES } from './features.ts';
 

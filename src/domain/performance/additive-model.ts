@@ -81,6 +81,8 @@ const NOISE_COUNT = 3;
 const COUNT_MOST = 200;
 const SWEEPS_MOST = 60;
 const SETTLED = 1e-5;
+/** Means that moved less than this leave the effects as they are: a measurement that changes nothing costs nothing. */
+const DRIFT_LEAST = 0.01;
 const LEVELS = 4;
 const ERRORS_AT_FIRST: Readonly<Record<Basis, number>> = { measured: 0.1, kind: 0.3, task: 0.7, resource: 1.5, nothing: 3 };
 const ERROR_COUNT = 4;
@@ -89,7 +91,8 @@ export class AdditiveModel {
   readonly #cells = new Map<string, Cell>();
   readonly #effects = new Map<string, number>();
   readonly #errors = new Map<Basis, { count: number; squares: number }>();
-  #isSettled = true;
+  /** How far the cells' means have moved since the effects were solved, at most. */
+  #drifted = 0;
 
   /** Takes one measurement; `log` is its natural logarithm. What is not a number says nothing. */
   observe(pair: Pair, log: number): void {
@@ -101,19 +104,20 @@ export class AdditiveModel {
       this.#compare(pair, log);
       const { task, family, resource, kind } = pair;
       this.#cells.set(key, { task, family, resource, kind, contention: levelOf(pair), count: 1, mean: value, variance: 0 });
-    } else {
-      cell.count = Math.min(COUNT_MOST, cell.count + 1);
-      const step = value - cell.mean;
-      cell.mean += step / cell.count;
-      cell.variance += (step * (value - cell.mean) - cell.variance) / cell.count;
+      this.#drifted = Number.POSITIVE_INFINITY;
+      return;
     }
-    this.#isSettled = false;
+    cell.count = Math.min(COUNT_MOST, cell.count + 1);
+    const step = value - cell.mean;
+    cell.mean += step / cell.count;
+    cell.variance += (step * (value - cell.mean) - cell.variance) / cell.count;
+    this.#drifted += Math.abs(step) / cell.count;
   }
 
   /** What was measured of a task, or on a resource, that is gone for good. */
   forget({ task, resource }: { readonly task?: string; readonly resource?: string }): void {
     for (const [key, cell] of this.#cells) if (cell.task === task || cell.resource === resource) this.#cells.delete(key);
-    this.#isSettled = false;
+    this.#drifted = Number.POSITIVE_INFINITY;
   }
 
   estimate(pair: Pair): Estimate {
@@ -177,8 +181,8 @@ export class AdditiveModel {
   }
 
   #settle(): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
+    if (this.#drifted < DRIFT_LEAST) return;
+    this.#drifted = 0;
     interface Part {
       readonly cell: number;
       readonly factor: number;
