@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerForecastBench } from './bench-forecast.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
 import { registerMigrateBench } from './bench-migrate.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
@@ -24,7 +25,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale',
+      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -94,6 +95,7 @@ export function registerBench(program: Command): void {
   ]);
   registerMetricsBench(bench);
   registerSimulationBenches(bench);
+  registerForecastBench(bench);
   const schedule = bench
     .command('schedule')
     .description('how many jobs a second the simulator of schedules takes, on one core and on four')

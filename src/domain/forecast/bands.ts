@@ -22,9 +22,10 @@ export const BAND_LENGTH = VIEWS * Q + VIEWS + Q;
 const SIZES = VIEWS * Q;
 const QUANTILES = SIZES + VIEWS;
 
-const ERRORS_KEPT = 300;
+/** Errors of neighbouring steps share most of their horizon: of long ones every second or third is kept, and the window reaches further back. */
+const thinning = (horizon: number): number => 1 + Math.floor(Math.sqrt(horizon) / 3);
 /** Fewer errors than this say nothing of quantiles. */
-const ERRORS_LEAST = 20;
+const ERRORS_LEAST = 15;
 const MIX = { rate: 0.05, slower: 0.3, fading: 0.998 };
 /** γ = RATE / √h. */
 const RATE = 0.03;
@@ -43,9 +44,10 @@ export class Bands {
   readonly #settled: Float64Array;
   readonly #offsets = new Float64Array(VIEWS);
 
-  constructor(arena: StateArena, horizons: readonly number[]) {
+  /** `errorsKept`: of each view and horizon. */
+  constructor(arena: StateArena, horizons: readonly number[], errorsKept: number) {
     this.#horizons = horizons;
-    this.#windows = new SortedWindows(arena, horizons.length * VIEWS, ERRORS_KEPT);
+    this.#windows = new SortedWindows(arena, horizons.length * VIEWS, errorsKept);
     this.#weights = new ExpertWeights(arena, {
       groups: horizons.length * Q,
       experts: VIEWS,
@@ -100,11 +102,12 @@ export class Bands {
       const tau = TAUS[q] as number;
       this.#weights.learn(group, offsets, 0, mixture, error > mixture ? -tau : 1 - tau, scale);
     }
-    for (let view = 0; view < VIEWS; view++) {
+    const settled = this.#settled[k] as number;
+    for (let view = 0; view < VIEWS && settled % thinning(this.#horizons[k] as number) === 0; view++) {
       const size = row[at + SIZES + view] as number;
       if (!Number.isNaN(size)) this.#windows.push(k * VIEWS + view, error / size);
     }
-    this.#settled[k] = (this.#settled[k] as number) + 1;
+    this.#settled[k] = settled + 1;
     const rate = RATE / Math.sqrt(this.#horizons[k] as number);
     this.#move(2 * k, rate * ((value < this.quantile(row, at, 0) ? 1 : 0) - MISSES));
     this.#move(2 * k + 1, rate * ((value > this.quantile(row, at, OUTER) ? 1 : 0) - MISSES));

@@ -9,6 +9,7 @@
  * Source: Friedman, Annals of Statistics 29(5), 2001 (LAD boosting); histograms as in LightGBM and scikit-learn.
  * Cost:   trees · depth · rows · features · featureShare additions to fit (background); trees · depth comparisons to ask.
  */
+import { assert } from '../kernel/assert.ts';
 import type { Rng } from '../kernel/rng.ts';
 
 export interface BoostedTrees {
@@ -78,6 +79,7 @@ export function fitBoostedTrees(
   const inner = 2 ** depth - 1;
   const leaves = inner + 1;
   const count = target.length;
+  assert(count <= ROWS_MOST, 'the history that trees are fitted to is bounded');
   const model: BoostedTrees = {
     trees,
     depth,
@@ -91,15 +93,20 @@ export function fitBoostedTrees(
   const room = new Float32Array(count);
   const sampled = new Uint32Array(count);
   const ends = new Uint32Array(leaves + 1);
+  const codes = new Int32Array(count);
   const finder = new SplitFinder(buckets, options);
   for (let tree = 0; tree < trees; tree++) {
     let taken = 0;
-    for (let i = 0; i < count; i++) if (rowShare >= 1 || rng.unit() < rowShare) sampled[taken++] = i;
+    for (let i = 0; i < count; i++) {
+      if (rowShare < 1 && rng.unit() >= rowShare) continue;
+      codes[taken] = ONE + Math.sign(rest[i] as number);
+      sampled[taken++] = i;
+    }
     node.fill(0);
     const features = chooseFeatures(buckets.width, options.featureShare, rng);
     for (let level = 0; level < depth; level++) {
       const first = 2 ** level - 1;
-      const splits = finder.find(level, { sampled, taken, node, rest, features });
+      const splits = finder.find(level, { sampled, taken, node, codes, features });
       for (let n = 0; n <= first; n++) {
         const feature = splits.feature[n] as number;
         if (feature < 0) continue;
@@ -165,18 +172,25 @@ interface LevelRows {
   readonly taken: number;
   /** Which node of the level each row is in. */
   readonly node: Uint8Array;
-  readonly rest: Float32Array;
+  /** ONE and the sign of what is wrong with it, a sampled row each. */
+  readonly codes: Int32Array;
   readonly features: Uint8Array;
 }
+
+/** A count in the upper half of a number, a sum of signs in the lower: one addition a row and feature instead of two. */
+const ONE = 65_536;
+const HALF = 32_768;
+/** More could run over. */
+const ROWS_MOST = 32_000;
 
 class SplitFinder {
   readonly feature: Int16Array;
   readonly bucket: Uint8Array;
   readonly #buckets: Buckets;
   readonly #leafLeast: number;
-  readonly #counts: Int32Array;
-  readonly #signs: Int32Array;
+  readonly #cells: Int32Array;
   readonly #score: Float64Array;
+  readonly #base: Int32Array;
 
   constructor(buckets: Buckets, { depth, leafLeast }: BoostOptions) {
     const nodes = 2 ** (depth - 1);
@@ -184,31 +198,28 @@ class SplitFinder {
     this.#leafLeast = leafLeast;
     this.feature = new Int16Array(nodes);
     this.bucket = new Uint8Array(nodes);
-    this.#counts = new Int32Array(nodes * BINS);
-    this.#signs = new Int32Array(nodes * BINS);
+    this.#cells = new Int32Array(nodes * BINS);
     this.#score = new Float64Array(nodes);
+    this.#base = new Int32Array(buckets.rows);
   }
 
   /** The best split of each node of a level, by the sum of squared gradient sums over counts; feature −1 where none helps. */
   find(
     level: number,
-    { sampled, taken, node, rest, features }: LevelRows,
+    { sampled, taken, node, codes, features }: LevelRows,
   ): { readonly feature: Int16Array; readonly bucket: Uint8Array } {
     const nodes = 2 ** level;
-    const [counts, signs, score] = [this.#counts, this.#signs, this.#score];
+    const [cells, base] = [this.#cells, this.#base];
     const { bucket, rows } = this.#buckets;
     this.feature.fill(-1);
-    score.fill(Number.NaN);
+    this.#score.fill(Number.NaN);
+    for (let s = 0; s < taken; s++) base[s] = (node[sampled[s] as number] as number) * BINS;
     for (const f of features) {
-      counts.fill(0, 0, nodes * BINS);
-      signs.fill(0, 0, nodes * BINS);
+      cells.fill(0, 0, nodes * BINS);
       const column = f * rows;
       for (let s = 0; s < taken; s++) {
-        const i = sampled[s] as number;
-        const cell = (node[i] as number) * BINS + (bucket[column + i] as number);
-        counts[cell] = (counts[cell] as number) + 1;
-        const left = rest[i] as number;
-        signs[cell] = (signs[cell] as number) + (left > 0 ? 1 : left < 0 ? -1 : 0);
+        const cell = (base[s] as number) + (bucket[column + (sampled[s] as number)] as number);
+        cells[cell] = (cells[cell] as number) + (codes[s] as number);
       }
       for (let n = 0; n < nodes; n++) this.#bestOf(f, n);
     }
@@ -216,21 +227,25 @@ class SplitFinder {
   }
 
   #bestOf(f: number, n: number): void {
-    const [counts, signs, score] = [this.#counts, this.#signs, this.#score];
+    const [cells, score] = [this.#cells, this.#score];
     const from = n * BINS;
     let [count, sign] = [0, 0];
     for (let b = 0; b < BINS; b++) {
-      count += counts[from + b] as number;
-      sign += signs[from + b] as number;
+      const cell = cells[from + b] as number;
+      const inCell = (cell + HALF) >> 16;
+      count += inCell;
+      sign += cell - inCell * ONE;
     }
     if (count < 2 * this.#leafLeast) return;
     // The node's own score is what a split has to beat.
     if (Number.isNaN(score[n])) score[n] = (sign * sign) / count + 1e-9;
     let [left, leftSign] = [0, 0];
     for (let b = 0; b < BINS - 1; b++) {
-      left += counts[from + b] as number;
-      leftSign += signs[from + b] as number;
-      if (left < this.#leafLeast || counts[from + b] === 0) continue;
+      const cell = cells[from + b] as number;
+      const inCell = (cell + HALF) >> 16;
+      left += inCell;
+      leftSign += cell - inCell * ONE;
+      if (left < this.#leafLeast || inCell === 0) continue;
       const right = count - left;
       if (right < this.#leafLeast) break;
       const rightSign = sign - leftSign;

@@ -30,6 +30,8 @@ export interface ForecasterOptions {
   readonly season?: number | undefined;
   /** Values kept for fitting in the background. */
   readonly memory?: number;
+  /** Past errors that the bands are made of. */
+  readonly errorsKept?: number;
   /** Between two samples; samples that come with a time are put on this grid. */
   readonly periodUs?: number | undefined;
   /** What the series cannot leave, such as 0 … 100 %. */
@@ -38,6 +40,7 @@ export interface ForecasterOptions {
 }
 
 const MEMORY = 4096;
+const ERRORS_KEPT = 300;
 const WARM_UP = 20;
 const EXPERT_RATE = { rate: 0.2, slower: 0.3, fading: 0.9998 };
 /** Gains at the start. */
@@ -51,8 +54,8 @@ const GENERAL_RATE = 0.002;
 const ERROR_RATE = 0.01;
 /** Fits come when the series has grown by this much, at the latest after so many steps. */
 const FIT_LEAST = 200;
-const FIT_GROWTH = 1.4;
-const FIT_EVERY = 500;
+const FIT_GROWTH = 1.5;
+const FIT_EVERY = 800;
 
 const E = EXPERTS.length;
 /** A forecast kept until its time comes: the experts' (the first is the value it was made at), the mixture, the bands. */
@@ -87,7 +90,7 @@ export class Forecaster {
 
   constructor(options: ForecasterOptions) {
     this.options = options;
-    const { horizons, season, memory = MEMORY } = options;
+    const { horizons, season, memory = MEMORY, errorsKept = ERRORS_KEPT } = options;
     const arena = this.#arena;
     this.#intake = new Intake(arena);
     this.#history = new History(arena, Math.max(memory, TREE_CONTEXT + 1, season ?? 0));
@@ -99,7 +102,7 @@ export class Forecaster {
       fading: EXPERT_RATE.fading,
       prior: EXPERTS.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
     });
-    this.#bands = new Bands(arena, horizons);
+    this.#bands = new Bands(arena, horizons, errorsKept);
     this.#rows = horizons.map((h) => arena.take((h + 1) * ROW));
     this.#usualError = arena.take(horizons.length);
     this.#scalars = arena.take(6);
@@ -163,9 +166,9 @@ export class Forecaster {
     return this.#intake.degraded(WARM_UP);
   }
 
-  /** Steps taken in. */
-  get steps(): number {
-    return this.#history.count;
+  /** What its state takes, without the models fitted in the background. */
+  get stateBytes(): number {
+    return 8 * this.#arena.length;
   }
 
   /** What an expert weighs at the k-th horizon, of 1 among all that are awake. */
