@@ -47,6 +47,7 @@ import { envelope, type Host, pause, planted } from './host.ts';
 import { JobRecorder } from './job-recorder.ts';
 import { saveLastCheckpoints } from './last-checkpoints.ts';
 import { claimMac, readEntry } from './mac-claim.ts';
+import { OvertakenCommands } from './overtaken-commands.ts';
 import { packedFor } from './page-transfer.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StandbyCopies } from './standby.ts';
@@ -74,7 +75,6 @@ export interface BridgeParts {
 
 const RECORD_RETRY_US = 200_000;
 const MAC_PROBE_TIMEOUT_US = 300_000;
-const HANDLED_ACTORS_MAX = 10_000;
 /** Copies of other ECUs' tasks take at most so much, and no more than this part of the ECU's memory. */
 const STANDBY_BYTES_MAX = 256 * 1024 ** 2;
 const STANDBY_MEMORY_SHARE = 4;
@@ -95,8 +95,8 @@ export class Bridge {
   /** Commands that wait for a task's record to come to rest, by task. */
   private readonly waiters = new Map<TaskName, ((context: TaskContext, state: string) => void)[]>();
   private readonly admitting = new Map<TaskName, AcceptedTask>();
-  /** By actor and task (B2). */
-  private readonly handledRevisions = new Map<string, number>();
+  /** B2. */
+  private readonly overtakenCommands: OvertakenCommands;
   private nextProgramId = 1;
   private leaving = false;
   /** It takes no newcomers, for a manager has said so. */
@@ -114,6 +114,7 @@ export class Bridge {
     this.startedUs = this.host.clock.monotonicUs();
     this.nonce = newNonce(this.host);
     const { host, mac } = this;
+    this.overtakenCommands = new OvertakenCommands(host);
     this.jobs = parts.recordJobs === true ? new JobRecorder({ host, mac }) : undefined;
     this.standby = new StandbyCopies({
       host,
@@ -355,22 +356,10 @@ export class Bridge {
     }
   }
 
-  /** B2. */
   private overtaken(command: CommandHeader & Command): Answer | undefined {
-    const { actor, actorRevision, task } = command;
-    const subject = planted(this.host, 'overtake-by-actor') ? actor : `${actor} ${task}`;
-    const handled = this.handledRevisions.get(subject) ?? 0;
-    if (actorRevision < handled && !planted(this.host, 'obey-overtaken'))
-      return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${actor} was handled here`);
-    this.handledRevisions.delete(subject);
-    this.handledRevisions.set(subject, actorRevision);
-    if (this.handledRevisions.size > HANDLED_ACTORS_MAX) {
-      for (const oldest of this.handledRevisions.keys()) {
-        this.handledRevisions.delete(oldest);
-        break;
-      }
-    }
-    return undefined;
+    const handled = this.overtakenCommands.by(command);
+    if (handled === undefined) return undefined;
+    return refuse(command, 'ERR_COMMAND_STALE', `revision ${handled} of ${command.actor} was handled here`);
   }
 
   private async deploy(command: Extract<Command, { kind: 'deploy' }>): Promise<Answer> {
@@ -411,8 +400,7 @@ export class Bridge {
   private forAnother(command: Extract<Command, { kind: 'deploy' | 'prepare' }>): Answer | undefined {
     const { incarnation } = this.host;
     if (command.incarnation === incarnation || planted(this.host, 'answer-for-the-dead')) return undefined;
-    const sentence = `this bridge is at incarnation ${incarnation}, the command is for ${command.incarnation}`;
-    return refuse(command, 'ERR_COMMAND_DIED', sentence);
+    return refuse(command, 'ERR_COMMAND_DIED', `this is incarnation ${incarnation}, the command is for ${command.incarnation}`);
   }
 
   /** For a task that is about to move here (`expected-tasks.ts`). */

@@ -97,6 +97,10 @@ export interface ManagerParts {
   readonly adviser?: Adviser;
   /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
   readonly gain?: PredictedGain;
+  /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
+  readonly gain?: PredictedGain;
+  /** Ranks candidates for a task; absent: the other terms alone. */
+  readonly adviser?: Adviser;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -173,7 +177,14 @@ export class Manager {
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
-    const estimates = new MigrationEstimates({ host, knowledge: this.knowledge, beyond, store, gain: parts.gain });
+    const estimates = new MigrationEstimates({
+      host,
+      knowledge: this.knowledge,
+      beyond,
+      store,
+      gain: parts.gain,
+      adviser: parts.adviser,
+    });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
     this.migrationRequests = new MigrationRequests({ ...known, estimates });
@@ -438,7 +449,7 @@ export class Manager {
     }
   }
 
-  /** The second reason to restore: the task runs, and is to run elsewhere. It is known by where it runs, and moved as any other. */
+  /** The second reason to restore: the task runs, and is to run elsewhere. It is known by where it runs, and moved like all. */
   private async requestRestore(request: RestoreRequest, id: string): Promise<ManagerAnswer> {
     const { mac, programId, target, opcode, reason } = request;
     const task = this.receiver.taskOf(mac, programId);

@@ -78,7 +78,8 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
   const moved = drover(folder, 'task', 'move', 'urgent', '--to', 'earliest', '--wait', '60', '--json');
   expect(JSON.parse(moved.out)).toMatchObject({ task: 'urgent', moved: true, from: FP, to: EDF });
   const move = explained(folder, 'urgent').decision;
-  expect(move).toMatchObject({ verdict: 'placed', target: EDF, from: FP, cause: { move: { target: EDF } } });
+  expect(move).toMatchObject({ verdict: 'placed', target: EDF, from: FP, cause: { kind: 'move', target: EDF } });
+  expect(move?.migration?.estimate.candidates).toMatchObject([{ mac: EDF }]);
   expect(move?.checkpoint?.epoch).toBe(1);
   const [candidate] = move?.evidence?.candidates ?? [];
   expect(candidate?.verdict === 'feasible' && candidate.admission.tightest?.responseUs).toBeGreaterThan(20_000);

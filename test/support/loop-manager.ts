@@ -231,8 +231,6 @@ export class LoopManager {
         if ((await shell.deliver(`placement/${task}`, shed)) === 'deferred') return AGAIN;
         return { kind: 'event', event: { type: 'SHED.RECORDED', task } };
       }
-      case 'stopInstance':
-        throw new Error(`nobody asks this fleet to move ${effect.task}, and yet it was to be stopped`);
       case 'evictTask':
         throw new Error(`this fleet's plans evict nobody, and yet ${effect.task} was to make room`);
     }

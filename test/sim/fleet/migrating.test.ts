@@ -122,7 +122,8 @@ describe('a migration meets', () => {
     const fleet = await stage({ ecus: THREE, tasks: [task('alpha')] });
     const answer = await fleet.done(fleet.migrate('alpha', { costMax: 0, dryRun: true }));
     if (answer.kind !== 'estimate') throw new Error(answer.kind);
-    expect(answer.estimate).toMatchObject({ chosen: undefined, reason: expect.stringContaining('late jobs') });
+    expect(answer.estimate.chosen).toBeUndefined();
+    expect(answer.estimate.reason).toMatch(/would cost .* late jobs, at most 0 are borne/);
     expect(answer.estimate.candidates).toHaveLength(2);
     expect(await fleet.done(fleet.migrate('alpha', { costMax: 0 }))).toMatchObject({ kind: 'refused', code: 'ERR_NO_PLACE' });
     expect(epochOf(fleet, 'alpha')).toBe(1);
@@ -135,6 +136,8 @@ describe('a migration meets', () => {
       await fleet.until('it is there', () => atRevision(fleet, revision));
       await fleet.done(fleet.remove('alpha'));
       await fleet.until('it is removed', () => fleet.truth.placements.get('alpha')?.state === 'removed');
+      await fleet.done(fleet.declare(task('alpha')));
+      await fleet.until('it runs again', () => fleet.runs('alpha'));
       await fleet.settle();
     }
   });

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { decidersOf, type Explanation, explain } from '../../../src/app/explain/decision.ts';
 import { type NameOf, told as toldInColour } from '../../../src/app/explain/told.ts';
+import { estimateCandidate } from '../../../src/domain/migration/estimate.ts';
 import type { ActorRecord } from '../../../src/domain/model/record.ts';
 import { assign } from '../../../src/domain/placement/assign.ts';
 import type { Candidate } from '../../../src/domain/placement/evidence.ts';
@@ -158,22 +159,61 @@ describe('the last decision', () => {
     expect(told(explanation, nameOf)).toContain('No decision about it is kept in the journal.');
   });
 
-  test('may be that a task stays where it is, when it was asked to move', () => {
-    const { decisions } = assign({ newcomers: [newcomerOf('t')], candidates: [candidateOf(1, { draining: true })] });
-    const stays = {
-      assignments: [],
-      unplaced: [],
-      skipped: [{ task: 't', reason: 'it stays where it runs: no' }],
-      evidence: decisions,
+  test('may be a migration: what it would cost, how its state came over, and how it ended', () => {
+    const { decisions } = assign({ newcomers: [newcomerOf('t')], candidates: [candidateOf(1)] });
+    const by = 'migration/t.2.0';
+    const moveCause = {
+      task: 't',
+      epoch: 2,
+      attempt: 0,
+      source: { mac: ECU2, incarnation: 1 },
+      opcode: 'operator',
+      reason: 'hot',
     };
-    const arbiter = journalOf('arbiter/request.t.2', [
+    const context = { cause: moveCause, excluded: [], rounds: [], superseded: false };
+    const facts = {
+      ...{ periodUs: 10_000, deadlineUs: 10_000, wcetUs: 100, jobsPerSecond: 100 },
+      ...{ stateBytes: 1_048_576, dirtyBytesPerSecond: 40_960, checkpointUs: 100_000 },
+    };
+    const speed = { bytesPerSecond: 100_000_000, switchUs: 9_000 };
+    const busy = { jobsPerSecond: 100, utilisation: 0.1 };
+    const about = { facts, speed, source: busy, gain: 0, mode: undefined };
+    const candidate = { mac: ECU1, incarnation: 1, score: 0.5, responseUs: undefined, busy, bytesAtHand: 0 };
+    const chosen = estimateCandidate(candidate, about);
+    const estimate = {
+      ...{ task: 't', epoch: 2, from: ECU2, candidates: [chosen], chosen, reason: undefined, costMax: undefined, facts, speed },
+      ...{ predictedBy: undefined, decision: decisions[0] },
+    };
+    const target = { mac: ECU1, incarnation: 1 };
+    const rounds = [{ sequence: 4, bytes: 1_048_576, tookUs: 8_000 }];
+    const reference = { task: 't', epoch: 2, sequence: 5, holders: [] };
+    const moved = { ...context, target, mode: 'live', rounds, reference, epoch: 3, nonce: 'n' };
+    const journal = journalOf(by, [
+      { event: { type: 'MIGRATION.COSTED', estimate }, value: 'costed', context: { ...context, target, mode: 'live' } },
       {
-        event: { type: 'PLAN.MADE', plan: stays },
-        value: 'settled',
-        context: { cause: { ...cause, epoch: 2, move: { target: ECU1 } }, tasks: {}, rounds: 1 },
+        event: { type: 'STATE.HANDED_OVER', pauseUs: 900, copyUs: 0 },
+        value: 'switching',
+        context: { ...moved, epoch: undefined },
+      },
+      { event: { type: 'INSTANCE.RAN' }, value: 'decommissioning', context: moved },
+      { event: { type: 'SOURCE.STOPPED' }, value: 'done', context: moved },
+    ]);
+    const explanation = explain('t', { placement: owned, arbiters: new Map([[by, journal]]) });
+    expect(explanation.decision).toMatchObject({ verdict: 'placed', target: ECU1, from: ECU2, migration: { state: 'done' } });
+    const text = told(explanation, nameOf);
+    expect(text).toMatch(/because it was to move: operator: hot\nplaced on ecu1, away from ecu2, from checkpoint 2.5/);
+    expect(text).toMatch(/migration: done, live\ncopied while it ran: 1024 KiB in 8.0 ms\n/);
+    expect(text).toMatch(/costs in late jobs, borne whatever it is; nobody predicts/);
+
+    const stays = { ...estimate, candidates: [], chosen: undefined, reason: 'it stays where it runs: no' };
+    const refused = journalOf(by, [
+      {
+        event: { type: 'MIGRATION.COSTED', estimate: stays },
+        value: 'rejected',
+        context: { ...context, reason: stays.reason },
       },
     ]);
-    const text = told(explain('t', { placement: owned, arbiters: new Map([['arbiter/request.t.2', arbiter]]) }), nameOf);
-    expect(text).toContain('because it was to move to ecu1: it is new\nit was left where it is\nit stays where it runs: no\n');
+    const stayed = told(explain('t', { placement: owned, arbiters: new Map([[by, refused]]) }), nameOf);
+    expect(stayed).toMatch(/it was left where it is\nit stays where it runs: no\n/);
   });
 });

@@ -1,6 +1,12 @@
 /** Each checker passes what is right, and fails for each way in which it can be wrong: a judge that never convicts is none. */
 import { describe, expect, test } from 'vitest';
-import { type EndedMove, tornMove } from '../../../src/domain/invariants/atomic-move.ts';
+import {
+  droppedEarly,
+  type MigrationThen,
+  tornMigration,
+  unansweredEpoch,
+  writesUngiven,
+} from '../../../src/domain/invariants/atomic-migration.ts';
 import { keptForNobody, leftOver, tooMany } from '../../../src/domain/invariants/conservation.ts';
 import { DurableBeforeFree, unstored } from '../../../src/domain/invariants/durable-before-free.ts';
 import { NoLostWork } from '../../../src/domain/invariants/no-lost-work.ts';
@@ -301,28 +307,64 @@ describe('conservation', () => {
 });
 
 describe('atomic-migration', () => {
-  const ended = (more: Partial<EndedMove>): EndedMove => ({
-    actor: 'arbiter/request.pid.3',
+  const actor = 'migration/pid.3.0';
+  const then = (more: Partial<MigrationThen>): MigrationThen => ({
+    actor,
     task: 'pid',
     expectedEpoch: 3,
+    state: 'duplicating.full',
     tookEpoch: undefined,
+    handedOver: false,
     placement: { state: 'owned', epoch: 3, takenBy: 'arbiter/failure.a.1' },
-    sourceRuns: true,
+    source: 'runs',
     ...more,
   });
-  const took = (state: string, epoch = 4): Partial<EndedMove> => ({
+  const took = (state: string, epoch = 4, takenBy = actor): Partial<MigrationThen> => ({
     tookEpoch: 4,
-    placement: { state, epoch, takenBy: 'arbiter/request.pid.3' },
+    handedOver: true,
+    source: 'stands-still',
+    placement: { state, epoch, takenBy },
   });
-  test('a move that left everything as it was passes, and one that went through, or on to another', () => {
-    for (const more of [{}, { sourceRuns: undefined }, took('owned'), took('assigned', 5), took('shed')])
-      expect(tornMove(ended(more))).toBeUndefined();
+  test('one under way passes, one that was given up, and one that went through, or on to another', () => {
+    for (const more of [
+      {},
+      { state: 'aborted' },
+      { state: 'aborted', source: 'is-dead' } as const,
+      { state: 'rejected' },
+      { state: 'rollingBack.resuming', handedOver: true },
+      { state: 'switching.starting', ...took('assigned') },
+      { state: 'done', ...took('owned') },
+      { state: 'superseded', ...took('assigned', 5, 'arbiter/x') },
+    ])
+      expect(tornMigration(then(more))).toBeUndefined();
   });
-  test('M1: a source that was stopped for nothing fails', () => {
-    expect(tornMove(ended({ sourceRuns: false }))?.sentence).toContain('M1');
+  test('A1: a source that was left standing still, or stopped, for nothing fails', () => {
+    expect(tornMigration(then({ state: 'aborted', source: 'stands-still' }))?.sentence).toContain('A1');
+    expect(tornMigration(then({ state: 'rejected', source: 'has-it-not' }))?.sentence).toContain('A1');
   });
-  test('M2: an epoch that nobody answers for fails', () => {
-    expect(tornMove(ended(took('assigned')))?.sentence).toContain('M2');
+  test('A2: an epoch that nobody answers for fails, of a migration and of a restore', () => {
+    expect(tornMigration(then({ state: 'done', ...took('assigned') }))?.sentence).toContain('A2');
+    const placement = { state: 'assigned', epoch: 4, takenBy: 'arbiter/x' };
+    expect(unansweredEpoch({ actor: 'arbiter/x', task: 'pid', tookEpoch: 4, placement })?.sentence).toContain('A2');
+    expect(unansweredEpoch({ actor: 'arbiter/x', task: 'pid', tookEpoch: undefined, placement })).toBeUndefined();
+  });
+  test('A3: a commit that is not on the placement’s record fails', () => {
+    expect(tornMigration(then({ state: 'switching.starting', ...took('moving', 3) }))?.sentence).toContain('A3');
+    expect(tornMigration(then({ state: 'switching.starting', ...took('assigned', 4, 'arbiter/x') }))?.sentence).toContain('A3');
+  });
+  test('A4: a source that goes on before the abort is on record fails', () => {
+    const placement = { state: 'moving', epoch: 3, takenBy: 'arbiter/failure.a.1' };
+    expect(tornMigration(then({ state: 'rollingBack.aborting', handedOver: true, placement }))?.sentence).toContain('A4');
+    expect(tornMigration(then({ state: 'switching.committing', handedOver: true, placement }))?.sentence).toContain('A4');
+  });
+  test('A5: a state that is let go before the target’s is durable fails', () => {
+    const said = { actor, task: 'pid', tookEpoch: 4, quorum: 2 };
+    expect(droppedEarly({ ...said, storedBy: 2 })).toBeUndefined();
+    expect(droppedEarly({ ...said, storedBy: 1 })?.sentence).toContain('A5');
+  });
+  test('A6: an instance that writes in an epoch that nobody gave fails', () => {
+    expect(writesUngiven('pid', 4, 4)).toBeUndefined();
+    expect(writesUngiven('pid', 5, 4)?.sentence).toContain('A6');
   });
 });
 

@@ -1,0 +1,78 @@
+/** The arithmetic of what a move costs: its terms, the blackouts of the modes, and which mode a deadline allows. */
+import { describe, expect, test } from 'vitest';
+import {
+  type EstimatedCandidate,
+  estimateCandidate,
+  type MigrationFacts,
+  type MigrationMode,
+} from '../../src/domain/migration/estimate.ts';
+
+const MIB = 1024 ** 2;
+const facts = (more: Partial<MigrationFacts> = {}): MigrationFacts => ({
+  periodUs: 100_000,
+  deadlineUs: 100_000,
+  wcetUs: 1_000,
+  jobsPerSecond: 10,
+  stateBytes: 100 * MIB,
+  dirtyBytesPerSecond: MIB,
+  checkpointUs: 500_000,
+  ...more,
+});
+const target = (more: Partial<EstimatedCandidate> = {}): EstimatedCandidate => ({
+  mac: '02aa00000002',
+  incarnation: 1,
+  score: 0.5,
+  responseUs: 2_000,
+  busy: { jobsPerSecond: 100, utilisation: 0.5 },
+  bytesAtHand: 0,
+  ...more,
+});
+const estimate = (given: { facts?: MigrationFacts; target?: EstimatedCandidate; gain?: number; mode?: MigrationMode } = {}) =>
+  estimateCandidate(given.target ?? target(), {
+    facts: given.facts ?? facts(),
+    speed: { bytesPerSecond: 100 * MIB, switchUs: 10_000 },
+    source: { jobsPerSecond: 50, utilisation: 0.2 },
+    gain: given.gain ?? 0,
+    mode: given.mode,
+  });
+const modeOf = (estimated: ReturnType<typeof estimate>, mode: MigrationMode) =>
+  estimated.modes.find((one) => one.mode === mode);
+
+describe('what a move costs', () => {
+  test('a large state is copied live where standing still for it would break the deadline', () => {
+    const estimated = estimate();
+    expect(estimated).toMatchObject({ mode: 'live', bearable: true });
+    expect(modeOf(estimated, 'stop-and-copy')).toMatchObject({ blackoutUs: 1_010_000, bearable: false });
+    expect(modeOf(estimated, 'live')?.blackoutUs).toBeLessThan(11_000);
+  });
+
+  test('stop-and-copy: the switch and the whole state; the jobs beyond the slack are late', () => {
+    const { cost } = estimate({ mode: 'stop-and-copy' });
+    // 1,010 ms of silence, 98 ms of slack, a job each 100 ms.
+    expect(cost.during).toBeCloseTo((1_010_000 - 98_000) / 100_000, 5);
+    // One second of giving away at a source with 50 jobs a second, a fifth of which find their core busy.
+    expect(cost.transfer).toBeCloseTo(50 * 0.2, 5);
+    expect(cost.disturbance).toBeCloseTo(1.01 * 100 * 0.5, 5);
+    expect(cost.total).toBeCloseTo(cost.during + cost.transfer + cost.disturbance, 9);
+  });
+
+  test('a state that is dirtied faster than it is moved never becomes small: live gains nothing over standing still', () => {
+    const estimated = estimate({ facts: facts({ dirtyBytesPerSecond: 400 * MIB }) });
+    expect(modeOf(estimated, 'live')?.blackoutUs).toBe(modeOf(estimated, 'stop-and-copy')?.blackoutUs);
+  });
+
+  test('what is at hand is not moved; cold takes nothing from the source and replays', () => {
+    const here = estimate({ target: target({ bytesAtHand: 100 * MIB }) });
+    expect(modeOf(here, 'stop-and-copy')).toMatchObject({ blackoutUs: 10_000, bytes: 0 });
+    const cold = modeOf(estimate(), 'cold');
+    expect(cold?.cost.transfer).toBe(0);
+    expect(cold?.blackoutUs).toBe(1_010_000 + 5_000);
+  });
+
+  test('a gain is taken off; a task without a deadline bears any blackout and takes the cheapest mode', () => {
+    expect(estimate({ gain: 3 }).cost.total).toBeCloseTo(estimate().cost.total - 3, 9);
+    const soft = estimate({ facts: facts({ periodUs: 0, deadlineUs: 0 }) });
+    expect(soft.modes.every(({ bearable }) => bearable)).toBe(true);
+    expect(soft.cost.total).toBe(Math.min(...soft.modes.map(({ cost }) => cost.total)));
+  });
+});
