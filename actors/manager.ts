@@ -97,10 +97,6 @@ export interface ManagerParts {
   readonly adviser?: Adviser;
   /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
   readonly gain?: PredictedGain;
-  /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
-  readonly gain?: PredictedGain;
-  /** Ranks candidates for a task; absent: the other terms alone. */
-  readonly adviser?: Adviser;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
