@@ -1,6 +1,6 @@
 /** Two files of units in, a report for people and programs out. What is not a number (no alarm, no fold) is null. */
-import { writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { evaluateHazard, FAILURES_LEAST, type HazardMethod, type MethodResult } from '../../domain/hazard/evaluate.ts';
 import { failsWithin, type UnitHistory } from '../../domain/hazard/unit-history.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
@@ -41,7 +41,9 @@ export type HazardReport = Nullable<MethodResult> & {
 };
 
 export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardReport> {
-  const { horizon } = request;
+  const { horizon, picture } = request;
+  // Learning takes seconds: whoever cannot have the picture should not wait for that.
+  if (picture !== undefined) await access(dirname(picture), constants.W_OK).catch(cannotWrite(picture));
   const roles = { unit: request.unit, time: request.time, outcome: request.outcome };
   const [trainTable, testTable] = await Promise.all([readUnits(request.train, roles), readUnits(request.test, roles)]);
   const { training, test, notes } = matchSensors(trainTable, testTable);
@@ -80,11 +82,9 @@ export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardR
     alarm,
     ...(request.onStep === undefined ? {} : { onStep: request.onStep }),
   });
-  if (request.picture !== undefined) {
+  if (picture !== undefined) {
     const title = `Fails within ${horizon} (${request.time})? Learned from ${basename(request.train)}, judged on ${basename(request.test)}`;
-    await writeFile(request.picture, drawReliability(all, title)).catch((cause: unknown) => {
-      throw new DroverError('ERR_USAGE', `${request.picture} cannot be written: ${(cause as Error).message}`, { cause });
-    });
+    await writeFile(picture, drawReliability(all, title)).catch(cannotWrite(picture));
   }
   return {
     ...withNulls(chosen),
@@ -114,6 +114,10 @@ const withNulls = (result: MethodResult): Nullable<MethodResult> => ({
   leadMedian: result.leadMedian ?? null,
   leadP10: result.leadP10 ?? null,
 });
+
+const cannotWrite = (picture: string) => (cause: unknown) => {
+  throw new DroverError('ERR_USAGE', `${picture} cannot be written: ${(cause as Error).message}`, { cause });
+};
 
 const failedOf = (units: readonly UnitHistory[]): number => units.filter(({ failed }) => failed).length;
 

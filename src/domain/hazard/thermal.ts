@@ -126,13 +126,24 @@ export interface HeatForecast {
   readonly powerDeviationW: number;
 }
 
+/** P(the limit is reached by then), step by step. */
+export function overheatCurve(forecast: HeatForecast): Float64Array {
+  const { fromC, limitC, powerDeviationW, powerW } = forecast;
+  const curve = new Float64Array(powerW.length);
+  if (fromC >= limitC) return curve.fill(1);
+  const scenarios = powerDeviationW > 0 ? NORMAL_NODES : [{ node: 0, weight: 1 }];
+  // Most parts are far from their limit most of the time: then there is nothing to carry forward.
+  const hottest = temperaturePath(forecast, Math.max(...scenarios.map(({ node }) => node)) * powerDeviationW);
+  const reach = gridReachC(forecast);
+  if (hottest.every((temperatureC) => temperatureC + reach < limitC)) return curve;
+  const grid = gridFor(forecast);
+  for (const { node, weight } of scenarios) passage(forecast, grid, node * powerDeviationW, weight, curve);
+  return curve;
+}
+
 /** P(the limit is reached at one of the steps). */
 export function overheatProbability(forecast: HeatForecast): number {
-  const { fromC, limitC, powerDeviationW } = forecast;
-  if (fromC >= limitC) return 1;
-  const grid = gridFor(forecast);
-  if (powerDeviationW <= 0) return passage(forecast, grid, 0);
-  return NORMAL_NODES.reduce((sum, { node, weight }) => sum + weight * passage(forecast, grid, node * powerDeviationW), 0);
+  return forecast.fromC >= forecast.limitC ? 1 : (overheatCurve(forecast).at(-1) ?? 0);
 }
 
 /** The mean path of the temperature: what the density is carried along. */
@@ -163,12 +174,18 @@ interface Grid {
   readonly targets: readonly { readonly first: number; readonly shares: Float64Array }[];
 }
 
-function gridFor({ model, periodS, powerW }: HeatForecast): Grid {
-  const { noiseC } = model;
-  const shrinks = 1 - Math.min(1, periodS / model.timeConstantS);
+const shrinksBy = ({ model, periodS }: HeatForecast): number => 1 - Math.min(1, periodS / model.timeConstantS);
+
+function gridReachC(forecast: HeatForecast): number {
   // How many steps of noise add up before the oldest have faded.
-  const lasting = Math.max(1, Math.min(powerW.length, 1 / Math.max(1e-9, 1 - shrinks ** 2)));
-  const half = REACH * noiseC * Math.sqrt(lasting);
+  const lasting = Math.min(forecast.powerW.length, 1 / Math.max(1e-9, 1 - shrinksBy(forecast) ** 2));
+  return REACH * forecast.model.noiseC * Math.sqrt(Math.max(1, lasting));
+}
+
+function gridFor(forecast: HeatForecast): Grid {
+  const { noiseC } = forecast.model;
+  const shrinks = shrinksBy(forecast);
+  const half = gridReachC(forecast);
   const cell = (2 * half) / CELLS;
   const targets = Array.from({ length: CELLS }, (_, i) => {
     const mean = shrinks * (-half + (i + 0.5) * cell);
@@ -180,12 +197,19 @@ function gridFor({ model, periodS, powerW }: HeatForecast): Grid {
   return { lowest: -half, cell, targets };
 }
 
-function passage(forecast: HeatForecast, { lowest, cell, targets }: Grid, offsetW: number): number {
+/** Adds a scenario's share to the curve. */
+function passage(
+  forecast: HeatForecast,
+  { lowest, cell, targets }: Grid,
+  offsetW: number,
+  share: number,
+  curve: Float64Array,
+): void {
   let mass = new Float64Array(CELLS);
   let next = new Float64Array(CELLS);
   mass[(CELLS - 1) / 2] = 1;
   let passed = 0;
-  for (const temperatureC of temperaturePath(forecast, offsetW)) {
+  for (const [step, temperatureC] of temperaturePath(forecast, offsetW).entries()) {
     next.fill(0);
     for (let i = 0; i < CELLS; i++) {
       const weight = mass[i] as number;
@@ -201,6 +225,6 @@ function passage(forecast: HeatForecast, { lowest, cell, targets }: Grid, offset
       next[j] = stays * (next[j] as number);
     }
     [mass, next] = [next, mass];
+    curve[step] = Math.min(1, (curve[step] as number) + share * passed);
   }
-  return Math.min(1, passed);
 }
