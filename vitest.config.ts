@@ -12,7 +12,7 @@ import { defineConfig } from 'vitest/config';
 const EXHAUSTIVE = [
   ...[
     ...['managers', 'eviction', 'bugs', 'many-lives', 'receiving', 'own-fleet'],
-    ...['zombie', 'placing', 'proving', 'migrating', 'leaving', 'catching-up', 'trimmed', 'shares', 'standby'],
+    ...['zombie', 'placing', 'proving', 'migrating', 'leaving', 'catching-up', 'trimmed', 'shares', 'standby', 'predicting'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...['store-records', 'checkpoint-store', 'wasm-restore', 'realtime'].map((name) => `test/property/${name}.prop.test.ts`),
   'test/unit/realtime/vectors.test.ts',

@@ -26,7 +26,6 @@ import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
-import type { PredictedGain } from '../src/ports/predicted-gain.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
@@ -38,6 +37,7 @@ import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
 import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
+import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
@@ -60,6 +60,7 @@ import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
+import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
 import { Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
@@ -69,6 +70,7 @@ export const placementChart: Chart = { kind: 'placement', version: 1, machine: p
 export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
 const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
 const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
+const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
 const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
 const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
 
@@ -94,10 +96,10 @@ export interface ManagerParts {
   readonly board?: PlacementBoard;
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
-  /** What staying would cost a task; absent: nobody predicts, and no migration gains anything that is known. */
-  readonly gain?: PredictedGain;
   /** Ranks candidates for a task; absent: the other terms alone. */
   readonly adviser?: Adviser;
+  /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
+  readonly predicts?: boolean;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -134,6 +136,7 @@ export class Manager {
   private readonly migrations: MigrationEffects;
   private readonly migrationRequests: MigrationRequests;
   private readonly draining: Draining;
+  private readonly predictor: Predictor | undefined;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -163,7 +166,7 @@ export class Manager {
     });
     this.local = new Shell({
       ...common,
-      charts: [managerChart, ecuChart, checkpointChart],
+      charts: [managerChart, ecuChart, checkpointChart, predictorChart],
       store: parts.localRecords,
       perform: (open) => this.perform(open),
     });
@@ -187,7 +190,7 @@ export class Manager {
       knowledge: this.knowledge,
       beyond,
       store,
-      gain: parts.gain,
+      gain: parts.predicts === true ? { gainOf: async (move) => this.predictor?.gainOf(move) } : undefined,
       adviser: parts.adviser,
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
@@ -199,6 +202,19 @@ export class Manager {
       requests: this.migrationRequests,
       keeps: (mac) => this.share.keeps(mac),
     });
+    const predictorKey = `predictor/${manager}`;
+    this.predictor =
+      parts.predicts !== true
+        ? undefined
+        : new Predictor({
+            host,
+            manager,
+            knowledge: this.knowledge,
+            requests: this.migrationRequests,
+            keeps: (mac) => this.share.keeps(mac),
+            context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
+            tell: (event) => this.tellLocal(predictorKey, event),
+          });
     const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) =>
       this.tellLocal(`${kind}/${id}`, event);
     this.receiver = new CheckpointReceiver({
@@ -296,6 +312,7 @@ export class Manager {
     this.duty.start();
     this.draining.start();
     this.janitor.start();
+    this.predictor?.start();
     void this.receiver.sayAgain();
   }
 
@@ -304,6 +321,7 @@ export class Manager {
     this.board?.stop();
     this.repair?.stop();
     this.prover?.stop();
+    this.predictor?.stop();
     for (const part of [this.janitor, this.duty, this.draining, this.detector, this.catchUp, this.peers, this.receiver])
       part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
@@ -333,6 +351,12 @@ export class Manager {
         return this.migrations.perform(open);
       case 'drain':
         return this.draining.perform(open.effect as DrainEffect);
+      case 'predictor':
+        // Who does not predict any more leaves its proposals unjudged until it does again.
+        return (
+          this.predictor?.perform(open.effect as PredictorEffect) ??
+          Promise.resolve({ kind: 'again', afterUs: PASSED_ON_TIMEOUT_US })
+        );
       default:
         return this.receiver.perform(open);
     }

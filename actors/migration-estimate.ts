@@ -186,6 +186,8 @@ const NO_FACTS: MigrationFacts = {
 /** Whoever asks in person takes the late jobs upon themselves; what asks by itself may not break a deadline by the move. */
 function isWorthIt({ costMax, opcode }: MigrationCause, cost: number, bearable: boolean): boolean {
   if (costMax !== undefined && cost > costMax) return false;
+  // What is foreseen breaks more deadlines than the move.
+  if (opcode === 'forecast' && cost < 0) return true;
   return opcode === 'operator' || opcode === 'drain' || bearable;
 }
 

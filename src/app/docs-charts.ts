@@ -82,10 +82,11 @@ function nameOfAction(action: unknown): string {
   return typeof type === 'string' && !type.startsWith('xstate.') ? type : '';
 }
 
-/** A key is given as it stands, or by a function of the context; an empty context shows its form. */
+/** A key is given as it stands, or by a function of the context or the event; empty ones show its form. */
 function keyOf(params: unknown): string {
   const context = { tasks: {}, rounds: 0, incarnation: 'incarnation' };
-  const given = typeof params === 'function' ? (params as (from: unknown) => unknown)({ context, event: {} }) : params;
+  const event = { proposal: { id: 'proposal' } };
+  const given = typeof params === 'function' ? (params as (from: unknown) => unknown)({ context, event }) : params;
   return (given as { key: string }).key;
 }
 

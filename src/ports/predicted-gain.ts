@@ -1,8 +1,8 @@
 import type { Mac, TaskName } from '../domain/model/ids.ts';
 
 /**
- * What whoever predicts says of a move: the late jobs that staying would bring within its horizon and going there would not. Nobody
- * predicts yet: a move that a person asks for gains nothing that is known, and its cost is all that it costs.
+ * What whoever predicts says of a move: the late jobs that staying would bring within its horizon and going there would not.
+ * Where nobody predicts, a move gains nothing that is known, and its cost is all that it costs.
  */
 export interface PredictedGain {
   /** Undefined: nothing is known of it. */

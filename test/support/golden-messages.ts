@@ -7,6 +7,7 @@ import type { DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
+import type { ProposalNotice } from '../../src/domain/proposal/proposal-notice.ts';
 import type {
   Answer,
   CheckpointNotice,
@@ -211,6 +212,34 @@ const MANAGER_ANSWERS: readonly ManagerAnswer[] = [
   { kind: 'checkpoints', references: [REFERENCE] },
 ];
 const MEASURED_ECU: EcuDescription = { ...SCHEDULED_ECU, metrics: { everyUs: 100_000, keptEveryUs: 1_000_000 } };
+const LIMITED_ECU: EcuDescription = {
+  ...SCHEDULED_ECU,
+  metrics: { everyUs: 100_000, keptEveryUs: 1_000_000, temperatureLimit: 95.5 },
+};
+const OPEN_PROPOSAL: ProposalNotice = {
+  manager: 'm1',
+  id: `m1.3.${TASK}.7.1000000`,
+  task: TASK,
+  epoch: 7,
+  from: MAC,
+  cause: 'failure',
+  probability: 0.75,
+  horizonS: 30,
+  loadQuantiles: [0.25, 0.5, 0.625],
+  staying: 18,
+  benefit: 16.5,
+  candidates: [{ mac: '02aa00000002', incarnation: 4, moving: 1.5, benefit: 16.5 }],
+  madeAtUs: 1_763_683_200_000_000,
+  deadlineUs: 1_763_683_218_000_000,
+  temperature: 71.25,
+  temperatureLimit: 95.5,
+  failsInS: 20.5,
+  score: undefined,
+};
+const SCORED_PROPOSAL: ProposalNotice = {
+  ...OPEN_PROPOSAL,
+  score: { leadUs: 20_250_000, wasDone: true, came: true, regretNothing: -16.5, regretOracle: 0.5, paid: true },
+};
 /** Load, memory, a temperature that is stuck, a power that cannot be, and what one task took. */
 const SAMPLE: EcuSample = {
   mac: MAC,
@@ -325,9 +354,10 @@ export const GOLDEN_BODIES: Readonly<Record<string, readonly unknown[]>> = {
   'manifest-answer': [{ kind: 'manifest', manifest: FULL }, REFUSED],
   'manager-call': CALLS,
   'manager-answer': MANAGER_ANSWERS,
-  'ecu-description': [ECU, SCHEDULED_ECU, MEASURED_ECU],
+  'ecu-description': [ECU, SCHEDULED_ECU, MEASURED_ECU, LIMITED_ECU],
   'job-journal': [JOBS],
   'ecu-sample': [SAMPLE, BLIND_SAMPLE],
+  proposal: [OPEN_PROPOSAL, SCORED_PROPOSAL],
   'decision-evidence': [EVIDENCE],
 };
 

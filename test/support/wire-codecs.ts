@@ -10,9 +10,11 @@ import * as heartbeat from '../../src/domain/protocol/codec-heartbeat.ts';
 import * as job from '../../src/domain/protocol/codec-job.ts';
 import * as manager from '../../src/domain/protocol/codec-manager.ts';
 import * as metrics from '../../src/domain/protocol/codec-metrics.ts';
+import * as proposal from '../../src/domain/protocol/codec-proposal.ts';
 import type { Envelope } from '../../src/domain/protocol/messages.ts';
 import * as arbitrary from './arbitraries.ts';
 import { ecuSample } from './metrics-arbitraries.ts';
+import { proposalNotice } from './proposal-arbitraries.ts';
 
 export interface WireCodec<Body = unknown> {
   readonly name: string;
@@ -53,5 +55,6 @@ export const WIRE_CODECS: readonly WireCodec[] = [
   codec('ecu-description', ecu.encodeEcuDescription, ecu.decodeEcuDescription, arbitrary.ecuDescription()),
   codec('job-journal', job.encodeJobJournal, job.decodeJobJournal, arbitrary.jobJournal()),
   codec('ecu-sample', metrics.encodeEcuSample, metrics.decodeEcuSample, ecuSample()),
+  codec('proposal', proposal.encodeProposal, proposal.decodeProposal, proposalNotice()),
   codec('decision-evidence', evidence.encodeDecisionEvidence, evidence.decodeDecisionEvidence, arbitrary.decisionEvidence()),
 ];

@@ -159,14 +159,14 @@ function heard(event: FleetEvent, incarnations: Map<Mac, number>, say: (sentence
   }
 }
 
-function everyTaskRuns(recorder: Recorder, count: number): boolean {
+export function everyTaskRuns(recorder: Recorder, count: number): boolean {
   let running = 0;
   for (const { placements } of recorder.tasks.values()) if (placements.at(-1)?.state === 'owned') running++;
   return running === count;
 }
 
 /** Polls until `reached`; false when the time is over or the run is interrupted first. */
-async function until(
+export async function until(
   reached: () => boolean,
   withinUs: number,
   host: Parameters<typeof startNumberedFeed>[0],

@@ -23,6 +23,7 @@ interface ChaosFlags extends LocalPathFlags {
   readonly receiveInterval: number;
   readonly data?: string;
   readonly keep?: boolean;
+  readonly scenario?: 'thermal';
   readonly json?: boolean;
   readonly log: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -50,6 +51,11 @@ export function registerChaos(program: Command): void {
     .addOption(
       new Option('--damage <what>', 'between the kills, damage records in the store of a random manager').choices(['store']),
     )
+    .addOption(
+      new Option('--scenario <name>', 'an ECU that heats up and dies at its limit, with and without predictors').choices([
+        'thermal',
+      ]),
+    )
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--keep', 'keep the data folder, also when all is well')
     .option('--json', 'print the result only; no table')
@@ -68,6 +74,10 @@ export function registerChaos(program: Command): void {
     { does: 'Managers lose pages and manifests as well', line: 'drover chaos --kill mixed --kills 6 --damage store' },
     { does: 'Classes that serialise themselves, and nothing else', line: 'drover chaos --runtime worker --tasks 4 --kills 4' },
     { does: 'With another receiving strategy', line: 'drover chaos --receive push --ecus 3 --tasks 4 --kills 2' },
+    {
+      does: 'One ECU overheats: who left in time, with predictors and without',
+      line: 'drover chaos --scenario thermal --json',
+    },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
   ]).addHelpText(
     'after',
@@ -99,8 +109,10 @@ async function chaos(flags: ChaosFlags): Promise<void> {
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  say(`seed ${seed}: ${ecus} ECUs, ${managers} managers, ${tasks} tasks, ${kills} × ${kind}; data in ${dataFolder}`);
+  const struck = flags.scenario ?? `${kills} × ${kind}`;
+  say(`seed ${seed}: ${ecus} ECUs, ${managers} managers, ${tasks} tasks, ${struck}; data in ${dataFolder}`);
   try {
+    if (flags.scenario !== undefined) return await scenario(flags, { dataFolder, say, interrupted: () => interrupted });
     const run = await runChaos({
       seed,
       ecus,
@@ -129,4 +141,53 @@ async function chaos(flags: ChaosFlags): Promise<void> {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+interface Running {
+  readonly dataFolder: string;
+  readonly say: (sentence: string) => void;
+  readonly interrupted: () => boolean;
+}
+
+/** Both halves one after the other; fails when anything was lost, doubled or changed. */
+async function scenario(flags: ChaosFlags, running: Running): Promise<void> {
+  const [{ runThermal }, { rm }] = await Promise.all([import('../chaos/thermal-scenario.ts'), import('node:fs/promises')]);
+  const { seed, ecus, managers, tasks } = flags;
+  const options = { seed, ecus, managers, tasks, ...running };
+  const withPredictor = await runThermal(options, true);
+  const withoutPredictor = await runThermal(options, false);
+  const ok = withPredictor.ok && withoutPredictor.ok;
+  if (flags.json !== true) {
+    const { table } = await import('./table.ts');
+    const rows = [withPredictor, withoutPredictor].map((half, at) => [
+      at === 0 ? 'with' : 'without',
+      ...[
+        half.tasksMovedBefore,
+        half.tasksRestoredAfter,
+        half.silenceMs.p50,
+        half.silenceMs.p99,
+        half.misses,
+        half.falseMoves,
+      ].map(String),
+      ...[half.lostOutputs, half.duplicateOutputs, half.mismatchedTasks].map(String),
+    ]);
+    const head = [
+      'PREDICTOR',
+      'MOVED',
+      'RESTORED',
+      'SILENCE P50 ms',
+      'P99 ms',
+      'MISSES',
+      'FALSE',
+      'LOST',
+      'DOUBLED',
+      'CHANGED',
+    ];
+    process.stdout.write(table(head, rows));
+  }
+  process.stdout.write(
+    `${JSON.stringify({ scenario: flags.scenario, ok, seed, with: withPredictor, without: withoutPredictor })}\n`,
+  );
+  if (ok && flags.keep !== true && flags.data === undefined) await rm(running.dataFolder, { recursive: true, force: true });
+  if (!ok) throw new QuietExit(EXIT_FAILED);
 }

@@ -23,6 +23,7 @@ import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPerformance } from './performance.ts';
+import { registerProposals } from './proposals.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -42,6 +43,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerTask,
   registerMigrate,
   registerDrain,
+  registerProposals,
   registerExplain,
   registerFeed,
   registerEcu,
@@ -55,8 +57,8 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDataset,
   registerLearn,
   registerHazard,
-  registerPerformance,
   registerForecast,
+  registerPerformance,
   registerBench,
   registerConformance,
   registerDoctor,

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseSensorProfile, SENSOR_PROFILES, type SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import { type EcuConfig, METRICS_EVERY_US, METRICS_KEPT_EVERY_US } from '../compose/process-config.ts';
-import { collect, durationUs } from './numbers.ts';
+import { collect, durationUs, wholeNumber } from './numbers.ts';
 
 export interface MetricsFlags {
   /** µs; 0: off. */
@@ -10,6 +10,7 @@ export interface MetricsFlags {
   readonly metricsKeptEvery?: number;
   readonly sensor: readonly string[];
   readonly simulatedSensors?: SensorProfile;
+  readonly temperatureLimit?: number;
 }
 
 const EVERY_US = { min: 10_000, max: 60_000_000, words: '10ms to 60s' };
@@ -43,6 +44,11 @@ export const withMetricsOptions = (command: Command): Command =>
       '--simulated-sensors <profile>',
       `a machine that is not there and warms up: ${Object.keys(SENSOR_PROFILES).join(', ')}, with changes, e.g. heating,after=20`,
       sensorProfile,
+    )
+    .option(
+      '--temperature-limit <celsius>',
+      'at which temperature the machine switches itself off: tasks leave before (default: of the simulated sensors)',
+      wholeNumber(30, 150),
     );
 
 function sensorProfile(text: string): SensorProfile {
@@ -53,13 +59,14 @@ function sensorProfile(text: string): SensorProfile {
 
 export async function metricsConfigOf(
   flags: MetricsFlags,
-): Promise<Pick<EcuConfig, 'metricsEveryUs' | 'metricsKeptEveryUs' | 'sensors' | 'simulatedSensors'>> {
-  const { metricsEvery, metricsKeptEvery, sensor, simulatedSensors } = flags;
+): Promise<Pick<EcuConfig, 'metricsEveryUs' | 'metricsKeptEveryUs' | 'sensors' | 'simulatedSensors' | 'temperatureLimit'>> {
+  const { metricsEvery, metricsKeptEvery, sensor, simulatedSensors, temperatureLimit } = flags;
   const { loadSensorFile } = await import('../sensor-file.ts');
   return {
     ...(metricsEvery === undefined ? {} : { metricsEveryUs: metricsEvery }),
     ...(metricsKeptEvery === undefined ? {} : { metricsKeptEveryUs: metricsKeptEvery }),
     ...(sensor.length === 0 ? {} : { sensors: sensor.map(loadSensorFile) }),
     ...(simulatedSensors === undefined ? {} : { simulatedSensors }),
+    ...(temperatureLimit === undefined ? {} : { temperatureLimit }),
   };
 }

@@ -16,9 +16,10 @@ import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts
 import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
+import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags {
+interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags, PredictFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
@@ -52,7 +53,7 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withMetricsOptions(command)))), [
+  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withPredictOption(withMetricsOptions(command))))), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
@@ -95,6 +96,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
     ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
     compression: plan.compression,
+    predicts: flags.predict === 'on',
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,

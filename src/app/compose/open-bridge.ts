@@ -131,9 +131,10 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
   }
 }
 
-function metricsPlanOf({ metricsEveryUs, metricsKeptEveryUs }: BridgeConfig): MetricsPlan | undefined {
-  const everyUs = metricsEveryUs ?? METRICS_EVERY_US;
-  return everyUs === 0 ? undefined : { everyUs, keptEveryUs: metricsKeptEveryUs ?? METRICS_KEPT_EVERY_US };
+function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
+  const { metricsEveryUs: everyUs = METRICS_EVERY_US, metricsKeptEveryUs: keptEveryUs = METRICS_KEPT_EVERY_US } = config;
+  const limit = config.temperatureLimit ?? config.simulatedSensors?.limit;
+  return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...(limit === undefined ? {} : { temperatureLimit: limit }) };
 }
 
 function describe(

@@ -84,6 +84,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       }),
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
+      predicts: config.predicts ?? true,
       receive: new BusReceivePolicy(host),
       ...(adviser === undefined ? {} : { adviser }),
     });

@@ -52,6 +52,8 @@ export interface EcuConfig {
   readonly sensors?: readonly VendorSensor[];
   /** Sensors of a machine that is not there, in place of this one's. */
   readonly simulatedSensors?: SensorProfile;
+  /** °C at which this machine switches itself off; absent: its simulated sensors' limit, or nobody knows. */
+  readonly temperatureLimit?: number;
   readonly broker: BrokerChoice;
   /** This ECU's own folder: records, local checkpoints. */
   readonly dataFolder: string;
@@ -70,6 +72,8 @@ export interface ManagerConfig {
   readonly id: string;
   /** Checkpoints that are tried a minute (docs/PROVING.md); 0: none. Absent: PROVES_PER_MINUTE. */
   readonly provesPerMinute?: number;
+  /** Whether it foresees failures and has tasks moved before; absent: it does. */
+  readonly predicts?: boolean;
   /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
   readonly receive?: ReceiveChoice;
   /** The file of a learned yes/no model that ranks candidates. Absent: none does. */

@@ -52,6 +52,8 @@ export interface LocalFleetOptions {
   readonly provesPerMinute?: number;
   /** The file of a learned model that ranks candidates. */
   readonly adviser?: string;
+  /** Whether managers foresee failures; absent: they do. */
+  readonly predicts?: boolean | undefined;
   /** How pages are packed on their way; only where the fleet does not exist yet. */
   readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
@@ -331,11 +333,12 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute, adviser } = this.options;
+    const { provesPerMinute, adviser, predicts } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       ...(adviser === undefined ? {} : { adviser }),
+      ...(predicts === undefined ? {} : { predicts }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
       localFolder: this.localFolder,

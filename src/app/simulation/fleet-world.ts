@@ -50,6 +50,8 @@ export interface FleetOptions {
   readonly plants?: Plants;
   /** Checkpoints that each manager tries a minute; none where this is not given. */
   readonly provesPerMinute?: number;
+  /** Whether managers foresee failures; absent: they do not. */
+  readonly predicts?: boolean;
 }
 
 export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
@@ -86,7 +88,17 @@ export class FleetWorld {
   readonly wanted = new Set<TaskName>();
 
   constructor(options: FleetOptions) {
-    const { seed, ecus, managers, janitor, receive, replicas = 1, plants = NO_PLANTS, provesPerMinute = 0 } = options;
+    const {
+      seed,
+      ecus,
+      managers,
+      janitor,
+      receive,
+      replicas = 1,
+      plants = NO_PLANTS,
+      provesPerMinute = 0,
+      predicts = false,
+    } = options;
     const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
     const streams = specs.map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
@@ -115,7 +127,7 @@ export class FleetWorld {
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
-      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute, chooses };
+      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute, predicts, chooses };
       this.managers.set(name, new SimulatedManager(parts));
     }
   }

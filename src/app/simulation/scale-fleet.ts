@@ -98,6 +98,7 @@ export class ScaleFleet {
     this.world.shelf.set(artefactDigest(PROGRAM), PROGRAM);
     this.world.broker.onCommit((message) => this.hear(message));
     const parts = { world: this.world, names: NAMES, plants: NO_PLANTS, chooses: false };
+    const idle = { janitor: undefined, provesPerMinute: 0, predicts: false };
     for (let number = 1; number <= options.ecus; number++) {
       const plan = { mac: scaleMac(number), cores: CORES };
       this.ecus.set(plan.mac, new SimulatedEcu({ ...parts, plan, coLocatedManagers: new Set() }));
@@ -105,7 +106,7 @@ export class ScaleFleet {
     for (let number = 1; number <= options.managers; number++) {
       const name = `m${number}`;
       const machine = managerHost(name);
-      this.managers.set(name, new SimulatedManager({ ...parts, name, machine, janitor: undefined, provesPerMinute: 0 }));
+      this.managers.set(name, new SimulatedManager({ ...parts, ...idle, name, machine }));
     }
     let resolve: (process: SimProcess) => void = () => undefined;
     const booted = new Promise<SimProcess>((given) => {

@@ -208,7 +208,11 @@ export class SimulatedEcu {
   }
 }
 
-const metricsPlanOf = ({ everyUs, keptEveryUs }: MetricsPlan): MetricsPlan => ({ everyUs, keptEveryUs });
+const metricsPlanOf = ({ everyUs, keptEveryUs, sensors }: NonNullable<EcuPlan['metrics']>): MetricsPlan => ({
+  everyUs,
+  keptEveryUs,
+  temperatureLimit: sensors.limit,
+});
 
 const BRIDGE_FOLDER = 'bridge/';
 

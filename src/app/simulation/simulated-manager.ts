@@ -34,6 +34,7 @@ export interface SimulatedManagerParts {
   readonly plants: Plants;
   /** Checkpoints tried a minute; 0: none. */
   readonly provesPerMinute: number;
+  readonly predicts: boolean;
   /** Whether the fleet's receiving strategy can be chosen. */
   readonly chooses: boolean;
 }
@@ -51,7 +52,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants, provesPerMinute, chooses } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, chooses } = this.parts;
     const id = managerHost(name);
     const folder = folderOf(name);
     process.onEnd(() => {
@@ -73,6 +74,7 @@ export class SimulatedManager {
         processTable: ports.processes,
         ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),
         ...(janitor === undefined ? {} : { janitor }),
+        predicts,
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
       });
       await manager.start();

@@ -39,6 +39,8 @@ export interface MetricsPlan {
   readonly everyUs: number;
   /** Between two samples that the stream METRICS keeps; 0: none are kept. */
   readonly keptEveryUs: number;
+  /** °C at which it switches itself off; absent: nobody has said. */
+  readonly temperatureLimit?: number;
 }
 
 /** What of an ECU decides when a job runs. Everything absent is 0, false or fixed priorities. */

@@ -1,8 +1,10 @@
 /**
  * What is foreseen of one ECU, from what it measures of itself and from the forecast of its load:
  *
- *   heat      the thermal model with the power that the forecast load will take (power against load is a line, found online); until it is
- *             physics, first passage of the limit by the temperature's own drift
+ *   heat      first passage of the limit by the temperature's own drift, and the thermal model with the power that the forecast load will
+ *             take (power against load is a line, found online). A fan that fails is not in the model, which then finds another reason
+ *             for the heat and is wrong for a minute: the drift has the greater say, and where it sees nothing the model is asked only
+ *             if the load is forecast to rise, of which the thermometer cannot know yet
  *   hazard    whatever a learned model says on top: 1 − (1 − heat)·(1 − hazard)
  *   overload  P(load > capacity) by the forecast's quantiles
  *
@@ -37,10 +39,16 @@ export interface LoadForecast {
   readonly hazard: number;
 }
 
-/** Some minutes: a fan that fails must be noticed. */
-const KEEPS = 0.99;
+/** Half a minute: a fan that fails must be noticed. */
+const KEEPS = 0.97;
 /** Of a temperature about whose part nothing is known yet, in kelvin and seconds. */
-const TREND: WienerPrior = { driftMean: 0, driftDeviation: 0.1, driftWander: 0.01, diffusion: 0.1, noise: 0.5 };
+const TREND: WienerPrior = { driftMean: 0, driftDeviation: 0.2, driftWander: 0.06, diffusion: 0.1, noise: 0.25 };
+/** What the drift has to say of the heat, beside the model. */
+const TREND_SHARE = 0.7;
+/** Below it nobody asks the model, which is dear. */
+const TREND_LEAST = 0.05;
+/** Of the load, a share, until the horizon. */
+const RISE_LEAST = 0.1;
 /** z of 10 % and 90 %. */
 const DECILE = 1.2815515655446004;
 
@@ -82,16 +90,18 @@ export class EcuWatch {
     const { limitC, periodS } = this.#options;
     const fromC = this.#temperatureC;
     if (limitC === undefined || !Number.isFinite(fromC)) return { probability: 0, inS: horizonS };
-    const model = this.#thermal.model();
+    const trend = this.#trend.probability(limitC, horizonS);
+    const rises = quantiles[1] - this.#load > RISE_LEAST;
+    const model = trend < TREND_LEAST && !rises ? undefined : this.#thermal.model();
     const steps = Math.max(1, Math.round(horizonS / periodS));
-    const ahead = this.#powerAhead(steps, quantiles);
-    if (model === undefined || ahead === undefined) {
-      return { probability: this.#trend.probability(limitC, horizonS), inS: this.#trendInS(limitC, horizonS) };
-    }
+    const ahead = model === undefined ? undefined : this.#powerAhead(steps, quantiles);
+    const inS = this.#trendInS(limitC, horizonS);
+    if (model === undefined || ahead === undefined) return { probability: trend, inS };
     const curve = overheatCurve({ model, fromC, limitC, periodS, ...ahead });
-    const probability = curve.at(-1) ?? 0;
-    const at = curve.findIndex((passed) => passed >= probability / 2);
-    return { probability, inS: probability > 0 ? (at + 1) * periodS : horizonS };
+    const heat = curve.at(-1) ?? 0;
+    const both = TREND_SHARE * trend + (1 - TREND_SHARE) * heat;
+    if (!rises || heat <= both) return { probability: both, inS };
+    return { probability: heat, inS: (curve.findIndex((passed) => passed >= heat / 2) + 1) * periodS };
   }
 
   /** Power on the way from the load of now to the forecast one. */

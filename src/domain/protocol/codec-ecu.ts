@@ -7,6 +7,7 @@ import { resourceKinds, runtimeKinds } from './codec-task.ts';
 import {
   capabilityList,
   enumTable,
+  finite,
   integerWithin,
   labelMap,
   listWithin,
@@ -58,7 +59,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     ...(ecu.scheduling === undefined ? {} : { scheduling: writeScheduling(ecu.scheduling) }),
     ...(ecu.metrics === undefined
       ? {}
-      : { metrics: { everyUs: wide(ecu.metrics.everyUs), keptEveryUs: wide(ecu.metrics.keptEveryUs) } }),
+      : { metrics: { ...ecu.metrics, everyUs: wide(ecu.metrics.everyUs), keptEveryUs: wide(ecu.metrics.keptEveryUs) } }),
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -88,6 +89,9 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
           metrics: {
             everyUs: safeInteger(wire.metrics.everyUs, 'ecu.metrics.every_us', 1),
             keptEveryUs: safeInteger(wire.metrics.keptEveryUs, 'ecu.metrics.kept_every_us'),
+            ...(wire.metrics.temperatureLimit === undefined
+              ? {}
+              : { temperatureLimit: finite(wire.metrics.temperatureLimit, 'ecu.metrics.temperature_limit') }),
           },
         }),
   }),

@@ -10,7 +10,7 @@
  *     stored it. So an append there need not wait for the disk; what a power cut takes is said again (`actors/checkpoint.ts` Q5,
  *     `actors/checkpoint-source.ts` C5). A sample that METRICS loses is one of many.
  */
-import { ecuSubject, streams } from './subjects.ts';
+import { ecuSubject, proposalSubject, streams } from './subjects.ts';
 
 export interface StreamSpec {
   readonly name: string;
@@ -107,7 +107,7 @@ export function fleetStreams(fleet: {
     {
       ...bounded,
       name: streams.proposals,
-      subjects: ['proposal.>'],
+      subjects: [proposalSubject.all],
       bytesMax: limits.proposalsBytesMax,
       ageUsMax: 24 * HOUR_US,
     },

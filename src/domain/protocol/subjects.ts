@@ -58,6 +58,11 @@ export const checkpointSubject = {
   all: 'ckpt.>',
 } as const;
 
+export const proposalSubject = {
+  of: (mac: Mac, task: TaskName) => `proposal.${mac}.${task}`,
+  all: 'proposal.>',
+} as const;
+
 export interface FleetNames {
   readonly shardCount: number;
 }

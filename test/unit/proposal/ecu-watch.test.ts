@@ -86,7 +86,7 @@ describe('one ECU', () => {
   };
 
   test('a load that is only forecast heats before the thermometer shows it', () => {
-    const watch = warm(62);
+    const watch = warm(66);
     expect(asked(watch, 0.3).failure).toBeLessThan(0.3);
     const loaded = asked(watch, 1.2);
     expect(loaded.failure).toBeGreaterThan(0.8);

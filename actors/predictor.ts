@@ -1,0 +1,349 @@
+/**
+ * Sees failures coming, and has tasks moved before (DESIGN 7): follows the metrics of the ECUs of this manager's share, reviews them once a
+ * second (`src/domain/proposal/review.ts`), publishes what it proposes, carries it out by asking for migrations as a person would, and scores
+ * each proposal when its horizon is over. `statecharts/predictor.machine.ts` keeps what survives a crash.
+ *
+ * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
+ * E2. Managers that keep the same ECU propose the same; the migration's record lets one begin, and the others see it moved.
+ * E3. The migration weighs the proposal once more, with the newest outlooks (`gainOf`): what is not worth it any more stays.
+ * E4. Heat alone is a reason. The forecast of the load stands in each proposal as evidence; that a machine is busy says nothing of its tasks.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { EcuDescription } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domain/proposal/proposal.ts';
+import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
+import {
+  type EcuView,
+  NOTHING_REMEMBERED,
+  REVIEW_POLICY,
+  type ReviewMemory,
+  type ReviewPolicy,
+  review,
+} from '../src/domain/proposal/review.ts';
+import { FULL_CREDIT, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
+import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
+import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
+import { ecuSubject, proposalSubject } from '../src/domain/protocol/subjects.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
+import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
+import { EcuFollower, LOOK_US } from './ecu-follower.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { envelope, type Host } from './host.ts';
+import type { MigrationRequests } from './migration-requests.ts';
+import type { EffectOutcome } from './outbox.ts';
+
+export interface PredictorParts {
+  readonly host: Host;
+  readonly manager: string;
+  readonly knowledge: FleetKnowledge;
+  readonly requests: MigrationRequests;
+  readonly keeps: (mac: Mac) => boolean;
+  readonly context: () => PredictorContext | undefined;
+  /** To this predictor's chart. */
+  readonly tell: (event: ActorEvent) => Promise<void>;
+}
+
+/** A slow task is worth its move as well: late jobs are counted from a twentieth on. */
+const POLICY: ReviewPolicy = { ...REVIEW_POLICY, benefitLeast: 0.05 };
+const REVIEW_US = 1_000_000;
+const PURSUE_US = 200_000;
+/** Migrations away from one ECU at a time. */
+const AT_ONCE = 3;
+/** A migration that was refused is asked for again after so long. */
+const ASKED_AGAIN_US = 1_000_000;
+const APPEND_TIMEOUT_US = 2_000_000;
+/** What an ECU that has just been found has to say something in. */
+const GRACE_US = 5_000_000;
+/** Late jobs that a move may cost above what it is seen to save: the prices are estimates. */
+const COST_MOST = 1;
+/** As measured by `drover bench failover` and `bench migrate`, with room for a busy machine. */
+const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0 } as const;
+/** Of a task that does nothing now: it may be asked any moment. */
+const JOBS_PER_S_LEAST = 0.5;
+
+interface Followed {
+  readonly follower: EcuFollower;
+  readonly sinceUs: number;
+  readonly incarnation: number;
+  readonly cancel: Cancel;
+}
+
+/** What was seen of a proposal whose horizon is open. */
+interface Pursuit {
+  readonly incarnation: number;
+  readonly missesBefore: number;
+  cameAtUs: number | undefined;
+  movedAtUs: number | undefined;
+  askedAtUs: number;
+}
+
+export class Predictor implements PredictedGain {
+  private readonly parts: PredictorParts;
+  private readonly followed = new Map<Mac, Followed>();
+  private readonly pursuits = new Map<string, Pursuit>();
+  private memory: ReviewMemory = NOTHING_REMEMBERED;
+  private waiting: Cancel | undefined;
+  private stopped = false;
+  private told = '';
+  private asking = 0;
+  private numbers = 0;
+
+  constructor(parts: PredictorParts) {
+    this.parts = parts;
+  }
+
+  start(): void {
+    this.waiting = this.parts.host.clock.after(REVIEW_US, () => {
+      if (this.stopped) return;
+      this.start();
+      void this.look();
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.waiting?.();
+    for (const { cancel } of this.followed.values()) cancel();
+    this.followed.clear();
+  }
+
+  // ——— following ———
+
+  private follow(): void {
+    const { knowledge, keeps } = this.parts;
+    for (const [mac, { incarnation }] of this.followed) {
+      const description = knowledge.descriptions.get(mac);
+      if (description?.incarnation !== incarnation || !keeps(mac)) this.leave(mac);
+    }
+    for (const [mac, description] of knowledge.descriptions)
+      if (description.metrics !== undefined && keeps(mac) && !this.followed.has(mac)) this.take(mac, description);
+  }
+
+  private leave(mac: Mac): void {
+    this.followed.get(mac)?.cancel();
+    this.followed.delete(mac);
+  }
+
+  private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
+    const { bus, clock } = this.parts.host;
+    const follower = new EcuFollower({ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS });
+    const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
+      const nowUs = clock.monotonicUs();
+      if (nowUs - follower.lookedAtUs < LOOK_US) return;
+      follower.lookedAtUs = nowUs;
+      const decoded = decodeEcuSample(payload);
+      if (!decoded.ok) return this.parts.host.counters.add(`wire.${decoded.error.kind}`);
+      if (decoded.value.body.incarnation === incarnation) follower.heard(decoded.value.body, nowUs);
+    });
+    this.followed.set(mac, { follower, sinceUs: clock.monotonicUs(), incarnation, cancel });
+  }
+
+  // ——— reviewing ———
+
+  private async look(): Promise<void> {
+    const { host } = this.parts;
+    try {
+      if (host.bus.connected()) await this.review();
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      host.log.info('the ECUs could not be reviewed; they will be', { cause });
+    }
+  }
+
+  private async review(): Promise<void> {
+    this.follow();
+    const { host, manager, context, tell } = this.parts;
+    const nowUs = host.clock.monotonicUs();
+    const credit = context()?.credit ?? FULL_CREDIT;
+    const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: POLICY });
+    this.memory = found.memory;
+    const { state, blind } = found;
+    const told = `${state} ${blind.join()}`;
+    if (told !== this.told) {
+      await tell({ type: 'REVIEWED', id: `reviewed:${host.incarnation}:${nowUs}`, state, blind });
+      this.told = told;
+    }
+    // By the wall clock from here on: it outlives this process.
+    const aheadUs = host.clock.wallUs() - nowUs;
+    for (const { id, madeAtUs, deadlineUs, ...rest } of found.proposals) {
+      const times = { madeAtUs: madeAtUs + aheadUs, deadlineUs: deadlineUs + aheadUs };
+      const proposal: Proposal = { ...rest, ...times, id: `${manager}.${host.incarnation}.${id}` };
+      host.counters.add('predictor.proposed');
+      await tell({ type: 'PROPOSED', id: `proposed:${proposal.id}`, proposal });
+    }
+  }
+
+  private views(nowUs: number): EcuView[] {
+    const { knowledge } = this.parts;
+    const views: EcuView[] = [];
+    for (const [mac, { follower, sinceUs }] of this.followed) {
+      if (knowledge.ecu(mac)?.state !== 'alive' || knowledge.index.draining.has(mac)) continue;
+      if (follower.seenAtUs === 0 && nowUs - sinceUs < GRACE_US) continue;
+      const outlook = follower.outlook();
+      const tasks = outlook.failure > POLICY.clearAt ? this.tasksOf(follower) : NO_TASKS;
+      views.push({ outlook, sampledAtUs: follower.seenAtUs, tasks });
+    }
+    return views;
+  }
+
+  private tasksOf(follower: EcuFollower): MovableTask[] {
+    const { index } = this.parts.knowledge;
+    const tasks: MovableTask[] = [];
+    for (const { context, state } of index.placedAt(follower.mac).values())
+      if (state === 'owned' && !index.isMigrating(context.task)) tasks.push(movable(follower, context.task, context.epoch));
+    return tasks;
+  }
+
+  /** E3. */
+  async gainOf(move: {
+    readonly task: TaskName;
+    readonly from: Mac;
+    readonly to: Mac;
+  }): Promise<PredictedLateJobs | undefined> {
+    const [from, to] = [this.seeing(move.from), this.seeing(move.to)];
+    if (from === undefined || to === undefined) return undefined;
+    const task = movable(from, move.task, 0);
+    const [there, here] = [from, to].map((one) => lateJobsOfStaying(task, one.outlook(), POLICY.horizonS));
+    return { lateJobs: (there ?? 0) - (here ?? 0), by: `the predictor of ${this.parts.manager}` };
+  }
+
+  private seeing(mac: Mac): EcuFollower | undefined {
+    const follower = this.followed.get(mac)?.follower;
+    const nowUs = this.parts.host.clock.monotonicUs();
+    return follower !== undefined && nowUs - follower.seenAtUs <= POLICY.staleUs ? follower : undefined;
+  }
+
+  // ——— proposals ———
+
+  async perform(effect: PredictorEffect): Promise<EffectOutcome> {
+    switch (effect.kind) {
+      case 'publishProposal': {
+        const { proposal } = effect;
+        if (!(await this.publish(proposal, undefined))) return { kind: 'again', afterUs: ASKED_AGAIN_US };
+        return { kind: 'event', event: { type: 'PROPOSAL.PUBLISHED', proposal } };
+      }
+      case 'judgeProposal':
+        return this.pursue(effect.proposal);
+      case 'retrain':
+        // Its models learn with every step, and nothing is fitted besides.
+        return { kind: 'event', event: { type: 'RETRAINED' } };
+    }
+  }
+
+  private async publish(proposal: Proposal, score: ProposalScore | undefined): Promise<boolean> {
+    const { host, manager } = this.parts;
+    const follower = this.followed.get(proposal.from)?.follower;
+    const { proposal: _, ...scored } = score ?? { proposal: '' };
+    const notice: ProposalNotice = {
+      ...proposal,
+      manager,
+      temperature: finiteOr0(follower?.temperature),
+      temperatureLimit: finiteOr0(follower?.limit),
+      failsInS: finiteOr0(follower?.outlook().failsInS),
+      score: score === undefined ? undefined : (scored as ProposalNotice['score']),
+    };
+    try {
+      const subject = proposalSubject.of(proposal.from, proposal.task);
+      const bytes = encodeProposal(envelope(host, notice));
+      const messageId = `${proposal.id}${score === undefined ? '' : '.scored'}`;
+      const { kind } = await host.bus.append(subject, bytes, { timeoutUs: APPEND_TIMEOUT_US, messageId });
+      return kind === 'appended' || kind === 'duplicate';
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      host.log.info('a proposal could not be published yet', { proposal: proposal.id, cause });
+      return false;
+    }
+  }
+
+  /** Asks for the move until it has begun or it is too late; says what became of it when the horizon is over. */
+  private async pursue(proposal: Proposal): Promise<EffectOutcome> {
+    const wallUs = this.parts.host.clock.wallUs();
+    const pursuit = this.pursuitOf(proposal);
+    this.notice(proposal, pursuit, wallUs);
+    if (wallUs >= proposal.madeAtUs + POLICY.horizonS * 1e6) return this.scored(proposal, pursuit);
+    const isPending = pursuit.movedAtUs === undefined && pursuit.cameAtUs === undefined && wallUs < proposal.deadlineUs;
+    if (isPending && wallUs - pursuit.askedAtUs >= ASKED_AGAIN_US) await this.ask(proposal, pursuit, wallUs);
+    return { kind: 'again', afterUs: PURSUE_US };
+  }
+
+  private pursuitOf({ id, from, task }: Proposal): Pursuit {
+    let pursuit = this.pursuits.get(id);
+    if (pursuit === undefined) {
+      const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
+      const missesBefore = this.followed.get(from)?.follower.misses(task) ?? 0;
+      pursuit = { incarnation, missesBefore, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
+      this.pursuits.set(id, pursuit);
+    }
+    return pursuit;
+  }
+
+  private notice({ from, task, epoch }: Proposal, pursuit: Pursuit, wallUs: number): void {
+    const { knowledge } = this.parts;
+    const follower = this.followed.get(from)?.follower;
+    const placement = knowledge.placement(task)?.context;
+    // A restore gives a new epoch as well, but not by a migration.
+    const isMoved = (placement?.epoch ?? 0) > epoch && placement?.takenBy?.startsWith('migration/') === true;
+    if (isMoved) pursuit.movedAtUs ??= wallUs;
+    const isHot = follower?.limit !== undefined && follower.temperature >= follower.limit;
+    if (isHot || knowledge.isGone({ mac: from, incarnation: pursuit.incarnation })) pursuit.cameAtUs ??= wallUs;
+  }
+
+  private async ask({ task, epoch, from, probability, id }: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
+    const { host, knowledge, requests } = this.parts;
+    const placement = knowledge.placement(task);
+    if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
+    if (knowledge.index.migrationsFrom(from) + this.asking >= AT_ONCE) return;
+    pursuit.askedAtUs = wallUs;
+    this.asking++;
+    try {
+      const percent = Math.round(probability * 100);
+      const answer = await requests.ask(
+        {
+          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: COST_MOST },
+          reason: `ECU ${from} is foreseen to fail within ${POLICY.horizonS} s (${percent} %), proposal ${id}`,
+        },
+        `proposal:${id}:${host.incarnation}:${++this.numbers}`,
+      );
+      host.counters.add(answer.kind === 'accepted' ? 'predictor.asked' : 'predictor.refused');
+      if (answer.kind === 'refused')
+        host.log.info('what is proposed cannot be done yet', { proposal: id, why: answer.sentence });
+    } catch (cause) {
+      if (!(cause instanceof DroverError)) throw cause;
+      host.log.info('what is proposed could not be asked for', { proposal: id, cause });
+    } finally {
+      this.asking--;
+    }
+  }
+
+  private async scored(proposal: Proposal, pursuit: Pursuit): Promise<EffectOutcome> {
+    const { knowledge } = this.parts;
+    const { task, from } = proposal;
+    const at = knowledge.placement(task)?.context.owner?.mac ?? from;
+    const follower = this.followed.get(at)?.follower;
+    const misses = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
+    const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? 0);
+    const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: USUAL.blackoutS * jobsPerS };
+    const { cameAtUs, movedAtUs } = pursuit;
+    const wasDone = movedAtUs !== undefined && (cameAtUs === undefined || movedAtUs <= cameAtUs);
+    // Silence is not a miss of any job that ran: its usual price is added.
+    const lateJobs = misses + (wasDone ? usual.ofMove : cameAtUs === undefined ? 0 : usual.ofFailure);
+    const score = scoreProposal(proposal, { cameAtUs, movedAtUs, lateJobs }, usual);
+    await this.publish(proposal, score);
+    this.pursuits.delete(proposal.id);
+    return { kind: 'event', event: { type: 'PROPOSAL.SCORED', score } };
+  }
+}
+
+const NO_TASKS: readonly MovableTask[] = [];
+
+const movable = (follower: EcuFollower, task: TaskName, epoch: number): MovableTask => ({
+  task,
+  epoch,
+  jobsPerS: Math.max(JOBS_PER_S_LEAST, follower.jobsPerS(task)),
+  ...USUAL,
+});
+
+const finiteOr0 = (value: number | undefined): number => (value !== undefined && Number.isFinite(value) ? value : 0);

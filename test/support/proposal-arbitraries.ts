@@ -1,0 +1,41 @@
+/** Generators of proposals, open and scored. */
+import fc from 'fast-check';
+import type { ProposalNotice } from '../../src/domain/proposal/proposal-notice.ts';
+import { count, mac, managerId, printableId, taskName } from './arbitraries.ts';
+
+/** Without -0, which the wire does not tell from 0. */
+const real = (min = -1e9, max = 1e9): fc.Arbitrary<number> => fc.double({ min, max, noNaN: true }).map((number) => number + 0);
+
+export const proposalNotice = (): fc.Arbitrary<ProposalNotice> =>
+  fc.record({
+    manager: managerId(),
+    id: printableId(),
+    task: taskName(),
+    epoch: count().map((epoch) => epoch || 1),
+    from: mac(),
+    cause: fc.constantFrom('failure', 'overload'),
+    probability: real(0, 1),
+    horizonS: real(),
+    loadQuantiles: fc.tuple(real(), real(), real()),
+    staying: real(),
+    benefit: real(),
+    candidates: fc.array(fc.record({ mac: mac(), incarnation: count(), moving: real(), benefit: real() }), { maxLength: 4 }),
+    madeAtUs: count(),
+    deadlineUs: count(),
+    temperature: real(),
+    temperatureLimit: real(),
+    failsInS: real(),
+    score: fc
+      .option(
+        fc.record({
+          leadUs: count(),
+          wasDone: fc.boolean(),
+          came: fc.boolean(),
+          regretNothing: real(),
+          regretOracle: real(),
+          paid: fc.boolean(),
+        }),
+        { nil: undefined },
+      )
+      .map((score) => (score === undefined || score.came ? score : { ...score, leadUs: undefined })),
+  });
