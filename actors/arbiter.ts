@@ -15,6 +15,7 @@ import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { BeyondShare } from './beyond-share.ts';
+import type { CheckpointLookup } from './checkpoint-lookup.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
@@ -26,6 +27,7 @@ export interface ArbiterEffectsParts {
   readonly replicated: () => Shell;
   readonly knowledge: FleetKnowledge;
   readonly beyond: BeyondShare;
+  readonly lookup: CheckpointLookup;
   /** A learned model ranks what the test lets through. */
   readonly adviser: Adviser | undefined;
 }
@@ -71,6 +73,7 @@ export class ArbiterEffects {
   private async planRestore(open: OpenEffect, effect: Effect<'planRestore'>): Promise<EffectOutcome> {
     const { cause, tasks } = effect;
     const { mine, skipped } = await this.tasksToPlan(open, cause, tasks);
+    await this.parts.lookup.ask(mine.map(({ context }) => context));
     const plan = await this.planBeyond(cause, mine, skipped, (task) => tasks?.[task]?.excluded ?? []);
     const allStillShed =
       tasks !== undefined &&

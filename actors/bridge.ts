@@ -123,7 +123,6 @@ export class Bridge {
       bytesMax: Math.min(STANDBY_BYTES_MAX, parts.description.memoryBytes / STANDBY_MEMORY_SHARE),
       runsHere: (task) => this.tasks.get(task) !== undefined,
     });
-    this.expected = new ExpectedTasks({ host, standby: this.standby });
     this.standbyChoice = new StandbyChoice({ clock: host.clock, mac, inventory: parts.inventory });
     this.tasks = new TaskEffects({
       ...parts,
@@ -134,6 +133,7 @@ export class Bridge {
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
       onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });
+    this.expected = new ExpectedTasks({ host, standby: this.standby, starts: this.tasks.starts });
     this.shell = new Shell({
       ...this.host,
       host: this.host.id,
@@ -389,7 +389,7 @@ export class Bridge {
           ...(source === undefined ? {} : { source }),
         };
         await this.shell.deliver(`task/${task}`, event);
-        this.expected.forget(task);
+        this.expected.arrived(task);
       } finally {
         this.admitting.delete(task);
       }

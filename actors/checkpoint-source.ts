@@ -129,11 +129,11 @@ export class CheckpointSource {
     const manifest: CheckpointManifest = {
       task: spec.name,
       mac,
-      incarnation: host.incarnation,
       programId,
       epoch,
-      nonce,
       sequence: boundary.sequence,
+      incarnation: host.incarnation,
+      nonce,
       baseSequence: capture.mode === 'full' ? undefined : boundary.baseSequence,
       pageCount: capture.pageCount,
       pageIndexes: capture.pageIndexes,
@@ -156,8 +156,9 @@ export class CheckpointSource {
     const { spec, program, host } = this.parts;
     return {
       runtime: spec.runtime,
-      ...program.needs,
+      runtimeVersion: program.needs.runtimeVersion,
       memoryBytes: pageCount * PAGE_BYTES,
+      hostFunctions: program.needs.hostFunctions,
       subjects: [taskSubject.inputs(host.names, spec.name), taskSubject.outputs(host.names, spec.name)],
       capabilities: spec.capabilities,
     };
@@ -291,6 +292,9 @@ export class CheckpointSource {
   async pages(request: PageRequest): Promise<PageAnswer> {
     const { newest } = this;
     const held = this.held.get(request.sequence);
+    // As nearly always: a manager that has what was before asks for all that is held.
+    if (held !== undefined && areSame(held.manifest.pageIndexes, request.positions))
+      return { kind: 'pages', pages: held.pages };
     const pages = new Uint8Array(request.positions.length * PAGE_BYTES);
     const fromShadow: number[] = [];
     for (const [at, index] of request.positions.entries()) {
@@ -442,6 +446,12 @@ function withoutLastPage(capture: TaskCapture): TaskCapture {
     pageDigests: capture.pageDigests.subarray(0, count * DIGEST_BYTES),
     pages: capture.pages.subarray(0, count * PAGE_BYTES),
   };
+}
+
+function areSame(one: Uint32Array, other: Uint32Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 /** Binary search in ascending indexes; −1 when it is not there. */

@@ -38,7 +38,7 @@ import type { AnnouncedCheckpoint, CheckpointEffect } from '../statecharts/check
 import { CheckpointNotices, HEARD_US } from './checkpoint-notices.ts';
 import { CheckpointServing } from './checkpoint-serving.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, planted } from './host.ts';
+import { envelope, type Host, isFaulty, planted } from './host.ts';
 import type { BroughtPages } from './newest-images.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { PeerCheckpoints } from './peer-checkpoints.ts';
@@ -321,7 +321,7 @@ export class CheckpointReceiver {
     let wanted = checkpoint;
     try {
       for (;;) {
-        await this.parts.host.faults.reach(FaultPoint.beforePull);
+        if (isFaulty(this.parts.host)) await this.parts.host.faults.reach(FaultPoint.beforePull);
         this.pulling.add(task);
         const manifest = await this.pull(task, wanted, open).finally(() => this.pulling.delete(task));
         if (manifest === undefined) return failed(wanted, 'the ECU no longer has it', false);
@@ -410,11 +410,11 @@ export class CheckpointReceiver {
         manifest = undefined;
         continue;
       }
-      await this.parts.host.faults.reach(FaultPoint.beforeStore);
+      if (isFaulty(this.parts.host)) await this.parts.host.faults.reach(FaultPoint.beforeStore);
       if (planted(this.parts.host, 'say-stored-early')) return manifest;
       const stored = await this.putOrMiss(manifest, pages);
       if (stored === 'page-dropped') continue;
-      await this.parts.host.faults.reach(FaultPoint.afterStore);
+      if (isFaulty(this.parts.host)) await this.parts.host.faults.reach(FaultPoint.afterStore);
       if (stored) {
         this.noteStored(manifest);
         this.ways.stored(task, manifest);

@@ -17,6 +17,7 @@ import { requestArbiter } from './placement.ts';
 import type { PlacementView } from './placement-index.ts';
 import type { ActorView, Shell } from './shell.ts';
 
+const PLACED = new Set(['assigned', 'owned', 'moving']);
 const SWEEP_US = 100_000;
 /** Placements looked at in a sweep; where a manager keeps more, it takes it longer to get round. */
 const LOOKED_AT_MAX = 1_000;
@@ -84,7 +85,12 @@ export class Duty {
     if (!this.host.bus.connected()) return;
     try {
       await this.takeOverFromTheDead();
-      await Promise.all(this.knowledge.index.some(LOOKED_AT_MAX).map((placement) => this.look(placement)));
+      const looks: Promise<void>[] = [];
+      for (const placement of this.knowledge.index.some(LOOKED_AT_MAX)) {
+        if (this.isHeld(placement)) this.unanswered.delete(placement.context.task);
+        else looks.push(this.look(placement));
+      }
+      await Promise.all(looks);
       await this.tellWhatPassed();
       if (++this.sweeps % SWEEPS_BETWEEN_FORGETTING === 0) this.replicated.forgetOthers();
     } catch (cause) {
@@ -92,16 +98,16 @@ export class Duty {
     }
   }
 
+  /** As nearly always: somebody who lives has it, or nobody is to have it. */
+  private isHeld({ context: { owner }, state }: PlacementView): boolean {
+    if (PLACED.has(state)) return owner === undefined || !this.knowledge.isGone(owner);
+    return state !== 'unplaced' && state !== 'lost' && state !== 'shed';
+  }
+
   private async look({ context, state, view }: PlacementView): Promise<void> {
     if (planted(this.host, 'no-duty')) return;
     const { task, epoch, owner } = context;
-    const isOwned = state === 'owned' || state === 'moving';
-    const ownerGone = (state === 'assigned' || isOwned) && owner !== undefined && this.knowledge.isGone(owner);
-    const homeless = state === 'unplaced' || state === 'lost' || state === 'shed';
-    if (!(ownerGone || homeless)) {
-      this.unanswered.delete(task);
-      return;
-    }
+    const ownerGone = owner !== undefined && PLACED.has(state);
     if (await this.isAnsweredFor(context, state)) {
       this.unanswered.delete(task);
       return;
@@ -145,7 +151,8 @@ export class Duty {
 
   private async isAnsweredFor({ task, epoch, owner, takenBy }: PlacementView['context'], state: string): Promise<boolean> {
     if (takenBy?.startsWith('migration/') && state === 'assigned' && (await this.isMigrating(takenBy))) return true;
-    const direct = [takenBy, owner === undefined ? undefined : failureArbiter(owner)].filter((one) => one !== undefined);
+    const arbiter = takenBy?.startsWith('arbiter/') ? takenBy : undefined;
+    const direct = [arbiter, owner === undefined ? undefined : failureArbiter(owner)].filter((one) => one !== undefined);
     if (direct.some((arbiter) => this.isOpen(arbiter, task))) return true;
     // One that is settled, or of another share, may not be known here: then it is read.
     await Promise.all(direct.map((arbiter) => this.known(arbiter)));

@@ -2,7 +2,8 @@
  * Tasks that a migration is about to bring here: room is kept for them, and their states are copied while they run elsewhere.
  *
  * X1. What is expected counts in the final admission as if it ran here, so that the room is still there when the task comes.
- * X2. It is expected for a while from each word of its migration on. Whoever is not heard of again is forgotten, and its room with it.
+ * X2. When the source stands still its program is started here, ahead of the deploy (`program-starts.ts`).
+ * X3. It is expected for a while from each word of its migration on. Whoever is not heard of again is forgotten, and its room with it.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask } from '../src/domain/model/ecu.ts';
@@ -10,6 +11,7 @@ import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { Answer, PrepareCommand } from '../src/domain/protocol/messages.ts';
 import type { Host } from './host.ts';
+import type { ProgramStarts } from './program-starts.ts';
 import type { StandbyCopies } from './standby.ts';
 
 /** Longer than any step of a migration takes to follow on the one before; while a state is being copied nothing runs out. */
@@ -25,10 +27,12 @@ interface Expected {
 export class ExpectedTasks {
   private readonly host: Host;
   private readonly standby: StandbyCopies;
+  private readonly starts: ProgramStarts;
   private readonly expected = new Map<TaskName, Expected>();
 
-  constructor(parts: { readonly host: Host; readonly standby: StandbyCopies }) {
+  constructor(parts: { readonly host: Host; readonly standby: StandbyCopies; readonly starts: ProgramStarts }) {
     this.host = parts.host;
+    this.starts = parts.starts;
     this.standby = parts.standby;
   }
 
@@ -55,10 +59,16 @@ export class ExpectedTasks {
     if (source === undefined) return { kind: 'prepared', task, epoch, sequence: 0, bytes: 0, stateBytes: 0, tookUs: 0 };
     this.standby.expect(task);
     expected.untilUs = Number.POSITIVE_INFINITY;
-    const answer = this.copy(command, source);
+    const answer = this.starts.isAhead(task, { epoch, sequence })
+      ? Promise.resolve({ kind: 'prepared', task, epoch, sequence, bytes: 0, stateBytes: 0, tookUs: 0 } as const)
+      : this.copy(command, source);
     expected.copying = { sequence, answer };
     try {
-      return await answer;
+      const told = await answer;
+      // Another may have come meanwhile, or the task itself.
+      const isLast = command.standsStill === true && told.kind === 'prepared' && this.expected.get(task) === expected;
+      if (isLast) this.starts.startAhead(spec, { epoch, sequence });
+      return told;
     } finally {
       expected.copying = undefined;
       expected.untilUs = clock.monotonicUs() + EXPECTED_US;
@@ -74,9 +84,15 @@ export class ExpectedTasks {
     }
   }
 
-  /** It has been deployed here, or goes elsewhere. */
-  forget(task: TaskName): void {
+  /** It has been deployed here. */
+  arrived(task: TaskName): void {
     this.expected.delete(task);
     this.standby.unexpect(task);
+  }
+
+  /** It goes elsewhere. */
+  forget(task: TaskName): void {
+    this.arrived(task);
+    this.starts.drop(task);
   }
 }

@@ -110,6 +110,8 @@ export class FleetKnowledge {
     const ecu = this.ecu(mac);
     if (ecu === undefined) return false;
     if (ecu.context.incarnation > incarnation) return true;
+    // Of an ECU that others watch now nothing has been heard since: it may have shown life.
+    if (this.elsewhere.has(mac) && !this.plants.planted('believe-old-views')) return false;
     return ecu.state === 'failed' && ecu.context.incarnation === incarnation;
   }
 
@@ -173,11 +175,15 @@ export class FleetKnowledge {
   /** A manager said that it can rebuild this checkpoint. Returns everything known of that checkpoint now. */
   noteHolder(reference: CheckpointReference, manager: string, storedAtUs?: number): CheckpointReference {
     const known = this.references.get(reference.task) ?? [];
-    const same = known.find((other) => other.epoch === reference.epoch && other.sequence === reference.sequence);
-    const holders = [...new Set([...(same?.holders ?? []), manager])].sort();
+    // Newest first, as they stay.
+    const at = known.findIndex((other) => !laterCheckpoint(other, reference));
+    const next = known[at];
+    const same = next?.epoch === reference.epoch && next.sequence === reference.sequence ? next : undefined;
+    const holders = same === undefined ? [manager] : withManager(same.holders, manager);
     const merged = { ...reference, holders };
-    const others = known.filter((other) => other !== same);
-    const list = [merged, ...others].sort((a, b) => (laterCheckpoint(a, b) ? -1 : 1)).slice(0, REFERENCES_PER_TASK_MAX);
+    const list = [...known];
+    list.splice(at < 0 ? known.length : at, same === undefined ? 0 : 1, merged);
+    if (list.length > REFERENCES_PER_TASK_MAX) list.length = REFERENCES_PER_TASK_MAX;
     this.references.set(reference.task, list);
     this.noteNewest(reference, manager);
     if (storedAtUs !== undefined) this.noteTime(reference, storedAtUs, list);
@@ -284,6 +290,15 @@ export class FleetKnowledge {
     return exact === undefined || laterCheckpoint(last, exact) ? last : exact;
   }
 
+  /** All that is remembered of a task's checkpoints: for another manager. */
+  known(task: TaskName): CheckpointReference[] {
+    const references = this.references.get(task) ?? [];
+    const laggards = [...(this.newestOfManagers.get(task) ?? [])].flatMap(([manager, newest]) =>
+      references.some(({ holders }) => holders.includes(manager)) ? [] : [{ ...newest, holders: [manager] }],
+    );
+    return [...references, ...laggards];
+  }
+
   /** The oldest checkpoint of this epoch that is still remembered, and so kept. */
   oldestOfEpoch(task: TaskName, epoch: number): CheckpointReference | undefined {
     return (this.references.get(task) ?? []).filter((reference) => reference.epoch === epoch).at(-1);
@@ -292,5 +307,8 @@ export class FleetKnowledge {
 
 const isRestorable = ({ epoch, input }: CheckpointReference, placement: PlacementContext): boolean =>
   epoch <= placement.epoch && input.sequence >= (placement.trim?.sequence ?? 0);
+
+const withManager = (holders: readonly string[], manager: string): readonly string[] =>
+  holders.includes(manager) ? holders : [...holders, manager].sort();
 
 const orderKey = ({ epoch, sequence }: CheckpointOrder): string => `${epoch}.${sequence}`;

@@ -7,7 +7,7 @@ import type { Bus } from '../src/ports/bus.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import type { Compression } from '../src/ports/compression.ts';
 import type { Counters } from '../src/ports/counters.ts';
-import type { FaultPoints } from '../src/ports/fault-points.ts';
+import { type FaultPoints, NO_FAULT_POINTS } from '../src/ports/fault-points.ts';
 import type { LocalPath } from '../src/ports/local-path.ts';
 import type { Log } from '../src/ports/log.ts';
 import type { Plant, Plants } from '../src/ports/plants.ts';
@@ -31,6 +31,9 @@ export interface Host {
   /** Bugs that a test has put in; production has none. */
   readonly plants?: Plants;
 }
+
+/** Somebody listens at the fault points; otherwise what happens a thousand times a second does not wait at them. */
+export const isFaulty = ({ faults }: Host): boolean => faults !== NO_FAULT_POINTS;
 
 export const planted = ({ plants }: Host, name: Plant): boolean => plants?.planted(name) === true;
 

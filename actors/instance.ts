@@ -24,7 +24,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import { type Host, pause, planted } from './host.ts';
+import { type Host, isFaulty, pause, planted } from './host.ts';
 import type { JobRecorder } from './job-recorder.ts';
 import { Ticker } from './ticker.ts';
 
@@ -61,6 +61,7 @@ export class Instance {
   private readonly parts: InstanceParts;
   private readonly core: InstanceCore;
   private readonly outputSubject: string;
+  private readonly epochText: string;
   private ticker: Ticker | undefined;
   private consuming: Cancel | undefined;
   private timePasses: Cancel | undefined;
@@ -83,6 +84,7 @@ export class Instance {
     this.nonce = parts.nonce;
     this.spec = parts.spec;
     const { host, spec } = parts;
+    this.epochText = String(parts.epoch);
     this.outputSubject = taskSubject.outputs(host.names, spec.name);
     this.core = new InstanceCore({
       epoch: parts.epoch,
@@ -256,7 +258,8 @@ export class Instance {
       this.tell((nowUs) => this.core.outputsAnswered({ kind: 'appended', sequence: expectedSequence }, nowUs));
       return;
     }
-    await host.faults.reach(marker ? FaultPoint.beforeMarker : FaultPoint.beforeOutput);
+    const faulty = isFaulty(host);
+    if (faulty) await host.faults.reach(marker ? FaultPoint.beforeMarker : FaultPoint.beforeOutput);
     let answer: OutputsAnswer;
     try {
       answer = toOutputsAnswer(await this.send(batch, expectedSequence));
@@ -264,7 +267,7 @@ export class Instance {
       host.log.debug('outputs could not be sent; trying again', { task: this.spec.name, epoch: this.epoch, cause });
       answer = { kind: 'again' };
     }
-    await host.faults.reach(marker ? FaultPoint.afterMarker : FaultPoint.afterOutput);
+    if (faulty) await host.faults.reach(marker ? FaultPoint.afterMarker : FaultPoint.afterOutput);
     if (answer.kind === 'again') await pause(host.clock, RETRY_US);
     else if (answer.kind === 'unsure') host.counters.add('outputs.unsure');
     else this.totals.outputs += marker ? 0 : batch.length;
@@ -288,8 +291,16 @@ export class Instance {
   }
 
   private outputHeaders(entry: OutputEntry): Headers {
-    const common = { [header.epoch]: String(this.epoch), [header.nonce]: this.nonce, [header.output]: String(entry.number) };
-    return entry.marker ? { ...common, [header.marker]: '1' } : { ...common, [header.channel]: String(entry.channel) };
+    const { nonce } = this;
+    const output = String(entry.number);
+    return entry.marker
+      ? { [header.epoch]: this.epochText, [header.nonce]: nonce, [header.output]: output, [header.marker]: '1' }
+      : {
+          [header.epoch]: this.epochText,
+          [header.nonce]: nonce,
+          [header.output]: output,
+          [header.channel]: String(entry.channel),
+        };
   }
 
   // ——— inputs, ticks and jobs ———
@@ -358,11 +369,12 @@ export class Instance {
   /** Where jobs are recorded each goes by itself, so that its start and stop are its own. */
   private async runJobs(inputs: readonly InstanceInput[]): Promise<void> {
     const { host, program, jobs } = this.parts;
-    await host.faults.reach(FaultPoint.beforeJob);
+    const faulty = isFaulty(host);
+    if (faulty) await host.faults.reach(FaultPoint.beforeJob);
     const [first] = inputs;
     const results =
       jobs === undefined || first === undefined ? await program.runJobs(inputs) : [await this.recorded(jobs, first)];
-    await host.faults.reach(FaultPoint.afterJob);
+    if (faulty) await host.faults.reach(FaultPoint.afterJob);
     const done: JobOutputs[] = [];
     let failure: JobFailure | undefined;
     // What waited because this instance was not there yet is no late answer.
@@ -423,7 +435,7 @@ export class Instance {
 
   private async capture(mode: 'full' | 'delta', boundary: BoundaryState): Promise<void> {
     const { host, program, source } = this.parts;
-    await host.faults.reach(FaultPoint.beforeCapture);
+    if (isFaulty(host)) await host.faults.reach(FaultPoint.beforeCapture);
     try {
       const capture = await program.capture(mode);
       if (this.over) return;

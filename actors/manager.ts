@@ -44,6 +44,7 @@ import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
+import { CheckpointLookup } from './checkpoint-lookup.ts';
 import { Detector } from './detector.ts';
 import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
@@ -172,7 +173,15 @@ export class Manager {
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
-    const effects = { host, replicated, knowledge: this.knowledge, processTable, beyond, adviser: parts.adviser };
+    const effects = {
+      host,
+      replicated,
+      knowledge: this.knowledge,
+      processTable,
+      beyond,
+      adviser: parts.adviser,
+      lookup: new CheckpointLookup({ host, knowledge: this.knowledge, others: () => this.others() }),
+    };
     this.arbiterEffects = new ArbiterEffects(effects);
     this.placementEffects = new PlacementEffects(effects);
     this.ecuEffects = new EcuEffects(effects);
@@ -221,7 +230,7 @@ export class Manager {
     const keeping = { host, manager, store, knowledge: this.knowledge, peers: this.receiver.peers };
     this.catchUp = new CatchUp(keeping);
     const { upkeep, upkeepPolicy: policy = UPKEEP_DEFAULTS } = parts;
-    const others = () => this.peers.all().flatMap(({ id, alive }) => (alive && id !== manager ? [id] : []));
+    const others = () => this.others();
     this.repair = upkeep === undefined ? undefined : new StoreRepair({ ...keeping, upkeep, others, policy });
     this.prover =
       parts.proving === undefined
@@ -229,7 +238,7 @@ export class Manager {
         : new Prover({
             ...keeping,
             ...parts.proving,
-            living: () => this.peers.all().flatMap(({ id, alive }) => (alive ? [id] : [])),
+            living: () => this.peers.living(),
             keepersOf: (placement) => this.keepersOf(placement),
             occupied: () => (this.isRestoring() ? 'restoring' : this.receiver.pulling.size > 0 ? 'pulling' : undefined),
           });
@@ -353,6 +362,11 @@ export class Manager {
     }
   }
 
+  /** The other managers that live. */
+  private others(): string[] {
+    return this.peers.living().filter((id) => id !== this.parts.manager);
+  }
+
   private tidies(placement: PlacementView): boolean {
     const keepers = this.keepersOf(placement);
     return keepers === undefined ? placement.view.record.writer === this.host.id : keepers[0] === this.parts.manager;
@@ -466,6 +480,8 @@ export class Manager {
         return this.drain(call, id);
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
+      case 'query-checkpoints':
+        return { kind: 'checkpoints', references: call.tasks.flatMap((task) => this.knowledge.known(task)) };
     }
   }
 

@@ -175,7 +175,7 @@ export class MigrationEffects {
     if (reference === undefined) return failed('the source cannot name the state at which it stands still', true);
     const pausedUs = clock.monotonicUs();
     if (!this.pausedAtUs.has(open.actor)) this.pausedAtUs.set(open.actor, pausedUs);
-    const copied = await this.prepare(open, effect, reference.sequence);
+    const copied = await this.prepare(open, effect, reference.sequence, true);
     if (copied.kind === 'silent') return again();
     if (copied.kind === 'absent') return failed(noBridge(effect.target.mac));
     if (copied.answer.kind !== 'prepared') return failed(sentenceOf(copied.answer));
@@ -354,7 +354,7 @@ export class MigrationEffects {
     return (await this.parts.replicated().deliver(`placement/${task}`, word)) !== 'deferred';
   }
 
-  private prepare(open: OpenEffect, effect: Between, sequence: number | undefined): Promise<Said> {
+  private prepare(open: OpenEffect, effect: Between, sequence: number | undefined, standsStill = false): Promise<Said> {
     const { task, expectedEpoch, source, target } = effect;
     const spec = this.parts.knowledge.placement(task)?.context.spec;
     if (spec === undefined) return Promise.resolve({ kind: 'silent' });
@@ -365,6 +365,7 @@ export class MigrationEffects {
       incarnation: target.incarnation,
       source: sequence === undefined ? undefined : source.mac,
       sequence: sequence ?? 0,
+      standsStill,
     } as const;
     return this.tell(target.mac, order, sequence === undefined ? COMMAND_TIMEOUT_US : COPY_TIMEOUT_US);
   }

@@ -104,7 +104,9 @@ function apply(image: Image, { pageIndexes, pageDigests }: CheckpointManifest, {
   const held = Buffer.from(image.pageDigests.buffer, image.pageDigests.byteOffset, image.pageDigests.byteLength);
   /** Of one digest that occurs several times, one page was brought. */
   const broughtAt = new Map<string, number>();
-  for (let order = 0; order < positions.length; order++) {
+  /** As nearly always: each page has its own, and is where its digest is. */
+  const allBrought = positions.length === pageIndexes.length;
+  for (let order = 0; !allBrought && order < positions.length; order++) {
     const at = (positions[order] as number) * DIGEST_BYTES;
     broughtAt.set(digests.toString('latin1', at, at + DIGEST_BYTES), order);
   }
@@ -112,7 +114,7 @@ function apply(image: Image, { pageIndexes, pageDigests }: CheckpointManifest, {
     const index = pageIndexes[position] as number;
     const at = position * DIGEST_BYTES;
     if (digests.compare(held, index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES, at, at + DIGEST_BYTES) === 0) continue;
-    const order = broughtAt.get(digests.toString('latin1', at, at + DIGEST_BYTES));
+    const order = allBrought ? position : broughtAt.get(digests.toString('latin1', at, at + DIGEST_BYTES));
     if (order === undefined) return false;
     image.memory.set(pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES), index * PAGE_BYTES);
     digests.copy(held, index * DIGEST_BYTES, at, at + DIGEST_BYTES);

@@ -16,7 +16,7 @@ import { envelope, type Host } from './host.ts';
 import { acceptedBy, unpackedBy } from './page-transfer.ts';
 
 /** 512 KiB a request: large enough that the round trip is small beside the copy, well below the broker's limit. */
-const PAGES_PER_REQUEST = 128;
+export const PAGES_PER_REQUEST = 128;
 
 export interface PageServer {
   /** Where it answers. */
@@ -75,11 +75,24 @@ export class PagePull {
     return (await Promise.all(requests)).every(Boolean);
   }
 
+  /** As one array where one request brings them all; undefined when a newer checkpoint has replaced this one at the server. */
+  inOne(server: PageServer, wanted: WantedPages): Promise<Uint8Array | undefined> {
+    return this.ofRequest(server, wanted);
+  }
+
   private async somePages(
     server: PageServer,
-    { manifest, positions }: WantedPages,
+    wanted: WantedPages,
     take: (page: Uint8Array, order: number) => void,
   ): Promise<boolean> {
+    const pages = await this.ofRequest(server, wanted);
+    if (pages === undefined) return false;
+    for (let order = 0; order < wanted.positions.length; order++)
+      take(pages.subarray(order * PAGE_BYTES, (order + 1) * PAGE_BYTES), order);
+    return true;
+  }
+
+  private async ofRequest(server: PageServer, { manifest, positions }: WantedPages): Promise<Uint8Array | undefined> {
     const { task, epoch, sequence, pageIndexes, pageDigests } = manifest;
     const indexes = positions.map((position) => pageIndexes[position] as number);
     const request = encodePageRequest(
@@ -88,7 +101,7 @@ export class PagePull {
     const answer = decodePageAnswer(await this.ask(server, request));
     if (!answer.ok) throw new DroverError(answer.error.code, answer.error.sentence);
     const body = unpackedBy(this.host, answer.value.body, indexes.length * PAGE_BYTES);
-    if (body.kind === 'superseded') return false;
+    if (body.kind === 'superseded') return undefined;
     if (body.kind === 'refused') throw new DroverError(body.code, body.sentence);
     if (body.pages.length !== indexes.length * PAGE_BYTES) {
       const got = body.pages.length / PAGE_BYTES;
@@ -107,9 +120,8 @@ export class PagePull {
           `page ${indexes[order]} of checkpoint ${epoch}.${sequence} has another digest`,
         );
       }
-      take(page, order);
     }
-    return true;
+    return body.pages;
   }
 
   /** On this machine where whoever serves is on it too, else over the bus; `status` shows how often which. */

@@ -46,6 +46,10 @@ export class PagesAtHand {
     return this.bound();
   }
 
+  has(task: TaskName): boolean {
+    return this.pages.has(task);
+  }
+
   /** The page with this digest; a view, to be copied. */
   find(task: TaskName, digest: Uint8Array): Uint8Array | undefined {
     const held = this.pages.get(task);

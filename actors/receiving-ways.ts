@@ -21,7 +21,7 @@ import type { AnnouncedCheckpoint } from '../statecharts/checkpoint.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
 import { IntervalAsking } from './interval-asking.ts';
-import { PagePull, type PageServer } from './page-pull.ts';
+import { PAGES_PER_REQUEST, PagePull, type PageServer } from './page-pull.ts';
 import { PagesAtHand } from './pages-at-hand.ts';
 
 export interface ReceivingWaysParts {
@@ -113,6 +113,7 @@ export class ReceivingWays {
   /** The pages at these places in the manifest's lists: what is at hand, and for the rest the ECU is asked. */
   async bringPages(manifest: CheckpointManifest, missing: Uint32Array): Promise<BroughtPages> {
     const { task, mac, pageDigests } = manifest;
+    if (missing.length <= PAGES_PER_REQUEST && !this.atHand.has(task)) return this.bringInOne(manifest, missing);
     const pages = new Uint8Array(missing.length * PAGE_BYTES);
     const orders: number[] = [];
     for (const [order, position] of missing.entries()) {
@@ -134,10 +135,18 @@ export class ReceivingWays {
     return { pages, superseded: !got, pulled: came.length };
   }
 
+  /** As nearly always: nothing is at hand, and one request brings it. */
+  private async bringInOne(manifest: CheckpointManifest, positions: Uint32Array): Promise<BroughtPages> {
+    if (positions.length === 0) return { pages: NONE, superseded: false, pulled: 0 };
+    const pages = await this.pull.inOne(serverOf(manifest.mac), { manifest, positions });
+    return { pages: pages ?? NONE, superseded: pages === undefined, pulled: pages === undefined ? 0 : positions.length };
+  }
+
   /** What this one and earlier ones left at hand is of no use any more. */
   stored(task: TaskName, order: CheckpointOrder): void {
     this.atHand.stored(task, order);
   }
 }
 
+const NONE = new Uint8Array(0);
 const serverOf = (mac: Mac): PageServer => ({ subject: ecuSubject.pages(mac), timeoutUs: PULL_TIMEOUT_US });

@@ -55,7 +55,7 @@ export class RestoreImage {
 
   /** `standsAt`: the ECU whose instance stands still with this state. */
   async fetch(reference: CheckpointReference, standsAt?: Mac): Promise<RestoredState> {
-    const here = this.fromStandby(reference) ?? (await this.fromLocalStore(reference));
+    const here = this.atHand(reference) ?? (await this.fromLocalStore(reference));
     if (here !== undefined) return here;
     if (this.fetching >= FETCHES_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve));
     else this.fetching++;
@@ -68,7 +68,8 @@ export class RestoreImage {
     }
   }
 
-  private fromStandby(reference: CheckpointReference): RestoredState | undefined {
+  /** From the copy that is kept here, which is given away with it. */
+  atHand(reference: CheckpointReference): RestoredState | undefined {
     const copy = this.parts.standby.take(reference);
     if (copy === undefined) return undefined;
     this.parts.host.counters.add('restore.standby');

@@ -19,7 +19,7 @@ import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
-import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
+import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { TaskEffect } from '../statecharts/task.machine.ts';
 import { CheckpointSource } from './checkpoint-source.ts';
@@ -27,6 +27,7 @@ import { envelope, type Host, pause, planted } from './host.ts';
 import { Instance } from './instance.ts';
 import type { JobRecorder } from './job-recorder.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
+import { ProgramStarts } from './program-starts.ts';
 import { RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
 import type { StandbyChoice } from './standby-choice.ts';
@@ -66,7 +67,7 @@ type ReportInstance = Extract<TaskEffect, { kind: 'reportInstance' }>;
 
 export class TaskEffects {
   private readonly parts: TaskEffectsParts;
-  private readonly restoreImage: RestoreImage;
+  readonly starts: ProgramStarts;
   private readonly turns: StartTurns;
   private readonly running = new Map<TaskName, RunningTask>();
   /** Instances whose marker stands. */
@@ -76,7 +77,8 @@ export class TaskEffects {
 
   constructor(parts: TaskEffectsParts) {
     this.parts = parts;
-    this.restoreImage = new RestoreImage({ ...parts, admits: (needs) => this.admits(needs) });
+    const restoreImage = new RestoreImage({ ...parts, admits: (needs) => this.admits(needs) });
+    this.starts = new ProgramStarts({ ...parts, restoreImage });
     this.turns = new StartTurns(parts.host.clock);
   }
 
@@ -157,24 +159,14 @@ export class TaskEffects {
 
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
   private async start(effect: StartInstance, turn: Turn): Promise<{ code: ErrorCode; sentence: string } | undefined> {
-    const { host, mac, runtimes, artefacts, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
+    const { host, mac, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
     const { task, epoch, nonce, programId, spec, checkpoint, trimmed, source: standsAt } = effect;
     const below = belowTrimMark(checkpoint?.input, trimmed);
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
-    const runtime = runtimes.get(spec.runtime);
-    if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${spec.runtime}`);
     standbyChoice.need(spec);
-    const [artefact, restored] = await Promise.all([
-      artefacts.get(spec.artefact),
-      checkpoint === undefined ? undefined : this.restoreImage.fetch(checkpoint, standsAt),
-    ]);
+    const { program, restored, hear } = await this.starts.begin(spec, checkpoint, standsAt);
     let instance: Instance | undefined;
-    const program: TaskProgram = await runtime.start({
-      spec,
-      artefact,
-      image: restored?.image,
-      onEnded: ({ code, sentence }) => instance?.programEnded(code, sentence),
-    });
+    hear((code, sentence) => instance?.programEnded(code, sentence));
     // The image took its time: a later deploy may be further, and must not be replaced by this one.
     if (epoch <= (this.barred.get(task) ?? 0) && !planted(host, 'start-overtaken')) {
       await program.stop();

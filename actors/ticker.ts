@@ -8,6 +8,7 @@ import { TickerCore, type TickerRequest } from '../src/domain/instance/ticker-co
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { header, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Tick } from '../src/domain/task/ticks.ts';
+import type { AppendAnswer } from '../src/ports/bus.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import { type Host, pause, planted } from './host.ts';
 
@@ -18,7 +19,7 @@ const NO_PAYLOAD = new Uint8Array(0);
 export class Ticker {
   private readonly host: Host;
   private readonly subject: string;
-  private readonly epoch: number;
+  private readonly epochText: string;
   private readonly core: TickerCore;
   private readonly streamNowUs: () => Promise<number>;
   private waiting: Cancel | undefined;
@@ -34,7 +35,7 @@ export class Ticker {
     const { host, spec, epoch } = parts;
     this.host = host;
     this.streamNowUs = planted(host, 'trust-own-clock') ? async () => host.clock.wallUs() : parts.streamNowUs;
-    this.epoch = epoch;
+    this.epochText = String(epoch);
     this.subject = taskSubject.tick(host.names, spec.name);
     const { catchUpTicks, backlogMax } = spec.inputs;
     this.core = new TickerCore({
@@ -100,26 +101,27 @@ export class Ticker {
     }
   }
 
-  private async append(tick: Tick, expectedSequence: number): Promise<void> {
+  private append(tick: Tick, expectedSequence: number): void {
     const headers = {
-      [header.epoch]: String(this.epoch),
+      [header.epoch]: this.epochText,
       [header.number]: String(tick.number),
       [header.skipped]: String(tick.skipped),
     };
-    try {
-      const answer = await this.host.bus.append(this.subject, NO_PAYLOAD, {
-        expectedSequence,
-        headers,
-        timeoutUs: APPEND_TIMEOUT_US,
-      });
-      if (answer.kind === 'appended') {
-        this.tell((nowUs) => this.core.answered(answer, nowUs));
-        return;
-      }
-      if (answer.kind !== 'refused') await pause(this.host.clock, RETRY_US);
-    } catch {
-      await pause(this.host.clock, RETRY_US);
-    }
+    // No async function: there is one of these a tick.
+    this.host.bus
+      .append(this.subject, NO_PAYLOAD, { expectedSequence, headers, timeoutUs: APPEND_TIMEOUT_US })
+      .then(this.answered, this.unsure);
+  }
+
+  private readonly answered = (answer: AppendAnswer): void => {
+    if (answer.kind === 'appended') this.tell((nowUs) => this.core.answered(answer, nowUs));
+    else if (answer.kind === 'refused') this.readAgain();
+    else this.unsure();
+  };
+
+  private readonly unsure = (): void => void this.host.clock.after(RETRY_US, () => this.readAgain());
+
+  private readAgain(): void {
     this.tell((nowUs) => this.core.answered({ kind: 'unsure' }, nowUs));
   }
 }

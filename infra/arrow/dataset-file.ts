@@ -8,108 +8,81 @@
  *   utilisation  float64         Σ C / T
  *   work         list<uint8>     only of grown sets, as are `argument` and `jobs`: the kind of work (names in the metadata)
  *
+ * Sets that were run have more columns (`run-columns.ts`), and stand in another order (`inOrderOfRun`).
+ *
  * Metadata: `drover.dataset` is the version of this schema, `drover.spec` what was asked for, as JSON; the same specification and seed
  * give the same bytes. What is read is checked: a file whose columns contradict each other is refused, with the row.
  */
-import {
-  Bool,
-  type Data,
-  Field,
-  Float64,
-  List,
-  makeData,
-  RecordBatch,
-  Schema,
-  Struct,
-  Table,
-  tableFromIPC,
-  tableToIPC,
-  Uint8,
-  Uint32,
-} from 'apache-arrow';
+import { type Data, Table, tableFromIPC, tableToIPC } from 'apache-arrow';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { LabelledSets } from '../../src/domain/learn/task-sets.ts';
 import type { GrownTask } from '../../src/domain/realtime/draw/grow.ts';
 import { WORK_KINDS } from '../../src/domain/realtime/draw/grow.ts';
 import type { RealtimeTask } from '../../src/domain/realtime/realtime-task.ts';
+import { Columns, startsOf } from './columns.ts';
+import { addRunColumns, type RunColumns } from './run-columns.ts';
 
 const VERSION = '1';
+/** `drover.label` of sets that were run. Absent: `responseUs` is exact; anything: it was seen. */
+const RUN = 'run';
 
 export interface DatasetRow {
   /** In order of urgency. */
   readonly tasks: readonly (RealtimeTask | GrownTask)[];
   readonly responsesUs: readonly number[];
+  /** What was seen of it when it was run; of all rows or of none. */
+  readonly run?: RunColumns;
 }
 
-/** `firstSet`: the number of the first row. `spec` is any JSON. */
+/** `firstSet`: the number of the first row. `spec` is any JSON, and so is all of `more`. */
 export function encodeDataset(
   rows: readonly DatasetRow[],
-  { firstSet, spec }: { readonly firstSet: number; readonly spec: string },
+  {
+    firstSet,
+    spec,
+    more = {},
+  }: { readonly firstSet: number; readonly spec: string; readonly more?: Readonly<Record<string, string>> },
 ): Uint8Array {
-  const starts = new Int32Array(rows.length + 1);
-  for (const [r, { tasks }] of rows.entries()) starts[r + 1] = (starts[r] as number) + tasks.length;
-  const isGrown = rows.some(({ tasks }) => tasks.some((task) => 'work' in task));
+  const columns = new Columns(rows.length);
+  const starts = startsOf(rows.map(({ tasks }) => tasks.length));
   const tasks = rows.flatMap((row) => row.tasks);
+  const isGrown = tasks.some((task) => 'work' in task);
   const column = (value: (task: RealtimeTask) => number): Uint32Array => Uint32Array.from(tasks, value);
   const grown = (value: (task: GrownTask) => number): number[] => tasks.map((task) => ('work' in task ? value(task) : 0));
-  const [fields, children]: [Field[], Data[]] = [[], []];
-  const add = (name: string, data: Data): void => {
-    fields.push(new Field(name, data.type, false));
-    children.push(data);
-  };
-  const addList = (name: string, values: Uint32Array | Uint8Array): void => {
-    const child =
-      values instanceof Uint8Array
-        ? makeData({ type: new Uint8(), data: values })
-        : makeData({ type: new Uint32(), data: values });
-    const type = new List(new Field('item', child.type as Uint32, false));
-    add(name, makeData({ type, length: rows.length, nullCount: 0, valueOffsets: starts, child: child as Data<Uint32> }));
-  };
-  add('set', makeData({ type: new Uint32(), data: Uint32Array.from(rows, (_, r) => firstSet + r) }));
-  addList(
-    'wcetUs',
-    column((task) => task.wcetUs),
+  columns.numbers(
+    'set',
+    Uint32Array.from(rows, (_, r) => firstSet + r),
   );
-  addList(
-    'periodUs',
-    column((task) => task.periodUs),
-  );
-  addList(
-    'deadlineUs',
-    column((task) => task.deadlineUs),
-  );
-  addList(
-    'priority',
-    column((task) => task.priority),
-  );
-  addList('responseUs', Uint32Array.from(rows.flatMap((row) => row.responsesUs)));
-  add('schedulable', makeData({ type: new Bool(), length: rows.length, nullCount: 0, data: bitsOf(rows.map(isSchedulable)) }));
-  const utilisations = Float64Array.from(rows, (row) =>
-    row.tasks.reduce((sum, { wcetUs, periodUs }) => sum + wcetUs / periodUs, 0),
-  );
-  add('utilisation', makeData({ type: new Float64(), data: utilisations }));
-  if (isGrown) {
-    addList('work', Uint8Array.from(grown((task) => WORK_KINDS.indexOf(task.work))));
-    addList('argument', Uint32Array.from(grown((task) => task.argument)));
-    addList('jobs', Uint32Array.from(grown((task) => task.jobs)));
+  for (const name of ['wcetUs', 'periodUs', 'deadlineUs', 'priority'] as const) {
+    columns.lists(
+      name,
+      starts,
+      column((task) => task[name]),
+    );
   }
+  columns.lists('responseUs', starts, Uint32Array.from(rows.flatMap((row) => row.responsesUs)));
+  columns.flags('schedulable', rows.map(isSchedulable));
+  const utilisation = (row: DatasetRow): number => row.tasks.reduce((sum, { wcetUs, periodUs }) => sum + wcetUs / periodUs, 0);
+  columns.numbers('utilisation', Float64Array.from(rows, utilisation));
+  if (isGrown) {
+    columns.lists('work', starts, Uint8Array.from(grown((task) => WORK_KINDS.indexOf(task.work))));
+    columns.lists('argument', starts, Uint32Array.from(grown((task) => task.argument)));
+    columns.lists('jobs', starts, Uint32Array.from(grown((task) => task.jobs)));
+  }
+  const runs = rows.flatMap(({ run }) => (run === undefined ? [] : [run]));
+  const isRun = runs.length > 0 && runs.length === rows.length;
+  if (isRun) addRunColumns(columns, runs, starts);
   const metadata = new Map([
     ['drover.dataset', VERSION],
     ['drover.spec', spec],
     ...(isGrown ? [['drover.work', JSON.stringify(WORK_KINDS)] as const] : []),
+    ...(isRun ? [['drover.label', RUN] as const] : []),
+    ...Object.entries(more),
   ]);
-  const schema = new Schema(fields, metadata);
-  const data = makeData({ type: new Struct(fields), length: rows.length, nullCount: 0, children });
-  return tableToIPC(new Table(schema, [new RecordBatch(schema, data)]), 'file');
+  return columns.file(metadata);
 }
 
 const isSchedulable = ({ responsesUs }: DatasetRow): boolean => responsesUs.every((responseUs) => responseUs > 0);
-
-function bitsOf(flags: readonly boolean[]): Uint8Array {
-  const bits = new Uint8Array(Math.ceil(flags.length / 8));
-  for (const [i, flag] of flags.entries()) if (flag) bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
-  return bits;
-}
 
 /** One file out of several of the same specification, in their order. */
 export function joinDatasets(parts: readonly Uint8Array[]): Uint8Array {
@@ -171,12 +144,14 @@ export function decodeDataset(bytes: Uint8Array, name: string): Dataset {
     Float64Array,
   ];
   const schedulable = new Uint8Array(count);
+  const wasSeen = table.schema.metadata.has('drover.label');
   for (let s = 0; s < count; s++) {
     schedulable[s] = 1;
     for (let i = starts[s] as number; i < (starts[s + 1] as number); i++) {
       const r = responseUs[i] as number;
       if (wcetUs[i] === 0 || periodUs[i] === 0 || deadlineUs[i] === 0) throw bad(`row ${s} has a time of 0`);
-      if (r > (deadlineUs[i] as number) || (r > 0 && r < (wcetUs[i] as number)))
+      // A job that was seen may have taken less than its WCET.
+      if (r > (deadlineUs[i] as number) || (!wasSeen && r > 0 && r < (wcetUs[i] as number)))
         throw bad(`row ${s} has an impossible response time`);
       if (r === 0) schedulable[s] = 0;
     }

@@ -2,7 +2,7 @@
  * A learned model as a file.
  *
  *   0    8  'DRVLEARN'
- *   8    4  version, little-endian (1)
+ *   8    4  version, little-endian (2)
  *   12   4  h, the length of the header, little-endian
  *   16   h  header: JSON in UTF-8, padded with spaces so that 16 + h is a multiple of 8
  *   …       the arrays, in the order and of the types the header lists, each padded with zeros to a multiple of 8
@@ -19,7 +19,8 @@ import { faultOf, type Learned, type Model } from '../../src/domain/learn/model.
 import { systemHasher } from '../system/hasher.ts';
 
 const MAGIC = new TextEncoder().encode('DRVLEARN');
-const VERSION = 1;
+/** 2: other features than 1, under the same names. */
+const VERSION = 2;
 const HEAD_BYTES = 16;
 const DIGEST_BYTES = 32;
 

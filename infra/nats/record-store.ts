@@ -33,13 +33,14 @@ export function createStreamRecordStore({
   return {
     async load(actor) {
       const last = await bus.readLast(actorSubject(names, actor));
-      return last === undefined ? undefined : recordOf(last);
+      return last === undefined ? undefined : { ...recordOf(last), bytes: last.payload.slice() };
     },
 
     async append(actor, expectedPosition, record, label) {
       try {
         return outcomeOf(
-          await bus.append(actorSubject(names, actor), record, {
+          // A bus may keep the very array, and hand it to readers.
+          await bus.append(actorSubject(names, actor), record.slice(), {
             expectedSequence: expectedPosition,
             timeoutUs: appendTimeoutUs,
             ...(label === undefined ? {} : { headers: headersOf(label) }),

@@ -2,7 +2,7 @@
  * One process's connection to the simulated broker: the `Bus` port. It behaves as the NATS adapter does (one contract
  * suite): publishes while disconnected are dropped, appends without an answer are `unknown`, consumers go on where they
  * were after any reconnect. Every callback reaches the process through `deliver`, so a dead process hears nothing and a
- * frozen one hears it all later.
+ * frozen one hears it all later. Payloads go by reference from the sender to every reader: nobody writes into one that was sent.
  */
 import { assert } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
@@ -34,6 +34,7 @@ import {
 } from './broker.ts';
 import type { DeathKind, Settle, SimProcess } from './host.ts';
 import { drawUs, Pipe, type RangeUs, type SimLink } from './network.ts';
+import { Out, type Pending } from './out.ts';
 import type { Candidate, SimStream } from './stream.ts';
 
 export interface SimBusOptions {
@@ -76,11 +77,6 @@ interface LocalConsumer {
   caughtUp: boolean;
 }
 
-/** Something out that a lost connection or a timeout decides. */
-interface Pending {
-  readonly lost: () => void;
-}
-
 export class SimBus implements Bus, Client {
   readonly name: string;
   readonly clientEvents: ClientEvents | undefined;
@@ -98,7 +94,7 @@ export class SimBus implements Bus, Client {
   private ids = 0;
   private readonly subscriptions = new Map<number, LocalSubscription>();
   private readonly localConsumers = new Map<number, LocalConsumer>();
-  private readonly pending = new Set<Pending>();
+  private readonly pending: Pending = new Set();
   private readonly connectionHandlers = new Set<(connected: boolean) => void>();
   private readonly disconnectHandlers = new Set<(client: { readonly name: string; readonly reason: string }) => void>();
   private readonly connectHandlers = new Set<(client: { readonly name: string }) => void>();
@@ -126,7 +122,7 @@ export class SimBus implements Bus, Client {
   publish(subject: string, payload: Uint8Array, headers: Headers = NO_HEADERS): void {
     this.limit(payload, headers);
     if (!this.connected() || !this.process.alive()) return;
-    const message = { subject, payload: payload.slice(), headers };
+    const message = { subject, payload, headers };
     this.pipe?.core('up', subject, () => this.broker.route(this.link, message));
   }
 
@@ -141,7 +137,7 @@ export class SimBus implements Bus, Client {
   request(subject: string, payload: Uint8Array, options: { readonly timeoutUs: number }): Promise<Uint8Array> {
     return this.ask<Uint8Array>(options.timeoutUs, `request on ${subject}`, (settle) => {
       this.limit(payload, NO_HEADERS);
-      const message = { subject, payload: payload.slice(), headers: NO_HEADERS };
+      const message = { subject, payload, headers: NO_HEADERS };
       const answer = (given: RequestAnswer): void => {
         if (given.kind === 'answer') settle.resolve(given.payload);
         else settle.reject(given.error);
@@ -165,7 +161,7 @@ export class SimBus implements Bus, Client {
       };
       // A handler that throws before its first await rejects like any other.
       void (async () => handler(message))().then(
-        (payload) => answer({ kind: 'answer', payload: payload.slice() }),
+        (payload) => answer({ kind: 'answer', payload }),
         (error: unknown) => {
           this.report(`the server of ${subject}`, error);
           answer({
@@ -183,7 +179,7 @@ export class SimBus implements Bus, Client {
 
   append(subject: string, payload: Uint8Array, options: AppendOptions): Promise<AppendAnswer> {
     const { headers = NO_HEADERS, messageId, expectedSequence } = options;
-    return this.appendAll([{ subject, payload: payload.slice(), headers, messageId, expectedSequence }], options.timeoutUs);
+    return this.appendAll([{ subject, payload, headers, messageId, expectedSequence }], options.timeoutUs);
   }
 
   async appendBatch(
@@ -199,7 +195,7 @@ export class SimBus implements Bus, Client {
     for (let from = 0; from < batch.length; from += size) {
       const part = batch.slice(from, from + size).map(({ payload, headers = NO_HEADERS, messageId }, index) => ({
         subject,
-        payload: payload.slice(),
+        payload,
         headers,
         messageId,
         expectedSequence: index === 0 ? expectedSequence : undefined,
@@ -215,7 +211,7 @@ export class SimBus implements Bus, Client {
     return this.read(
       subject,
       () => this.broker.streamTaking(subject),
-      (stream) => copy(stream.last(subject)),
+      (stream) => stream.last(subject),
     );
   }
 
@@ -223,7 +219,7 @@ export class SimBus implements Bus, Client {
     return this.read(
       stream,
       () => this.broker.stream(stream),
-      (found) => copy(found.next(filter, sequence)),
+      (found) => found.next(filter, sequence),
     );
   }
 
@@ -299,25 +295,30 @@ export class SimBus implements Bus, Client {
   // ——— called by the broker, at the moment of arrival ———
 
   message(subscription: number, message: BusMessage, reply: Reply | undefined): void {
-    this.process.deliver(() =>
-      this.subscriptions.get(subscription)?.handle({ ...message, payload: message.payload.slice() }, reply),
-    );
+    this.process.deliver(() => this.subscriptions.get(subscription)?.handle(message, reply));
   }
 
   consumed(id: number, message: StreamMessage): void {
-    this.process.deliver(() => {
-      const consumer = this.localConsumers.get(id);
-      const position = consumer?.position;
-      if (consumer === undefined || position === undefined || this.closed) return;
-      const { initial } = position;
-      if (initial.length > 0) {
-        // One that was trimmed on the way never comes: what comes after it passes it over.
-        if (message.sequence < (initial[0] as number)) return;
-        while (initial.length > 0 && (initial[0] as number) <= message.sequence) initial.shift();
-      } else if (message.sequence < position.cursor) return;
-      position.cursor = Math.max(position.cursor, message.sequence + 1);
-      this.guarded(message.subject, () => consumer.handler(copy(message) as StreamMessage));
-    });
+    if (this.process.isFree()) this.hear(id, message);
+    else this.process.deliver(() => this.hear(id, message));
+  }
+
+  private hear(id: number, message: StreamMessage): void {
+    const consumer = this.localConsumers.get(id);
+    const position = consumer?.position;
+    if (consumer === undefined || position === undefined || this.closed) return;
+    const { initial } = position;
+    if (initial.length > 0) {
+      // One that was trimmed on the way never comes: what comes after it passes it over.
+      if (message.sequence < (initial[0] as number)) return;
+      while (initial.length > 0 && (initial[0] as number) <= message.sequence) initial.shift();
+    } else if (message.sequence < position.cursor) return;
+    position.cursor = Math.max(position.cursor, message.sequence + 1);
+    try {
+      consumer.handler(message);
+    } catch (error) {
+      this.report(`the handler of ${message.subject}`, error);
+    }
   }
 
   caughtUp(id: number): void {
@@ -408,7 +409,7 @@ export class SimBus implements Bus, Client {
   }
 
   private giveUp(): void {
-    for (const { lost } of [...this.pending]) lost();
+    for (const out of [...this.pending]) out.lost();
     this.pending.clear();
   }
 
@@ -430,12 +431,14 @@ export class SimBus implements Bus, Client {
         this.process.after(REFUSAL_US, () => settle.resolve({ kind: 'unknown' }));
         return;
       }
-      const end = this.track(timeoutUs, (answer: AppendAnswer | undefined) => settle.resolve(answer ?? { kind: 'unknown' }));
+      const out = new Out<AppendAnswer>(this.process, this.pending, timeoutUs, (answer) =>
+        settle.resolve(answer ?? { kind: 'unknown' }),
+      );
       const fate = this.link.appendFate(subject);
       if (fate.kind === 'lost') return;
       const arrive = (): void =>
         this.broker.append(this.link, batch, (answer) => {
-          if (fate.kind === 'normal') pipe.reliable('down', subject, () => this.process.deliver(() => end(answer)));
+          if (fate.kind === 'normal') pipe.reliable('down', subject, () => out.delivered(answer));
         });
       if (fate.kind === 'late') this.link.scheduler.after(fate.lateUs, arrive);
       else pipe.reliable('up', subject, arrive);
@@ -468,7 +471,7 @@ export class SimBus implements Bus, Client {
         );
         return;
       }
-      const end = this.track(timeoutUs, (run: (() => void) | undefined, reason) => {
+      const out = new Out<() => void>(this.process, this.pending, timeoutUs, (run, reason) => {
         if (run !== undefined) run();
         else if (this.closed) settle.reject(closedError());
         else if (reason === 'timeout')
@@ -477,32 +480,13 @@ export class SimBus implements Bus, Client {
       });
       try {
         send({
-          resolve: (value) => this.process.deliver(() => end(() => settle.resolve(value))),
-          reject: (error) => this.process.deliver(() => end(() => settle.reject(error))),
+          resolve: (value) => out.delivered(() => settle.resolve(value)),
+          reject: (error) => out.delivered(() => settle.reject(error)),
         });
       } catch (error) {
-        end(() => settle.reject(error as Error));
+        out.end(() => settle.reject(error as Error));
       }
     });
-  }
-
-  /** Calls `ended` once: with an answer, or without one after the timeout or a lost connection. */
-  private track<T>(
-    timeoutUs: number,
-    ended: (answer: T | undefined, reason?: 'timeout' | 'lost') => void,
-  ): (answer: T) => void {
-    let open = true;
-    const end = (answer: T | undefined, reason?: 'timeout' | 'lost'): void => {
-      if (!open) return;
-      open = false;
-      cancel();
-      this.pending.delete(entry);
-      ended(answer, reason);
-    };
-    const entry: Pending = { lost: () => end(undefined, 'lost') };
-    const cancel = this.process.clock.after(timeoutUs, () => end(undefined, 'timeout'));
-    this.pending.add(entry);
-    return (answer) => end(answer);
   }
 
   private attach(id: number, consumer: LocalConsumer): void {
@@ -590,5 +574,3 @@ export class SimBus implements Bus, Client {
 }
 
 const closedError = (): DroverError => new DroverError('ERR_BUS_CLOSED', 'this bus was closed');
-const copy = (message: StreamMessage | undefined): StreamMessage | undefined =>
-  message === undefined ? undefined : { ...message, payload: message.payload.slice() };

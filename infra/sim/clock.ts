@@ -21,6 +21,10 @@ import type { Cancel, Clock } from '../../src/ports/clock.ts';
 export const SIM_EPOCH_US = 1_767_225_600_000_000;
 
 const BATCH = 128;
+/** Time is cut into slots; events of later ones are not sorted yet. */
+const SLOT_US = 10_000;
+/** Slots that are looked for one by one. */
+const LOOK_AHEAD = 64;
 
 export interface RunOptions {
   /** Events up to and including this time; afterwards the clock stands there. */
@@ -36,17 +40,39 @@ export interface RunEnd {
   readonly steps: number;
 }
 
-interface SimEvent {
-  readonly timeUs: number;
-  readonly order: number;
-  run: (() => void) | undefined;
+/** Something that happens at its time, unless it was called off. */
+export abstract class SimEvent {
+  timeUs = 0;
+  /** Of scheduling. */
+  order = 0;
+  off = false;
+
+  abstract occur(): void;
+}
+
+class Call extends SimEvent {
+  private readonly run: () => void;
+
+  constructor(run: () => void) {
+    super();
+    this.run = run;
+  }
+
+  occur(): void {
+    this.run();
+  }
 }
 
 export class SimScheduler {
   /** Runs after every event, when no promise reaction is left. What it throws ends the run. */
   afterStep: (() => void) | undefined;
 
+  /** All events before `nearUntilUs`. Small: most of what is scheduled is a timeout that is called off long before. */
   private heap: SimEvent[] = [];
+  private nearUntilUs = SLOT_US;
+  /** All others, by number of their slot, in no order. */
+  private readonly slots = new Map<number, SimEvent[]>();
+  private count = 0;
   private cancelled = 0;
   private order = 0;
   private time = 0;
@@ -63,7 +89,7 @@ export class SimScheduler {
   }
 
   pending(): number {
-    return this.heap.length - this.cancelled;
+    return this.count - this.cancelled;
   }
 
   after(delayUs: number, run: () => void): Cancel {
@@ -71,15 +97,31 @@ export class SimScheduler {
   }
 
   at(timeUs: number, run: () => void): Cancel {
+    const event = new Call(run);
+    this.add(timeUs, event);
+    return () => this.callOff(event);
+  }
+
+  add(timeUs: number, event: SimEvent): void {
     assert(Number.isFinite(timeUs) && timeUs >= this.time, 'an event of the simulated world is never in its past');
-    const event: SimEvent = { timeUs, order: this.order++, run };
-    push(this.heap, event);
-    return () => {
-      if (event.run === undefined) return;
-      event.run = undefined;
-      this.cancelled++;
-      if (this.cancelled > 1024 && this.cancelled * 2 > this.heap.length) this.compact();
-    };
+    event.timeUs = timeUs;
+    event.order = this.order++;
+    this.count++;
+    if (timeUs < this.nearUntilUs) push(this.heap, event);
+    else {
+      const slot = Math.floor(timeUs / SLOT_US);
+      const others = this.slots.get(slot);
+      if (others === undefined) this.slots.set(slot, [event]);
+      else others.push(event);
+    }
+  }
+
+  /** Without effect on one that has occurred. */
+  callOff(event: SimEvent): void {
+    if (event.off) return;
+    event.off = true;
+    this.cancelled++;
+    if (this.cancelled > 1024 && this.cancelled * 2 > this.count) this.compact();
   }
 
   run(options: RunOptions = {}): Promise<RunEnd> {
@@ -106,13 +148,12 @@ export class SimScheduler {
           if (until?.() === true) return end('condition');
           if (this.stepCount - first >= stepsMax) return end('steps');
           const event = this.next(untilUs);
-          if (event === undefined) return end(this.heap.length === 0 ? 'idle' : 'time');
+          if (event === undefined) return end(this.count === 0 ? 'idle' : 'time');
           this.time = event.timeUs;
           this.stepCount++;
           settling = true;
-          const run = event.run;
-          event.run = undefined;
-          run?.();
+          event.off = true;
+          event.occur();
         } catch (error) {
           ended = true;
           this.running = false;
@@ -134,22 +175,48 @@ export class SimScheduler {
   private next(untilUs: number): SimEvent | undefined {
     for (;;) {
       const head = this.heap[0];
-      if (head === undefined) return undefined;
-      if (head.run === undefined) {
-        pop(this.heap);
-        this.cancelled--;
+      if (head === undefined) {
+        if (!this.comeNear()) return undefined;
         continue;
       }
-      if (head.timeUs > untilUs) return undefined;
-      return pop(this.heap);
+      if (head.timeUs > untilUs && !head.off) return undefined;
+      pop(this.heap);
+      this.count--;
+      if (!head.off) return head;
+      this.cancelled--;
     }
+  }
+
+  /** The next slot that has events; false where none has. */
+  private comeNear(): boolean {
+    if (this.slots.size === 0) return false;
+    let slot = this.nearUntilUs / SLOT_US;
+    const last = slot + LOOK_AHEAD;
+    while (slot < last && !this.slots.has(slot)) slot++;
+    if (slot === last) slot = [...this.slots.keys()].reduce((least, one) => Math.min(least, one));
+    const events = this.slots.get(slot) ?? [];
+    this.slots.delete(slot);
+    this.nearUntilUs = (slot + 1) * SLOT_US;
+    for (const event of events) {
+      if (!event.off) push(this.heap, event);
+      else {
+        this.count--;
+        this.cancelled--;
+      }
+    }
+    return true;
   }
 
   /** Drops cancelled events (append timeouts, mostly), so that the queue stays as long as what may still happen. */
   private compact(): void {
-    const live = this.heap.filter((event) => event.run !== undefined);
-    live.sort(before);
-    this.heap = live;
+    const isOn = (event: SimEvent): boolean => !event.off;
+    this.heap = this.heap.filter(isOn).sort(before);
+    for (const [slot, events] of this.slots) {
+      const left = events.filter(isOn);
+      if (left.length > 0) this.slots.set(slot, left);
+      else this.slots.delete(slot);
+    }
+    this.count -= this.cancelled;
     this.cancelled = 0;
   }
 }
@@ -195,6 +262,7 @@ export class HostClock implements Clock {
   }
 
   after(delayUs: number, run: () => void): Cancel {
+    if (this.faults.driftPpm === 0) return this.schedule(this.scheduler.nowUs() + Math.max(0, Math.ceil(delayUs)), run);
     const due = this.monotonicUs() + Math.max(0, delayUs);
     const estimateUs = Math.floor((due - this.faults.monotonicOffsetUs) / (1 + this.faults.driftPpm / 1_000_000)) - 2;
     let timeUs = Math.max(this.scheduler.nowUs(), estimateUs);
@@ -208,7 +276,10 @@ export class HostClock implements Clock {
   }
 
   private localAt(timeUs: number): number {
-    return this.faults.monotonicOffsetUs + timeUs + Math.floor((timeUs * this.faults.driftPpm) / 1_000_000);
+    const { monotonicOffsetUs, driftPpm } = this.faults;
+    return driftPpm === 0
+      ? monotonicOffsetUs + timeUs
+      : monotonicOffsetUs + timeUs + Math.floor((timeUs * driftPpm) / 1_000_000);
   }
 }
 

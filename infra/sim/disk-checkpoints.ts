@@ -4,22 +4,14 @@
  * out of a manifest (its digests in writing, the page table at the end of its chain) is remembered beside it: a simulated
  * fleet asks a hundred times a second.
  */
-import { hash } from 'node:crypto';
-import { chainOf, planKeep, tableOfChain } from '../../src/domain/checkpoint/chain.ts';
-import { applyManifest, type PageTable } from '../../src/domain/checkpoint/delta.ts';
-import {
-  checkManifest,
-  describeManifestError,
-  foldManifest,
-  stateDigest,
-  stateOf,
-} from '../../src/domain/checkpoint/manifest.ts';
+import { planKeep } from '../../src/domain/checkpoint/chain.ts';
+import type { PageTable } from '../../src/domain/checkpoint/delta.ts';
+import { checkManifest, describeManifestError, foldManifest } from '../../src/domain/checkpoint/manifest.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import {
   type CheckpointManifest,
   type CheckpointOrder,
-  DIGEST_BYTES,
   laterCheckpoint,
   PAGE_BYTES,
 } from '../../src/domain/model/checkpoint.ts';
@@ -28,6 +20,8 @@ import type { CheckpointStore, RebuiltState } from '../../src/ports/checkpoint-s
 import type { DamagedCheckpoint, ScrubResult, StoreUpkeep, StoreUsage } from '../../src/ports/store-upkeep.ts';
 import type { SimDisk, SimDurability, WriteEffect } from './disk.ts';
 import type { SimProcess } from './host.ts';
+import { isCaptured, pageDigest } from './page-digests.ts';
+import { inWriting, NO_PAGES, statedTable } from './stated-tables.ts';
 
 interface CheckpointTable {
   readonly pages: Map<Digest, Uint8Array>;
@@ -41,7 +35,13 @@ interface CheckpointTable {
 }
 
 const tableNamed = (disk: SimDisk, name: string): CheckpointTable =>
-  disk.table(name, () => ({ pages: new Map(), manifests: new Map(), uses: new Map(), whole: new WeakMap(), aside: new Set() }));
+  disk.table(name, () => ({
+    pages: new Map(),
+    manifests: new Map(),
+    uses: new Map(),
+    whole: new WeakMap(),
+    aside: new Set(),
+  }));
 
 export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
   private readonly disk: SimDisk;
@@ -65,13 +65,11 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
 
   missing(manifest: CheckpointManifest): Uint32Array {
     const positions: number[] = [];
-    const asked = new Set<Digest>();
     const digests = digestsOf(manifest);
     for (let at = 0; at < digests.length; at++) {
       const digest = digests[at] as Digest;
-      if (this.table.pages.has(digest) || asked.has(digest)) continue;
-      asked.add(digest);
-      positions.push(at);
+      // Of one digest that occurs several times the first is asked for.
+      if (!this.table.pages.has(digest) && digests.indexOf(digest) === at) positions.push(at);
     }
     return Uint32Array.from(positions);
   }
@@ -92,7 +90,7 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
   }
 
   find(task: TaskName, epoch: number, sequence: number): CheckpointManifest | undefined {
-    return this.table.manifests.get(task)?.find((manifest) => manifest.epoch === epoch && manifest.sequence === sequence);
+    return findIn(this.table, task, epoch, sequence);
   }
 
   rebuild(task: TaskName, epoch: number, sequence: number): Promise<RebuiltState> {
@@ -151,9 +149,10 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
   /** A byte of a stored page flips, as a bad disk does it. Answers whether there was such a page. */
   damage(task: TaskName, position = 0): boolean {
     const newest = this.newest(task);
-    const page = newest === undefined ? undefined : this.table.pages.get(digestAt(newest.pageDigests, position));
-    if (page === undefined) return false;
-    flipBit(page);
+    const digest = newest === undefined ? undefined : digestsOf(newest)[position];
+    const page = digest === undefined ? undefined : this.table.pages.get(digest);
+    if (digest === undefined || page === undefined) return false;
+    this.table.pages.set(digest, withFlippedBit(page));
     return true;
   }
 
@@ -172,7 +171,7 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
       const batch = this.round.splice(0, pagesMax);
       for (const digest of batch) {
         const page = pages.get(digest);
-        if (page === undefined || sha256(page) === digest) continue;
+        if (page === undefined || pageDigest(page) === digest) continue;
         this.setAside(digest);
         damaged++;
       }
@@ -184,9 +183,10 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
     if (this.table.aside.size === 0) return [];
     const found: DamagedCheckpoint[] = [];
     for (const [task, manifests] of this.table.manifests) {
-      for (const { epoch, sequence, pageDigests, pageIndexes } of manifests) {
+      for (const manifest of manifests) {
+        const { epoch, sequence } = manifest;
         let pages = 0;
-        for (let at = 0; at < pageIndexes.length; at++) if (this.table.aside.has(digestAt(pageDigests, at))) pages++;
+        for (const digest of digestsOf(manifest)) if (this.table.aside.has(digest)) pages++;
         if (pages > 0) found.push({ task, epoch, sequence, what: 'pages', pages, reason: 'a page has not its digest' });
       }
     }
@@ -208,12 +208,13 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
         'ERR_STORE_CORRUPT',
         `the manifest of ${describe(manifest)}: ${describeManifestError(sound.error)}`,
       );
-    const named = new Set<Digest>(digestsOf(manifest));
+    const named = digestsOf(manifest);
     const given = new Map<Digest, Uint8Array>();
+    const stays = isCaptured(pages);
     for (let from = 0; from < pages.length; from += PAGE_BYTES) {
-      const page = pages.slice(from, from + PAGE_BYTES);
-      const digest = sha256(page);
-      if (!named.has(digest))
+      const page = stays ? pages.subarray(from, from + PAGE_BYTES) : pages.slice(from, from + PAGE_BYTES);
+      const digest = pageDigest(page);
+      if (!named.includes(digest))
         throw new DroverError(
           'ERR_STORE_CORRUPT',
           `a page of ${describe(manifest)} has none of the digests that its manifest names`,
@@ -248,7 +249,9 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
     }
     const known = this.find(manifest.task, manifest.epoch, manifest.sequence) !== undefined;
     if (!known) {
-      manifests.set(manifest.task, [...(manifests.get(manifest.task) ?? []), manifest]);
+      const others = manifests.get(manifest.task);
+      if (others === undefined) manifests.set(manifest.task, [manifest]);
+      else others.push(manifest);
       this.count(manifest, 1);
     }
     const undo = (): void => {
@@ -268,38 +271,41 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
   private tableOf(manifest: CheckpointManifest): PageTable | undefined {
     const known = this.table.whole.get(manifest);
     if (known !== undefined) return known;
-    const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
-    if (!chain.ok) return undefined;
-    let table: PageTable = NO_PAGES;
-    for (const link of chain.value) {
-      const whole = this.table.whole.get(link) ?? this.wholeOn(link, table);
-      if (whole === undefined) return undefined;
-      table = whole;
-    }
+    const base = this.baseOf(manifest);
+    if (base === 'missing') return undefined;
+    const under = base === undefined ? NO_PAGES : this.tableOf(base);
+    if (under === undefined || !this.hasPagesOf(manifest)) return undefined;
+    const table = statedTable(manifest, under);
+    if (table !== undefined) this.table.whole.set(manifest, table);
     return table;
   }
 
-  /** Of one link whose base is whole and has this table. */
-  private wholeOn(link: CheckpointManifest, base: PageTable): PageTable | undefined {
-    if (this.missing(link).length > 0) return undefined;
-    const table = applyManifest(link.baseSequence === undefined ? NO_PAGES : base, link);
-    if (!table.ok || stateDigest(stateOf(link, table.value), sha256) !== link.stateDigest) return undefined;
-    this.table.whole.set(link, table.value);
-    return table.value;
+  private hasPagesOf(manifest: CheckpointManifest): boolean {
+    for (const digest of digestsOf(manifest)) if (!this.table.pages.has(digest)) return false;
+    return true;
+  }
+
+  /** What it stands on; undefined: nothing. A base comes before, so that a walk down always ends. */
+  private baseOf({ task, epoch, sequence, baseSequence }: CheckpointManifest): CheckpointManifest | undefined | 'missing' {
+    if (baseSequence === undefined) return undefined;
+    return (baseSequence < sequence ? this.find(task, epoch, baseSequence) : undefined) ?? 'missing';
   }
 
   /** Whether its state digest is that of its own chain; true where the chain is not here to tell. */
   private statesItself(manifest: CheckpointManifest): boolean {
-    const chain = chainOf(manifest, ({ epoch, sequence }) => this.find(manifest.task, epoch, sequence));
-    if (!chain.ok) return true;
-    let table: PageTable = NO_PAGES;
-    for (const link of chain.value) {
-      const known = this.table.whole.get(link);
-      const next = known ?? tableIn(applyManifest(link.baseSequence === undefined ? NO_PAGES : table, link));
-      if (next === undefined) return false;
-      table = next;
-    }
-    return stateDigest(stateOf(manifest, table), sha256) === manifest.stateDigest;
+    const base = this.baseOf(manifest);
+    const under = base === undefined ? NO_PAGES : base === 'missing' ? undefined : this.namedTable(base);
+    return under === undefined || (under !== 'unsound' && statedTable(manifest, under) !== undefined);
+  }
+
+  /** The table that a chain names, whether or not its pages are here; undefined where a link is not. */
+  private namedTable(manifest: CheckpointManifest): PageTable | undefined | 'unsound' {
+    const known = this.table.whole.get(manifest);
+    if (known !== undefined) return known;
+    const base = this.baseOf(manifest);
+    if (base === 'missing') return undefined;
+    const under = base === undefined ? NO_PAGES : this.namedTable(base);
+    return under === undefined || under === 'unsound' ? under : (statedTable(manifest, under) ?? 'unsound');
   }
 
   private rebuilt(task: TaskName, order: CheckpointOrder): RebuiltState {
@@ -309,11 +315,10 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
       throw new DroverError('ERR_STORE_MISSING', `checkpoint ${task} ${order.epoch}.${order.sequence} cannot be rebuilt here`);
     }
     const memory = new Uint8Array(manifest.pageCount * PAGE_BYTES);
-    for (let index = 0; index < manifest.pageCount; index++) {
-      const digest = digestAt(table, index);
+    for (const [index, digest] of inWriting(table).entries()) {
       const page = this.table.pages.get(digest);
       if (page === undefined) throw new DroverError('ERR_STORE_MISSING', `page ${index} of ${describe(manifest)} is not here`);
-      if (sha256(page) !== digest) {
+      if (pageDigest(page) !== digest) {
         this.setAside(digest);
         throw new DroverError('ERR_STORE_CORRUPT', `page ${index} of ${describe(manifest)} is damaged`);
       }
@@ -339,20 +344,23 @@ export class DiskCheckpointStore implements CheckpointStore, StoreUpkeep {
   }
 }
 
-const NO_PAGES: PageTable = new Uint8Array(0);
-const tableIn = (result: ReturnType<typeof applyManifest>): PageTable | undefined => (result.ok ? result.value : undefined);
-
-const written = new WeakMap<CheckpointManifest, readonly Digest[]>();
+/** The newest are the ones that are asked for. */
+function findIn(
+  { manifests }: CheckpointTable,
+  task: TaskName,
+  epoch: number,
+  sequence: number,
+): CheckpointManifest | undefined {
+  const all = manifests.get(task);
+  for (let at = (all?.length ?? 0) - 1; at >= 0; at--) {
+    const manifest = all?.[at];
+    if (manifest?.sequence === sequence && manifest.epoch === epoch) return manifest;
+  }
+  return undefined;
+}
 
 /** The digests of a manifest's pages, in writing. */
-function digestsOf(manifest: CheckpointManifest): readonly Digest[] {
-  let digests = written.get(manifest);
-  if (digests === undefined) {
-    digests = Array.from(manifest.pageIndexes, (_, at) => digestAt(manifest.pageDigests, at));
-    written.set(manifest, digests);
-  }
-  return digests;
-}
+const digestsOf = ({ pageDigests }: CheckpointManifest): readonly Digest[] => inWriting(pageDigests);
 
 /** A store as a bad disk sees it, and as a judge does: by what lies there, whatever process has it open. */
 export class StoredPages {
@@ -368,18 +376,19 @@ export class StoredPages {
   }
 
   private isWhole(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
-    const find = (order: CheckpointOrder): CheckpointManifest | undefined =>
-      this.table.manifests.get(task)?.find((one) => one.epoch === order.epoch && one.sequence === order.sequence);
-    const manifest = find({ epoch, sequence });
-    const chain = manifest === undefined ? undefined : chainOf(manifest, find);
-    if (manifest === undefined || chain?.ok !== true) return false;
-    const table = tableOfChain(chain.value);
-    if (!table.ok || stateDigest(stateOf(manifest, table.value), sha256) !== manifest.stateDigest) return false;
-    for (let index = 0; index < manifest.pageCount; index++) {
-      const digest = digestAt(table.value, index);
-      if (!this.table.pages.has(digest) && !this.table.aside.has(digest)) return false;
-    }
+    const table = this.tableOf(task, epoch, sequence);
+    if (table === undefined) return false;
+    for (const digest of inWriting(table)) if (!this.table.pages.has(digest) && !this.table.aside.has(digest)) return false;
     return true;
+  }
+
+  private tableOf(task: TaskName, epoch: number, sequence: number): PageTable | undefined {
+    const manifest = findIn(this.table, task, epoch, sequence);
+    if (manifest === undefined) return undefined;
+    const { baseSequence } = manifest;
+    if (baseSequence === undefined) return statedTable(manifest, NO_PAGES);
+    const base = baseSequence < sequence ? this.tableOf(task, epoch, baseSequence) : undefined;
+    return base === undefined ? undefined : statedTable(manifest, base);
   }
 
   orders(task: TaskName): readonly CheckpointOrder[] {
@@ -392,15 +401,14 @@ export class StoredPages {
 
   isIntact(digest: Digest): boolean {
     const page = this.table.pages.get(digest);
-    return page !== undefined && sha256(page) === digest;
+    return page !== undefined && pageDigest(page) === digest;
   }
 
   /** Pages that no manifest here needs: none, or something leaks. */
   unused(): number {
     const used = new Set<Digest>();
     for (const manifests of this.table.manifests.values()) {
-      for (const { pageDigests, pageIndexes } of manifests)
-        for (let at = 0; at < pageIndexes.length; at++) used.add(digestAt(pageDigests, at));
+      for (const manifest of manifests) for (const digest of digestsOf(manifest)) used.add(digest);
     }
     let unused = 0;
     for (const digest of this.table.pages.keys()) if (!used.has(digest)) unused++;
@@ -411,10 +419,10 @@ export class StoredPages {
   spoil(rng: Rng, elsewhere: (digest: Digest) => boolean): 'bit flipped' | 'page torn' | undefined {
     const candidates = [...this.table.pages.keys()].filter((digest) => this.isIntact(digest) && elsewhere(digest));
     if (candidates.length === 0) return undefined;
-    const page = this.table.pages.get(candidates[rng.below(candidates.length)] as Digest) as Uint8Array;
+    const digest = candidates[rng.below(candidates.length)] as Digest;
+    const page = this.table.pages.get(digest) as Uint8Array;
     const torn = rng.below(2) === 0 && page.subarray(PAGE_BYTES / 2).some((byte) => byte !== 0);
-    if (torn) page.fill(0, PAGE_BYTES / 2);
-    else flipBit(page);
+    this.table.pages.set(digest, torn ? page.slice().fill(0, PAGE_BYTES / 2) : withFlippedBit(page));
     return torn ? 'page torn' : 'bit flipped';
   }
 
@@ -426,10 +434,11 @@ export class StoredPages {
   }
 }
 
-const flipBit = (page: Uint8Array): void => {
-  page[0] = (page[0] as number) ^ 1;
-};
-const sha256 = (bytes: Uint8Array): Digest => hash('sha256', bytes, 'hex');
-const digestAt = (digests: Uint8Array, at: number): Digest =>
-  Buffer.from(digests.buffer, digests.byteOffset + at * DIGEST_BYTES, DIGEST_BYTES).toString('hex');
+/** Another array: others may have the page that was spoiled here. */
+function withFlippedBit(page: Uint8Array): Uint8Array {
+  const spoiled = page.slice();
+  spoiled[0] = (page[0] as number) ^ 1;
+  return spoiled;
+}
+
 const describe = (manifest: CheckpointManifest): string => `${manifest.task} ${manifest.epoch}.${manifest.sequence}`;

@@ -14,7 +14,7 @@
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { HostId } from '../../src/domain/model/ids.ts';
 import type { Cancel } from '../../src/ports/clock.ts';
-import { type ClockFaults, HostClock, type SimScheduler, TRUE_CLOCK } from './clock.ts';
+import { type ClockFaults, HostClock, SimEvent, type SimScheduler, TRUE_CLOCK } from './clock.ts';
 
 /** `process`: the kernel closes its sockets. `power`: the machine is gone and says nothing. */
 export type DeathKind = 'process' | 'power';
@@ -134,10 +134,15 @@ export class SimProcess {
     return this.stopped;
   }
 
+  /** Whether what is delivered runs at once: nothing waits, and its machine is not slow. */
+  isFree(): boolean {
+    return this.living && !this.stopped && !this.draining && this.host.gapUs() === 0;
+  }
+
   /** Runs `run` on this process: now, after the thaw, or never. */
   deliver(run: () => void): void {
     if (!this.living) return;
-    if (!this.stopped && !this.draining && this.host.gapUs() === 0) {
+    if (this.isFree()) {
       run();
       return;
     }
@@ -149,17 +154,13 @@ export class SimProcess {
 
   /** At a time of the world. */
   at(timeUs: number, run: () => void): Cancel {
-    if (!this.living) return () => undefined;
-    let open = true;
-    const once = (): void => {
-      if (!open) return;
-      open = false;
-      run();
-    };
-    const cancel = this.host.scheduler.at(timeUs, () => this.deliver(once));
+    if (!this.living) return NOTHING;
+    const timer = new ProcessTimer(this, run);
+    const { scheduler } = this.host;
+    scheduler.add(timeUs, timer);
     return () => {
-      open = false;
-      cancel();
+      timer.run = undefined;
+      scheduler.callOff(timer);
     };
   }
 
@@ -172,7 +173,7 @@ export class SimProcess {
     return new Promise<T>((resolve, reject) => {
       if (!this.living) return;
       start({
-        resolve: (value) => this.deliver(() => resolve(value)),
+        resolve: (value) => (this.isFree() ? resolve(value) : this.deliver(() => resolve(value))),
         reject: (error) => this.deliver(() => reject(error)),
       });
     });
@@ -213,6 +214,31 @@ export class SimProcess {
       next();
       this.drainOne();
     });
+  }
+}
+
+const NOTHING = (): undefined => undefined;
+
+/** One timer of a process. It may be called off while it waits for a frozen process. */
+class ProcessTimer extends SimEvent {
+  run: (() => void) | undefined;
+  private readonly process: SimProcess;
+
+  constructor(process: SimProcess, run: () => void) {
+    super();
+    this.process = process;
+    this.run = run;
+  }
+
+  occur(): void {
+    if (this.process.isFree()) this.fire();
+    else this.process.deliver(() => this.fire());
+  }
+
+  private fire(): void {
+    const { run } = this;
+    this.run = undefined;
+    run?.();
   }
 }
 

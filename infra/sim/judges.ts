@@ -37,6 +37,7 @@ export class Judges {
   private readonly oneRestore = new OneRestore();
   private readonly ticks = new TicksIncrease();
   private readonly work: NoLostWork<JobInput>;
+  private readonly subjects = new Map<string, SubjectParts>();
 
   /** `artefactOf` gives the stand-in program of a task, for the run alone. */
   constructor(options: { readonly broker: SimBroker; readonly artefactOf: (task: TaskName) => Uint8Array }) {
@@ -74,8 +75,8 @@ export class Judges {
   }
 
   private hear(message: StreamMessage): void {
-    const [root, , task, direction, kind] = message.subject.split('.');
-    if (root !== 'task' || task === undefined) return;
+    const { task, direction, kind } = this.partsOf(message.subject);
+    if (task === undefined) return;
     const { headers, sequence, payload } = message;
     if (direction === 'in') {
       const number = numberOf(headers, header.number);
@@ -110,9 +111,26 @@ export class Judges {
     }
   }
 
+  private partsOf(subject: string): SubjectParts {
+    let parts = this.subjects.get(subject);
+    if (parts === undefined) {
+      const [root, , task, direction, kind] = subject.split('.');
+      parts = { task: root === 'task' ? task : undefined, direction, kind };
+      this.subjects.set(subject, parts);
+    }
+    return parts;
+  }
+
   private note(violation: Violation | undefined): void {
     if (violation !== undefined) this.violations.push(violation);
   }
+}
+
+/** Of a task's subject; `task` is undefined for all others. */
+interface SubjectParts {
+  readonly task: TaskName | undefined;
+  readonly direction: string | undefined;
+  readonly kind: string | undefined;
 }
 
 const numberOf = (headers: Headers, name: string): number => Number(headers[name] ?? 0);

@@ -9,7 +9,7 @@
  *   finds the silence too long and gives the connection up: then what was held is gone.
  */
 import type { Rng } from '../../src/domain/kernel/rng.ts';
-import type { SimScheduler } from './clock.ts';
+import { SimEvent, type SimScheduler } from './clock.ts';
 import { matches } from './subject.ts';
 
 export interface RangeUs {
@@ -232,16 +232,28 @@ export class Pipe {
     const timeUs = Math.max(floor, scheduler.nowUs() + this.link.delay());
     if (options.reorder) lanes.set(lane, timeUs);
     this.latest[direction] = Math.max(this.latest[direction], timeUs);
-    scheduler.at(timeUs, () => {
-      if (this.open) arrive();
-    });
+    scheduler.add(timeUs, new Arrival(this, arrive));
   }
 
   private travelLast(direction: Direction, arrive: () => void): void {
     const timeUs = Math.max(this.latest[direction], this.link.scheduler.nowUs() + this.link.delay());
     this.latest[direction] = timeUs;
-    this.link.scheduler.at(timeUs, () => {
-      if (this.open) arrive();
-    });
+    this.link.scheduler.add(timeUs, new Arrival(this, arrive));
+  }
+}
+
+/** A message that comes out of its pipe, if that is still open. */
+class Arrival extends SimEvent {
+  private readonly pipe: Pipe;
+  private readonly arrive: () => void;
+
+  constructor(pipe: Pipe, arrive: () => void) {
+    super();
+    this.pipe = pipe;
+    this.arrive = arrive;
+  }
+
+  occur(): void {
+    if (this.pipe.isOpen()) this.arrive();
   }
 }

@@ -1,15 +1,14 @@
 /**
  * The task runtime of the simulated world: runs stand-in tasks (`stand-in-task.ts`) and keeps every promise of the port,
- * T1–T3. Capture compares pages with the shadow copy and digests what differs, as the real one does; execution takes
- * virtual time drawn from the seed, which no output depends on.
+ * T1–T3. Capture compares pages with the shadow copy and digests what differs, as the real one does, but looks only at pages that
+ * were written to; execution takes virtual time drawn from the seed, which no output depends on.
  */
-import { hash } from 'node:crypto';
-import { allPages, findDifferingPages, gatherPages } from '../../src/domain/checkpoint/pages.ts';
+import { allPages, gatherPages, sameWords } from '../../src/domain/checkpoint/pages.ts';
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { RuntimeOffer } from '../../src/domain/model/compatibility.ts';
-import type { HostId } from '../../src/domain/model/ids.ts';
+import type { Digest, HostId } from '../../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
 import {
   JOBS_BUDGET_US,
@@ -23,7 +22,9 @@ import {
 } from '../../src/ports/task-runtime.ts';
 import type { SimProcess } from './host.ts';
 import { drawUs, type RangeUs } from './network.ts';
+import { notePages, pageDigest, writeDigest } from './page-digests.ts';
 import { StandInTask } from './stand-in-task.ts';
+import { noteWriting } from './stated-tables.ts';
 
 export interface SimRuntimeOptions {
   readonly process: SimProcess;
@@ -89,6 +90,8 @@ class SimProgram implements TaskProgram {
   private readonly started: StartOptions;
   private readonly task: StandInTask;
   private shadow: Uint8Array | undefined;
+  /** Of the shadow's pages, as far as they are known. */
+  private readonly digests: (Digest | undefined)[] = [];
   private running: ((failure: JobFailure) => void) | undefined;
   private ended: JobFailure | undefined;
   private stopped = false;
@@ -125,7 +128,12 @@ class SimProgram implements TaskProgram {
     });
   }
 
-  async runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
+  runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
+    const [first] = inputs;
+    return first !== undefined && inputs.length === 1 ? this.runJob(first).then((result) => [result]) : this.runAll(inputs);
+  }
+
+  private async runAll(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
     const results: JobResult[] = [];
     let spentUs = 0;
     for (const input of inputs) {
@@ -142,20 +150,26 @@ class SimProgram implements TaskProgram {
     assert(this.running === undefined, 'a capture is taken at a job boundary');
     const { process, rng } = this.options;
     return process.promise((settle) => {
-      const memory = this.task.memory.slice();
-      this.options.damaging?.(this.started.spec, memory);
-      const shadow = mode === 'full' ? undefined : this.shadow;
-      const pageIndexes = shadow === undefined ? allPages(memory.length / PAGE_BYTES) : findDifferingPages(memory, shadow);
+      const { damaging } = this.options;
+      const memory = damaging === undefined ? this.task.memory : this.task.memory.slice();
+      damaging?.(this.started.spec, memory);
+      const isFull = mode === 'full' || this.shadow === undefined;
+      const changed = this.takeChanged(memory, damaging !== undefined);
+      const pageIndexes = isFull ? allPages(memory.length / PAGE_BYTES) : changed;
       const pages = gatherPages(memory, pageIndexes);
       const pageDigests = new Uint8Array(pageIndexes.length * DIGEST_BYTES);
+      const digests: Digest[] = [];
       for (let at = 0; at < pageIndexes.length; at++) {
-        const digest = hash('sha256', pages.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES), 'buffer');
-        pageDigests.set(digest, at * DIGEST_BYTES);
+        const index = pageIndexes[at] as number;
+        this.digests[index] ??= pageDigest(pages.subarray(at * PAGE_BYTES, (at + 1) * PAGE_BYTES));
+        digests.push(this.digests[index]);
+        writeDigest(this.digests[index], pageDigests, at * DIGEST_BYTES);
       }
-      this.shadow = memory;
+      notePages(pages, digests);
+      noteWriting(pageDigests, digests);
       const captureUs = drawUs(rng, this.options.captureUs ?? { min: 10, max: 100 });
       const capture: TaskCapture = {
-        mode: shadow === undefined ? 'full' : 'delta',
+        mode: isFull ? 'full' : 'delta',
         pageCount: memory.length / PAGE_BYTES,
         pageIndexes,
         pages,
@@ -165,6 +179,25 @@ class SimProgram implements TaskProgram {
       };
       process.after(captureUs, () => settle.resolve(capture));
     });
+  }
+
+  /** The pages that differ from the shadow copy, which then has them too. `all`: also where the program has written nothing. */
+  private takeChanged(memory: Uint8Array, all: boolean): Uint32Array {
+    const { touched } = this.task;
+    const { shadow } = this;
+    if (shadow === undefined) {
+      this.shadow = memory.slice();
+      touched.fill(0);
+      return allPages(memory.length / PAGE_BYTES);
+    }
+    const looked = all ? allPages(touched.length) : pagesIn(touched);
+    const changed = looked.filter((page) => !sameWords(memory, shadow, page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+    for (const page of changed) {
+      shadow.set(memory.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES), page * PAGE_BYTES);
+      this.digests[page] = undefined;
+    }
+    touched.fill(0);
+    return changed;
   }
 
   readShadow(pageIndexes: Uint32Array): Promise<Uint8Array> {
@@ -187,6 +220,12 @@ class SimProgram implements TaskProgram {
     this.running?.(failure);
     this.options.process.deliver(() => this.started.onEnded(failure));
   }
+}
+
+function pagesIn(touched: Uint8Array): Uint32Array {
+  const pages: number[] = [];
+  for (let page = 0; page < touched.length; page++) if (touched[page] === 1) pages.push(page);
+  return Uint32Array.from(pages);
 }
 
 const EXECUTION_US: RangeUs = { min: 20, max: 400 };

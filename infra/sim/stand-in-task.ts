@@ -21,12 +21,15 @@ const WRITES_PER_JOB = 3;
 
 export class StandInTask {
   readonly memory: Uint8Array;
+  /** 1 for each page that was written to since somebody set it to 0. */
+  readonly touched: Uint8Array;
   private jobs: number;
   private hash: number;
   private readonly program: number;
 
   private constructor(memory: Uint8Array, state: { readonly jobs: number; readonly hash: number; readonly program: number }) {
     this.memory = memory;
+    this.touched = new Uint8Array(memory.length / PAGE_BYTES);
     this.jobs = state.jobs;
     this.hash = state.hash;
     this.program = state.program;
@@ -82,6 +85,8 @@ export class StandInTask {
       memory[at + 1] = h >>> 16;
       memory[at + 2] = h >>> 8;
       memory[at + 3] = h;
+      this.touched[Math.floor(at / PAGE_BYTES)] = 1;
+      this.touched[Math.floor((at + 3) / PAGE_BYTES)] = 1;
     }
     this.hash = h;
     this.jobs++;

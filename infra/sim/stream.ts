@@ -43,6 +43,8 @@ export class SimStream {
   /** Subjects by their first three tokens; made when a filter that begins with three is first asked for. */
   private byPrefix: Map<string, Set<string>> | undefined;
   private readonly seen = new Map<string, { readonly sequence: number; readonly atUs: number }>();
+  /** Nothing in `seen` is older. */
+  private oldestSeenUs = Number.POSITIVE_INFINITY;
   private readonly inFlightSubjects = new Map<string, number>();
   private readonly inFlightIds = new Set<string>();
   private readonly windowUs: number;
@@ -90,7 +92,10 @@ export class SimStream {
       this.bySubject.set(subject, [sequence]);
       this.notePrefix(subject);
     } else sequences.push(sequence);
-    if (messageId !== undefined) this.seen.set(messageId, { sequence, atUs: nowUs });
+    if (messageId !== undefined) {
+      this.seen.set(messageId, { sequence, atUs: nowUs });
+      if (nowUs < this.oldestSeenUs) this.oldestSeenUs = nowUs;
+    }
     const perSubject = this.options.messagesPerSubjectMax;
     if (perSubject !== undefined && sequences !== undefined && sequences.length > perSubject)
       this.purge({ subject, keep: perSubject });
@@ -261,8 +266,13 @@ export class SimStream {
   }
 
   private expire(nowUs: number): void {
+    if (nowUs - this.oldestSeenUs < this.windowUs) return;
+    this.oldestSeenUs = Number.POSITIVE_INFINITY;
     for (const [id, { atUs }] of this.seen) {
-      if (nowUs - atUs < this.windowUs) break;
+      if (nowUs - atUs < this.windowUs) {
+        this.oldestSeenUs = atUs;
+        break;
+      }
       this.seen.delete(id);
     }
   }

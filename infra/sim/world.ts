@@ -8,6 +8,7 @@
 import { assert } from '../../src/domain/kernel/assert.ts';
 import { createRng, hash32, type Rng } from '../../src/domain/kernel/rng.ts';
 import type { HostId, TaskName } from '../../src/domain/model/ids.ts';
+import { rememberDecoded } from '../../src/domain/protocol/decoded-once.ts';
 import type { Artefacts } from '../../src/ports/artefacts.ts';
 import type { CheckpointStore } from '../../src/ports/checkpoint-store.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -107,6 +108,7 @@ export class SimWorld {
   private print = 0;
 
   constructor(options: WorldOptions) {
+    rememberDecoded();
     this.options = options;
     this.seed = options.seed;
     this.rng = createRng(options.seed, 'world');

@@ -59,14 +59,14 @@ async function train(request: TrainRequest): Promise<Float32Array> {
 
 async function answer({ architecture, parameters, examples, batch }: Parameters<Trainer['answer']>[0]): Promise<Float32Array> {
   const count = examples.labels.length;
-  const answers = new Float32Array(count);
+  const answers = new Float32Array(count * architecture.outputs);
   const variables = makeVariables(architecture, parameters);
   const order = Uint32Array.from({ length: count }, (_, index) => index);
   for (let from = 0; from < count; from += batch) {
     const { inputs, mask, labels } = batchTaker(examples, Math.min(batch, count - from))(order, from);
     answers.set(
       tf.tidy(() => forward(architecture, variables, inputs, mask).dataSync()),
-      from,
+      from * architecture.outputs,
     );
     tf.dispose([inputs, mask, labels]);
     await nextTurn();

@@ -10,6 +10,9 @@ import type { TaskFile } from './task-file.ts';
 
 export const examplesFolder = (): string => join(projectRoot(), 'examples', 'tasks');
 export const exampleFolder = (name: string): string => join(examplesFolder(), name);
+/** Tasks of a chosen cost: what `drover dataset generate --label run` runs. */
+export const measureFolder = (): string => join(projectRoot(), 'examples', 'measure');
+export const measuredFolder = (work: string): string => join(measureFolder(), work);
 /** What `npm run build:tasks` made of an example. */
 export const exampleModule = (name: string): string => join(projectRoot(), 'dist', 'examples', `${name}.wasm`);
 
@@ -38,7 +41,10 @@ export async function compileWhenStale(
 }
 
 const isExample = (folder: string): boolean =>
-  dirname(relative(examplesFolder(), folder)) === '.' && !relative(examplesFolder(), folder).startsWith('.');
+  [examplesFolder(), measureFolder()].some((parent) => {
+    const below = relative(parent, folder);
+    return dirname(below) === '.' && !below.startsWith('.');
+  });
 
 async function isStale(outFile: string, folders: readonly string[]): Promise<boolean> {
   const built = await stat(outFile).catch(() => undefined);

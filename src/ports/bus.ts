@@ -3,7 +3,7 @@ import type { Cancel } from './clock.ts';
 /**
  * The bus: core messages, requests, and durable streams with a compare-and-set append. Two implementations (`infra/nats`,
  * `infra/sim`) and one contract suite (`test/contract/bus.contract.ts`). Every failure is a `DroverError` with an
- * `ERR_BUS_*` code. Handlers are called in arrival order; what a handler throws is logged and counted, never swallowed.
+ * `ERR_BUS_*` code. A payload is handed over: nobody writes into one that was sent or that came. Handlers are called in arrival order; what a handler throws is logged and counted, never swallowed.
  */
 export interface Bus {
   /** At most once, no answer. Dropped silently while disconnected. Fails with ERR_WIRE_OVERSIZED above the broker's limit. */

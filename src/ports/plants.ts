@@ -107,6 +107,10 @@ export const FLEET_PLANTS = [
   'answer-for-the-owned',
   /** An instance that caught up before its deploy was answered is not remembered to have. */
   'forget-early-caught-up',
+  /** A task is restored by what this manager has heard of its checkpoints, though it ran in another's share. */
+  'know-own-share',
+  /** An ECU that was found dead is dead, though others watch it now and it may have shown life. */
+  'believe-old-views',
   /** An epoch that another attempt took is taken for one's own. */
   'give-epoch-twice',
   /** Whoever takes an epoch follows whichever is there, instead of the one that it planned by. */

@@ -51,7 +51,7 @@ export interface Trainer {
   readonly backend: string;
   /** Trained parameters of a network with one output, read as the logarithm of the odds of a label 1. */
   train(request: TrainRequest): Promise<Float32Array>;
-  /** What the network answers to each example, computed by the backend: to be compared with `createNetwork`, in value and in time. */
+  /** What the network answers to each example, output by output, computed by the backend: to be compared with `createNetwork`, in value and in time. */
   answer(
     request: Pick<TrainRequest, 'architecture' | 'parameters' | 'batch'> & { readonly examples: Examples },
   ): Promise<Float32Array>;

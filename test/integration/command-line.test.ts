@@ -94,17 +94,6 @@ test('a fleet is started, used and stopped from the command line', async () => {
     exitCode: 1,
     error: expect.stringContaining('there are ecu1, ecu2 (ERR_NO_ECU)'),
   });
-  const estimate = JSON.parse(drover('migrate', 'counter', '--dry-run', '--json').out);
-  expect(estimate).toMatchObject({ task: 'counter', epoch: 2, from: moved.to, chosen: { mac: moved.from } });
-  expect(drover('migrate', 'counter', '--dry-run').out).toMatch(/would go from ecu\d to ecu\d[\s\S]*BLACKOUT[\s\S]*late jobs/);
-  const drained = drover('drain', moved.to, '--json');
-  expect(JSON.parse(drained.out)).toMatchObject({ ecu: moved.to, draining: true, left: [] });
-  expect(drover('status').out).toContain('draining');
-  expect(drover('migrate', 'counter', '--json')).toMatchObject({
-    exitCode: 1,
-    error: expect.stringContaining('1 draining (ERR_NO_PLACE)'),
-  });
-  expect(JSON.parse(drover('drain', moved.to, '--undo', '--json').out)).toMatchObject({ draining: false });
   expect(drover('up')).toMatchObject({ exitCode: 2, error: expect.stringContaining('drover down') });
   const pids = pidsOf();
   expect(drover('down', '--json').exitCode).toBe(0);

@@ -2,6 +2,7 @@
  * A ticking task of 1 MiB goes back and forth between two ECUs of real processes: its outputs are those of the task run alone, whatever the
  * machine is busy with. How long it was silent is printed and not judged: that is `drover bench migrate`'s, on a quiet machine.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +11,11 @@ import { benchMigrate } from '../../src/app/bench/migrate.ts';
 import { estimateMigration, migrateTask } from '../../src/app/fleet/fleet-calls.ts';
 import { lastMigration } from '../../src/app/fleet/migration-record.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
+import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { type FleetRun, startFleet, text, until } from '../support/fleet-run.ts';
+
+const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 
 let run: FleetRun | undefined;
 
@@ -52,4 +56,38 @@ test('a class in TypeScript is moved by its name, from the state at which it sto
   const before = outputs.length;
   await until('100 more outputs', () => outputs.length > before + 100);
   expect(outputs.map(text)).toEqual(outputs.map((_, index) => String(index + 1)));
+});
+
+test('from the command line: what it would cost, and an ECU that is to be empty', { timeout: 300_000 }, async () => {
+  run = await startFleet({ ecus: 2, managers: 2 });
+  const { fleet, folder } = run;
+  await fleet.deploy(await prepareTask(exampleFolder('counter')));
+  await until('it has a checkpoint', async () => (await run?.task('counter'))?.checkpoint !== undefined);
+  const from = (await run.task('counter'))?.owner as string;
+  const drover = (...args: string[]) => {
+    const env = { ...process.env, CI: 'true' };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', folder], {
+      encoding: 'utf8',
+      env,
+    });
+    return { exitCode: status, out: stdout, error: stderr };
+  };
+  const told = drover('migrate', 'counter', '--dry-run');
+  expect(told.error).toBe('');
+  expect(told.out).toMatch(/would go from ecu\d to ecu\d[\s\S]*BLACKOUT[\s\S]*late jobs/);
+  expect(JSON.parse(drover('drain', from, '--json').out)).toMatchObject({ ecu: from, draining: true, left: [] });
+  const there: string = JSON.parse(drover('task', 'show', 'counter', '--json').out).owner;
+  expect(there).not.toBe(from);
+  expect(drover('status').out).toContain('draining');
+  expect(drover('migrate', 'counter', '--json')).toMatchObject({
+    exitCode: 1,
+    error: expect.stringContaining('1 draining (ERR_NO_PLACE)'),
+  });
+  expect(JSON.parse(drover('drain', from, '--undo', '--json').out)).toMatchObject({ draining: false });
+  expect(JSON.parse(drover('migrate', 'counter', '--to', from, '--json').out)).toMatchObject({
+    moved: true,
+    from: there,
+    to: from,
+  });
+  expect(drover('explain', 'task/counter').out).toMatch(/because it was to move[\s\S]*migration: /);
 });

@@ -57,7 +57,7 @@ describe('features', () => {
         for (const shape of ['row', 'tasks'] as const) {
           const [here, there] = [writeInputs(columnsOf(drawn), shape, reads), writeInputs(columnsOf(slower), shape, reads)];
           for (const [i, value] of here.values.entries())
-            expect(Math.abs(value - (there.values[i] as number))).toBeLessThan(1e-5);
+            expect(Math.abs(value - (there.values[i] as number))).toBeLessThan(5e-5); // ∛ makes much of rounding near 0
         }
       }),
       { numRuns: 15 },

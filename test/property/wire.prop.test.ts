@@ -1,10 +1,18 @@
 /** What holds for every message: it comes back as it went, and no bytes make a decoder throw or hang. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import {
+  encodeCheckpointNotice,
+  encodePageAnswer,
+  encodePageRequest,
+  noticeCodec,
+  pageAnswerCodec,
+  pageRequestCodec,
+} from '../../src/domain/protocol/codec-checkpoint.ts';
 import { decodeHeartbeat, encodeHeartbeat, plainHeartbeatCodec } from '../../src/domain/protocol/codec-heartbeat.ts';
 import { encodeEcuSample, plainEcuSampleCodec } from '../../src/domain/protocol/codec-metrics.ts';
 import { WIRE_BYTES_MAX } from '../../src/domain/protocol/limits.ts';
-import { envelope, heartbeat } from '../support/arbitraries.ts';
+import { checkpointNotice, envelope, heartbeat, pageAnswer, pageRequest } from '../support/arbitraries.ts';
 import { ecuSample } from '../support/metrics-arbitraries.ts';
 import { WIRE_CODECS } from '../support/wire-codecs.ts';
 
@@ -115,6 +123,18 @@ describe('the fast heartbeat codec', () => {
         expect(decodeHeartbeat(bytes)).toEqual(plainHeartbeatCodec.decode(bytes));
       }),
       { numRuns: 2000 },
+    );
+  });
+});
+
+describe('checkpoint messages written by hand', () => {
+  it('have the bytes that the generated code gives', () => {
+    fc.assert(
+      fc.property(envelope(checkpointNotice()), envelope(pageRequest()), envelope(pageAnswer()), (notice, request, answer) => {
+        expect(Buffer.compare(encodeCheckpointNotice(notice), noticeCodec.encode(notice))).toBe(0);
+        expect(Buffer.compare(encodePageRequest(request), pageRequestCodec.encode(request))).toBe(0);
+        expect(Buffer.compare(encodePageAnswer(answer), pageAnswerCodec.encode(answer))).toBe(0);
+      }),
     );
   });
 });

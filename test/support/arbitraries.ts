@@ -432,6 +432,7 @@ export const managerCall = (): fc.Arbitrary<ManagerCall> =>
     fc.record({ kind: fc.constant('remove-task' as const), task: taskName() }),
     instanceReport(),
     fc.constant({ kind: 'query-fleet' as const }),
+    fc.record({ kind: fc.constant('query-checkpoints' as const), tasks: list(taskName()) }),
   );
 
 export const fleetView = (): fc.Arbitrary<FleetView> =>
@@ -467,6 +468,7 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
     fc.constant({ kind: 'accepted' as const }),
     refused(),
     fc.record({ kind: fc.constant('fleet' as const), fleet: fleetView() }),
+    fc.record({ kind: fc.constant('checkpoints' as const), references: list(checkpointReference()) }),
   );
 
 // ——— journals, evidence, records ———

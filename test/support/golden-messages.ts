@@ -203,8 +203,14 @@ const CALLS: readonly ManagerCall[] = [
   { ...report, what: 'ended', code: 'ERR_FENCED', sentence: 'epoch 8 owns the outputs' },
   { kind: 'query-fleet' },
   { kind: 'request-restore', opcode: 'load-balance', mac: MAC, programId: 4, target: undefined, reason: 'it is hot' },
+  { kind: 'query-checkpoints', tasks: [TASK] },
 ];
-const MANAGER_ANSWERS: readonly ManagerAnswer[] = [{ kind: 'accepted' }, REFUSED, { kind: 'fleet', fleet: FLEET }];
+const MANAGER_ANSWERS: readonly ManagerAnswer[] = [
+  { kind: 'accepted' },
+  REFUSED,
+  { kind: 'fleet', fleet: FLEET },
+  { kind: 'checkpoints', references: [REFERENCE] },
+];
 const MEASURED_ECU: EcuDescription = { ...SCHEDULED_ECU, metrics: { everyUs: 100_000, keptEveryUs: 1_000_000 } };
 const LIMITED_ECU: EcuDescription = {
   ...SCHEDULED_ECU,

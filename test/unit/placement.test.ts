@@ -62,6 +62,24 @@ describe('admission', () => {
     });
   });
 
+  it('lets an ECU that measures be overloaded, by soft tasks that ask for that alone', () => {
+    const measuring = ecu({ capabilities: ['measuring'] });
+    const wish = { capabilities: ['measuring'], hardDeadline: false, wcetUs: 0 };
+    const held = ['a', 'b', 'c'].map((name) => acceptedTaskOf(specOf(name, wish), 1));
+    expect(admits(held, [specOf('d', wish)], measuring).ok).toBe(true);
+    expect(admits([], [specOf('d', wish)], ecu()).ok).toBe(false);
+    for (const other of [{ hardDeadline: false }, { capabilities: ['measuring'] }]) {
+      const refusal = refusalOf(admits([], [specOf('e', other)], measuring));
+      expect(refusal).toEqual({ kind: 'measuring' });
+      // The planner says so before the test.
+      const plan = assign({
+        candidates: [candidateOf(1, { description: { capabilities: ['measuring'] } })],
+        newcomers: [newcomerOf('e', other)],
+      });
+      expect(plan.unplaced[0]?.refusedByKind).toEqual({ measuring: 1 });
+    }
+  });
+
   it('takes an accepted task without a word about its deadline as hard', () => {
     const { hardDeadline: _, ...older } = acceptedTaskOf(specOf('low', { wcetUs: 6_000, priority: 1 }), 1);
     expect(admits([older], [specOf('high', { wcetUs: 5_000, priority: 9 })], ecu()).ok).toBe(false);

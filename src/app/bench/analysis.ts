@@ -6,8 +6,6 @@
  * deadlines uniform from half the period; deadline-monotonic order. Each figure is sets a second of one thread, best and median
  * of many short repetitions (on a busy machine some of them are not interrupted); what is counted besides (how many sets are schedulable) shows that the work was done.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
 import { analyse } from '../../domain/realtime/analyse.ts';
 import { deadlineMonotonic } from '../../domain/realtime/deadline-monotonic.ts';
@@ -16,8 +14,8 @@ import { edfResponses } from '../../domain/realtime/edf-response-time.ts';
 import { ALL_MEET, fixedPriorityMiss, fixedPriorityResponses } from '../../domain/realtime/fixed-priority.ts';
 import type { RealtimeTask } from '../../domain/realtime/realtime-task.ts';
 import { addSet, createTaskTable, type TableRange, type TaskTable } from '../../domain/realtime/task-table.ts';
-import { projectRoot } from '../project-root.ts';
 import { type Machine, machine } from './machine.ts';
+import { peerSets, type Row } from './peer-sets.ts';
 
 export interface AnalysisFigure {
   /** `fp-responses`: every response exactly; `fp-verdict`: yes or no; `qpa`; `edf-responses`; `analyse-fp`: the whole entry, from objects. */
@@ -44,6 +42,8 @@ export interface AnalysisBenchOptions {
   /** Of one repetition, for each figure. */
   readonly millis?: number;
   readonly sizes?: readonly number[];
+  /** All of them, unless named. */
+  readonly whats?: readonly AnalysisFigure['what'][];
   readonly say?: (sentence: string) => void;
 }
 
@@ -70,15 +70,13 @@ const DRAWN_SETS: Readonly<Record<number, number>> = { 10: 2_000, 20: 1_000, 50:
 const EDF_RESPONSE_SETS = 200;
 const WARM_UP_MS = 150;
 
-type Row = readonly [wcetUs: number, periodUs: number, deadlineUs: number];
-
 export async function benchAnalysis(options: AnalysisBenchOptions = {}): Promise<AnalysisBench> {
-  const { repetitions = 60, millis = 5, sizes = SIZES, say = () => {} } = options;
+  const { repetitions = 60, millis = 5, sizes = SIZES, whats, say = () => {} } = options;
   const measuredOn = machine();
   const figures: AnalysisFigure[] = [];
   let shared = true;
   for (const n of sizes) {
-    const atHand = sharedSets(n);
+    const atHand = peerSets(`uni_n${n}.jsonl`);
     shared &&= atHand !== undefined;
     const rows = atHand ?? drawnSets(n, DRAWN_SETS[n] ?? 400);
     for (const deadlines of ['implicit', 'constrained'] as const) {
@@ -87,6 +85,7 @@ export async function benchAnalysis(options: AnalysisBenchOptions = {}): Promise
       const { table, ranges } = tabled(sets);
       const responseUs = new Float64Array(n);
       const figure = (what: AnalysisFigure['what'], count: number, isFine: (at: number) => boolean): void => {
+        if (whats?.includes(what) === false) return;
         const peer = PEERS[`${what} ${n} ${deadlines}`];
         figures.push({
           what,
@@ -150,7 +149,7 @@ function measure(
   };
 }
 
-function tasksOf(set: readonly Row[], deadlines: AnalysisFigure['deadlines']): RealtimeTask[] {
+export function tasksOf(set: readonly Row[], deadlines: AnalysisFigure['deadlines']): RealtimeTask[] {
   const tasks = set.map(([wcetUs, periodUs, deadlineUs]) => ({
     wcetUs,
     periodUs,
@@ -169,16 +168,7 @@ function tabled(sets: readonly (readonly RealtimeTask[])[]): {
 
 // ——— sets ———
 
-function sharedSets(n: number): readonly (readonly Row[])[] | undefined {
-  const file = join(projectRoot(), '..', 'shared', 'vectors', 'bench', `uni_n${n}.jsonl`);
-  if (!existsSync(file)) return undefined;
-  return readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Row[]);
-}
-
-function drawnSets(n: number, count: number): readonly (readonly Row[])[] {
+export function drawnSets(n: number, count: number): readonly (readonly Row[])[] {
   const rng = createRng(20_261_121, `analysis-${n}`);
   return Array.from({ length: count }, () => drawnSet(n, rng));
 }

@@ -65,9 +65,14 @@ const WAIT_US_MAX = 30_000_000;
 const LOOK_US = 5_000;
 const ATTEMPTS_MAX = 5;
 
+/** The ends of a migration that did not go through. */
+const GIVEN_UP = new Set<unknown>(['aborted', 'rejected']);
+
 /** When what stood on the migration's and the placement's record, by the server's clock. */
 interface Stamps {
   handedOverUs?: number;
+  /** Why it was given up. */
+  givenUp?: string;
   rounds: MigrationContext['rounds'];
 }
 
@@ -155,12 +160,16 @@ class Run {
     await bus.consume(streams.actors(0), { filter: 'actor.0.migration.>', from: 1 }, ({ subject, payload, atUs }) => {
       const record = decodeRecord(payload);
       if (actorOfSubject(subject) === undefined || !record.ok) return;
-      const { context } = JSON.parse(record.value.snapshot) as { readonly context: MigrationContext };
+      const { value, context } = JSON.parse(record.value.snapshot) as {
+        readonly value: unknown;
+        readonly context: MigrationContext;
+      };
       const epoch = context.cause?.epoch ?? 0;
       const stamps = this.stamps.get(epoch) ?? { rounds: [] };
       this.stamps.set(epoch, stamps);
       stamps.rounds = context.rounds;
       if (record.value.event.type === 'STATE.HANDED_OVER') stamps.handedOverUs = atUs;
+      if (GIVEN_UP.has(value)) stamps.givenUp = context.reason ?? String(value);
     });
   }
 
@@ -177,6 +186,9 @@ class Run {
           say(`move ${at + 1}/${count}: silent for ${((moved.firstUs - moved.lastUs) / 1000).toFixed(1)} ms`);
           break;
         }
+        const { givenUp = 'nobody knows why' } = this.stamps.get(epoch) ?? {};
+        this.stamps.delete(epoch);
+        say(`move ${at + 1}/${count} was given up: ${givenUp}`);
         this.aborted++;
         if (attempt === ATTEMPTS_MAX) throw new Error(`${this.task} did not move in ${ATTEMPTS_MAX} attempts`);
       }
@@ -208,7 +220,8 @@ class Run {
       const marker = outputs.find((output) => output.epoch > epoch && output.marker);
       const taken = placements.find((step) => step.epoch > epoch);
       const last = outputs.findLast((output) => output.epoch <= epoch && !output.marker);
-      const { handedOverUs, rounds = [] } = this.stamps.get(epoch) ?? {};
+      const { handedOverUs, givenUp, rounds = [] } = this.stamps.get(epoch) ?? {};
+      if (givenUp !== undefined && taken === undefined) return undefined;
       if (
         first !== undefined &&
         marker !== undefined &&

@@ -5,6 +5,7 @@ import type { ReceiveBench } from '../bench/receive.ts';
 import { registerForecastBench } from './bench-forecast.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
 import { registerMigrateBench } from './bench-migrate.ts';
+import { registerRealtimeBenches } from './bench-realtime.ts';
 import { registerSimulationBenches } from './bench-simulation.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -25,7 +26,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, analysis, schedules, simulation, scale, forecasts',
+      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -96,27 +97,7 @@ export function registerBench(program: Command): void {
   registerMetricsBench(bench);
   registerSimulationBenches(bench);
   registerForecastBench(bench);
-  const schedule = bench
-    .command('schedule')
-    .description('how many jobs a second the simulator of schedules takes, on one core and on four')
-    .option('--rounds <n>', 'over ten task sets each', wholeNumber(1, 10_000), 100)
-    .option('--json', 'print one JSON object')
-    .action(scheduleBench);
-  withExamples(schedule, [
-    { does: 'Jobs a second, beside other simulators', line: 'drover bench schedule --json | jq .figures' },
-  ]);
-  const analysis = bench
-    .command('analysis')
-    .alias('realtime')
-    .description('how many task sets a second the real-time analyses decide, beside the peers’ figures')
-    .option('--repetitions <n>', 'of which the best and the median are reported', wholeNumber(1, 10_000), 60)
-    .option('--millis <n>', 'length of each repetition', wholeNumber(1, 60_000), 5)
-    .option('--json', 'print one JSON object')
-    .action(analysisBench);
-  withExamples(analysis, [
-    { does: 'Sets a second, ours and theirs', line: 'drover bench analysis' },
-    { does: 'With more patience, for programs', line: 'drover bench analysis --repetitions 300 --json | jq .figures' },
-  ]);
+  registerRealtimeBenches(bench);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
     { does: 'Incremental checkpoints', line: 'drover bench checkpoint' },
@@ -237,30 +218,6 @@ async function compressionBench(flags: BenchFlags): Promise<void> {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-interface ScheduleBenchFlags extends BenchFlags {
-  readonly rounds: number;
-}
-
-async function scheduleBench(flags: ScheduleBenchFlags): Promise<void> {
-  const { benchSchedule } = await import('../bench/schedule.ts');
-  const result = benchSchedule({ rounds: flags.rounds });
-  if (flags.json !== true) {
-    const { cpu, cores, node, loadBefore } = result.machine;
-    const lines = result.figures.map(
-      ({ what, tasks, jobsPerSecond: { median, best }, jobsPerCpuSecond, peers }) =>
-        `${`${what}, ${tasks} tasks`.padEnd(40)}${String(median).padStart(10)}  best ${best}; per second of processor ${jobsPerCpuSecond.median}   (others: ${Object.entries(
-          peers,
-        )
-          .map(([peer, rate]) => `${peer} ${rate}`)
-          .join(', ')})`,
-    );
-    process.stdout.write(
-      `${[`${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`, 'simulated jobs a second: median', ...lines, ''].join('\n')}\n`,
-    );
-  }
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-}
-
 interface StoreFlags extends BenchFlags {
   readonly seconds: number;
   readonly rounds: number;
@@ -360,37 +317,6 @@ async function receiveBench(flags: ReceiveBenchFlags): Promise<void> {
     const idle = row(['no ckpt', '', result.idle.wireInKib, result.idle.wireOutKib]);
     const machine = `${cpu}, ${cores} cores, ${memoryGib} GiB, Node ${node}, load before ${loadBefore}`;
     process.stdout.write(`${[machine, row(head), idle, ...rows, ''].join('\n')}\n`);
-  }
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-}
-
-interface AnalysisFlags extends BenchFlags {
-  readonly repetitions: number;
-  readonly millis: number;
-}
-
-async function analysisBench(flags: AnalysisFlags): Promise<void> {
-  const { benchAnalysis } = await import('../bench/analysis.ts');
-  const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
-  const result = await benchAnalysis({ repetitions: flags.repetitions, millis: flags.millis, say });
-  if (flags.json !== true) {
-    const { table } = await import('./table.ts');
-    const { cpu, cores, node, loadBefore } = result.machine;
-    const rows = result.figures.map(({ what, n, deadlines, sets, schedulable, bestPerSecond, medianPerSecond, peer }) => [
-      what,
-      String(n),
-      deadlines,
-      `${schedulable} of ${sets}`,
-      ...[bestPerSecond, medianPerSecond].map(String),
-      peer === undefined ? '-' : String(peer.perSecond),
-      peer?.name ?? '',
-    ]);
-    process.stdout.write(
-      `${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}; ${result.sets} sets; sets a second\n${table(
-        ['analysis', 'n', 'deadlines', 'schedulable', 'best', 'median', 'peer', ''],
-        rows,
-      )}\n`,
-    );
   }
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }

@@ -5,6 +5,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { EcuScheduling } from '../../domain/model/ecu.ts';
 import { type Mac, parseMac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
+import { MEASURING } from '../../domain/placement/measuring.ts';
 import { SCHEDULERS, type Scheduler } from '../../domain/realtime/platform.ts';
 import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
@@ -25,6 +26,7 @@ export interface EcuFlags extends BrokerFlags, LocalPathFlags, MetricsFlags {
   readonly heartbeat: number;
   readonly coLocated: readonly string[];
   readonly recordJobs?: boolean;
+  readonly measuring?: boolean;
   readonly scheduler: Scheduler;
   readonly nonPreemptive?: boolean;
   readonly global?: boolean;
@@ -59,6 +61,10 @@ export function registerEcu(program: Command): void {
     {
       does: 'One that runs the earliest deadline first and loses 40 µs to a checkpoint: hard deadlines are tested for that',
       line: 'drover ecu --scheduler edf --checkpoint-cost-us 40',
+    },
+    {
+      does: 'One to measure on: sets are run there whether or not they keep their deadlines',
+      line: 'drover ecu --mac 02:aa:00:00:00:09 --cores 1 --measuring',
     },
     {
       does: 'With the board’s own sensors, looked at fifty times a second',
@@ -112,6 +118,10 @@ function withEcuOptions(command: Command): Command {
     .option('--context-switch-us <us>', 'a switch between tasks, charged twice a job', wholeNumber(0, TIME_US_MAX))
     .option('--blackout-us <us>', 'bringing in a task holds the others up so long at most', wholeNumber(0, TIME_US_MAX))
     .option('--record-jobs', 'publish the start and stop of every job on ecu.<mac>.jobs, for monitoring')
+    .option(
+      '--measuring',
+      'for measuring alone: runs sets whatever their deadlines, takes no other task, and records jobs (drover dataset generate --label run)',
+    )
     .option('--json', 'say that it serves as one JSON object');
 }
 
@@ -131,11 +141,11 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     resourceKind: flags.kind as ResourceKind,
     cores: flags.cores ?? availableParallelism(),
     memoryBytes,
-    capabilities: flags.capability,
+    capabilities: flags.measuring === true ? [...new Set([...flags.capability, MEASURING])] : flags.capability,
     labels: Object.fromEntries(flags.label.map(labelOf)),
     heartbeatIntervalUs: flags.heartbeat * 1000,
     coLocatedManagers: flags.coLocated,
-    ...(flags.recordJobs === true ? { recordJobs: true } : {}),
+    ...(flags.recordJobs === true || flags.measuring === true ? { recordJobs: true } : {}),
     ...(await metricsConfigOf(flags)),
     ...schedulingOf(flags),
     broker: await brokerOf(flags),

@@ -3,7 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { FEATURE_SETS, type FeatureSet } from '../../domain/learn/features.ts';
 import type { Evaluation } from '../learn/evaluate-model.ts';
-import { NETWORKS, type NetworkName } from '../learn/network-names.ts';
+import { NETWORKS, type NetworkName, STUDIED } from '../learn/network-names.ts';
+import type { Study } from '../learn/study-result.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
@@ -47,6 +48,12 @@ function widths(text: string): readonly number[] {
   const values = text.split(',').map(Number);
   if (values.every((value) => Number.isInteger(value) && value >= 1 && value <= 1024) && values.length <= 16) return values;
   throw new InvalidArgumentError('Give widths of 1 to 1024 with commas between them: 64,64,64.');
+}
+
+function depths(text: string): readonly number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => Number.isInteger(value) && value >= 1 && value <= 8)) return values;
+  throw new InvalidArgumentError('Give numbers of layers, 1 to 8, with commas between them: 1,2,3.');
 }
 
 // ——— train ———
@@ -210,7 +217,7 @@ function registerUpdate(learn: Command): void {
     .requiredOption('--out <file>', 'the updated model')
     .option('--keep <n>', 'sets kept for replay', wholeNumber(1, 100_000), 256)
     .option('--replays <n>', 'of these gone through with each new set', wholeNumber(0, 256), 8)
-    .option('--rate <x>', 'how far each step goes', '0.005')
+    .option('--rate <x>', 'how far each step goes', '0.001')
     .option('--seed <n>', 'of what is kept and replayed', wholeNumber(0, SEED_MAX), 1)
     .option('--json', 'print one JSON object')
     .action(updateModel);
@@ -245,11 +252,14 @@ async function updateModel(flags: UpdateFlags): Promise<void> {
 
 interface StudyFlags {
   readonly out: string;
+  readonly widths: readonly number[];
+  readonly depths: readonly number[];
   readonly sets: number;
   readonly epochs: number;
   readonly backends: string;
   readonly networks: string;
   readonly seed: number;
+  readonly from?: string;
   readonly json?: boolean;
 }
 
@@ -258,22 +268,33 @@ function registerStudy(learn: Command): void {
     .command('study')
     .description('time and accuracy against width and depth, per network and backend, as tables and pictures')
     .option('--out <file>', 'the page to write; the pictures stand beside it', 'docs/study-width-depth.md')
-    .option('--sets <n>', 'sets to train on', wholeNumber(400, 1_000_000), 4_000)
+    .option('--widths <a,b,…>', 'units a layer', widths, [8, 16, 32, 64])
+    .option('--depths <a,b,…>', 'hidden layers', depths, [1, 2, 3])
+    .option('--sets <n>', 'sets to train on', wholeNumber(400, 1_000_000), 3_000)
     .option('--epochs <n>', 'of each training', wholeNumber(1, 1000), 4)
     .option('--backends <a,b>', 'to train on, those that work here', 'tfjs-node-gpu,tfjs-node,wasm,cpu')
-    .option('--networks <a,b>', 'of fnn, rnn, cnn, snn', 'fnn,rnn,cnn,snn')
+    .option('--networks <a,b>', `of ${STUDIED.join(', ')}`, STUDIED.join(','))
     .option('--seed <n>', 'of the data and of the trainings', wholeNumber(0, SEED_MAX), 1)
+    .option('--from <file>', 'measure nothing: page and pictures again, from the numbers of an earlier study')
     .option('--json', 'print the results as one JSON object')
     .action(runStudy);
   withExamples(study, [
     { does: 'Regenerate docs/study-width-depth.md', line: 'drover learn study' },
     { does: 'A short look', line: 'drover learn study --networks fnn --backends wasm --sets 1000 --out study.md' },
+    { does: 'The pictures again', line: 'drover learn study --from docs/study-width-depth.json' },
   ]);
 }
 
 async function runStudy(flags: StudyFlags): Promise<void> {
-  const { studyWidthAndDepth } = await import('../learn/study.ts');
   const { writeStudy } = await import('../learn/write-study.ts');
+  const study =
+    flags.from === undefined ? await measureStudy(flags) : await (await import('../learn/files.ts')).readStudy(flags.from);
+  const files = await writeStudy(study, flags.out);
+  process.stdout.write(flags.json === true ? `${JSON.stringify(study)}\n` : `${files.join('\n')}\n`);
+}
+
+async function measureStudy(flags: StudyFlags): Promise<Study> {
+  const { studyWidthAndDepth } = await import('../learn/study.ts');
   const { createTrainer } = await import('../../../infra/tensorflow/train.ts');
   const { backendNames } = await import('../../../infra/tensorflow/backend.ts');
   const list = (text: string, known: readonly string[]): string[] => {
@@ -282,13 +303,14 @@ async function runStudy(flags: StudyFlags): Promise<void> {
     if (strange !== undefined) throw new DroverError('ERR_USAGE', `${strange} is none of ${known.join(', ')}`);
     return names;
   };
-  const backends = backendNames(list(flags.backends, BACKEND_CHOICES.slice(1)));
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
   const study = await studyWidthAndDepth({
-    networks: list(flags.networks, ['fnn', 'rnn', 'cnn', 'snn']),
-    backends,
+    networks: list(flags.networks, STUDIED),
+    backends: backendNames(list(flags.backends, BACKEND_CHOICES.slice(1))),
     trainerOf: (backend) => createTrainer([backend]),
+    widths: flags.widths,
+    depths: flags.depths,
     sets: flags.sets,
     epochs: flags.epochs,
     seed: flags.seed,
@@ -298,10 +320,7 @@ async function runStudy(flags: StudyFlags): Promise<void> {
     },
     signal,
   });
-  if (signal.aborted) {
-    process.stderr.write('interrupted: nothing was written\n');
-    throw new QuietExit(EXIT_FAILED);
-  }
-  const files = await writeStudy(study, flags.out);
-  process.stdout.write(flags.json === true ? `${JSON.stringify(study)}\n` : `${files.join('\n')}\n`);
+  if (!signal.aborted) return study;
+  process.stderr.write('interrupted: nothing was written\n');
+  throw new QuietExit(EXIT_FAILED);
 }

@@ -83,7 +83,8 @@ async function once(client: FleetClient, { flags, known, mac }: Asked): Promise<
     ageMs: Math.max(0, Math.round((nowUs - atUs) / 1000)),
     ...sampleObject(sample),
   }));
-  ecus.sort((one, other) => one.ecu.localeCompare(other.ecu, 'en', { numeric: true }));
+  const inOrder = new Intl.Collator('en', { numeric: true });
+  ecus.sort((one, other) => inOrder.compare(one.ecu, other.ecu));
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ ecus })}\n`);
     return;

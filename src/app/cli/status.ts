@@ -160,7 +160,7 @@ function ecuTable({ ecus }: Status): string {
       ...[...(some('load') ? ['LOAD'] : []), ...(heat ? ['°C'] : []), ...(power ? ['W'] : [])],
       ...['OFFERS', 'TASKS'],
     ],
-    ecus.map(({ name, mac, state, incarnation, description, tasks, metrics, draining }) => [
+    ecus.map(({ name, mac, state, draining, incarnation, description, tasks, metrics }) => [
       name,
       mac,
       draining === true

@@ -2,11 +2,12 @@
 import { stateName } from '../../../actors/chart.ts';
 import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
 import type { MigrationCost, MigrationEstimate, MigrationMode } from '../../domain/migration/estimate.ts';
-import type { ActorKey, Mac } from '../../domain/model/ids.ts';
+import type { CheckpointOrder } from '../../domain/model/checkpoint.ts';
+import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
+import type { Decision } from '../../domain/placement/evidence.ts';
 import { stdoutColours } from '../cli/colours.ts';
 import { table } from '../cli/table.ts';
-import type { DecisionTold } from './decision.ts';
 
 export interface MoveCause {
   readonly kind: 'move';
@@ -25,7 +26,25 @@ export interface MigrationTold {
   readonly switchUs: number | undefined;
 }
 
-export function migrationDecision(by: ActorKey, records: readonly ActorRecord[]): DecisionTold | undefined {
+/** In the form of a decision (`decision.ts`). */
+export interface MigrationDecision {
+  readonly atUs: number;
+  readonly by: ActorKey;
+  readonly round: number;
+  readonly cause: MoveCause;
+  readonly verdict: 'placed' | 'left';
+  readonly target: Mac | undefined;
+  readonly from: Mac;
+  readonly checkpoint: (CheckpointOrder & { readonly holders: readonly string[] }) | undefined;
+  readonly reason: string | undefined;
+  readonly evicted: readonly TaskName[];
+  readonly refusedBefore: readonly { readonly target: Mac; readonly reason: string }[];
+  readonly phase: string;
+  readonly evidence: Decision | undefined;
+  readonly migration: MigrationTold;
+}
+
+export function migrationDecision(by: ActorKey, records: readonly ActorRecord[]): MigrationDecision | undefined {
   let costed: { readonly atUs: number; readonly estimate: MigrationEstimate; readonly round: number } | undefined;
   let handedOverUs: number | undefined;
   let switchUs: number | undefined;

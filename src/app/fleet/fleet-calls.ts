@@ -6,6 +6,7 @@ import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { MigrationEstimate } from '../../domain/migration/estimate.ts';
 import { type Mac, parseMac, type TaskName } from '../../domain/model/ids.ts';
+import type { TaskSpec } from '../../domain/model/task.ts';
 import { mergeViews } from '../../domain/placement/merge-views.ts';
 import { KEEPERS } from '../../domain/placement/shares.ts';
 import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
@@ -24,9 +25,17 @@ const STORE_TIMEOUT_US = 2_000_000;
 
 /** Stores the program, then declares the task. Doing it twice with the same spec changes nothing. */
 export async function deployTask(client: FleetClient, { spec, artefact }: PreparedTask): Promise<void> {
-  await createNatsArtefacts({ connection: client.link.connection, hasher: systemHasher }).put(artefact);
-  await accepted(client, { kind: 'declare-task', spec });
+  await storeProgram(client, artefact);
+  await declareTask(client, spec);
 }
+
+export async function storeProgram(client: FleetClient, artefact: Uint8Array): Promise<void> {
+  await createNatsArtefacts({ connection: client.link.connection, hasher: systemHasher }).put(artefact);
+}
+
+/** Its program is stored already. */
+export const declareTask = (client: FleetClient, spec: TaskSpec): Promise<void> =>
+  accepted(client, { kind: 'declare-task', spec });
 
 export const removeTask = (client: FleetClient, task: TaskName): Promise<void> =>
   accepted(client, { kind: 'remove-task', task });

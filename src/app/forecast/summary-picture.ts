@@ -49,6 +49,7 @@ export function drawForecastSummary(reports: readonly SeriesReport[]): string {
   });
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Errors of forecasts over those of the last value, and how often the 80 % band holds</title>',
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...legend,
     `<text x="${LEFT + models.length * 150}" y="26" fill="#555">${reports.length} series; a dot each, a bar for their mean</text>`,

@@ -5,22 +5,14 @@
 import { createRng } from '../../domain/kernel/rng.ts';
 import { createProposer, judgeCertificates } from '../../domain/learn/certificate.ts';
 import { exactResponses, labelExactly } from '../../domain/learn/exact-label.ts';
-import { type Inputs, TASKS_MAX, writeInputs } from '../../domain/learn/examples.ts';
+import { TASKS_MAX, writeInputs } from '../../domain/learn/examples.ts';
 import { askForest, trainForest } from '../../domain/learn/forest.ts';
 import { judge, judgeDeferral } from '../../domain/learn/metrics.ts';
 import { type CertifiedModel, createScorer, type Model, type TwinModel, type YesNoModel } from '../../domain/learn/model.ts';
 import { createNetwork } from '../../domain/learn/network.ts';
 import { columnsOf, type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
 import { drawTwin, TWIN_TASKS_MAX } from '../../domain/learn/twin.ts';
-
-export interface Latency {
-  /** Of passes over the same sets, features included. */
-  readonly bestUs: number;
-  readonly medianUs: number;
-}
-
-const PASS_SETS = 100;
-const [PASSES_LEAST, PASSES_MOST, TIMED_MS] = [11, 301, 300];
+import { latencyOf } from './latency.ts';
 
 export function evaluateModel(model: Model, sets: LabelledSets) {
   const about = { ...model.trained, purpose: model.purpose };
@@ -83,6 +75,25 @@ const TWIN_SETS_MAX = 20_000;
 
 /** Train on synthetic, test on real; beside it, train on real, test on real. */
 export function evaluateTwin(model: TwinModel, sets: LabelledSets) {
+  const { real, synthetic, asked, fromSynthetic, relabelled, trainedOnReal } = tryTwin(model, sets);
+  const { majorityRate, ...learned } = fromSynthetic();
+  let agrees = 0;
+  for (let s = 0; s < asked.length; s++) if (synthetic.schedulable[s] === asked[s]) agrees++;
+  return {
+    sets: sets.count,
+    ...learned,
+    majorityRate,
+    /** The same with synthetic sets labelled by the exact test instead of by what the twin was asked for. */
+    relabelled: relabelled(),
+    trainedOnReal: trainedOnReal(),
+    /** Synthetic sets that are what they were asked to be. */
+    agreement: agrees / Math.max(1, asked.length),
+    meanUtilisation: { real: meanUtilisation(real), synthetic: meanUtilisation(synthetic) },
+  };
+}
+
+/** The first half of the sets says what to draw, and is what is learned from for comparison; the second is what forests are tested on. */
+export function tryTwin(model: TwinModel, sets: LabelledSets) {
   const half = Math.min(TWIN_SETS_MAX, Math.floor(sets.count / 2));
   const [real, test] = [sliceSets(sets, 0, half), sliceSets(sets, half, sets.count)];
   const generator = createNetwork(model.architecture, model.parameters, 1);
@@ -95,31 +106,19 @@ export function evaluateTwin(model: TwinModel, sets: LabelledSets) {
     }),
   );
   const synthetic = labelExactly(columnsOf(drawn));
-  const asked = real.schedulable;
   const testRows = writeInputs(test, 'row', 'closed');
-  const score = (train: Inputs, labels: Uint8Array) => {
-    const forest = trainForest(train.values, labels, train.width, createRng(model.trained.seed, 'forest'), TWIN_FOREST);
-    const scores = Float64Array.from(
-      { length: test.count },
-      (_, s) => askForest(forest, testRows.values, s * testRows.width) - 0.5,
-    );
+  const score = (train: LabelledSets, labels: Uint8Array) => {
+    const { values, width } = writeInputs(train, 'row', 'closed');
+    const forest = trainForest(values, labels, width, createRng(model.trained.seed, 'forest'), TWIN_FOREST);
+    const scores = Float64Array.from({ length: test.count }, (_, s) => askForest(forest, testRows.values, s * width) - 0.5);
     const { accuracy, auc, majorityRate, unsafeRate } = judge(scores, test.schedulable, 0);
     return { accuracy, auc, majorityRate, unsafeRate };
   };
-  const syntheticRows = writeInputs(synthetic, 'row', 'closed');
-  const { majorityRate, ...fromSynthetic } = score(syntheticRows, asked);
-  let agrees = 0;
-  for (let s = 0; s < half; s++) if (synthetic.schedulable[s] === asked[s]) agrees++;
   return {
-    sets: sets.count,
-    ...fromSynthetic,
-    majorityRate,
-    /** The same with synthetic sets labelled by the exact test instead of by what the twin was asked for. */
-    relabelled: score(syntheticRows, synthetic.schedulable),
-    trainedOnReal: score(writeInputs(real, 'row', 'closed'), real.schedulable),
-    /** Synthetic sets that are what they were asked to be. */
-    agreement: agrees / Math.max(1, half),
-    meanUtilisation: { real: meanUtilisation(real), synthetic: meanUtilisation(synthetic) },
+    ...{ real, synthetic, asked: real.schedulable },
+    fromSynthetic: () => score(synthetic, real.schedulable),
+    relabelled: () => score(synthetic, synthetic.schedulable),
+    trainedOnReal: () => score(real, real.schedulable),
   };
 }
 
@@ -131,22 +130,4 @@ function meanUtilisation({ wcetUs, periodUs, count }: LabelledSets): number {
   let sum = 0;
   for (let i = 0; i < wcetUs.length; i++) sum += (wcetUs[i] as number) / (periodUs[i] as number);
   return sum / Math.max(1, count);
-}
-
-/**
- * Times short passes over the same few sets, many times: the best of them was not interrupted, even on a machine that is busy. Answers are
- * added up so that none is left out.
- */
-function latencyOf(count: number, ask: (s: number) => number): Latency {
-  const times: number[] = [];
-  let sum = 0;
-  const endMs = performance.now() + TIMED_MS;
-  while (times.length < PASSES_LEAST || (times.length < PASSES_MOST && performance.now() < endMs)) {
-    const beganMs = performance.now();
-    for (let k = 0; k < PASS_SETS; k++) sum += ask(k % count);
-    times.push(((performance.now() - beganMs) * 1000) / PASS_SETS);
-  }
-  times.sort((a, b) => a - b);
-  const rounded = (us: number | undefined): number => (Number.isNaN(sum) ? Number.NaN : Math.round((us ?? 0) * 100) / 100);
-  return { bestUs: rounded(times[0]), medianUs: rounded(times[times.length >> 1]) };
 }

@@ -4,11 +4,24 @@ import { type Dataset, decodeDataset } from '../../../infra/arrow/dataset-file.t
 import { decodeModel, encodeModel } from '../../../infra/learned/model-file.ts';
 import { DroverError, type ErrorCode } from '../../domain/kernel/error-codes.ts';
 import type { Model } from '../../domain/learn/model.ts';
+import type { Study } from './study-result.ts';
 
 export const readDataset = async (path: string): Promise<Dataset> =>
   decodeDataset(await bytesOf(path, 'ERR_DATASET_FILE'), path);
 
 export const readModel = async (path: string): Promise<Model> => decodeModel(await bytesOf(path, 'ERR_MODEL_FILE'), path);
+
+/** The numbers that a study wrote beside its page. */
+export async function readStudy(path: string): Promise<Study> {
+  const text = new TextDecoder().decode(await bytesOf(path, 'ERR_USAGE'));
+  try {
+    const study = JSON.parse(text) as Study;
+    if (Array.isArray(study.results) && study.results.length > 0) return study;
+  } catch {
+    // Said below, as of any other file.
+  }
+  throw new DroverError('ERR_USAGE', `${path} is no study: give the .json that drover learn study wrote`);
+}
 
 export async function writeModel(path: string, model: Model): Promise<number> {
   const bytes = encodeModel(model);

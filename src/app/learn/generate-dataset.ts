@@ -1,5 +1,5 @@
 /**
- * Draws task sets, labels them by the exact analysis, and writes them as one Arrow file.
+ * Draws task sets, labels them by the exact analysis or by simulating them, and writes them as one Arrow file.
  *
  * Resumable: the sets are made in parts, each from a random stream of its own, and each part is a whole file in `OUT.parts` before the next
  * begins. Given again, the same command goes on behind the last whole part, and the finished file has the same bytes as one that was
@@ -16,12 +16,14 @@ import { columnsOf } from '../../domain/learn/task-sets.ts';
 import { type GrownTask, type GrowSpec, growSets } from '../../domain/realtime/draw/grow.ts';
 import { type DrawSpec, drawTaskSet } from '../../domain/realtime/draw/task-sets.ts';
 import { responseTimeUs } from '../../domain/realtime/response-time.ts';
+import { type SimulatedLabel, simulatedResponses } from './simulated-label.ts';
 
 /** What is written into the file, and what a resumed run must agree with. */
-export type DatasetSpec = { readonly label: 'analysis'; readonly seed: number; readonly sets: number } & (
-  | { readonly kind: 'fp'; readonly draw: DrawSpec }
-  | { readonly kind: 'grown'; readonly grow: GrowSpec }
-);
+export type DatasetSpec = { readonly seed: number; readonly sets: number } & (
+  | { readonly label: 'analysis' }
+  | { readonly label: 'simulation'; readonly simulated: SimulatedLabel }
+) &
+  ({ readonly kind: 'fp'; readonly draw: DrawSpec } | { readonly kind: 'grown'; readonly grow: GrowSpec });
 
 export interface Generated {
   readonly sets: number;
@@ -63,7 +65,7 @@ export async function generateDataset(options: {
       resumed += count;
     } else {
       if (signal.aborted) return { sets: done, schedulable: 0, bytes: 0, setsResumed: resumed, finished: false };
-      bytes = encodeDataset(drawPart(spec, { part, count }), { firstSet: done, spec: specText });
+      bytes = encodeDataset(drawPart(spec, { part, count }), { firstSet: done, spec: specText, more: labelOf(spec) });
       await writeFile(`${path}.new`, bytes);
       await rename(`${path}.new`, path);
     }
@@ -81,19 +83,30 @@ export async function generateDataset(options: {
   return { sets: done, schedulable, bytes: whole.length, setsResumed: resumed, finished: true };
 }
 
+/** Readers know by it that responses were seen and not computed. */
+const labelOf = ({ label }: DatasetSpec): Readonly<Record<string, string>> =>
+  label === 'analysis' ? {} : { 'drover.label': label };
+
 function drawPart(spec: DatasetSpec, { part, count }: { readonly part: number; readonly count: number }): DatasetRow[] {
   const rng = createRng(spec.seed, 'data set').stream(`part ${part}`);
-  return spec.kind === 'fp' ? drawRows(rng, spec.draw, count) : growRows(rng, spec.grow, count);
+  return spec.kind === 'fp' ? drawRows(rng, spec, { draw: spec.draw, count }) : growRows(rng, spec, { grow: spec.grow, count });
 }
 
-function drawRows(rng: Rng, draw: DrawSpec, count: number): DatasetRow[] {
+function drawRows(
+  rng: Rng,
+  spec: DatasetSpec,
+  { draw, count }: { readonly draw: DrawSpec; readonly count: number },
+): DatasetRow[] {
   const sets = Array.from({ length: count }, () => {
     const tasks = drawTaskSet(rng, draw);
     if (tasks === undefined)
       throw new DroverError('ERR_USAGE', 'no task set has such a utilisation with so few tasks: lower --utilisation');
     return tasks;
   });
-  if (draw.deadlines === 'arbitrary') return sets.map((tasks) => ({ tasks, responsesUs: responsesOf(tasks) }));
+  if (spec.label === 'simulation' || draw.deadlines === 'arbitrary') {
+    const responses = responder(spec, rng);
+    return sets.map((tasks) => ({ tasks, responsesUs: responses(tasks) }));
+  }
   const columns = columnsOf(sets);
   const responseUs = new Float64Array(columns.wcetUs.length);
   for (let s = 0; s < count; s++) exactResponses(columns, s, responseUs);
@@ -101,13 +114,18 @@ function drawRows(rng: Rng, draw: DrawSpec, count: number): DatasetRow[] {
 }
 
 /** As many growings as it takes; the last one is cut off. */
-function growRows(rng: Rng, grow: GrowSpec, count: number): DatasetRow[] {
+function growRows(
+  rng: Rng,
+  spec: DatasetSpec,
+  { grow, count }: { readonly grow: GrowSpec; readonly count: number },
+): DatasetRow[] {
   const rows: DatasetRow[] = [];
+  const responses = responder(spec, rng);
   for (let growing = 0; rows.length < count; growing++) {
     const candidates = growSets(rng.stream(`growing ${growing}`), grow);
     for (let next = candidates.next(); next.done !== true && rows.length < count; ) {
       const tasks: readonly GrownTask[] = next.value;
-      const responsesUs = responsesOf(tasks);
+      const responsesUs = responses(tasks);
       rows.push({ tasks, responsesUs });
       next = candidates.next(responsesUs.every((responseUs) => responseUs > 0));
     }
@@ -115,8 +133,15 @@ function growRows(rng: Rng, grow: GrowSpec, count: number): DatasetRow[] {
   return rows;
 }
 
-const responsesOf = (tasks: DatasetRow['tasks']): number[] =>
-  tasks.map((_, index) => {
-    const response = responseTimeUs(tasks, index);
-    return response.ok ? response.value : 0;
-  });
+/** 0 stands for a deadline that is missed. A set that is simulated has chance of its own, by its place. */
+function responder(spec: DatasetSpec, rng: Rng): (tasks: DatasetRow['tasks']) => number[] {
+  if (spec.label === 'simulation') {
+    let set = 0;
+    return (tasks) => simulatedResponses(tasks, spec.simulated, rng.stream(`simulation ${set++}`));
+  }
+  return (tasks) =>
+    tasks.map((_, index) => {
+      const response = responseTimeUs(tasks, index);
+      return response.ok ? response.value : 0;
+    });
+}

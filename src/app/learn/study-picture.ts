@@ -1,5 +1,8 @@
-/** The pictures of the study: one each for accuracy, time to answer and time to train; a panel a network, a line a depth, width to the right. */
-import type { Study, StudyResult } from './study.ts';
+/**
+ * The pictures of the study: what accuracy costs in time (all networks together), then one each for accuracy, time to answer and time to train: a
+ * panel a network, a line a depth, width to the right.
+ */
+import type { Study, StudyResult } from './study-result.ts';
 
 interface Picture {
   readonly name: string;
@@ -11,11 +14,17 @@ interface Scale {
   readonly least: number;
   readonly most: number;
   readonly logarithmic: boolean;
-  readonly unit: string;
 }
 
-const COLOURS = ['#2f6db5', '#c2571a', '#3c8d40', '#7a4fa3'];
-const [PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP] = [230, 190, 56, 64, 26];
+const COLOURS = ['#2f6db5', '#c2571a', '#3c8d40', '#7a4fa3', '#8a6d1d'];
+const [PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP] = [220, 190, 56, 70, 44];
+/** Room for a title, even over one panel. */
+const WIDTH_LEAST = 560;
+/** Its accuracy is that of others who learned from its sets: another measure, with a scale of its own. */
+const TWIN = 'gan';
+const colourOf = (k: number): string => COLOURS[k % COLOURS.length] as string;
+/** Of the picture with all networks that answer yes or no. */
+const [WIDE, TALL] = [760, 380];
 
 export function drawStudy(study: Study): readonly Picture[] {
   const backends = [...new Set(study.results.flatMap(({ backends: all }) => all.map(({ backend }) => backend)))];
@@ -24,6 +33,7 @@ export function drawStudy(study: Study): readonly Picture[] {
     return times === undefined ? Number.NaN : value(times);
   };
   return [
+    drawTradeOff(study),
     draw(study, {
       name: 'accuracy',
       title: 'Accuracy against width, a line a depth',
@@ -48,7 +58,7 @@ export function drawStudy(study: Study): readonly Picture[] {
       }),
       draw(study, {
         name: `answer-${backend}`,
-        title: `Time to answer one set in a batch of 256, ${backend}`,
+        title: `Time to answer one set in a batch of 128, ${backend}`,
         unit: 'µs',
         logarithmic: true,
         value: backendTime(backend, ({ answerUs }) => answerUs),
@@ -67,24 +77,21 @@ interface Drawn {
 
 function draw({ results, machine }: Study, { name, title, unit, logarithmic, value }: Drawn): Picture {
   const networks = [...new Set(results.map(({ network }) => network))];
-  const values = results.map(value).filter(Number.isFinite);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const scale: Scale = logarithmic
-    ? { least: 10 ** Math.floor(Math.log10(low)), most: 10 ** Math.ceil(Math.log10(high) + 1e-9), logarithmic, unit }
-    : { least: Math.floor(low / 5) * 5, most: Math.ceil(high / 5) * 5, logarithmic, unit };
-  const width = LEFT + networks.length * (PANEL_WIDTH + GAP) + 10;
-  const height = TOP + PANEL_HEIGHT + 60;
+  const scaleFor = (some: readonly StudyResult[]): Scale => scaleOf(some.map(value), logarithmic);
+  const twin = results.filter(({ network }) => network === TWIN);
+  const others = results.filter(({ network }) => network !== TWIN);
+  // Times are the same measure for all.
+  const [shared, ofTwin] =
+    logarithmic || others.length === 0 ? [scaleFor(results), scaleFor(results)] : [scaleFor(others), scaleFor(twin)];
+  const width = Math.max(WIDTH_LEAST, LEFT + networks.length * (PANEL_WIDTH + GAP) + 10);
+  const height = TOP + PANEL_HEIGHT + 40;
   const svg = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
-    `<title>${title}</title>`,
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    text(12, 20, `${title} (${unit})`, 'font-weight="bold" font-size="13"'),
-    text(12, 36, `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`, 'fill="#555555"'),
+    ...headOf({ width, height, title: `${title} (${unit})`, machine }),
     ...networks.flatMap((network, at) =>
       panel(
         network,
         results.filter((result) => result.network === network),
-        { x: LEFT + at * (PANEL_WIDTH + GAP), scale, value },
+        { x: LEFT + at * (PANEL_WIDTH + GAP), scale: network === TWIN ? ofTwin : shared, value },
       ),
     ),
     '</svg>',
@@ -101,14 +108,10 @@ function panel(
   const widths = [...new Set(results.map(({ width }) => width))].sort((a, b) => a - b);
   const depths = [...new Set(results.map(({ depth }) => depth))].sort((a, b) => a - b);
   const xOf = (width: number): number => x + 20 + (widths.indexOf(width) * (PANEL_WIDTH - 40)) / Math.max(1, widths.length - 1);
-  const share = (v: number): number =>
-    scale.logarithmic
-      ? Math.log(v / scale.least) / Math.log(scale.most / scale.least)
-      : (v - scale.least) / (scale.most - scale.least);
-  const yOf = (v: number): number => TOP + PANEL_HEIGHT - share(v) * PANEL_HEIGHT;
+  const yOf = (v: number): number => TOP + PANEL_HEIGHT - shareOf(scale, v) * PANEL_HEIGHT;
   const lines = [
     `<rect x="${x}" y="${TOP}" width="${PANEL_WIDTH}" height="${PANEL_HEIGHT}" fill="none" stroke="#bbbbbb"/>`,
-    text(x + 6, TOP - 6, network, 'font-weight="bold"'),
+    text(x, TOP - 6, network, 'font-weight="bold"'),
     text(x + PANEL_WIDTH / 2, TOP + PANEL_HEIGHT + 30, 'width', 'text-anchor="middle" fill="#555555"'),
   ];
   for (const tick of ticksOf(scale)) {
@@ -122,21 +125,120 @@ function panel(
     lines.push(text(round(xOf(width)), TOP + PANEL_HEIGHT + 15, String(width), 'text-anchor="middle"'));
   for (const [k, depth] of depths.entries()) {
     const points = results.filter((result) => result.depth === depth && Number.isFinite(value(result)));
-    const colour = COLOURS[k % COLOURS.length];
+    const colour = colourOf(k);
     const path = points.map((result) => `${round(xOf(result.width))},${round(yOf(value(result)))}`).join(' ');
     lines.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>`);
     for (const result of points)
       lines.push(`<circle cx="${round(xOf(result.width))}" cy="${round(yOf(value(result)))}" r="2.5" fill="${colour}"/>`);
-    lines.push(text(x + 70 + k * 50, TOP - 6, `depth ${depth}`, `fill="${colour}"`));
+    lines.push(text(x + 62 + k * 54, TOP - 6, `depth ${depth}`, `fill="${colour}"`));
   }
   return lines;
 }
 
+/** Accuracy upwards, time of one answer to the right: what is up and to the left of everything else is worth its time. */
+function drawTradeOff({ results: all, machine }: Study): Picture {
+  const title = 'What accuracy costs: one point a size, time of one answer on typed arrays (µs)';
+  const answering = all.filter(({ network }) => network !== TWIN);
+  const results = answering.length > 0 ? answering : all;
+  const networks = [...new Set(results.map(({ network }) => network))];
+  const across = scaleOf(
+    results.map(({ answerUs }) => answerUs),
+    true,
+  );
+  const upwards = scaleOf(
+    results.map(({ accuracy }) => 100 * accuracy),
+    false,
+  );
+  const [right, bottom] = [LEFT + WIDE, TOP + TALL];
+  const xOf = (us: number): number => round(LEFT + shareOf(across, us) * WIDE);
+  const yOf = (percent: number): number => round(bottom - shareOf(upwards, percent) * TALL);
+  const svg = headOf({ width: right + 20, height: bottom + 40, title, machine });
+  for (const tick of ticksOf(upwards)) {
+    svg.push(
+      `<line x1="${LEFT}" y1="${yOf(tick)}" x2="${right}" y2="${yOf(tick)}" stroke="#eeeeee"/>`,
+      text(LEFT - 4, yOf(tick) + 4, `${tick} %`, 'text-anchor="end" fill="#555555"'),
+    );
+  }
+  for (const tick of ticksOf(across)) {
+    svg.push(
+      `<line x1="${xOf(tick)}" y1="${TOP}" x2="${xOf(tick)}" y2="${bottom}" stroke="#eeeeee"/>`,
+      text(xOf(tick), bottom + 16, String(tick), 'text-anchor="middle" fill="#555555"'),
+    );
+  }
+  svg.push(
+    `<rect x="${LEFT}" y="${TOP}" width="${WIDE}" height="${TALL}" fill="none" stroke="#bbbbbb"/>`,
+    text(LEFT + WIDE / 2, bottom + 32, 'µs an answer, features included', 'text-anchor="middle" fill="#555555"'),
+  );
+  for (const [k, network] of networks.entries())
+    svg.push(text(LEFT + k * 60, TOP - 8, `● ${network}`, `fill="${colourOf(k)}" font-weight="bold"`));
+  let named = 0;
+  for (const { network, answerUs, accuracy, width, depth } of [...results].sort((a, b) => a.answerUs - b.answerUs)) {
+    const [x, y, colour] = [xOf(answerUs), yOf(100 * accuracy), colourOf(networks.indexOf(network))];
+    const isBeaten = results.some((other) => other.answerUs < answerUs && other.accuracy >= accuracy);
+    svg.push(`<circle cx="${x}" cy="${y}" r="${isBeaten ? 3 : 4.5}" fill="${colour}" fill-opacity="${isBeaten ? 0.45 : 1}"/>`);
+    // Above and below in turn, so that neighbours leave each other room.
+    if (!isBeaten)
+      svg.push(
+        text(x, y + (named++ % 2 === 0 ? -8 : 17), `${depth}×${width}`, `text-anchor="middle" font-size="10" fill="${colour}"`),
+      );
+  }
+  svg.push(text(right, TOP - 8, 'named: depth×width of those that none quicker equals', 'text-anchor="end" fill="#555555"'));
+  return { name: 'trade-off', title, svg: [...svg, '</svg>', ''].join('\n') };
+}
+
+function headOf({
+  width,
+  height,
+  title,
+  machine,
+}: { readonly width: number; readonly height: number; readonly title: string } & Pick<Study, 'machine'>): string[] {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${title}</title>`,
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    text(12, 20, title, 'font-weight="bold" font-size="13"'),
+    text(12, 36, `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`, 'fill="#555555"'),
+  ];
+}
+
+const STEPS = [1, 2, 5];
+/** More of them are not labelled but for the powers of ten. */
+const TICKS_MOST = 7;
+
+/** Logarithmic from a 1, 2 or 5 to another; otherwise in whole steps. */
+function scaleOf(values: readonly number[], logarithmic: boolean): Scale {
+  const finite = values.filter((value) => Number.isFinite(value) && value > 0);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  if (!logarithmic) {
+    const step = stepOf(high - low);
+    return { least: Math.floor(low / step) * step, most: Math.ceil(high / step + 1e-9) * step, logarithmic };
+  }
+  const all = marks(low / 10, high * 10);
+  const least = all.findLast((mark) => mark <= low) ?? low;
+  return { least, most: all.find((mark) => mark >= high && mark > least) ?? high, logarithmic };
+}
+
+const stepOf = (range: number): number => (range <= 6 ? 1 : range <= 14 ? 2 : 5);
+
+function marks(from: number, to: number): number[] {
+  const all: number[] = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {
+    all.push(...STEPS.map((step) => Number((step * 10 ** power).toPrecision(3))));
+  }
+  return all;
+}
+
+const shareOf = ({ least, most, logarithmic }: Scale, value: number): number =>
+  logarithmic ? Math.log(value / least) / Math.log(most / least) : (value - least) / (most - least);
+
 function ticksOf({ least, most, logarithmic }: Scale): number[] {
-  const ticks: number[] = [];
-  if (logarithmic) for (let tick = least; tick <= most * 1.001; tick *= 10) ticks.push(Number(tick.toPrecision(3)));
-  else for (let tick = least; tick <= most; tick += 5) ticks.push(tick);
-  return ticks;
+  if (!logarithmic) {
+    const step = stepOf(most - least);
+    const first = Math.ceil(least / step - 1e-9) * step;
+    return Array.from({ length: Math.floor((most - first) / step + 1e-9) + 1 }, (_, k) => first + step * k);
+  }
+  const all = marks(least, most).filter((mark) => mark >= least && mark <= most);
+  return all.length <= TICKS_MOST ? all : all.filter((mark) => Number.isInteger(Math.round(1e9 * Math.log10(mark)) / 1e9));
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

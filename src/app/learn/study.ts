@@ -3,7 +3,10 @@
  * backend in batches), and how long training takes on each backend.
  *
  * Accuracy is measured once, on the first backend: the same seed leads others to the same network but for rounding. The slower ones
- * train on one batch, for the time alone. Times are the least of what was measured, since another process can only add to it.
+ * train on one batch, for the time alone. Times are the processor's (`processor-time.ts`), the least of what was
+ * measured.
+ *
+ * The twin (`gan`) answers by drawing a set, and is as accurate as a forest becomes that learned from its sets alone (`study-twin.ts`).
  */
 import { createRng } from '../../domain/kernel/rng.ts';
 import {
@@ -13,7 +16,6 @@ import {
   parameterCount,
   readsTasks,
 } from '../../domain/learn/architecture.ts';
-import { labelExactly } from '../../domain/learn/exact-label.ts';
 import {
   applyScale,
   type Inputs,
@@ -27,57 +29,26 @@ import {
 import { judge } from '../../domain/learn/metrics.ts';
 import { createScorer } from '../../domain/learn/model.ts';
 import { createNetwork } from '../../domain/learn/network.ts';
-import { columnsOf, type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
-import { type DrawSpec, drawTaskSet } from '../../domain/realtime/draw/task-sets.ts';
+import { type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
 import type { Examples, Trainer } from '../../ports/trainer.ts';
-import { type Machine, machine } from '../bench/machine.ts';
+import { machine } from '../bench/machine.ts';
+import { leastUs, processorMs } from './processor-time.ts';
+import { STANDARD_DRAW, standardSets } from './standard-sets.ts';
+import type { Ready, Studied, Study, StudyResult } from './study-result.ts';
+import { studyTwin } from './study-twin.ts';
 
-export interface StudyResult {
-  readonly network: string;
-  readonly width: number;
-  readonly depth: number;
-  readonly parameters: number;
-  readonly accuracy: number;
-  readonly auc: number;
-  /** One set on typed arrays, features included. */
-  readonly answerUs: number;
-  readonly backends: readonly {
-    readonly backend: string;
-    /** One set, in a batch of BATCH, features not included. */
-    readonly answerUs: number;
-    /** A thousand sets, once. */
-    readonly trainMsPerThousand: number;
-  }[];
-}
+const [BATCH, RATE, TEST_SETS, TIMED_SETS] = [128, 5e-3, 3_000, 512];
+/** What the slower backends train on and answer, for the time alone. */
+const SLOW_SETS = 64;
 
-export interface Study {
-  readonly machine: Machine;
-  readonly draw: DrawSpec;
-  readonly sets: number;
-  readonly testSets: number;
-  readonly epochs: number;
-  readonly seed: number;
-  readonly majorityRate: number;
-  readonly results: readonly StudyResult[];
-}
-
-const WIDTHS = [8, 16, 32, 64];
-const DEPTHS = [1, 2, 3];
-const [BATCH, RATE, TEST_SETS, TIMED_SETS, TIMED_PASSES] = [256, 4e-3, 2_000, 512, 3];
 const FAMILY: Readonly<Record<string, Family>> = { fnn: 'fnn', rnn: 'gru', cnn: 'cnn', snn: 'snn' };
-const DRAW: DrawSpec = {
-  tasks: { least: 3, most: 20 },
-  utilisation: { least: 0.43, most: 1 },
-  utilisations: 'uunifast-discard',
-  periods: 'log-uniform',
-  periodUs: { least: 1_000, most: 1_000_000 },
-  deadlines: 'constrained',
-};
 
 export interface StudyRequest<B extends string> {
   readonly networks: readonly string[];
   readonly backends: readonly B[];
   readonly trainerOf: (backend: B) => Promise<Trainer>;
+  readonly widths: readonly number[];
+  readonly depths: readonly number[];
   readonly sets: number;
   readonly epochs: number;
   readonly seed: number;
@@ -95,30 +66,24 @@ interface Prepared {
 export async function studyWidthAndDepth<B extends string>(request: StudyRequest<B>): Promise<Study> {
   const { networks, sets, epochs, seed, signal } = request;
   const about = machine();
-  const rng = createRng(seed, 'study');
-  const drawn = labelExactly(columnsOf(Array.from({ length: sets + TEST_SETS }, () => drawTaskSet(rng, DRAW) ?? [])));
+  const drawn = standardSets(sets + TEST_SETS, seed, 'study');
   const [learnFrom, testSets] = [sliceSets(drawn, 0, sets), sliceSets(drawn, sets, sets + TEST_SETS)];
   const prepared = { row: prepare(learnFrom, testSets, 'row'), tasks: prepare(learnFrom, testSets, 'tasks') };
-  const backends = await working(request);
-  const total = networks.length * WIDTHS.length * DEPTHS.length;
+  const { ready, notRun } = await working(request);
+  const total = networks.length * request.widths.length * request.depths.length;
   const results: StudyResult[] = [];
   for (const network of networks) {
-    const family = FAMILY[network] as Family;
-    const shape: Shape = readsTasks(family) ? 'tasks' : 'row';
-    for (const depth of DEPTHS) {
-      for (const width of WIDTHS) {
+    for (const depth of request.depths) {
+      for (const width of request.widths) {
         if (signal.aborted) break;
-        const architecture = {
-          family,
-          inputs: inputLength(shape, 'demand'),
-          widths: Array<number>(depth).fill(width),
-          outputs: 1,
-        };
+        const widths = Array<number>(depth).fill(width);
         results.push({
           network,
           width,
           depth,
-          ...(await one(architecture, shape, prepared[shape], backends, { epochs, seed, signal })),
+          ...(network === 'gan'
+            ? await studyTwin(widths, { learnFrom, testSets, backends: ready, epochs, seed, signal })
+            : await studyYesNo(FAMILY[network] as Family, widths, prepared, ready, { epochs, seed, signal })),
         });
         request.onProgress(results.length, total, `${network} ${depth} × ${width}`);
       }
@@ -127,21 +92,21 @@ export async function studyWidthAndDepth<B extends string>(request: StudyRequest
   const good = testSets.schedulable.reduce((sum, flag) => sum + flag, 0) / TEST_SETS;
   return {
     machine: about,
-    draw: DRAW,
+    draw: STANDARD_DRAW,
     sets,
     testSets: TEST_SETS,
     epochs,
     seed,
     majorityRate: Math.max(good, 1 - good),
+    notRun,
     results,
   };
 }
 
-type Ready = readonly { readonly backend: string; readonly start: () => Promise<Trainer> }[];
-
-/** A backend that does not work here is left out; the page says which were used. */
-async function working<B extends string>({ backends, trainerOf }: StudyRequest<B>): Promise<Ready> {
+/** A backend that does not work here is left out; the page says which, and why. */
+async function working<B extends string>({ backends, trainerOf }: StudyRequest<B>) {
   const ready: { backend: string; start: () => Promise<Trainer> }[] = [];
+  const notRun: { backend: string; why: string }[] = [];
   let failure: unknown;
   for (const backend of backends) {
     try {
@@ -150,10 +115,12 @@ async function working<B extends string>({ backends, trainerOf }: StudyRequest<B
       ready.push({ backend, start: () => trainerOf(backend) });
     } catch (error) {
       failure = error;
+      const why = error instanceof Error ? (/: ([^:()]*)\)?$/.exec(error.message)?.[1] ?? error.message) : String(error);
+      notRun.push({ backend, why });
     }
   }
   if (ready.length === 0) throw failure;
-  return ready;
+  return { ready, notRun };
 }
 
 function prepare(learnFrom: LabelledSets, testSets: LabelledSets, shape: Shape): Prepared {
@@ -172,31 +139,34 @@ function prepare(learnFrom: LabelledSets, testSets: LabelledSets, shape: Shape):
   return { scale, train: examplesOf(inputs, learnFrom), test, testSets };
 }
 
-async function one(
-  architecture: Architecture,
-  shape: Shape,
-  { scale, train, test, testSets }: Prepared,
+async function studyYesNo(
+  family: Family,
+  widths: readonly number[],
+  prepared: Readonly<Record<Shape, Prepared>>,
   backends: Ready,
   { epochs, seed, signal }: { readonly epochs: number; readonly seed: number; readonly signal: AbortSignal },
-): Promise<Omit<StudyResult, 'network' | 'width' | 'depth'>> {
+): Promise<Studied> {
+  const shape: Shape = readsTasks(family) ? 'tasks' : 'row';
+  const { scale, train, test, testSets } = prepared[shape];
+  const architecture: Architecture = { family, inputs: inputLength(shape, 'demand'), widths, outputs: 1 };
   const first = initialParameters(architecture, createRng(seed, 'weights'));
   let parameters = first;
   const times: StudyResult['backends'][number][] = [];
   for (const [rank, { backend, start }] of backends.entries()) {
     const trainer = await start();
-    const examples = rank === 0 ? train : head(train, Math.min(BATCH, train.labels.length));
+    const examples = rank === 0 ? train : head(train, Math.min(SLOW_SETS, train.labels.length));
     const request = { architecture, parameters: first, examples, batch: BATCH, learningRate: RATE, seed, signal };
     let epochMs = Number.POSITIVE_INFINITY;
     // The least of at least two epochs: the first one pays for compiling.
-    let beganMs = performance.now();
+    let beganMs = processorMs();
     const onEpoch = (): void => {
-      epochMs = Math.min(epochMs, performance.now() - beganMs);
-      beganMs = performance.now();
+      epochMs = Math.min(epochMs, processorMs() - beganMs);
+      beganMs = processorMs();
     };
     const trained = await trainer.train({ ...request, epochs: rank === 0 ? epochs : 2, onEpoch });
     if (rank === 0) parameters = trained;
-    const timed = head(test, TIMED_SETS);
-    const answerUs = await leastUs(TIMED_SETS, () =>
+    const timed = head(test, rank === 0 ? TIMED_SETS : SLOW_SETS);
+    const answerUs = await leastUs(timed.labels.length, () =>
       trainer.answer({ architecture, parameters, examples: timed, batch: BATCH }),
     );
     const seen = Math.floor(examples.labels.length / BATCH) * BATCH || examples.labels.length;
@@ -231,14 +201,3 @@ const head = ({ inputs, rowsPerExample, rowCounts, labels }: Examples, count: nu
   rowCounts: rowCounts.subarray(0, count),
   labels: labels.subarray(0, count),
 });
-
-/** µs an answer, of the best of some passes. */
-async function leastUs(answers: number, pass: () => unknown): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let k = 0; k < TIMED_PASSES; k++) {
-    const beganMs = performance.now();
-    await pass();
-    least = Math.min(least, performance.now() - beganMs);
-  }
-  return Math.round((least * 100_000) / answers) / 100;
-}

@@ -7,6 +7,7 @@ import type { Model, YesNoModel } from '../../domain/learn/model.ts';
 import { createNetwork } from '../../domain/learn/network.ts';
 import { OnlineLearner, type OnlineOptions } from '../../domain/learn/online.ts';
 import type { LabelledSets } from '../../domain/learn/task-sets.ts';
+import { processorMs } from './processor-time.ts';
 
 export interface UpdateReport {
   readonly sets: number;
@@ -15,6 +16,7 @@ export interface UpdateReport {
   /** Right about each set before it was learned from. */
   readonly accuracyLearning: number;
   readonly stateBytes: number;
+  /** Of processor time: answering and learning. */
   readonly usPerSet: number;
 }
 
@@ -37,12 +39,12 @@ export function updateOnline(
   const frozen = new Float64Array(sets.count);
   const learning = new Float64Array(sets.count);
   for (let s = 0; s < sets.count; s++) frozen[s] = before.run(inputs.values, s * inputs.width, 1)[0] as number;
-  const beganMs = performance.now();
+  const beganMs = processorMs();
   for (let s = 0; s < sets.count; s++) {
     learning[s] = learner.answer(inputs.values, s * inputs.width);
     learner.learn(inputs.values, s * inputs.width, sets.schedulable[s] as number);
   }
-  const usPerSet = Math.round(((performance.now() - beganMs) * 10_000) / Math.max(1, sets.count)) / 10;
+  const usPerSet = Math.round(((processorMs() - beganMs) * 10_000) / Math.max(1, sets.count)) / 10;
   return {
     model: { ...model, learned: { ...learned, parameters: learner.parameters } },
     report: {

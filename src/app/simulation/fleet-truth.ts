@@ -106,10 +106,11 @@ export class FleetTruth {
   }
 
   private hear(message: StreamMessage): void {
-    const actor = actorOfSubject(message.subject);
-    if (actor !== undefined) this.hearRecord(actor, message);
-    else if (message.subject.endsWith('.out')) this.hearOutput(message);
-    else if (message.stream === streams.checkpoints) this.hearNotice(message);
+    if (message.stream === streams.checkpoints) this.hearNotice(message);
+    else if (message.subject.startsWith('actor.')) {
+      const actor = actorOfSubject(message.subject);
+      if (actor !== undefined) this.hearRecord(actor, message);
+    } else if (message.subject.endsWith('.out')) this.hearOutput(message);
   }
 
   private hearNotice(message: StreamMessage): void {

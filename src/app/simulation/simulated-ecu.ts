@@ -11,8 +11,8 @@ import { createSimulatedSensors } from '../../../infra/metrics/simulated-sensors
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
-import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
@@ -177,7 +177,7 @@ export class SimulatedEcu {
         artefacts: ports.artefacts,
         inventory: ports.inventory,
         records,
-        hasher: systemHasher,
+        hasher: simHasher,
         localStore: ports.checkpoints,
         coLocatedManagers,
         ...(chooses && plan.notifiesOnly !== true ? { receive: new BusReceivePolicy(ports) } : {}),

@@ -8,9 +8,9 @@ import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
-import { systemHasher } from '../../../infra/system/hasher.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import type { Plants } from '../../ports/plants.ts';
@@ -69,7 +69,7 @@ export class SimulatedManager {
         localRecords,
         store: ports.checkpoints,
         upkeep: ports.checkpoints,
-        hasher: systemHasher,
+        hasher: simHasher,
         inventory: ports.inventory,
         processTable: ports.processes,
         ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),

@@ -26,11 +26,11 @@ const QUANTILES = SIZES + VIEWS;
 const thinning = (horizon: number): number => 1 + Math.floor(Math.sqrt(horizon) / 3);
 /** Fewer errors than this say nothing of quantiles. */
 const ERRORS_LEAST = 15;
-const MIX = { rate: 0.05, slower: 0.3, fading: 0.998 };
+const MIX = { rate: 0.3, slower: 0.3, fading: 0.998 };
 /** γ = RATE / √h. */
 const RATE = 0.03;
-/** Of each side; a little below a tenth, for what is learned comes late by the horizon. */
-const MISSES = 0.092;
+/** Of each side. */
+const MISSES = 0.1;
 const STRETCH_MOST = 3;
 /** Of a standard normal, for a series of which no error is known yet. */
 const NORMAL: readonly number[] = [-1.2816, -0.8416, -0.5244, -0.2533, 0, 0.2533, 0.5244, 0.8416, 1.2816];

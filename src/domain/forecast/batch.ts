@@ -25,8 +25,8 @@ export interface FitRequest {
   readonly seed: number;
 }
 
-const BOOST: BoostOptions = { trees: 80, depth: 4, rate: 0.1, leafLeast: 15, featureShare: 0.35, rowShare: 0.5 };
-const SPREAD: BoostOptions = { trees: 30, depth: 3, rate: 0.15, leafLeast: 20, featureShare: 0.35, rowShare: 0.5 };
+const BOOST: BoostOptions = { trees: 50, depth: 4, rate: 0.15, leafLeast: 15, featureShare: 0.35, rowShare: 0.5 };
+const SPREAD: BoostOptions = { trees: 12, depth: 3, rate: 0.3, leafLeast: 20, featureShare: 0.35, rowShare: 0.5 };
 
 export function fitBatch({ series, horizons, seed }: FitRequest): BatchModels {
   const origin = series[0] ?? 0;

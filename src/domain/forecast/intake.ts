@@ -3,6 +3,7 @@
  * not be trusted is said to be degraded, with the reason, rather than forecast with wrong certainty.
  *
  *   no number, or an infinity      the value before it; counts as missing, models learn nothing from it, bands grow while it lasts
+ *   a leap far beyond any before   not believed twice, as if missing; the third in a row is the new level
  *   a gap between two times        as many missing values as steps, at most GAP_MOST; the series then goes on from the new value
  *   the same time again            the second value is not taken
  *   the clock goes back            taken as the next step; degraded for CLOCK_STEPS
@@ -30,6 +31,10 @@ const STUCK_TIMES = 4;
 /** Of the last hundred values or so. */
 const MISSING_SHARE = 0.2;
 const MISSING_RATE = 0.02;
+/** A leap is one of so many times the largest change so far, once there have been enough of them. */
+const LEAP_TIMES = 50;
+const LEAP_CHANGES = 60;
+const LEAPS_DOUBTED = 2;
 
 /** Places in the state. */
 const SEEN = 0;
@@ -42,12 +47,14 @@ const CHANGES = 6;
 const LAST_US = 7;
 const CLOCK_LEFT = 8;
 const HAS_TIME = 9;
+const LARGEST = 10;
+const DOUBTED = 11;
 
 export class Intake {
   readonly #state: Float64Array;
 
   constructor(arena: StateArena) {
-    this.#state = arena.take(10);
+    this.#state = arena.take(12);
   }
 
   /** How many steps have passed since the sample before, `undefined` when this one is not to be taken. */
@@ -71,7 +78,7 @@ export class Intake {
   take(value: number): number {
     const s = this.#state;
     if ((s[CLOCK_LEFT] as number) > 0) s[CLOCK_LEFT] = (s[CLOCK_LEFT] as number) - 1;
-    const missing = !Number.isFinite(value);
+    const missing = !Number.isFinite(value) || this.#isDoubted(value);
     s[MISSING_MEAN] = (s[MISSING_MEAN] as number) + MISSING_RATE * ((missing ? 1 : 0) - (s[MISSING_MEAN] as number));
     if (missing) {
       s[MISSING_RUN] = (s[MISSING_RUN] as number) + 1;
@@ -80,6 +87,7 @@ export class Intake {
     s[MISSING_RUN] = 0;
     if ((s[SEEN] as number) > 0 && value !== s[VALUE]) {
       s[CHANGES] = (s[CHANGES] as number) + 1;
+      s[LARGEST] = Math.max(s[LARGEST] as number, Math.abs(value - (s[VALUE] as number)));
       s[RUN_LONGEST] = Math.max(s[RUN_LONGEST] as number, s[RUN] as number);
       s[RUN] = 0;
     }
@@ -87,6 +95,14 @@ export class Intake {
     s[SEEN] = (s[SEEN] as number) + 1;
     s[VALUE] = value;
     return value;
+  }
+
+  #isDoubted(value: number): boolean {
+    const s = this.#state;
+    const isLeap =
+      (s[CHANGES] as number) >= LEAP_CHANGES && Math.abs(value - (s[VALUE] as number)) > LEAP_TIMES * (s[LARGEST] as number);
+    s[DOUBTED] = isLeap ? (s[DOUBTED] as number) + 1 : 0;
+    return isLeap && (s[DOUBTED] as number) <= LEAPS_DOUBTED;
   }
 
   /** Finite values so far. */

@@ -8,7 +8,7 @@
  *   P3  The learned ones may leave the newest value by at most REACH times the largest change of late over that horizon.
  */
 import type { BatchModels } from './batch.ts';
-import { askBoostedTrees } from './boosted-trees.ts';
+import { askBoostedTrees, intoCodes } from './boosted-trees.ts';
 import {
   EWMA_RATES,
   Ewmas,
@@ -62,6 +62,7 @@ export class PointExperts {
   readonly #linearRow = new Float64Array(LINEAR_WIDTH);
   readonly #smoothRow = new Float64Array(SMOOTH_WIDTH);
   readonly #treeRow = new Float32Array(TREE_WIDTH);
+  readonly #treeCodes = new Int32Array(TREE_WIDTH);
   #batch: BatchModels | undefined;
 
   constructor(arena: StateArena, history: History, { horizons, season }: ExpertOptions) {
@@ -100,8 +101,9 @@ export class PointExperts {
     smoothFeatures(this.#smoothRow, value, this.#ewmas.values, unit);
     this.#means.push(step, this.#smoothRow);
     const batch = this.#batch;
-    if (batch !== undefined && batch.trees.length > 0 && length > TREE_CONTEXT)
-      treeFeatures(this.#treeRow, values, at, this.#ewmas.values, batch.origin);
+    if (batch === undefined || batch.trees.length === 0 || length <= TREE_CONTEXT) return;
+    treeFeatures(this.#treeRow, values, at, this.#ewmas.values, batch.origin);
+    intoCodes(this.#treeRow, this.#treeCodes);
   }
 
   /** What each says of horizon `k` after `step`, the newest, into `out` from `at`. */
@@ -120,7 +122,7 @@ export class PointExperts {
     const ready = batch !== undefined && history.length > TREE_CONTEXT;
     out[e++] = ready && batch.nlinear !== undefined ? last + predictNLinear(batch.nlinear, k, values, t) : Number.NaN;
     const trees = ready ? batch.trees[k] : undefined;
-    out[e++] = trees !== undefined ? last + askBoostedTrees(trees, this.#treeRow) : Number.NaN;
+    out[e++] = trees !== undefined ? last + askBoostedTrees(trees, this.#treeCodes) : Number.NaN;
     out[e] = this.#seasonAgo(this.#horizons[k] as number);
     const reach = REACH * (this.#reach[k] as number);
     for (let learned = at + LEARNED; learned <= e; learned++) {
@@ -133,7 +135,7 @@ export class PointExperts {
   /** How large an error the trees expect of themselves on horizon `k`; NaN where they have not learned it. */
   spread(k: number): number {
     const spread = this.#history.length > TREE_CONTEXT ? this.#batch?.spreads[k] : undefined;
-    return spread === undefined ? Number.NaN : Math.exp(askBoostedTrees(spread, this.#treeRow));
+    return spread === undefined ? Number.NaN : Math.exp(askBoostedTrees(spread, this.#treeCodes));
   }
 
   /** Learns that the series changed by `change` in the horizon's steps after `step`. */

@@ -22,8 +22,10 @@ export const IGNORED = 2;
 
 const STEPS_MOST = 50;
 const HALVINGS_MOST = 20;
-const GAIN_LEAST = 1e-7;
-const CURVATURE_LEAST = 1e-6;
+const GAIN_LEAST = 1e-6;
+const CURVATURE_LEAST = 1e-4;
+/** Rows that are added to the Hessian together: it is read and written once for all of them. */
+const TOGETHER = 4;
 const LOGIT_MOST = 40;
 
 export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z));
@@ -108,6 +110,9 @@ function derivatives(
   const size = width + 1;
   const gradient = new Float64Array(size);
   const hessian = new Float64Array(size * size);
+  // Rows wait here, the intercept's 1 at their end, times the root of their curvature.
+  const waiting = new Float64Array(TOGETHER * size);
+  let count = 0;
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i] as number;
     if (label === IGNORED) continue;
@@ -118,14 +123,16 @@ function derivatives(
     gradient[width] = (gradient[width] as number) + error;
     const curvature = p * (1 - p);
     if (curvature < CURVATURE_LEAST) continue;
-    for (let f = 0; f < width; f++) {
-      const value = curvature * (rows[at + f] as number);
-      const row = f * size;
-      for (let g = 0; g <= f; g++) hessian[row + g] = (hessian[row + g] as number) + value * (rows[at + g] as number);
-      hessian[width * size + f] = (hessian[width * size + f] as number) + value;
-    }
-    hessian[width * size + width] = (hessian[width * size + width] as number) + curvature;
+    const root = Math.sqrt(curvature);
+    const to = count * size;
+    for (let f = 0; f < width; f++) waiting[to + f] = root * (rows[at + f] as number);
+    waiting[to + width] = root;
+    if (++count < TOGETHER) continue;
+    addProducts(hessian, waiting, size);
+    count = 0;
   }
+  waiting.fill(0, count * size);
+  addProducts(hessian, waiting, size);
   for (let f = 0; f < width; f++) {
     gradient[f] = (gradient[f] as number) - ridge * (weights[f] as number);
     hessian[f * size + f] = (hessian[f * size + f] as number) + ridge;
@@ -133,6 +140,26 @@ function derivatives(
   // A class without curvature left (all certain) still has a solution.
   for (let f = 0; f < size; f++) hessian[f * size + f] = (hessian[f * size + f] as number) + 1e-9;
   return { gradient, hessian };
+}
+
+/** Adds Σ x·xᵀ of the `TOGETHER` rows in `waiting` to the lower triangle. */
+function addProducts(hessian: Float64Array, waiting: Float64Array, size: number): void {
+  const [second, third, fourth] = [size, 2 * size, 3 * size];
+  for (let f = 0; f < size; f++) {
+    const a = waiting[f] as number;
+    const b = waiting[second + f] as number;
+    const c = waiting[third + f] as number;
+    const d = waiting[fourth + f] as number;
+    const row = f * size;
+    for (let g = 0; g <= f; g++) {
+      hessian[row + g] =
+        (hessian[row + g] as number) +
+        a * (waiting[g] as number) +
+        b * (waiting[second + g] as number) +
+        c * (waiting[third + g] as number) +
+        d * (waiting[fourth + g] as number);
+    }
+  }
 }
 
 // ——— online ———

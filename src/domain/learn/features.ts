@@ -8,7 +8,7 @@
  * Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ (a sufficient test at a single point), and what looking a little earlier could gain. Models say which they read.
  *
  * For the networks that read a sequence: a row a task, the most urgent first. For those that read one row of fixed length: the
- * `CRITICAL` tasks, those with the largest upper bound of R/D (or, where they are known, surplus of demand less gain), the most critical
+ * `CRITICAL` tasks, those with the largest upper bound of R/D (or, where it is known, margin of demand), the most critical
  * first (rows of zeros where there are fewer tasks), then the largest value of each feature over all tasks, then how many tasks there are and
  * their utilisation.
  */
@@ -21,8 +21,8 @@ export const FEATURES = [
   'deadlineStep', // 1 − Dᵢ₋₁ / Dᵢ: how much later than the next more urgent one
   'utilisationAbove', // Σ_{hp} u
   'workOfDeadline', // Σ_{hep} C / D
-  'lowerBound', // max(Σ_{hep} C, C / (1 − U_hp)) / D
-  'upperBound', // (C + Σ_{hp} Cⱼ(1 − uⱼ)) / (1 − U_hp) / D (Bini & Baruah)
+  'lowerBound', // ∛(max(Σ_{hep} C, C / (1 − U_hp)) / D − 1)
+  'upperBound', // ∛((C + Σ_{hp} Cⱼ(1 − uⱼ)) / (1 − U_hp) / D − 1) (Bini & Baruah)
   'fluidDemand', // C / D + U_hp
   'largestAbove', // max_{hp} C / D
   'hyperbolic', // Π_{hep} (1 + u) − 1
@@ -33,12 +33,12 @@ export const FEATURES = [
 
 /** The additional ones of `reads: 'demand'`. */
 export const DEMAND = [
-  'demandAtDeadline', // (Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ) / D
-  'surplus', // the same − 1, not squashed: near 0 it is in the same measure as the gain
+  'demandAtDeadline', // ∛((Cᵢ + Σ ⌈Dᵢ/Tⱼ⌉·Cⱼ) / D − 1)
+  'surplus', // the same without the root, in the measure of the gain
   'gain', // max_{hp} (Cⱼ − D mod Tⱼ) / D: demand that falls away at a last release before D, less the time given up for it
-  'gainWork', // that Cⱼ / D
-  'secondGain', // the second largest, and its Cⱼ / D: two releases close to each other gain together
-  'secondGainWork',
+  'margin', // ∛(surplus − gain), where there is one: above 0, the demand is met neither at D nor at that release
+  'secondGain', // the second largest: two releases close to each other gain together
+  'pairMargin', // ∛(surplus less the most of gain and what both gain together, (Cⱼ + Cₖ − max(D mod Tⱼ, D mod Tₖ)) / D)
 ] as const;
 
 export const FEATURE_SETS = ['closed', 'demand'] as const;
@@ -46,8 +46,7 @@ export type FeatureSet = (typeof FEATURE_SETS)[number];
 
 export const CRITICAL = 3;
 const UPPER_BOUND = FEATURES.indexOf('upperBound');
-const SURPLUS = FEATURES.length + DEMAND.indexOf('surplus');
-const GAIN = FEATURES.length + DEMAND.indexOf('gain');
+const PAIR_MARGIN = FEATURES.length + DEMAND.indexOf('pairMargin');
 const RANKS = 32;
 
 export const featureCount = (reads: FeatureSet): number => FEATURES.length + (reads === 'demand' ? DEMAND.length : 0);
@@ -55,6 +54,12 @@ export const rowLength = (reads: FeatureSet): number => (CRITICAL + 1) * feature
 
 /** Of surplus and gain: farther from 0 than this says no more. */
 const FAR = 0.5;
+
+/**
+ * ∛x within [−1, 1], for what says yes on one side of 0 and no on the other: steepest where that is decided, so that a network can
+ * tell a demand that just fits from one that just does not.
+ */
+const border = (x: number): number => Math.cbrt(Math.max(-1, Math.min(1, x)));
 
 /** x / (1 + x): bounded where x is not. */
 const squash = (x: number): number => x / (1 + x);
@@ -93,8 +98,8 @@ export function writeTaskRows(
     out[o + 3] = 1 - last / d;
     out[o + 4] = utilisation;
     out[o + 5] = squash((work + c) / d);
-    out[o + 6] = left > 0 ? sharpen(Math.max((work + c) / d, own / left)) : 1;
-    out[o + 7] = left > 0 ? sharpen((c + weighted) / left / d) : 1;
+    out[o + 6] = left > 0 ? border(Math.max((work + c) / d, own / left) - 1) : 1;
+    out[o + 7] = left > 0 ? border((c + weighted) / left / d - 1) : 1;
     out[o + 8] = sharpen(own + utilisation);
     out[o + 9] = squash(largest / d);
     hyperbolic *= 1 + u;
@@ -104,7 +109,7 @@ export function writeTaskRows(
     out[o + 13] = (i - start + 1) / RANKS;
     o += 14;
     if (reads === 'demand') {
-      let [demand, gain, gainWork, second, secondWork] = [c, -FAR * d, 0, -FAR * d, 0];
+      let [demand, gain, since1, second, since2] = [c, -FAR * d, 0, -FAR * d, 0];
       for (let j = start; j < i; j++) {
         const other = wcetUs[j] as number;
         const period = periodUs[j] as number;
@@ -114,18 +119,23 @@ export function writeTaskRows(
         // A release at D itself, or none before it, is no earlier point to look at.
         if (since === 0 || before === 0 || other - since <= second) continue;
         if (other - since > gain) {
-          [second, secondWork] = [gain, gainWork];
-          [gain, gainWork] = [other - since, other];
+          second = gain;
+          since2 = since1;
+          gain = other - since;
+          since1 = since;
         } else {
-          [second, secondWork] = [other - since, other];
+          second = other - since;
+          since2 = since;
         }
       }
-      out[o] = sharpen(demand / d);
-      out[o + 1] = Math.max(-FAR, Math.min(FAR, demand / d - 1));
+      const surplus = demand / d - 1;
+      const both = (gain + second + Math.min(since1, since2)) / d;
+      out[o] = border(surplus);
+      out[o + 1] = Math.max(-FAR, Math.min(FAR, surplus));
       out[o + 2] = gain / d;
-      out[o + 3] = gainWork / d;
+      out[o + 3] = border(surplus - Math.max(0, gain) / d);
       out[o + 4] = second / d;
-      out[o + 5] = secondWork / d;
+      out[o + 5] = border(surplus - Math.max(0, gain / d, both));
       o += DEMAND.length;
     }
     utilisation += u;
@@ -153,6 +163,7 @@ export function writeSetRow(
   const count = writeTaskRows(sets, s, { reads, out: rows, at: 0, tasksMax: Math.floor(rows.length / width) });
   const end = at + rowLength(reads);
   out.fill(0, at, end);
+  const criticalBy = reads === 'demand' ? PAIR_MARGIN : UPPER_BOUND;
   // The critical tasks: a selection of three needs no sort. Ties go to the more urgent one.
   let taken = 2; // above all, as −2 is below
   let takenAt = -1;
@@ -161,10 +172,7 @@ export function writeSetRow(
     let bestAt = -1;
     for (let i = 0; i < count; i++) {
       const row = i * width;
-      const bound =
-        reads === 'demand'
-          ? (rows[row + SURPLUS] as number) - (rows[row + GAIN] as number)
-          : (rows[row + UPPER_BOUND] as number);
+      const bound = rows[row + criticalBy] as number;
       if (bound > best && (bound < taken || (bound === taken && i > takenAt))) {
         best = bound;
         bestAt = i;

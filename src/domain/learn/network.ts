@@ -2,7 +2,7 @@
  * Runs a network (`architecture.ts`) on plain typed arrays: no TensorFlow, no garbage, a few µs. All room is taken when it is made;
  * sums are kept in doubles, so that its answers differ from the trainer's single-precision graph by rounding alone.
  *
- * Inputs that are 0 are skipped: after a ReLU and after spikes that is most of them.
+ * Inputs that are 0 are skipped: after a ReLU and after spikes that is most of them. Where none is expected, sums are kept in registers instead.
  */
 import { assert } from '../kernel/assert.ts';
 import { type Architecture, KERNEL, LEAK, parameterShapes, THRESHOLD } from './architecture.ts';
@@ -96,12 +96,57 @@ function multiply(
   if (held > 2) for (let o = 0; o < width; o++) sums[o] = (sums[o] as number) + x2 * (kernel[k2 + o] as number);
 }
 
+/** Outputs summed at a time where no input is expected to be 0: their sums then stay in registers. */
+const BLOCK = 8;
+const padded = (width: number): number => Math.ceil(width / BLOCK) * BLOCK;
+
+/** The columns of a kernel in blocks of BLOCK, each row by row, with zeros behind the last column. */
+function intoBlocks(kernel: Float64Array, width: number): Float64Array {
+  const rows = kernel.length / Math.max(1, width);
+  const blocks = new Float64Array(rows * padded(width));
+  for (let at = 0, first = 0; first < width; first += BLOCK) {
+    for (let row = 0; row < rows; row++, at += BLOCK) {
+      blocks.set(kernel.subarray(row * width + first, row * width + Math.min(width, first + BLOCK)), at);
+    }
+  }
+  return blocks;
+}
+
+/** As `multiply`, of all inputs, for a kernel in blocks; `sums` has room for whole blocks. */
+function multiplyDense(input: Float32Array, at: number, count: number, blocks: Float64Array, sums: Float64Array): void {
+  let k = 0;
+  for (let o = 0; o < sums.length; o += BLOCK) {
+    let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < count; i++, k += BLOCK) {
+      const x = input[at + i] as number;
+      a += x * (blocks[k] as number);
+      b += x * (blocks[k + 1] as number);
+      c += x * (blocks[k + 2] as number);
+      d += x * (blocks[k + 3] as number);
+      e += x * (blocks[k + 4] as number);
+      f += x * (blocks[k + 5] as number);
+      g += x * (blocks[k + 6] as number);
+      h += x * (blocks[k + 7] as number);
+    }
+    sums[o] = (sums[o] as number) + a;
+    sums[o + 1] = (sums[o + 1] as number) + b;
+    sums[o + 2] = (sums[o + 2] as number) + c;
+    sums[o + 3] = (sums[o + 3] as number) + d;
+    sums[o + 4] = (sums[o + 4] as number) + e;
+    sums[o + 5] = (sums[o + 5] as number) + f;
+    sums[o + 6] = (sums[o + 6] as number) + g;
+    sums[o + 7] = (sums[o + 7] as number) + h;
+  }
+}
+
 function relu(values: Float64Array): void {
   for (let i = 0; i < values.length; i++) if ((values[i] as number) < 0) values[i] = 0;
 }
 
+/** The first layer reads features, which are hardly ever 0; the others what is left after a ReLU. */
 function runRow({ inputs }: Architecture, layers: readonly Layer[], out: Layer): Run {
-  const hidden = layers.map(({ width }) => new Float64Array(width));
+  const hidden = layers.map(({ width }, l) => new Float64Array(l === 0 ? padded(width) : width));
+  const blocks = layers.length === 0 ? undefined : intoBlocks((layers[0] as Layer).kernel, (layers[0] as Layer).width);
   const answer = new Float64Array(out.width);
   return (input, at) => {
     let reads: Float32Array | Float64Array = input;
@@ -111,7 +156,8 @@ function runRow({ inputs }: Architecture, layers: readonly Layer[], out: Layer):
       const layer = layers[l] as Layer;
       const sums = hidden[l] as Float64Array;
       sums.set(layer.bias);
-      multiply(reads, from, count, layer.kernel, sums);
+      if (l === 0 && blocks !== undefined) multiplyDense(input, from, count, blocks, sums);
+      else multiply(reads, from, count, layer.kernel, sums);
       relu(sums);
       reads = sums;
       from = 0;

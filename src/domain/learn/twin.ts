@@ -9,9 +9,9 @@
 import type { Rng } from '../kernel/rng.ts';
 import { deadlineMonotonic } from '../realtime/draw/task-sets.ts';
 import type { RealtimeTask } from '../realtime/realtime-task.ts';
-import { normal } from './architecture.ts';
+import { type Architecture, normal } from './architecture.ts';
 import type { Network } from './network.ts';
-import type { TaskSets } from './task-sets.ts';
+import type { LabelledSets, TaskSets } from './task-sets.ts';
 
 export const TWIN_TASKS_MAX = 20;
 export const TWIN_WIDTH = 3 * TWIN_TASKS_MAX;
@@ -46,6 +46,32 @@ export function writeTwinRow(sets: TaskSets, s: number, range: PeriodRange, out:
 }
 
 const inside = (x: number): number => Math.min(0.999, Math.max(0.001, x));
+
+/** What a generator and its critic learn from; undefined where a set has more tasks than a row has room for. */
+export function twinExamples(sets: LabelledSets) {
+  const range = periodRangeOf(sets);
+  const real = new Float32Array(sets.count * TWIN_WIDTH);
+  const used = new Uint16Array(sets.count);
+  const conditions = new Float32Array(sets.count * TWIN_CONDITIONS);
+  for (let s = 0; s < sets.count; s++) {
+    const tasks = (sets.starts[s + 1] as number) - (sets.starts[s] as number);
+    if (tasks > TWIN_TASKS_MAX) return undefined;
+    writeTwinRow(sets, s, range, real, s * TWIN_WIDTH);
+    used[s] = 3 * tasks;
+    conditions[s * TWIN_CONDITIONS] = sets.schedulable[s] as number;
+    conditions[s * TWIN_CONDITIONS + 1] = tasks / TWIN_TASKS_MAX;
+  }
+  return { range, real, used, conditions, conditionCount: TWIN_CONDITIONS };
+}
+
+/** Both as feed-forward networks. */
+export function twinArchitectures(generator: readonly number[], critic: readonly number[]) {
+  const noise = TWIN_NOISE + TWIN_CONDITIONS;
+  return {
+    generator: { family: 'fnn', inputs: noise, widths: generator, outputs: TWIN_WIDTH },
+    critic: { family: 'fnn', inputs: TWIN_WIDTH + TWIN_CONDITIONS, widths: critic, outputs: 1 },
+  } satisfies Readonly<Record<string, Architecture>>;
+}
 
 export function readTwinRow(row: ArrayLike<number>, tasks: number, range: PeriodRange): RealtimeTask[] {
   const drawn: Omit<RealtimeTask, 'priority'>[] = [];

@@ -3,7 +3,7 @@
  * again by the bridge that accepts; the bridge's word is the last, because its record is the only one that is never late.
  *
  *   memory        Σ charges ≤ capacity; a charge is the larger of a task's maximum and its reservation
- *   capabilities  every one the newcomer names, and its runtime
+ *   capabilities  every one the newcomer names, and its runtime; an ECU that measures takes nothing else (`measuring.ts`)
  *   schedule      every hard deadline holds, by the test for the ECU's own scheduler and cores, with the overheads it names
  *                 (`platform-of.ts`, `core-room.ts`); where tasks are soft, the utilisation stays within the cores, so that no
  *                 backlog grows
@@ -22,6 +22,7 @@ import type { Platform } from '../realtime/platform.ts';
 import { sharePpb } from '../realtime/utilisation.ts';
 import { type Core, type Load, loadOf, type Room, roomFor } from './core-room.ts';
 import type { AdmissionEvidence, CoreEvidence, Refusal, TaskEvidence } from './evidence.ts';
+import { measuringRefusal } from './measuring.ts';
 import { platformOf } from './platform-of.ts';
 
 /** What of an ECU admission looks at. */
@@ -63,6 +64,7 @@ export function admits(
     if (!ecu.runtimes.includes(spec.runtime)) return err({ kind: 'runtime', wanted: spec.runtime, offered: ecu.runtimes });
     const missing = spec.capabilities.filter((capability) => !ecu.capabilities.includes(capability));
     if (missing.length > 0) return err({ kind: 'capability', missing });
+    if (measuringRefusal(ecu, spec)) return err({ kind: 'measuring' });
   }
   const replaced = new Set(newcomers.map((spec) => spec.name));
   const staying = accepted.filter((task) => !replaced.has(task.task));

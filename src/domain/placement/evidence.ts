@@ -40,6 +40,8 @@ export type Refusal =
   | { readonly kind: 'resource-kind'; readonly wanted: ResourceKind; readonly offered: ResourceKind }
   | { readonly kind: 'runtime'; readonly wanted: RuntimeKind; readonly offered: readonly RuntimeKind[] }
   | { readonly kind: 'capability'; readonly missing: readonly string[] }
+  /** It tests no schedule, and takes only what asks for that (`measuring.ts`). */
+  | { readonly kind: 'measuring' }
   /** The checkpoint needs what the ECU does not offer; each in words. */
   | { readonly kind: 'needs'; readonly ecu: string; readonly lacks: readonly string[] }
   | { readonly kind: 'required-ecu'; readonly wanted: readonly Mac[] }
@@ -89,6 +91,7 @@ export const errorCodeOf = (refusal: Refusal): ErrorCode => {
       return 'ERR_RUNTIME_UNKNOWN';
     case 'resource-kind':
     case 'capability':
+    case 'measuring':
     case 'needs':
       return 'ERR_ADMIT_CAPABILITY';
     default:
@@ -111,6 +114,8 @@ export function sentenceOf(refusal: Refusal): string {
       return `has no runtime ${refusal.wanted} (it has ${refusal.offered.join(', ') || 'none'})`;
     case 'capability':
       return `lacks ${refusal.missing.join(', ')}`;
+    case 'measuring':
+      return 'measures: it takes only soft tasks that ask for the capability measuring';
     case 'needs':
       return `${refusal.ecu} lacks: ${refusal.lacks.join(', ')}`;
     case 'required-ecu':

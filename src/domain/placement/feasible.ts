@@ -9,6 +9,7 @@ import type { CheckpointNeeds } from '../model/compatibility.ts';
 import type { Mac } from '../model/ids.ts';
 import { lackOf, type OfferingEcu } from './compatible.ts';
 import type { Candidate, Newcomer, Refusal } from './evidence.ts';
+import { measuringRefusal } from './measuring.ts';
 
 export type AffinityTarget = Pick<Candidate, 'mac' | 'description'>;
 
@@ -30,6 +31,7 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
       return { kind: 'capability', missing: spec.capabilities.filter((one) => !description.capabilities.includes(one)) };
     }
   }
+  if (measuringRefusal(description, spec)) return { kind: 'measuring' };
   const lacking = needsRefusal(newcomer.needs, description);
   if (lacking !== undefined) return lacking;
   if (requiredEcus.length > 0 && !requiredEcus.includes(candidate.mac)) return { kind: 'required-ecu', wanted: requiredEcus };
@@ -57,6 +59,7 @@ export function staticKeyOf({ spec, excluded, needs }: Newcomer): string {
   return JSON.stringify([
     spec.runtime,
     spec.capabilities,
+    spec.hardDeadline,
     resourceKind ?? '',
     requiredEcus,
     labels,

@@ -43,8 +43,14 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
         return { header, order: { case: 'deploy', value } };
       }
       case 'prepare': {
-        const { spec, incarnation, source = '', sequence } = command;
-        const value = { spec: writeTaskSpec(spec), incarnation: wide(incarnation), source, sequence: wide(sequence) };
+        const { spec, incarnation, source = '', sequence, standsStill = false } = command;
+        const value = {
+          spec: writeTaskSpec(spec),
+          incarnation: wide(incarnation),
+          source,
+          sequence: wide(sequence),
+          standsStill,
+        };
         return { header, order: { case: 'prepare', value } };
       }
       case 'pause':
@@ -130,7 +136,16 @@ function readPrepare(header: CommandHeader, wire: WirePrepare): Command {
   if (spec.name !== header.task) refuse(`prepare.spec is of ${spec.name}; it must be of the header's task, ${header.task}`);
   const incarnation = safeInteger(wire.incarnation, 'prepare.incarnation');
   const source = wire.source === '' ? undefined : macText(wire.source, 'prepare.source');
-  return { kind: 'prepare', ...header, spec, incarnation, source, sequence: safeInteger(wire.sequence, 'prepare.sequence') };
+  const sequence = safeInteger(wire.sequence, 'prepare.sequence');
+  return {
+    kind: 'prepare',
+    ...header,
+    spec,
+    incarnation,
+    source,
+    sequence,
+    ...(wire.standsStill ? { standsStill: true } : {}),
+  };
 }
 
 export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'answer', Answer>(

@@ -7,6 +7,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { DroverError, type ErrorCode } from '../kernel/error-codes.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
+import { decodedOnce, rememberSent } from './decoded-once.ts';
 import { FieldRefused, hostText, idText, safeInteger, wide } from './field-check.ts';
 import { EnvelopeSchema, type Envelope as WireEnvelope } from './generated/drover/v1/envelope_pb.ts';
 import { TRACEPARENT_CHARS, WIRE_BYTES_MAX } from './limits.ts';
@@ -28,6 +29,8 @@ export interface EnvelopeCodec<Body> {
   /** Throws ERR_WIRE_OVERSIZED when the message would be above `WIRE_BYTES_MAX`. */
   readonly encode: (envelope: Envelope<Body>) => Uint8Array;
   readonly decode: (bytes: Uint8Array) => Result<Envelope<Body>, WireError>;
+  /** Told by whoever encodes frequent messages, whose fields are given in the order of their reading: what `decode` will find. */
+  readonly sent: (bytes: Uint8Array, envelope: Envelope<Body>) => void;
 }
 
 export function envelopeCodec<Case extends BodyCase, Body>(
@@ -48,7 +51,7 @@ export function envelopeCodec<Case extends BodyCase, Body>(
     if (bytes.length > WIRE_BYTES_MAX) throw new DroverError('ERR_WIRE_OVERSIZED', oversizedSentence(bytes.length));
     return bytes;
   };
-  const decode = (bytes: Uint8Array): Result<Envelope<Body>, WireError> => {
+  const decodeAnew = (bytes: Uint8Array): Result<Envelope<Body>, WireError> => {
     const message = parseEnvelope(bytes);
     if (!message.ok) return message;
     const { id, sender, trace, sentAtUs, body } = message.value;
@@ -64,7 +67,8 @@ export function envelopeCodec<Case extends BodyCase, Body>(
       body: read(body.value as BodyMessage<Case>),
     }));
   };
-  return { encode, decode };
+  const sent = (bytes: Uint8Array, envelope: Envelope<Body>): void => rememberSent(decodeAnew, bytes, ok(envelope));
+  return { encode, decode: (bytes) => decodedOnce(decodeAnew, bytes), sent };
 }
 
 /** Runs a decoder: a refused field becomes a `malformed` result, anything else is a bug and goes on up. */

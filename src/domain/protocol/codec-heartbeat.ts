@@ -6,6 +6,7 @@
 import { DroverError } from '../kernel/error-codes.ts';
 import { ok, type Result } from '../kernel/result.ts';
 import { envelopeCodec, readTrace, type WireError } from './codec-envelope.ts';
+import { decodedOnce, rememberSent } from './decoded-once.ts';
 import { FieldRefused, hostText, idText, macText, safeInteger, wide } from './field-check.ts';
 import { WIRE_BYTES_MAX } from './limits.ts';
 import { type Envelope, type Heartbeat, WIRE_VERSION } from './messages.ts';
@@ -57,10 +58,15 @@ export function encodeHeartbeat(envelope: Envelope<Heartbeat>): Uint8Array {
   w.integer(BEAT.uptimeUs, body.uptimeUs);
   w.close(start, BODY_BYTES);
   if (w.length() > WIRE_BYTES_MAX) throw new DroverError('ERR_WIRE_OVERSIZED', `a heartbeat has ${w.length()} bytes`);
-  return w.finish();
+  const bytes = w.finish();
+  rememberSent(decodeHeartbeatAnew, bytes, ok(envelope));
+  return bytes;
 }
 
-export function decodeHeartbeat(bytes: Uint8Array): Result<Envelope<Heartbeat>, WireError> {
+export const decodeHeartbeat = (bytes: Uint8Array): Result<Envelope<Heartbeat>, WireError> =>
+  decodedOnce(decodeHeartbeatAnew, bytes);
+
+function decodeHeartbeatAnew(bytes: Uint8Array): Result<Envelope<Heartbeat>, WireError> {
   const fast =
     bytes.length <= FAST_BYTES_MAX && bytes[0] === TAG.version && bytes[1] === WIRE_VERSION ? readFast(bytes) : undefined;
   return fast === undefined ? plainHeartbeatCodec.decode(bytes) : ok(fast);

@@ -1,10 +1,12 @@
 /** What managers say and are asked (`manager.proto`). */
 import { unreachable } from '../kernel/assert.ts';
 import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts';
+import { readReference, writeReference } from './codec-checkpoint.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
 import {
   enumTable,
+  listWithin,
   macText,
   managerText,
   nonceText,
@@ -24,6 +26,7 @@ import {
   RestoreOpcode as WireRestoreOpcode,
   type RequestRestoreCall as WireRestoreRequest,
 } from './generated/drover/v1/manager_pb.ts';
+import { LIST_MAX, TASKS_PER_QUERY_MAX } from './limits.ts';
 import type {
   FleetView,
   InstanceReport,
@@ -63,6 +66,8 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'instanceReport', value: writeReport(call) } };
       case 'query-fleet':
         return { call: { case: 'queryFleet', value: {} } };
+      case 'query-checkpoints':
+        return { call: { case: 'queryCheckpoints', value: { tasks: [...call.tasks] } } };
       case 'request-restore':
         return { call: { case: 'requestRestore', value: writeRestoreRequest(call) } };
       case 'migrate-task':
@@ -83,6 +88,13 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return readReport(call.value);
       case 'queryFleet':
         return { kind: 'query-fleet' };
+      case 'queryCheckpoints':
+        return {
+          kind: 'query-checkpoints',
+          tasks: listWithin(call.value.tasks, 'query_checkpoints.tasks', TASKS_PER_QUERY_MAX).map((task) =>
+            taskText(task, 'query_checkpoints.tasks'),
+          ),
+        };
       case 'requestRestore':
         return readRestoreRequest(call.value);
       case 'migrateTask':
@@ -189,6 +201,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'fleet', value: { fleetJson: JSON.stringify(answer.fleet) } } };
       case 'estimate':
         return { answer: { case: 'estimate', value: { estimateJson: JSON.stringify(answer.estimate) } } };
+      case 'checkpoints':
+        return { answer: { case: 'checkpoints', value: { references: answer.references.map(writeReference) } } };
       default:
         return unreachable(answer);
     }
@@ -203,6 +217,11 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'fleet', fleet: readFleet(answer.value.fleetJson) };
       case 'estimate':
         return { kind: 'estimate', estimate: readEstimate(answer.value.estimateJson) };
+      case 'checkpoints':
+        return {
+          kind: 'checkpoints',
+          references: listWithin(answer.value.references, 'checkpoints.references', LIST_MAX).map(readReference),
+        };
       case undefined:
         return refuse('manager_answer.answer is missing, or one that this build does not know');
       default:

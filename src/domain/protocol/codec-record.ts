@@ -15,6 +15,7 @@
 import { DroverError, type ErrorCode } from '../kernel/error-codes.ts';
 import { err, ok, type Result } from '../kernel/result.ts';
 import type { ActorRecord, RecordEffect, RecordEvent, RecordTimer } from '../model/record.ts';
+import { decodedOnce } from './decoded-once.ts';
 import { FieldRefused, refuse } from './field-check.ts';
 import { WIRE_BYTES_MAX } from './limits.ts';
 import { WireReader } from './wire-reader.ts';
@@ -113,7 +114,9 @@ function writeEffect(w: WireWriter, effect: RecordEffect): void {
   w.close(body, expected);
 }
 
-export function decodeRecord(bytes: Uint8Array): Result<ActorRecord, RecordError> {
+export const decodeRecord = (bytes: Uint8Array): Result<ActorRecord, RecordError> => decodedOnce(decodeRecordAnew, bytes);
+
+function decodeRecordAnew(bytes: Uint8Array): Result<ActorRecord, RecordError> {
   const end = bytes.length - CHECKSUM_BYTES;
   if (end < 2 || bytes[end] !== TAG.checksum) return err(corrupt('the record does not end with its checksum'));
   if (readChecksum(bytes, end + 1) !== checksum(bytes, end))

@@ -91,6 +91,8 @@ export interface PrepareCommand extends CommandHeader {
   /** Undefined: only keep room. */
   readonly source: Mac | undefined;
   readonly sequence: number;
+  /** The source stands still with it: the program may be started ahead. */
+  readonly standsStill?: boolean;
 }
 
 export type Answer =
@@ -227,7 +229,9 @@ export type ManagerCall =
   | RestoreRequest
   | MigrateCall
   | { readonly kind: 'drain-ecu'; readonly mac: Mac; readonly undo: boolean; readonly reason: string }
-  | { readonly kind: 'query-fleet' };
+  | { readonly kind: 'query-fleet' }
+  /** Of another manager, which did not follow where these tasks ran. */
+  | { readonly kind: 'query-checkpoints'; readonly tasks: readonly TaskName[] };
 
 /** Why a running task is to go elsewhere. */
 export type RestoreOpcode = 'load-balance' | 'operator' | 'drain' | 'forecast';
@@ -275,7 +279,8 @@ export type ManagerAnswer =
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly sentence: string }
   | { readonly kind: 'fleet'; readonly fleet: FleetView }
   /** To a dry run. */
-  | { readonly kind: 'estimate'; readonly estimate: MigrationEstimate };
+  | { readonly kind: 'estimate'; readonly estimate: MigrationEstimate }
+  | { readonly kind: 'checkpoints'; readonly references: readonly CheckpointReference[] };
 
 /** What `status` shows; JSON on the wire, because it is for people and scripts and grows with every issue. */
 export interface FleetView {

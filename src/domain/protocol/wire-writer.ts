@@ -14,6 +14,7 @@ const BYTES_PER_UNIT = 3;
 const SHORT_UNITS = 42;
 /** Tag, length and 64-bit varint: 5 + 10 and room to spare. */
 const FIELD_BYTES = 24;
+const DIGEST_BYTES = 32;
 const FIRST_BYTES = 64 * 1024;
 /** Small messages are cut from common pieces of this size: a buffer of its own costs a message more than its writing. */
 const SLAB_BYTES = 32 * 1024;
@@ -59,6 +60,65 @@ export class WireWriter {
     this.reserve(FIELD_BYTES);
     this.tag(tag);
     this.varint(value);
+  }
+
+  /** A varint field that is written because it is given, 0 or not. */
+  givenInteger(tag: number, value: number): void {
+    if (value !== 0) this.integer(tag, value);
+    else {
+      this.reserve(FIELD_BYTES);
+      this.tag(tag);
+      this.varint(0);
+    }
+  }
+
+  /** A bytes field; no bytes are the default and left out. */
+  blob(tag: number, value: Uint8Array): void {
+    if (value.length === 0) return;
+    this.delimiter(tag, value.length);
+    this.reserve(value.length);
+    this.bytes.set(value, this.at);
+    this.at += value.length;
+  }
+
+  /** A bytes field that is given in lower-case hex. */
+  digest(tag: number, hex: string): void {
+    assert(hex.length === 2 * DIGEST_BYTES, 'a digest is 64 lower-case hex digits');
+    const length = DIGEST_BYTES;
+    this.delimiter(tag, length);
+    this.reserve(length);
+    const { bytes, at } = this;
+    for (let i = 0; i < length; i++) bytes[at + i] = (nibble(hex.charCodeAt(2 * i)) << 4) | nibble(hex.charCodeAt(2 * i + 1));
+    this.at = at + length;
+  }
+
+  /** A packed field of words; none are the default and left out. */
+  fixed32s(tag: number, values: Uint32Array): void {
+    if (values.length === 0) return;
+    this.delimiter(tag, 4 * values.length);
+    this.reserve(4 * values.length);
+    const { bytes } = this;
+    let { at } = this;
+    for (let i = 0; i < values.length; i++, at += 4) {
+      const value = values[i] as number;
+      bytes[at] = value;
+      bytes[at + 1] = value >>> 8;
+      bytes[at + 2] = value >>> 16;
+      bytes[at + 3] = value >>> 24;
+    }
+    this.at = at;
+  }
+
+  /** What stands before `length` bytes of a field. */
+  delimiter(tag: number, length: number): void {
+    this.reserve(FIELD_BYTES);
+    this.tag(tag);
+    this.varint(length);
+  }
+
+  /** How many bytes that takes. */
+  delimiterBytes(tag: number, length: number): number {
+    return varintBytes(tag) + varintBytes(length);
   }
 
   fixed32(tag: number, value: number): void {
@@ -208,6 +268,9 @@ export class WireWriter {
     this.bytes = grown;
   }
 }
+
+/** Of a lower-case hex digit. */
+const nibble = (code: number): number => (code < 0x3a ? code - 0x30 : code - 0x57);
 
 const varintBytes = (value: number): number =>
   value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;

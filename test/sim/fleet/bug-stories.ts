@@ -8,6 +8,7 @@ import { CALM_LINK } from '../../../infra/sim/network.ts';
 import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
 import { bridgeOf, machineOf } from '../../../src/app/simulation/simulated-ecu.ts';
 import { managerHost } from '../../../src/app/simulation/simulated-manager.ts';
+import { Shares } from '../../../src/domain/placement/shares.ts';
 import { type FleetPlant, plantsNamed } from '../../../src/ports/plants.ts';
 import { build, counted, ECU1, ECU2, ECU3, epochOf, type StageOptions, stage, task, tasksOn } from './stage.ts';
 
@@ -164,6 +165,57 @@ export const BUG_STORIES = {
       await fleet.done(declared);
       await fleet.settle(10_000_000);
     }
+  },
+
+  'tasks are removed and declared again, and their states lie with managers of another share': async (plants) => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const fleet = await staged(plants, {
+      managers: ['m1', 'm2', 'm3', 'm4', 'm5'].map((name) => ({ name })),
+      janitor: { everyUs: 100_000, outputsKept: 5, recordsKept: 5 },
+      tasks: names.map((name) => task(name)),
+    });
+    const trimmed = (name: string): boolean => fleet.truth.placements.get(name)?.context.trim !== undefined;
+    await fleet.until('their first inputs are gone', () => names.every(trimmed));
+    for (const name of names) {
+      await fleet.done(fleet.remove(name));
+      await fleet.until('it is removed', () => fleet.truth.placements.get(name)?.state === 'removed');
+      await fleet.done(fleet.declare(task(name)));
+    }
+    await fleet.until('all of them go on', () => names.every((name) => fleet.runs(name)), 5_000_000);
+    await fleet.settle();
+  },
+
+  'an ECU was found dead by a manager that watches it no more, and lives': async (plants) => {
+    const managers = ['m1', 'm2', 'm3'];
+    const shares = new Shares('m1');
+    shares.setLiving(managers);
+    const keepers = shares.keepersOf(ECU1);
+    const fleet = await staged(plants, {
+      ecus: [ECU1, ECU2, ECU3].map((mac) => ({ mac })),
+      managers: managers.map((name) => ({ name })),
+      tasks: ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => task(name, { periodUs: 100_000 })),
+    });
+    const owned = (name: string): boolean => fleet.runs(name) && fleet.owner(name) !== undefined;
+    // While a keeper is away the others keep everything, and find the ECU dead.
+    fleet.killManager(keepers[0] ?? '');
+    await fleet.elapse(2_000_000);
+    fleet.partitionEcu(ECU1);
+    await fleet.elapse(3_000_000);
+    fleet.startManager(keepers[0] ?? '');
+    await fleet.elapse(2_000_000);
+    fleet.healEcu(ECU1);
+    await fleet.until('all run', () => [...fleet.wanted].every(owned));
+    await fleet.elapse(1_000_000);
+    const moving = [...fleet.wanted].filter((name) => fleet.owner(name) !== ECU1);
+    expect(moving.length).toBeGreaterThan(2);
+    for (const name of moving) {
+      expect(await fleet.done(fleet.move(name, ECU1))).toEqual({ kind: 'accepted' });
+      await fleet.until('it runs there', () => fleet.runs(name) && fleet.owner(name) === ECU1);
+    }
+    const epochs = moving.map((name) => epochOf(fleet, name));
+    await fleet.elapse(2_000_000);
+    expect(moving.map((name) => epochOf(fleet, name))).toEqual(epochs);
+    await fleet.settle();
   },
 
   'an ECU loses its last starts with its power': async (plants) => {

@@ -61,6 +61,8 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
     behind: 'never-tell-what-passed',
   },
   'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
+  'know-own-share': { story: 'tasks are removed and declared again, and their states lie with managers of another share' },
+  'believe-old-views': { story: 'an ECU was found dead by a manager that watches it no more, and lives' },
   'give-epoch-twice': { seed: 19 },
   'take-any-epoch': { seed: 6 },
   'deploy-on-reading': { seed: 1 },

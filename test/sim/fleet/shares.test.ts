@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { type FleetWorld, macOf } from '../../../src/app/simulation/fleet-world.ts';
 import { ScaleFleet, scaleMac } from '../../../src/app/simulation/scale-fleet.ts';
+import { managerHost } from '../../../src/app/simulation/simulated-manager.ts';
 import { Shares } from '../../../src/domain/placement/shares.ts';
 import { counted, stage, task, tasksOn } from './stage.ts';
 
@@ -117,6 +118,31 @@ describe('five managers share a fleet of eight ECUs', () => {
       await fleet.until('it runs there', () => fleet.runs(name) && fleet.owner(name) === mac);
       await fleet.elapse(1_000_000);
     }
+    await fleet.settle();
+  });
+
+  test('tasks go on where others know their states, and nobody is asked where nothing is unheard of', async () => {
+    const fleet = await shared();
+    await fleet.elapse(2_000_000);
+    const asked = counted(fleet, 'plan.askedCheckpoints');
+    const mac = ECUS.map((ecu) => ecu.mac).find((one) => tasksOn(fleet, one).length > 0) ?? '';
+    const moved = tasksOn(fleet, mac);
+    fleet.killEcu(mac);
+    await fleet.until('they run elsewhere', () => moved.every((name) => fleet.runs(name) && fleet.owner(name) !== mac));
+    expect(counted(fleet, 'plan.askedCheckpoints')).toBe(asked);
+
+    const [name = ''] = moved;
+    const [keeper = ''] = keepersOf(fleet.owner(name) ?? '');
+    await fleet.elapse(1_000_000);
+    await fleet.done(fleet.remove(name));
+    await fleet.until('it is removed', () => fleet.truth.placements.get(name)?.state === 'removed');
+    // Whoever is asked and says nothing is planned without.
+    fleet.world.host(managerHost(keeper)).freeze();
+    await fleet.done(fleet.declare(task(name, SLOWLY)));
+    await fleet.elapse(400_000);
+    fleet.world.host(managerHost(keeper)).thaw();
+    await fleet.until('it goes on', () => fleet.runs(name), 5_000_000);
+    expect(counted(fleet, 'plan.askedCheckpoints')).toBeGreaterThan(asked);
     await fleet.settle();
   });
 

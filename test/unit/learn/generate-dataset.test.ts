@@ -14,13 +14,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const spec: DatasetSpec = {
+const spec = {
   label: 'analysis',
   seed: 1,
   sets: 4_500,
   kind: 'fp',
   draw: { ...DRAW, tasks: { least: 3, most: 4 } },
-};
+} as const satisfies DatasetSpec;
 const generate = (out: string, options: { readonly of?: DatasetSpec; readonly stopAfter?: number } = {}) => {
   const stop = new AbortController();
   return generateDataset({
@@ -58,6 +58,23 @@ describe('a data set', () => {
       draw: { ...spec.draw, tasks: { least: 3, most: 3 }, utilisation: { least: 3.5, most: 4 } },
     };
     await expect(generate('impossible.arrow', { of: impossible })).rejects.toMatchObject({ code: 'ERR_USAGE' });
+  });
+
+  it('that is simulated is of the same sets, and never sees more than the analysis allows', async () => {
+    const common = { seed: 3, sets: 200, kind: 'fp', draw: { ...spec.draw, utilisation: { least: 0.6, most: 1.1 } } } as const;
+    const simulated = { policy: 'fp', cores: 1, periods: 4 } as const;
+    await generate('computed.arrow', { of: { label: 'analysis', ...common } });
+    await generate('simulated.arrow', { of: { label: 'simulation', simulated, ...common } });
+    const [computed, seen] = await Promise.all(
+      ['computed.arrow', 'simulated.arrow'].map(async (name) => (await readDataset(join(folder, name))).sets),
+    );
+    expect(seen?.wcetUs).toEqual(computed?.wcetUs);
+    for (const [s, flag] of (computed?.schedulable ?? []).entries()) if (flag === 1) expect(seen?.schedulable[s]).toBe(1);
+    for (const [i, exactUs] of (computed?.responseUs ?? []).entries())
+      if (exactUs > 0) expect(seen?.responseUs[i]).toBeLessThanOrEqual(exactUs);
+    const yes = (labels: Uint8Array | undefined): number => [...(labels ?? [])].reduce((sum, flag) => sum + flag, 0);
+    expect(yes(seen?.schedulable)).toBeGreaterThan(yes(computed?.schedulable));
+    expect(yes(seen?.schedulable)).toBeLessThan(200);
   });
 
   it('of grown sets has good ones and bad ones, of one to five tasks', async () => {

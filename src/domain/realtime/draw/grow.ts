@@ -72,7 +72,7 @@ function drawTask(rng: Rng, { periodsUs, argument, jobs, costUs }: GrowSpec): Gr
     work,
     argument: size,
     jobs: jobs.least + rng.below(jobs.most - jobs.least + 1),
-    wcetUs: size * costUs[work],
+    wcetUs: Math.max(1, Math.round(size * costUs[work])),
     periodUs,
     deadlineUs: periodUs,
     priority: rng.below(PRIORITY_MOST + 1),

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Refusal } from "./checkpoint_pb.ts";
+import type { CheckpointReference, Refusal } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
 import type { TaskSpec } from "./task_pb.ts";
 import { file_drover_v1_task } from "./task_pb.ts";
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCL/AgoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASMgoMbWlncmF0ZV90YXNrGAYgASgLMhouZHJvdmVyLnYxLk1pZ3JhdGVUYXNrQ2FsbEgAEiwKCWRyYWluX2VjdRgHIAEoCzIXLmRyb3Zlci52MS5EcmFpbkVjdUNhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiOQoMRHJhaW5FY3VDYWxsEgsKA21hYxgBIAEoCRIMCgR1bmRvGAIgASgIEg4KBnJlYXNvbhgDIAEoCSIQCg5RdWVyeUZsZWV0Q2FsbCLHAQoNTWFuYWdlckFuc3dlchItCghhY2NlcHRlZBgBIAEoCzIZLmRyb3Zlci52MS5BY2NlcHRlZEFuc3dlckgAEiUKB3JlZnVzZWQYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAEicKBWZsZWV0GAMgASgLMhYuZHJvdmVyLnYxLkZsZWV0QW5zd2VySAASLQoIZXN0aW1hdGUYBCABKAsyGS5kcm92ZXIudjEuRXN0aW1hdGVBbnN3ZXJIAEIICgZhbnN3ZXIiJwoORXN0aW1hdGVBbnN3ZXISFQoNZXN0aW1hdGVfanNvbhgBIAEoCSIQCg5BY2NlcHRlZEFuc3dlciIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqpAEKDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACEhgKFFJFU1RPUkVfT1BDT0RFX0RSQUlOEAMSGwoXUkVTVE9SRV9PUENPREVfRk9SRUNBU1QQBCqDAQoNTWlncmF0aW9uTW9kZRIeChpNSUdSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhcKE01JR1JBVElPTl9NT0RFX0xJVkUQARIgChxNSUdSQVRJT05fTU9ERV9TVE9QX0FORF9DT1BZEAISFwoTTUlHUkFUSU9OX01PREVfQ09MRBADYgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCK9AwoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAQgYKBGNhbGwiNAoPRGVjbGFyZVRhc2tDYWxsEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMiHgoOUmVtb3ZlVGFza0NhbGwSDAoEdGFzaxgBIAEoCSKrAQoOSW5zdGFuY2VSZXBvcnQSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBILCgNtYWMYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAQSDQoFbm9uY2UYBSABKAkSKwoEd2hhdBgGIAEoDjIdLmRyb3Zlci52MS5JbnN0YW5jZVJlcG9ydEtpbmQSDAoEY29kZRgHIAEoCRIQCghzZW50ZW5jZRgIIAEoCSJ/ChJSZXF1ZXN0UmVzdG9yZUNhbGwSKAoGb3Bjb2RlGAEgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSCwoDbWFjGAIgASgJEhIKCnByb2dyYW1faWQYAyABKA0SDgoGdGFyZ2V0GAQgASgJEg4KBnJlYXNvbhgFIAEoCSLSAQoPTWlncmF0ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSKAoGb3Bjb2RlGAQgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSJgoEbW9kZRgFIAEoDjIYLmRyb3Zlci52MS5NaWdyYXRpb25Nb2RlEhsKDmNvc3RfbWF4X21pbGxpGAYgASgESACIAQESDgoGcmVhc29uGAcgASgJQhEKD19jb3N0X21heF9taWxsaSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIvwBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySABCCAoGYW5zd2VyIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiEAoOQWNjZXB0ZWRBbnN3ZXIiRwoRQ2hlY2twb2ludHNBbnN3ZXISMgoKcmVmZXJlbmNlcxgBIAMoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiEKC0ZsZWV0QW5zd2VyEhIKCmZsZWV0X2pzb24YASABKAkqfgoSSW5zdGFuY2VSZXBvcnRLaW5kEiQKIElOU1RBTkNFX1JFUE9SVF9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeSU5TVEFOQ0VfUkVQT1JUX0tJTkRfQ0FVR0hUX1VQEAESHgoaSU5TVEFOQ0VfUkVQT1JUX0tJTkRfRU5ERUQQAiqkAQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAISGAoUUkVTVE9SRV9PUENPREVfRFJBSU4QAxIbChdSRVNUT1JFX09QQ09ERV9GT1JFQ0FTVBAEKoMBCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTTUlHUkFUSU9OX01PREVfTElWRRABEiAKHE1JR1JBVElPTl9NT0RFX1NUT1BfQU5EX0NPUFkQAhIXChNNSUdSQVRJT05fTU9ERV9DT0xEEANiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -104,9 +104,17 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
     case: "requestRestore";
   } | {
     /**
+     * Say what is known of the checkpoints of some tasks. Asked by another manager, on `manager.<id>.call`.
+     *
+     * @generated from field: drover.v1.QueryCheckpointsCall query_checkpoints = 6;
+     */
+    value: QueryCheckpointsCall;
+    case: "queryCheckpoints";
+  } | {
+    /**
      * Move a task elsewhere while its ECU lives, by its name; or only say what that would cost.
      *
-     * @generated from field: drover.v1.MigrateTaskCall migrate_task = 6;
+     * @generated from field: drover.v1.MigrateTaskCall migrate_task = 7;
      */
     value: MigrateTaskCall;
     case: "migrateTask";
@@ -114,7 +122,7 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
     /**
      * Move everything away from an ECU and send it nothing new; or end that.
      *
-     * @generated from field: drover.v1.DrainEcuCall drain_ecu = 7;
+     * @generated from field: drover.v1.DrainEcuCall drain_ecu = 8;
      */
     value: DrainEcuCall;
     case: "drainEcu";
@@ -403,6 +411,27 @@ export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 8);
 
 /**
+ * Say what is known of the checkpoints of some tasks.
+ *
+ * @generated from message drover.v1.QueryCheckpointsCall
+ */
+export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
+  /**
+   * The tasks' names; at most 16.
+   *
+   * @generated from field: repeated string tasks = 1;
+   */
+  tasks: string[];
+};
+
+/**
+ * Describes the message drover.v1.QueryCheckpointsCall.
+ * Use `create(QueryCheckpointsCallSchema)` to create a new message.
+ */
+export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 9);
+
+/**
  * A manager's answer to a ManagerCall.
  *
  * @generated from message drover.v1.ManagerAnswer
@@ -439,9 +468,17 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
     case: "fleet";
   } | {
     /**
+     * To `query_checkpoints`.
+     *
+     * @generated from field: drover.v1.CheckpointsAnswer checkpoints = 4;
+     */
+    value: CheckpointsAnswer;
+    case: "checkpoints";
+  } | {
+    /**
      * To `migrate_task` with `dry_run`.
      *
-     * @generated from field: drover.v1.EstimateAnswer estimate = 4;
+     * @generated from field: drover.v1.EstimateAnswer estimate = 5;
      */
     value: EstimateAnswer;
     case: "estimate";
@@ -453,7 +490,7 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 10);
 
 /**
  * What a migration would cost.
@@ -474,7 +511,7 @@ export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
  * Use `create(EstimateAnswerSchema)` to create a new message.
  */
 export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * Recorded; it will be done.
@@ -489,7 +526,28 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 12);
+
+/**
+ * The checkpoints that a manager has heard of, its own among them.
+ *
+ * @generated from message drover.v1.CheckpointsAnswer
+ */
+export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
+  /**
+   * Each with the managers that said they can rebuild it; at most 4096.
+   *
+   * @generated from field: repeated drover.v1.CheckpointReference references = 1;
+   */
+  references: CheckpointReference[];
+};
+
+/**
+ * Describes the message drover.v1.CheckpointsAnswer.
+ * Use `create(CheckpointsAnswerSchema)` to create a new message.
+ */
+export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 13);
 
 /**
  * The fleet as one manager sees it.
@@ -510,7 +568,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 12);
+  messageDesc(file_drover_v1_manager, 14);
 
 /**
  * What happened to an instance.

@@ -1,0 +1,134 @@
+/**
+ * Starting a task's program from the state it goes on from. Where a migration brings it, that state is whole here a few steps before the
+ * task may run: its program is started ahead then, and taken when the deploy names exactly that state. Nothing runs in it before.
+ */
+import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import type { CheckpointOrder, CheckpointReference } from '../src/domain/model/checkpoint.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
+import type { Artefacts } from '../src/ports/artefacts.ts';
+import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
+import type { Host } from './host.ts';
+import type { RestoredState, RestoreImage } from './restore-image.ts';
+import type { StandbyCopies } from './standby.ts';
+
+export interface BegunProgram {
+  readonly program: TaskProgram;
+  readonly restored: RestoredState | undefined;
+  /** Set by whoever takes it: told when it ends by itself, also when that was before. */
+  hear(ended: (code: ErrorCode, sentence: string) => void): void;
+}
+
+export interface ProgramStartsParts {
+  readonly host: Host;
+  readonly runtimes: ReadonlyMap<RuntimeKind, TaskRuntime>;
+  readonly artefacts: Artefacts;
+  readonly restoreImage: RestoreImage;
+  readonly standby: StandbyCopies;
+}
+
+interface Ahead {
+  readonly state: CheckpointReference;
+  readonly begun: Promise<BegunProgram>;
+}
+
+export class ProgramStarts {
+  private readonly parts: ProgramStartsParts;
+  private readonly ahead = new Map<TaskName, Ahead>();
+
+  constructor(parts: ProgramStartsParts) {
+    this.parts = parts;
+  }
+
+  async begin(spec: TaskSpec, checkpoint: CheckpointReference | undefined, standsAt: Mac | undefined): Promise<BegunProgram> {
+    const ahead = this.ahead.get(spec.name);
+    this.ahead.delete(spec.name);
+    if (ahead !== undefined && checkpoint !== undefined && isSame(ahead.state, checkpoint)) {
+      try {
+        const begun = await ahead.begun;
+        this.parts.host.counters.add('restore.ahead');
+        return begun;
+      } catch (cause) {
+        this.parts.host.log.info('a program that was started ahead is of no use', { task: spec.name, cause });
+      }
+    } else if (ahead !== undefined) stop(ahead);
+    const runtime = this.runtimeOf(spec);
+    const [artefact, restored] = await Promise.all([
+      this.parts.artefacts.get(spec.artefact),
+      checkpoint === undefined ? undefined : this.parts.restoreImage.fetch(checkpoint, standsAt),
+    ]);
+    return begin(runtime, spec, artefact, restored);
+  }
+
+  /** From the copy that is at hand, if it is of this order; what it fails by, the deploy will say. */
+  startAhead(spec: TaskSpec, { epoch, sequence }: CheckpointOrder): void {
+    const copy = this.parts.standby.find(spec.name);
+    if (copy === undefined || copy.manifest.epoch !== epoch || copy.manifest.sequence !== sequence) return;
+    const { input, outputNumber, stateDigest } = copy.manifest;
+    const state = { task: spec.name, epoch, sequence, input, outputNumber, stateDigest, holders: [] };
+    this.drop(spec.name);
+    const begun = this.beginAhead(spec, state);
+    begun.catch(() => undefined); // heard by whoever takes it
+    this.ahead.set(spec.name, { state, begun });
+  }
+
+  isAhead(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
+    const state = this.ahead.get(task)?.state;
+    return state?.epoch === epoch && state.sequence === sequence;
+  }
+
+  drop(task: TaskName): void {
+    const ahead = this.ahead.get(task);
+    this.ahead.delete(task);
+    if (ahead !== undefined) stop(ahead);
+  }
+
+  private async beginAhead(spec: TaskSpec, state: CheckpointReference): Promise<BegunProgram> {
+    const restored = this.parts.restoreImage.atHand(state);
+    if (restored === undefined) throw new DroverError('ERR_STORE_MISSING', 'the copy at hand is not of that state');
+    return begin(this.runtimeOf(spec), spec, await this.parts.artefacts.get(spec.artefact), restored);
+  }
+
+  private runtimeOf({ runtime: kind }: TaskSpec): TaskRuntime {
+    const runtime = this.parts.runtimes.get(kind);
+    if (runtime === undefined) throw new DroverError('ERR_RUNTIME_UNKNOWN', `this bridge has no runtime ${kind}`);
+    return runtime;
+  }
+}
+
+async function begin(
+  runtime: TaskRuntime,
+  spec: TaskSpec,
+  artefact: Uint8Array,
+  restored: RestoredState | undefined,
+): Promise<BegunProgram> {
+  let end: { readonly code: ErrorCode; readonly sentence: string } | undefined;
+  let heard: ((code: ErrorCode, sentence: string) => void) | undefined;
+  const program = await runtime.start({
+    spec,
+    artefact,
+    image: restored?.image,
+    onEnded: (failure) => {
+      end = failure;
+      heard?.(failure.code, failure.sentence);
+    },
+  });
+  return {
+    program,
+    restored,
+    hear: (ended) => {
+      heard = ended;
+      if (end !== undefined) ended(end.code, end.sentence);
+    },
+  };
+}
+
+const isSame = (a: CheckpointReference, b: CheckpointReference): boolean =>
+  a.epoch === b.epoch && a.sequence === b.sequence && a.stateDigest === b.stateDigest;
+
+function stop({ begun }: Ahead): void {
+  begun.then(
+    ({ program }) => void program.stop(),
+    () => undefined,
+  );
+}
