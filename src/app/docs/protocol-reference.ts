@@ -16,7 +16,19 @@ import { assert } from '../../domain/kernel/assert.ts';
 
 const PACKAGE = 'drover.v1.';
 /** In the order a reader needs them. */
-const FILES = ['envelope', 'ecu', 'command', 'task', 'checkpoint', 'state', 'manager', 'record', 'evidence', 'metrics', 'proposal'];
+const FILES = [
+  'envelope',
+  'ecu',
+  'command',
+  'task',
+  'checkpoint',
+  'state',
+  'manager',
+  'record',
+  'evidence',
+  'metrics',
+  'proposal',
+];
 
 /** `descriptors`: a FileDescriptorSet with source information, as `buf build` writes it. */
 export function protocolReference(descriptors: Uint8Array): string {
