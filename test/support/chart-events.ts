@@ -19,6 +19,7 @@ const move: Draw = (rng) => {
   const attempt = rng.below(2);
   return { epoch: small(rng), by: `migration/a.1.${attempt}`, attempt };
 };
+const proposed: Draw = (rng) => ({ proposal: { id: `p${small(rng)}`, task: 'a', epoch: 1 } });
 const perTask: Draw = (rng) => ({ task: task(rng), epoch: small(rng) });
 
 const plan: Draw = (rng) => {
@@ -127,6 +128,26 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'BROKER.SUSPECTED': () => ({ reason: 'everyone at once' }),
     'BROKER.TRUSTED': () => ({}),
     'MANAGER.LEFT': () => ({ reason: 'asked' }),
+  },
+  predictor: {
+    REVIEWED: (rng) => ({
+      state: ['warming', 'forecasting', 'forecasting', 'degraded'][rng.below(4)],
+      blind: rng.below(2) === 0 ? [] : ['a'],
+    }),
+    PROPOSED: proposed,
+    'PROPOSAL.PUBLISHED': proposed,
+    'PROPOSAL.SCORED': (rng) => ({
+      score: {
+        proposal: `p${small(rng)}`,
+        wasDone: true,
+        came: true,
+        regretNothing: -1,
+        regretOracle: 0,
+        paid: rng.below(2) === 0,
+      },
+    }),
+    RETRAINED: () => ({}),
+    'RETRAIN.FAILED': () => ({ reason: 'no memory' }),
   },
   placement: {
     'TASK.DECLARED': () => ({ spec: { name: 'a' } }),
