@@ -33,6 +33,17 @@ const toTheSwitch = (mode: 'live' | 'stop-and-copy') => [
   { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 900, copyUs: 1_200 },
 ];
 
+const PROPOSED = { id: 'm1.1', task: 'a', epoch: 3 };
+const SCORED = {
+  proposal: 'm1.1',
+  wasDone: true,
+  came: true,
+  leadUs: 12_000_000,
+  regretNothing: -4,
+  regretOracle: 0.5,
+  paid: true,
+};
+
 export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, readonly Told[]>>>> = {
   arbiter: {
     'restores two tasks': [
@@ -143,6 +154,26 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'BRIDGE.DIED', incarnation: 1, reason: 'signal 9' },
       { type: 'ECU.APPEARED', incarnation: 2, graceMs: 300 },
       { type: 'FAILURE.RAISED', incarnation: 1 },
+    ],
+  },
+  predictor: {
+    'foresees, publishes, is judged': [
+      { type: 'REVIEWED', state: 'forecasting', blind: [] },
+      { type: 'PROPOSED', proposal: PROPOSED },
+      { type: 'PROPOSAL.PUBLISHED', proposal: PROPOSED },
+      { type: 'PROPOSAL.SCORED', score: SCORED },
+      // The same word again, after a restart: it was counted once.
+      { type: 'PROPOSAL.SCORED', score: SCORED },
+    ],
+    'the data stops: what comes then is made of what is no longer seen': [
+      { type: 'PROPOSED', proposal: PROPOSED },
+      { type: 'REVIEWED', state: 'forecasting', blind: [] },
+      { type: 'PROPOSED', proposal: PROPOSED },
+      { type: 'PROPOSAL.PUBLISHED', proposal: PROPOSED },
+      { type: 'REVIEWED', state: 'degraded', blind: ['02aa00000001'] },
+      { type: 'PROPOSED', proposal: { ...PROPOSED, id: 'm1.2' } },
+      { type: 'PROPOSAL.SCORED', score: SCORED },
+      { type: 'REVIEWED', state: 'forecasting', blind: [] },
     ],
   },
   drain: {
