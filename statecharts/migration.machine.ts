@@ -12,6 +12,7 @@
  * M3. The source is told to resume only when the abort is on the placement's record. One whose epoch was taken is never resumed.
  * M4. The source stands still with its state until the target's epoch has a durable checkpoint, or has had long enough to get one.
  * M5. An effect that asks the world answers with what it heard; the chart goes on by that answer and by its timers.
+ * M6. It is done only when the placement has heard that the target runs the task: whoever took an epoch answers for it until then.
  */
 import { assign, enqueueActions, setup } from 'xstate';
 import { type MigrationEstimate, type MigrationMode, ROUNDS_MAX, SMALL_BYTES } from '../src/domain/migration/estimate.ts';
@@ -57,6 +58,8 @@ export interface MigrationContext {
   /** Taken by the commit. */
   readonly epoch?: number | undefined;
   readonly nonce?: string | undefined;
+  /** The placement has heard that the target runs it. */
+  readonly confirmed: boolean;
   /** The target has said so; or why it will not. */
   readonly superseded: boolean;
   readonly reason?: string | undefined;
@@ -194,6 +197,7 @@ export const migrationMachine = setup({
       const effect: MigrationEffect = { kind: 'confirmPlacement', ...between(context), epoch, nonce };
       enqueue({ type: OPEN, params: { key: 'confirm', effect } });
     }),
+    noteConfirmed: assign({ confirmed: true }),
     noteSuperseded: assign(({ event }) => ({ superseded: true, reason: reasonOf(event) })),
     noteSilence: assign({ reason: 'the other side did not answer in time' }),
     noteSilentTarget: assign({ superseded: true, reason: 'the target did not answer in time' }),
@@ -207,16 +211,17 @@ export const migrationMachine = setup({
     isSmallOrNever: ({ context, event }) =>
       event.type === 'STATE.COPIED' && (event.round.bytes <= SMALL_BYTES || context.rounds.length + 1 >= ROUNDS_MAX),
     wasSuperseded: ({ context }) => context.superseded,
+    isConfirmed: ({ context }) => context.confirmed,
     hasReference: ({ context }) => context.reference !== undefined,
   },
 }).createMachine({
   id: 'migration',
   initial: 'proposed',
-  context: ({ input }) => ({ id: input.id, excluded: [], rounds: [], superseded: false }),
+  context: ({ input }) => ({ id: input.id, excluded: [], rounds: [], confirmed: false, superseded: false }),
   // Said twice, or too late: taken, and changes nothing.
   on: {
     'MIGRATION.PROPOSED': {},
-    'PLACEMENT.CONFIRMED': {},
+    'PLACEMENT.CONFIRMED': { actions: 'noteConfirmed' },
     'INSTANCE.CAUGHT_UP': {},
   },
   states: {
@@ -366,9 +371,15 @@ export const migrationMachine = setup({
         stopping: {
           ...opened('stop', (context) => ({ kind: 'stopSource', ...between(context), release: context.superseded })),
           on: {
-            'SOURCE.STOPPED': [{ guard: 'wasSuperseded', target: '#migration.superseded' }, { target: '#migration.done' }],
+            'SOURCE.STOPPED': [
+              { guard: 'wasSuperseded', target: '#migration.superseded' },
+              { guard: 'isConfirmed', target: '#migration.done' },
+              { target: 'confirming' },
+            ],
           },
         },
+        // Whoever took an epoch answers for it until its task is owned.
+        confirming: { on: { 'PLACEMENT.CONFIRMED': { target: '#migration.done', actions: 'noteConfirmed' } } },
       },
     },
     rejected: { type: 'final' },

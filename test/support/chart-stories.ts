@@ -188,6 +188,14 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'TARGET.DURABLE', reason: 'checkpoint 2.1 is durable' },
       { type: 'SOURCE.STOPPED' },
     ],
+    'the placement hears last of all that the target runs it': [
+      ...toTheSwitch('live'),
+      { type: 'SWITCH.COMMITTED', epoch: 2 },
+      { type: 'INSTANCE.RAN', epoch: 2, nonce: 'n2', owner: e2 },
+      { type: 'TARGET.DURABLE', reason: 'checkpoint 2.1 is durable' },
+      { type: 'SOURCE.STOPPED' },
+      { type: 'PLACEMENT.CONFIRMED', epoch: 2 },
+    ],
     'the first target refuses, the second is of an older build: from the newest checkpoint': [
       { type: 'MIGRATION.PROPOSED', cause: move },
       costed('live'),
