@@ -14,10 +14,20 @@ const EXHAUSTIVE = [
     ...['managers', 'eviction', 'bugs', 'random', 'many-lives', 'receiving', 'own-fleet'],
     ...['zombie', 'placing', 'proving', 'migrating', 'leaving', 'catching-up', 'trimmed', 'shares', 'standby', 'predicting'],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
-  ...['store-records', 'checkpoint-store', 'wasm-restore', 'realtime', 'wire', 'forecast', 'record-codec'].map(
-    (name) => `test/property/${name}.prop.test.ts`,
-  ),
+  ...[
+    'store-records',
+    'checkpoint-store',
+    'wasm-restore',
+    'realtime',
+    'wire',
+    'forecast',
+    'record-codec',
+    'placement',
+    'admission-schedulers',
+  ].map((name) => `test/property/${name}.prop.test.ts`),
   'test/sim/loop/crash-points.test.ts',
+  'test/sim/loop/random.test.ts',
+  'test/unit/chart.test.ts',
   'test/unit/realtime/vectors.test.ts',
   'test/unit/learn/generate-dataset.test.ts',
 ];
