@@ -1,6 +1,7 @@
 /** A manager process, put together: the actor, its stores, and a second connection that hears the server's disconnect events. */
 import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
+import { createWorkerFitter } from '../../../infra/forecast/worker-fitter.ts';
 import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
@@ -61,6 +62,8 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
     });
     closing.push(close);
     if (config.receive !== undefined) await chooseReceiving(host.bus, config.receive);
+    const fitter = createWorkerFitter();
+    closing.push(() => fitter.close());
     const manager = new Manager({
       host,
       manager: config.id,
@@ -85,6 +88,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
+      fitter,
       receive: new BusReceivePolicy(host),
       ...(adviser === undefined ? {} : { adviser }),
     });
