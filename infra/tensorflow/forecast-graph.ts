@@ -77,10 +77,12 @@ function recurrent(variables: NetworkVariables, name: string, width: number, x: 
     const here = rowOf(fromInput, i);
     const before = tf.matMul(state, of(variables, `${name}/recurrent`)) as tf.Tensor2D;
     const gate = (tensor: tf.Tensor2D, at: number): tf.Tensor2D => tf.slice(tensor, [0, at * width], [-1, width]);
-    const both = tf.sigmoid(tf.add(tf.slice(here, [0, 0], [-1, 2 * width]), tf.slice(before, [0, 0], [-1, 2 * width])));
-    const [update, reset] = [gate(both as tf.Tensor2D, 0), gate(both as tf.Tensor2D, 1)];
-    const candidate: tf.Tensor2D = tf.tanh(tf.add(gate(here, 2), tf.mul(reset, gate(before, 2))));
-    state = tf.add(candidate, tf.mul(update, tf.sub(state, candidate)));
+    const both = tf.sigmoid(
+      tf.add(tf.slice(here, [0, 0], [-1, 2 * width]), tf.slice(before, [0, 0], [-1, 2 * width])),
+    ) as tf.Tensor2D;
+    const [update, reset] = [gate(both, 0), gate(both, 1)];
+    const candidate = tf.tanh(tf.add(gate(here, 2), tf.mul(reset, gate(before, 2)))) as tf.Tensor2D;
+    state = tf.add(candidate, tf.mul(update, tf.sub(state, candidate))) as tf.Tensor2D;
     states.push(state);
   }
   return tf.stack(states, 1) as tf.Tensor3D;

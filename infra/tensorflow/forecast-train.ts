@@ -76,7 +76,7 @@ export async function trainForecastNetwork(
 }
 
 /** No longer than GRADIENT_MOST together: through many steps they can grow without measure. */
-function clipped(grads: tf.NamedTensorMap): tf.NamedTensor[] {
+function clipped(grads: tf.NamedTensorMap): { name: string; tensor: tf.Tensor }[] {
   const length = tf.sqrt(tf.addN(Object.values(grads).map((grad) => tf.sum(tf.square(grad)) as tf.Scalar)));
   const factor = tf.div(GRADIENT_MOST, tf.maximum(length, GRADIENT_MOST));
   return Object.entries(grads).map(([name, grad]) => ({ name, tensor: tf.mul(grad, factor) }));

@@ -5,7 +5,7 @@
  */
 import { ChangeSizes } from './change-sizes.ts';
 import { Ewmas, TREE_CONTEXT, TREE_WIDTH, treeFeatures } from './features.ts';
-import { inputWidth, type NetworkShape, networkInputs, wideInputs } from './network.ts';
+import { inputWidth, type NetworkFamily, type NetworkShape, networkInputs, wideInputs } from './network.ts';
 import { StateArena } from './state-arena.ts';
 
 export interface NetworkExamples {
@@ -18,7 +18,6 @@ export interface NetworkExamples {
 }
 
 const TARGET_MOST = 50;
-/** Before that the measure is not steady. */
 const WARM_UP = 20;
 
 /** Nothing for a series that is too short, or on which the last value makes no error. */
@@ -26,7 +25,7 @@ export function networkExamples(
   series: Float64Array,
   { family, horizons }: Pick<NetworkShape, 'family' | 'horizons'>,
 ): NetworkExamples | undefined {
-  const from = family === 'fnn' ? TREE_CONTEXT : WARM_UP;
+  const from = firstRow(family);
   const steps = series.length - from;
   const naive = horizons.map((h) => meanChange(series, h));
   if (steps <= Math.max(...horizons) || naive.some((each) => !(each > 0))) return undefined;
@@ -34,33 +33,52 @@ export function networkExamples(
   const inputs = new Float32Array(steps * width);
   const targets = new Float32Array(steps * outputs);
   const weights = new Float32Array(steps * outputs);
-  const arena = new StateArena();
-  const [ewmas, changes] = [new Ewmas(arena), new ChangeSizes(arena)];
-  const treeRow = new Float32Array(TREE_WIDTH);
-  for (let t = 0; t < series.length; t++) {
-    const last = series[t] as number;
-    const change = t === 0 ? 0 : last - (series[t - 1] as number);
-    ewmas.push(last);
-    if (t > 0) changes.push(t, Math.abs(change));
+  for (const { t, row, now } of networkRows(series, family)) {
     const step = t - from;
-    if (step < 0 || changes.now === 0) continue;
-    const row = inputs.subarray(step * width, (step + 1) * width);
-    const { now, general, still } = changes;
-    networkInputs(row, { last, change, ewmas: ewmas.values, now, general, still });
-    if (family === 'fnn') {
-      treeFeatures(treeRow, series, t, ewmas.values, 0);
-      wideInputs(row, treeRow, now);
-    }
+    inputs.set(row, step * width);
     for (const [k, h] of horizons.entries()) {
       if (t + h >= series.length) continue;
       const unit = now * Math.sqrt(h);
-      const target = ((series[t + h] as number) - last) / unit;
+      const target = ((series[t + h] as number) - (series[t] as number)) / unit;
       targets[step * outputs + k] = Math.max(-TARGET_MOST, Math.min(TARGET_MOST, target));
       weights[step * outputs + k] = unit / (naive[k] as number);
     }
   }
   return { steps, inputs, targets, weights };
 }
+
+export interface NetworkRow {
+  readonly t: number;
+  /** Written over by the next. */
+  readonly row: Float32Array;
+  /** A usual change now. */
+  readonly now: number;
+}
+
+/** A series replayed: what a network is given at each step at which it can speak. */
+export function* networkRows(series: Float64Array, family: NetworkFamily): Generator<NetworkRow> {
+  const arena = new StateArena();
+  const [ewmas, changes] = [new Ewmas(arena), new ChangeSizes(arena)];
+  const row = new Float32Array(inputWidth(family));
+  const treeRow = new Float32Array(TREE_WIDTH);
+  for (let t = 0; t < series.length; t++) {
+    const last = series[t] as number;
+    const change = t === 0 ? 0 : last - (series[t - 1] as number);
+    ewmas.push(last);
+    if (t > 0) changes.push(t, Math.abs(change));
+    const { now, general, still } = changes;
+    if (t < firstRow(family) || now === 0) continue;
+    networkInputs(row, { last, change, ewmas: ewmas.values, now, general, still });
+    if (family === 'fnn') {
+      treeFeatures(treeRow, series, t, ewmas.values, 0);
+      wideInputs(row, treeRow, now);
+    }
+    yield { t, row, now };
+  }
+}
+
+/** Before, the measure is not steady, or the trees' context not there. */
+const firstRow = (family: NetworkFamily): number => (family === 'fnn' ? TREE_CONTEXT : WARM_UP);
 
 function meanChange(series: Float64Array, horizon: number): number {
   let sum = 0;
