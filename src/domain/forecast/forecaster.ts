@@ -189,6 +189,13 @@ export class Forecaster {
     return new Map(this.experts.map((name, e) => [name, (awake[e] as number) / sum]));
   }
 
+  /** What each expert says of the k-th horizon; NaN of those asleep. */
+  saidBy(k: number): ReadonlyMap<string, number> {
+    const h = this.options.horizons[k] as number;
+    const at = ((this.#history.count - 1) % (h + 1)) * this.#row;
+    return new Map(this.experts.map((name, e) => [name, this.#rows[k]?.[at + e] ?? Number.NaN]));
+  }
+
   // ——— in the background ———
 
   get fitDue(): boolean {
