@@ -36,7 +36,10 @@ export class FleetAdviser implements Advising {
 
   told(): LearningView {
     const advisedBy = this.now?.name;
-    return { ...(advisedBy === undefined ? {} : { advisedBy }), ...(this.refused === undefined ? {} : { refused: this.refused }) };
+    return {
+      ...(advisedBy === undefined ? {} : { advisedBy }),
+      ...(this.refused === undefined ? {} : { refused: this.refused }),
+    };
   }
 
   async start(): Promise<void> {

@@ -77,7 +77,9 @@ export class FleetLearner {
 
   async start(): Promise<void> {
     const { bus } = this.parts.host;
-    this.consuming = await bus.consume(streams.learning, { filter: learnSubject.all, from: 1 }, (message) => this.heard(message));
+    this.consuming = await bus.consume(streams.learning, { filter: learnSubject.all, from: 1 }, (message) =>
+      this.heard(message),
+    );
     this.checkLater();
   }
 
@@ -187,13 +189,16 @@ export class FleetLearner {
   }
 
   /** Where the newest version's file is gone or damaged, the chain ends there: the next one begins as the first did. */
-  private async parentOf({ versions: [newest] }: ModelHead): Promise<{ file: Uint8Array | undefined; digest: string | undefined }> {
+  private async parentOf({
+    versions: [newest],
+  }: ModelHead): Promise<{ file: Uint8Array | undefined; digest: string | undefined }> {
     const { host, board, given } = this.parts;
     if (newest === undefined) return { file: given, digest: undefined };
     try {
       return { file: await board.bytesOf(newest), digest: newest.digest };
     } catch (cause) {
-      if (!(cause instanceof DroverError) || (cause.code !== 'ERR_MODEL_FILE' && cause.code !== 'ERR_STORE_MISSING')) throw cause;
+      if (!(cause instanceof DroverError) || (cause.code !== 'ERR_MODEL_FILE' && cause.code !== 'ERR_STORE_MISSING'))
+        throw cause;
       host.log.error('the newest version cannot be gone on from; training begins anew', { code: cause.code, cause });
       return { file: given, digest: undefined };
     }

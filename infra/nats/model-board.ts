@@ -115,7 +115,10 @@ class BusModelBoard implements ModelBoard {
 
   async put(manager: string, head: ModelHead, bytes: Uint8Array): Promise<string> {
     if (bytes.length > MODEL_BYTES_MAX)
-      throw new DroverError('ERR_MODEL_FILE', `a model of ${bytes.length} bytes is larger than the ${MODEL_BYTES_MAX} of a fleet's`);
+      throw new DroverError(
+        'ERR_MODEL_FILE',
+        `a model of ${bytes.length} bytes is larger than the ${MODEL_BYTES_MAX} of a fleet's`,
+      );
     const named = new Set(head.versions.map(({ key }) => key));
     // One more than versions that are kept: some key is always free.
     let number = 0;

@@ -1,4 +1,6 @@
 /** One message of every kind, with every field used and with as few as possible: the source of the golden vectors. */
+
+import type { OutcomeReport } from '../../src/domain/learn/fleet/outcome.ts';
 import { METRIC_COUNT } from '../../src/domain/metrics/kinds.ts';
 import type { EcuSample } from '../../src/domain/metrics/sample.ts';
 import type { CheckpointManifest, CheckpointReference } from '../../src/domain/model/checkpoint.ts';
@@ -7,7 +9,6 @@ import type { DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
-import type { OutcomeReport } from '../../src/domain/learn/fleet/outcome.ts';
 import type { ProposalNotice } from '../../src/domain/proposal/proposal-notice.ts';
 import type {
   Answer,

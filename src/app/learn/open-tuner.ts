@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { FineTuner, TuneRequest, Tuned } from '../../ports/fine-tuner.ts';
+import type { FineTuner, Tuned, TuneRequest } from '../../ports/fine-tuner.ts';
 import { packedReports, type TunerAnswer, type TunerQuestion } from './tuner-messages.ts';
 
 const PATIENCE_MS = 10 * 60_000;
@@ -20,7 +20,8 @@ export function createTuner(options: { readonly patienceMs?: number } = {}): Fin
       const packed = packedReports(reports);
       const question: TunerQuestion = { ...request, packed };
       return new Promise<Tuned>((resolve, reject) => {
-        const fail = (sentence: string, cause?: unknown): void => reject(new DroverError('ERR_LEARN_WORKER', sentence, { cause }));
+        const fail = (sentence: string, cause?: unknown): void =>
+          reject(new DroverError('ERR_LEARN_WORKER', sentence, { cause }));
         const late = setTimeout(() => fail(`training took longer than ${patienceMs / 1000} s and was ended`), patienceMs);
         late.unref();
         worker.on('message', (answer: TunerAnswer) => {

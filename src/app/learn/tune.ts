@@ -21,7 +21,7 @@ import type { LabelledSets } from '../../domain/learn/task-sets.ts';
 import type { EcuScheduling } from '../../domain/model/ecu.ts';
 import { decodeOutcomeReport } from '../../domain/protocol/codec-learn.ts';
 import { drawTaskSet } from '../../domain/realtime/draw/task-sets.ts';
-import type { TuneRequest, Tuned } from '../../ports/fine-tuner.ts';
+import type { Tuned, TuneRequest } from '../../ports/fine-tuner.ts';
 import type { Trainer } from '../../ports/trainer.ts';
 import { STANDARD_DRAW } from './standard-sets.ts';
 import { trainModel } from './train-model.ts';

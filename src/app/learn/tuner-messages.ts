@@ -1,6 +1,6 @@
 /** What a manager and its training thread say to each other. Reports go over as one buffer that is handed over, not copied one by one. */
 import type { ErrorCode } from '../../domain/kernel/error-codes.ts';
-import type { TuneRequest, Tuned } from '../../ports/fine-tuner.ts';
+import type { Tuned, TuneRequest } from '../../ports/fine-tuner.ts';
 
 export interface Packed {
   readonly lengths: Uint32Array;

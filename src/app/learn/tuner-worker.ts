@@ -26,7 +26,11 @@ async function answer({ packed, ...request }: TunerQuestion): Promise<TunerAnswe
     return { kind: 'answer', tuned: await tune({ ...request, reports: unpacked(packed) }, () => createTrainer()) };
   } catch (error) {
     if (error instanceof DroverError) return { kind: 'failed', code: error.code, sentence: error.message };
-    return { kind: 'failed', code: 'ERR_LEARN_WORKER', sentence: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return {
+      kind: 'failed',
+      code: 'ERR_LEARN_WORKER',
+      sentence: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
   }
 }
 

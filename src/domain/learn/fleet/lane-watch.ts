@@ -85,7 +85,11 @@ export class LaneWatch {
 
   private lookAt(
     lane: number,
-    { nowUs, tasks, disturbed }: { readonly nowUs: number; readonly tasks: readonly WatchedTask[]; readonly disturbed: boolean },
+    {
+      nowUs,
+      tasks,
+      disturbed,
+    }: { readonly nowUs: number; readonly tasks: readonly WatchedTask[]; readonly disturbed: boolean },
   ): SeenWindow | undefined {
     if (tasks.length > OUTCOME_TASKS_MAX || !tasks.every(isWatched)) {
       this.drop(lane);

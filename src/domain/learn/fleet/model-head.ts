@@ -139,7 +139,12 @@ function isVersion(value: unknown): value is ModelVersion {
   if (!isTraining(value)) return false;
   const { number, digest, parent, key, bytes } = value;
   return (
-    isCount(number) && number > 0 && isDigest(digest) && (parent === undefined || isDigest(parent)) && isKey(key) && isCount(bytes)
+    isCount(number) &&
+    number > 0 &&
+    isDigest(digest) &&
+    (parent === undefined || isDigest(parent)) &&
+    isKey(key) &&
+    isCount(bytes)
   );
 }
 
