@@ -9,7 +9,6 @@
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type {
   FleetTask,
@@ -20,6 +19,7 @@ import type {
   RestoreRequest,
 } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { Advising } from '../src/ports/advising.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -97,7 +97,7 @@ export interface ManagerParts {
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
   /** Ranks candidates for a task; absent: the other terms alone. */
-  readonly adviser?: Adviser;
+  readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
 }
@@ -179,7 +179,7 @@ export class Manager {
       knowledge: this.knowledge,
       processTable,
       beyond,
-      adviser: parts.adviser,
+      advising: parts.advising,
       lookup: new CheckpointLookup({ host, knowledge: this.knowledge, others: () => this.others() }),
     };
     this.arbiterEffects = new ArbiterEffects(effects);
@@ -191,7 +191,7 @@ export class Manager {
       beyond,
       store,
       gain: parts.predicts === true ? { gainOf: async (move) => this.predictor?.gainOf(move) } : undefined,
-      adviser: parts.adviser,
+      advising: parts.advising,
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
@@ -331,6 +331,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** How many living managers come before this one for what one of them should do. */
+  rankOf(key: string): number {
+    return this.share.rankOf(key);
   }
 
   /** The store found damage in what it was asked for. */
@@ -563,6 +568,7 @@ export class Manager {
       counters: this.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       ...this.store(),
+      ...(this.parts.advising === undefined ? {} : { learning: this.parts.advising.told() }),
     };
   }
 
