@@ -25,6 +25,7 @@ import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
+import type { ModelFitter } from '../src/ports/model-fitter.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
@@ -39,6 +40,7 @@ import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BackgroundFits } from './background-fits.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
@@ -100,6 +102,8 @@ export interface ManagerParts {
   readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** Fits the models of its forecasts; absent: nobody does. */
+  readonly fitter?: ModelFitter;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -212,6 +216,7 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             keeps: (mac) => this.share.keeps(mac),
+            fits: parts.fitter === undefined ? undefined : new BackgroundFits(host, parts.fitter),
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
