@@ -9,6 +9,7 @@ import { managerMachine } from '../../statecharts/manager.machine.ts';
 import { migrationMachine } from '../../statecharts/migration.machine.ts';
 import { placementMachine } from '../../statecharts/placement.machine.ts';
 import { predictorMachine } from '../../statecharts/predictor.machine.ts';
+import { routeMachine } from '../../statecharts/route.machine.ts';
 import { supervisorMachine } from '../../statecharts/supervisor.machine.ts';
 import { taskMachine } from '../../statecharts/task.machine.ts';
 
@@ -22,6 +23,7 @@ export const CHARTS: readonly Chart[] = [
   { kind: 'migration', version: 1, machine: migrationMachine },
   { kind: 'placement', version: 1, machine: placementMachine },
   { kind: 'predictor', version: 1, machine: predictorMachine },
+  { kind: 'route', version: 1, machine: routeMachine },
   { kind: 'supervisor', version: 1, machine: supervisorMachine },
   { kind: 'task', version: 1, machine: taskMachine },
 ];

@@ -9,6 +9,7 @@ import type { SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
 import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
+import type { RouteContext } from '../../../statecharts/route.machine.ts';
 import {
   droppedEarly,
   type SourceDoes,
@@ -24,7 +25,7 @@ import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
 import { decodeCheckpointNotice } from '../../domain/protocol/codec-checkpoint.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
-import { actorOfSubject, header, streams } from '../../domain/protocol/subjects.ts';
+import { actorOfSubject, header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
 import { replayByChart } from './replay-by-chart.ts';
 
@@ -145,6 +146,10 @@ export class FleetTruth {
       this.arbiters.set(actor, arbiter);
       return;
     }
+    if (actor.startsWith('route/')) {
+      this.hearRoute(context as RouteContext, record);
+      return;
+    }
     if (actor.startsWith('migration/')) {
       this.hearMigration(actor, { state, context: context as MigrationContext, record });
       return;
@@ -156,6 +161,14 @@ export class FleetTruth {
     this.judge(placement, before);
     // Until the abort stands here the source stands still: also in the moment in which it is written.
     this.judgeMigrations(placement.context.task, record.event.type === 'MOVE.ABORTED' ? before : placement);
+  }
+
+  private hearRoute({ task, source, begun }: RouteContext, { event: { type } }: ActorRecord): void {
+    if (type !== 'ROUTE.BEGUN' || source === undefined || begun === undefined) return;
+    const first = this.world.broker.stream(streams.outputs(0)).next(taskSubject.outputs({ shardCount: 1 }, source), 1);
+    const number = Number(first?.headers[header.output] ?? 0);
+    const kept = first === undefined ? undefined : number + (first.headers[header.marker] === '1' ? 1 : 0);
+    this.world.judges.report(this.world.judges.routed.begun(task, source, begun.output, kept));
   }
 
   private hearMigration(actor: ActorKey, migration: MigrationTruth): void {

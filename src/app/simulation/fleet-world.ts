@@ -290,7 +290,16 @@ export class FleetWorld {
     }
     const { truth } = this;
     const settled = truth.openArbiters().length === 0 && truth.openMigrations().length === 0;
-    return this.lived && this.client.fed() && settled && this.leftOver().length === 0;
+    return this.lived && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0;
+  }
+
+  private unrouted(): Violation | undefined {
+    const routes: (readonly [TaskName, TaskName])[] = [];
+    for (const task of this.wanted) {
+      const source = this.truth.placements.get(task)?.context.spec?.inputs.from;
+      if (source !== undefined) routes.push([task, source]);
+    }
+    return this.world.judges.routed.unrouted(routes);
   }
 
   /** What is left over, looked for now and then: it is asked after every step. */
@@ -360,7 +369,8 @@ export class FleetWorld {
       ([task, { state, context }]) =>
         `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`,
     );
-    const said = `lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
+    const routed = this.unrouted()?.sentence ?? 'every route has passed everything';
+    const said = `${routed}; lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
     const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) =>
       [...(bridge?.running().all() ?? [])].map(
         ({ instance, source }) =>

@@ -16,5 +16,6 @@ export type InvariantName =
   | 'restore-or-say-why'
   | 'schedulable'
   | 'atomic-migration'
+  | 'routed-once'
   | 'replayable'
   | 'conservation';

@@ -319,6 +319,15 @@ export interface FleetTask {
   /** On its owner, once a checkpoint of it was announced there. */
   readonly programId?: number | undefined;
   readonly reason: string | undefined;
+  /** Where its data are another task's outputs: whose, how that goes, and which host routes them (docs/CHAINS.md). */
+  readonly fed?:
+    | {
+        readonly from: TaskName;
+        readonly state: string;
+        readonly by: HostId | undefined;
+        readonly reason: string | undefined;
+      }
+    | undefined;
   /** The newest checkpoint that as many living managers hold as the task asks for; failing that, the newest that one holds. */
   readonly checkpoint:
     | {
