@@ -323,5 +323,5 @@ export function lastDatumOf(message: StreamMessage | undefined): LastDatum | und
     source === undefined
       ? undefined
       : { source, output: numberIn(message, header.fromOutput), sequence: numberIn(message, header.fromSequence) };
-  return { number: numberIn(message, header.number), sequence, routed };
+  return { number: numberIn(message, header.number), sequence, routed, byHand: message.headers[header.byHand] === '1' };
 }

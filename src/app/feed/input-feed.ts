@@ -81,7 +81,7 @@ export class InputFeed {
         const message = await this.host.bus.readLast(this.subject);
         this.last =
           message === undefined
-            ? { sequence: 0, number: 0, routed: {} }
+            ? { sequence: 0, number: 0, routed: repeatedOf(undefined) }
             : {
                 sequence: message.sequence,
                 number: Number(message.headers[header.number] ?? 0),

@@ -117,9 +117,9 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   return { life: { ...common, weather: drawWeather(draw), ...(isPlain ? PLAIN : drawMore(more, hosts)) }, people };
 }
 
-/** In a third of the lives some tasks are fed by one that was declared before them. */
+/** In half of the lives that are not plain, some tasks are fed by one that was declared before them. */
 function drawChains(rng: Rng, tasks: readonly TaskDraft[]): readonly TaskDraft[] {
-  if (rng.below(3) !== 0) return tasks;
+  if (rng.below(2) !== 0) return tasks;
   return tasks.map((task, at) =>
     at === 0 || rng.below(3) === 0 ? task : { ...task, inputs: { ...task.inputs, from: `task-${1 + rng.below(at)}` } },
   );

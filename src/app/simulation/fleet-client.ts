@@ -96,7 +96,7 @@ export class FleetClient {
         const payload = Uint8Array.of(number & 0xff, (number * 7) & 0xff, ports.rng.below(256));
         await ports.bus.append(subject, payload, {
           expectedSequence: last?.sequence ?? 0,
-          headers: { ...repeatedOf(last?.headers ?? {}), [header.number]: String(number) },
+          headers: { ...repeatedOf(last?.headers), [header.number]: String(number) },
           timeoutUs: APPEND_TIMEOUT_US,
         });
       } catch (cause) {

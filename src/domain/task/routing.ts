@@ -37,8 +37,9 @@ export interface SourceMessage {
 export interface LastDatum {
   readonly number: number;
   readonly sequence: number;
-  /** Undefined: nothing was routed here before it. */
   readonly routed: RoutedFrom | undefined;
+  /** Appended by somebody who says how far the route was; that nothing was routed so far, where `routed` is undefined. */
+  readonly byHand: boolean;
 }
 
 /**
@@ -62,17 +63,22 @@ export function beginningOf(
 export function positionAfter(source: TaskName, begun: RouteBeginning, last: LastDatum | undefined): RoutePosition | 'unsure' {
   const { routed } = last ?? {};
   if (routed?.source === source) return routed.output >= begun.output ? routed : begun;
-  return last === undefined || last.sequence <= begun.datumSequence ? begun : 'unsure';
+  if (last === undefined || last.sequence <= begun.datumSequence) return begun;
+  return last.byHand && routed === undefined ? begun : 'unsure';
 }
 
-/** What somebody else who appends data repeats of the datum before it, so that the route still knows where it was. */
-export function repeatedOf(before: Headers): Headers {
+/**
+ * What somebody else who appends data by compare-and-set repeats of the datum before it, so that every datum tells how far the route is.
+ * By hand and of no route: none has put anything here so far. After a datum that does not tell, nobody can.
+ */
+export function repeatedOf(before: Headers | undefined): Headers {
+  if (before === undefined) return { [header.byHand]: '1' };
   const repeated: Record<string, string> = {};
   for (const name of [header.from, header.fromOutput, header.fromSequence]) {
     const value = before[name];
     if (value !== undefined) repeated[name] = value;
   }
-  return header.from in repeated ? { ...repeated, [header.byHand]: '1' } : {};
+  return header.from in repeated || before[header.byHand] === '1' ? { ...repeated, [header.byHand]: '1' } : {};
 }
 
 type Headers = Readonly<Record<string, string>>;
