@@ -23,6 +23,7 @@ import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { chainMachine } from '../statecharts/chain.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
@@ -35,6 +36,7 @@ import { ArbiterEffects } from './arbiter.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
+import { ChainMoves } from './chain-moves.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { CheckpointLookup } from './checkpoint-lookup.ts';
@@ -65,6 +67,7 @@ export const placementChart: Chart = { kind: 'placement', version: 1, machine: p
 export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
 const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
 const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
+const chainChart: Chart = { kind: 'chain', version: 1, machine: chainMachine };
 const routeChart: Chart = { kind: 'route', version: 1, machine: routeMachine };
 const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
 const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
@@ -123,6 +126,7 @@ export class Manager {
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
   private readonly routes: Routes;
+  private readonly chainMoves: ChainMoves;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -132,7 +136,7 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart, migrationChart, drainChart, routeChart],
+      charts: [placementChart, arbiterChart, migrationChart, drainChart, chainChart, routeChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
@@ -189,6 +193,7 @@ export class Manager {
       keeps: (mac) => this.share.keeps(mac),
     });
     this.routes = new Routes({ host, ...known });
+    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests });
     const predictorKey = `predictor/${manager}`;
     this.predictor =
       parts.predicts !== true
@@ -348,6 +353,8 @@ export class Manager {
         return this.migrations.perform(open);
       case 'drain':
         return this.draining.perform(open.effect as DrainEffect);
+      case 'chain':
+        return this.chainMoves.perform(open);
       case 'route':
         return this.routes.perform(open);
       case 'predictor':
@@ -479,6 +486,8 @@ export class Manager {
         return this.requestRestore(call, id);
       case 'migrate-task':
         return this.migrationRequests.ask(call, id);
+      case 'migrate-chain':
+        return this.chainMoves.ask(call, id);
       case 'drain-ecu':
         return this.drain(call, id);
       case 'query-fleet':

@@ -2,6 +2,7 @@
 import type { Chart } from '../../actors/chart.ts';
 import { arbiterMachine } from '../../statecharts/arbiter.machine.ts';
 import { bridgeMachine } from '../../statecharts/bridge.machine.ts';
+import { chainMachine } from '../../statecharts/chain.machine.ts';
 import { checkpointMachine } from '../../statecharts/checkpoint.machine.ts';
 import { drainMachine } from '../../statecharts/drain.machine.ts';
 import { ecuMachine } from '../../statecharts/ecu.machine.ts';
@@ -16,6 +17,7 @@ import { taskMachine } from '../../statecharts/task.machine.ts';
 export const CHARTS: readonly Chart[] = [
   { kind: 'arbiter', version: 1, machine: arbiterMachine },
   { kind: 'bridge', version: 1, machine: bridgeMachine },
+  { kind: 'chain', version: 1, machine: chainMachine },
   { kind: 'checkpoint', version: 1, machine: checkpointMachine },
   { kind: 'drain', version: 1, machine: drainMachine },
   { kind: 'ecu', version: 1, machine: ecuMachine },

@@ -135,6 +135,8 @@ export const FLEET_PLANTS = [
   'route-markers',
   /** Outputs are trimmed that no route has passed. */
   'trim-unrouted',
+  /** A task of a chain that moves as one goes on without the others. */
+  'move-alone',
 ] as const;
 
 /** All that can be planted in a fleet. */

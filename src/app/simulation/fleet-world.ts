@@ -175,6 +175,11 @@ export class FleetWorld {
     return this.client.call({ kind: 'migrate-task', task, ...plain, reason: 'somebody asked', ...more });
   }
 
+  /** It and all that it is joined to by feeding. */
+  migrateChain(task: TaskName, target?: Mac): Promise<ManagerAnswer> {
+    return this.client.call({ kind: 'migrate-chain', task, target, dryRun: false, reason: 'somebody asked' });
+  }
+
   /** Everything away from there, and nothing new; or no more of that. */
   drain(mac: Mac, undo = false): Promise<ManagerAnswer> {
     return this.client.call({ kind: 'drain-ecu', mac, undo, reason: 'somebody asked' });
@@ -289,7 +294,7 @@ export class FleetWorld {
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
     const { truth } = this;
-    const settled = truth.openArbiters().length === 0 && truth.openMigrations().length === 0;
+    const settled = [truth.openArbiters(), truth.openMigrations(), truth.openChains()].every(({ length }) => length === 0);
     return this.lived && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0;
   }
 

@@ -192,6 +192,7 @@ async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: Ran
   const macs = [...fleet.ecus.keys()];
   // Drawn apart, as whatever was added later: what was drawn before keeps its values.
   const how = rng.stream('how');
+  const chains = rng.stream('chains');
   for (;;) {
     await new Promise<void>((resolve) => void scheduler.after(drawUs(rng, everyUs), resolve));
     if (scheduler.nowUs() >= untilUs) return;
@@ -200,6 +201,13 @@ async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: Ran
     if (fleet.owner(name) === undefined) continue;
     fleet.truth.note(`somebody asks for ${name} to go to ${target ?? 'any other ECU'}`);
     const mode = MODES[how.below(MODES.length + 1)];
+    const isChained =
+      drafts.some((draft) => draft.inputs?.from === name) ||
+      drafts.some((draft) => draft.name === name && draft.inputs?.from !== undefined);
+    if (isChained && chains.below(2) === 0) {
+      await fleet.migrateChain(name, target);
+      continue;
+    }
     await (how.below(2) === 0 ? fleet.move(name, target) : fleet.migrate(name, { target, mode }));
   }
 }

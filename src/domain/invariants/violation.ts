@@ -17,5 +17,6 @@ export type InvariantName =
   | 'schedulable'
   | 'atomic-migration'
   | 'routed-once'
+  | 'moves-as-one'
   | 'replayable'
   | 'conservation';
