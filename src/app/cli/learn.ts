@@ -2,11 +2,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { FEATURE_SETS, type FeatureSet } from '../../domain/learn/features.ts';
-import type { Evaluation } from '../learn/evaluate-model.ts';
+import type { Model } from '../../domain/learn/model.ts';
 import { NETWORKS, type NetworkName, STUDIED } from '../learn/network-names.ts';
 import type { Study } from '../learn/study-result.ts';
+import type { TrainTracesOptions } from '../learn/train-traces.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
+import { registerDraw } from './learn-draw.ts';
 import { wholeNumber } from './numbers.ts';
 import { progressLine } from './progress.ts';
 import { interruption } from './with-client.ts';
@@ -20,6 +22,7 @@ export function registerLearn(program: Command): void {
   registerTrain(learn);
   registerEvaluate(learn);
   registerUpdate(learn);
+  registerDraw(learn);
   registerStudy(learn);
   withExamples(learn, [
     { does: 'A network from a data set', line: 'drover learn train --network fnn --data sets.arrow --out fnn.model' },
@@ -100,6 +103,10 @@ function registerTrain(learn: Command): void {
       line: 'drover learn train --network certified --data sets.arrow --out certified.model',
     },
     {
+      does: 'A twin of the traces of sets that were run',
+      line: 'drover learn train --network trace-gan --data runs.arrow --out traces.model',
+    },
+    {
       does: 'Fine-tune on newer sets',
       line: 'drover learn train --from fnn.model --data newer.arrow --epochs 3 --out fnn-2.model',
     },
@@ -107,30 +114,18 @@ function registerTrain(learn: Command): void {
 }
 
 async function trainNetwork(flags: TrainFlags): Promise<void> {
-  const [{ trainModel }, { readDataset, readModel, writeModel }] = await Promise.all([
-    import('../learn/train-model.ts'),
-    import('../learn/files.ts'),
-  ]);
-  const { network, cell, reads, seed } = flags;
-  const { sets } = await readDataset(flags.data);
-  const from = flags.from === undefined ? undefined : await readModel(flags.from);
+  const { writeModel } = await import('../learn/files.ts');
+  const { network, seed } = flags;
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
   const beganMs = performance.now();
-  const model = await trainModel(sets, {
-    network,
-    cell,
-    reads,
-    widths: flags.widths,
-    epochs: flags.epochs,
-    seed,
-    from,
+  const model = await trainAny(flags, {
+    ...{ widths: flags.widths, epochs: flags.epochs, seed, signal },
     trainer: () => trainerFor(flags.backend),
     onProgress: (done, total, more) => {
-      show ??= progressLine(total, network === 'forest' ? 'trees' : network === 'gan' ? 'steps' : 'epochs');
+      show ??= progressLine(total, network === 'forest' ? 'trees' : network.endsWith('gan') ? 'steps' : 'epochs');
       show(done, more);
     },
-    signal,
   });
   const seconds = Math.round((performance.now() - beganMs) / 100) / 10;
   if (signal.aborted) {
@@ -144,6 +139,22 @@ async function trainNetwork(flags: TrainFlags): Promise<void> {
     process.stdout.write(
       `${flags.out}: ${network} on ${model.trained.sets} sets, ${model.trained.backend}, ${seconds} s, ${bytes} bytes\n`,
     );
+}
+
+async function trainAny(
+  { network, cell, reads, data, from: fromPath }: TrainFlags,
+  options: TrainTracesOptions,
+): Promise<Model> {
+  const { readDataset, readModel, readTraces } = await import('../learn/files.ts');
+  if (network === 'trace-gan') {
+    if (fromPath !== undefined) throw new DroverError('ERR_USAGE', 'only a yes/no model can be trained further');
+    const { trainTraces } = await import('../learn/train-traces.ts');
+    return trainTraces(await readTraces(data), options);
+  }
+  const { trainModel } = await import('../learn/train-model.ts');
+  const { sets } = await readDataset(data);
+  const from = fromPath === undefined ? undefined : await readModel(fromPath);
+  return trainModel(sets, { ...options, network, cell, reads, from });
 }
 
 // ——— evaluate ———
@@ -172,17 +183,20 @@ function registerEvaluate(learn: Command): void {
 }
 
 async function evaluateNetwork(flags: EvaluateFlags): Promise<void> {
-  const [{ evaluateModel }, { readDataset, readModel }] = await Promise.all([
-    import('../learn/evaluate-model.ts'),
-    import('../learn/files.ts'),
-  ]);
+  const { readDataset, readModel, readTraces } = await import('../learn/files.ts');
   const model = await readModel(flags.model);
-  const { sets } = await readDataset(flags.data);
-  const evaluation = evaluateModel(model, sets);
+  let evaluation: object;
+  if (model.purpose === 'trace-twin') {
+    const { evaluateTraces } = await import('../learn/evaluate-traces.ts');
+    evaluation = { ...model.trained, purpose: model.purpose, ...evaluateTraces(model, await readTraces(flags.data)) };
+  } else {
+    const { evaluateModel } = await import('../learn/evaluate-model.ts');
+    evaluation = evaluateModel(model, (await readDataset(flags.data)).sets);
+  }
   process.stdout.write(flags.json === true ? `${JSON.stringify(evaluation)}\n` : tell(evaluation));
 }
 
-function tell(evaluation: Evaluation): string {
+function tell(evaluation: object): string {
   const lines = Object.entries(evaluation).map(([name, value]) => {
     const shown =
       typeof value === 'object'
