@@ -14,6 +14,7 @@ import { createRng, type Rng } from '../../src/domain/kernel/rng.ts';
 import { initialParameters, normal } from '../../src/domain/learn/architecture.ts';
 import type { TwinRequest } from '../../src/ports/trainer.ts';
 import { forward, makeVariables, readVariables, type Variables } from './graph.ts';
+import { setRate } from './rate.ts';
 
 const REAL_IS = 0.9;
 const TURN_EVERY = 8;
@@ -62,6 +63,9 @@ export async function trainTwin(request: TwinRequest): Promise<Float32Array> {
           [...makes.values()],
         );
       });
+      // Towards the end both come to rest; a critic alone is left to chase as it always did.
+      const rate = (learningRate / 2) * (1 + Math.cos((Math.PI * step) / steps));
+      if (energy > 0) for (const optimizer of [makerSteps, criticSteps]) setRate(optimizer, rate);
       request.onStep?.(step);
       if (step % TURN_EVERY === 0) await nextTurn();
     }

@@ -26,7 +26,7 @@ import { sliceTraces, type TracedSets } from '../../domain/learn/traces.ts';
 import type { Trainer } from '../../ports/trainer.ts';
 
 /** The energy score weighs ten times the critic: without it 8,669 jobs are too few to beat the bootstrap. */
-const [WIDTHS, STEPS_PER_EPOCH, EPOCHS, BATCH, RATE, ENERGY] = [[48, 48], 100, 6, 256, 2e-3, 10];
+const [WIDTHS, STEPS_PER_EPOCH, EPOCHS, BATCH, RATE, ENERGY] = [[48, 48], 100, 8, 128, 3e-3, 30];
 const SETS_LEAST = 40;
 /** Of the pool that goes with the model. */
 const POOL_MOST = 4_000;

@@ -1,14 +1,15 @@
 /**
- * A digital twin of traces: given a task set, what its jobs take and how long they wait. Made job by job, each following from the one
- * before of its task, so that a task that is behind stays behind:
+ * A digital twin of traces: given a task set, what its jobs take and how long they wait. Made BLOCK jobs of a task at once, so that one that
+ * is behind stays behind and one that fell well keeps its place; the next block follows from the last job of the one before:
  *
- *   noise · what the task and its set are like · the job before  →  (execution, wait)
+ *   noise · what the task and its set are like · the job before  →  (execution, wait) of BLOCK jobs
  *
- *   execution   ln (execution / C)        in deviations from its mean over all jobs that were learned from
- *   wait        ln (wait / D + 1/1000)    likewise; wait is response − execution
+ *   execution   ln (execution / C)     in deviations from its mean over all jobs that were learned from
+ *   wait        w / (1 + w)            likewise; w is (response − execution) / D
  *
- * Both stand on a scale on which the generator's sum before its sigmoid is the number itself. Jobs of different tasks of a set are drawn
- * independently: what a task waits for is in its conditions only as sums over the others.
+ * Both stand on a scale on which the generator's sum before its sigmoid is the number itself. (On a logarithmic scale of waits what is wrong
+ * by a little on it is wrong by half of a deadline near the deadline: too many drawn jobs were late.) Jobs of different tasks of a set are
+ * drawn independently: what a task waits for is in its conditions only as sums over the others.
  *
  * Beside the generator stands the *bootstrap*, which takes whole tasks out of what was seen: the jobs, in order, of a task drawn among the
  * NEAREST most similar ones. What a generator is worth is what it does better (`trace-score.ts`).
@@ -22,23 +23,25 @@ import type { Network } from './network.ts';
 import type { TaskSets } from './task-sets.ts';
 import { jobsByTask, type TracedSets } from './traces.ts';
 
-export const TRACE_NOISE = 6;
+export const TRACE_NOISE = 12;
 /** Closed-form features of a task (`features.ts`), then what its set is like. */
 const FEATURES = featureCount('closed');
 export const TASK_CONDITIONS = FEATURES + 5;
-/** Whether there was a job before, and the two numbers of it. */
+/** Whether there was a block before, and the two numbers of its last job. */
 const CHAIN = 3;
 export const TRACE_CONDITIONS = TASK_CONDITIONS + CHAIN;
-export const TRACE_WIDTH = 2;
+const BLOCK = 12;
+export const TRACE_WIDTH = 2 * BLOCK;
 /** Farther from the mean than this nothing is told apart. */
 const FAR = 5;
-const WAIT_LEAST = 1e-3;
+/** Of w / (1 + w): thirty deadlines. */
+const WAIT_MOST = 0.968;
 /** Among so many the bootstrap draws: of 1, 3, 5, 10, 20 and all the best on the committed runs. */
 export const NEAREST = 20;
 /** A task of a set has at most so many jobs of a trace that are learned from or drawn. */
 export const JOBS_MOST = 64;
 
-/** Means and deviations of ln execution and ln wait. */
+/** Means and deviations of the two numbers. */
 export interface TraceScale {
   readonly execution: { readonly mean: number; readonly deviation: number };
   readonly wait: { readonly mean: number; readonly deviation: number };
@@ -101,37 +104,34 @@ const clamp = (x: number): number => Math.max(-FAR, Math.min(FAR, x));
 
 // ——— what is learned from ———
 
-/** Whoever was not done is taken to have waited this many deadlines. */
-const NOT_DONE = 30;
-
-/** ln execution / C and ln wait / D of every job, two numbers each; undefined where there is none. */
-function logarithms({ sets, jobs }: TracedSets): Float64Array {
-  const logs = new Float64Array(2 * jobs.task.length);
+/** Of every job two numbers, not yet scaled. One that was not done has waited for ever. */
+function measured({ sets, jobs }: TracedSets): Float64Array {
+  const numbers = new Float64Array(2 * jobs.task.length);
   for (let s = 0; s < sets.count; s++) {
     for (let j = jobs.starts[s] as number; j < (jobs.starts[s + 1] as number); j++) {
       const i = (sets.starts[s] as number) + (jobs.task[j] as number);
       const [c, d] = [sets.wcetUs[i] as number, sets.deadlineUs[i] as number];
       const execution = jobs.executionUs[j] as number;
       const stop = jobs.stopUs[j] as number;
-      const wait = stop === 0 ? NOT_DONE : Math.max(0, stop - (jobs.releaseUs[j] as number) - execution) / d;
+      const waited = Math.max(0, stop - (jobs.releaseUs[j] as number) - execution);
       // A job that was never begun has no execution: it counts as one of its WCET.
-      logs[2 * j] = Math.log(execution > 0 ? execution / c : 1);
-      logs[2 * j + 1] = Math.log(wait + WAIT_LEAST);
+      numbers[2 * j] = Math.log(execution > 0 ? execution / c : 1);
+      numbers[2 * j + 1] = stop === 0 ? WAIT_MOST : Math.min(WAIT_MOST, waited / (waited + d));
     }
   }
-  return logs;
+  return numbers;
 }
 
 export function traceScaleOf(traced: TracedSets): TraceScale {
-  const logs = logarithms(traced);
+  const numbers = measured(traced);
   const of = (k: number): TraceScale['wait'] => {
     let [sum, squares] = [0, 0];
-    for (let j = k; j < logs.length; j += 2) {
-      sum += logs[j] as number;
-      squares += (logs[j] as number) ** 2;
+    for (let j = k; j < numbers.length; j += 2) {
+      sum += numbers[j] as number;
+      squares += (numbers[j] as number) ** 2;
     }
-    const mean = sum / Math.max(1, logs.length / 2);
-    const variance = squares / Math.max(1, logs.length / 2) - mean ** 2;
+    const mean = sum / Math.max(1, numbers.length / 2);
+    const variance = squares / Math.max(1, numbers.length / 2) - mean ** 2;
     // Executions may all be their WCET: then every number stands for it.
     return { mean, deviation: Math.sqrt(Math.max(1e-6, variance)) };
   };
@@ -140,7 +140,7 @@ export function traceScaleOf(traced: TracedSets): TraceScale {
 
 /** The pool of all tasks that have jobs; conditions are scaled already. */
 export function poolOf(traced: TracedSets, conditions: Float32Array, scale: TraceScale): TracePool {
-  const logs = logarithms(traced);
+  const seen = measured(traced);
   const kept: number[] = [];
   const starts = [0];
   const numbers: number[] = [];
@@ -149,8 +149,8 @@ export function poolOf(traced: TracedSets, conditions: Float32Array, scale: Trac
       if (own.length === 0) continue;
       kept.push((traced.sets.starts[s] as number) + k);
       for (const j of own.slice(0, JOBS_MOST)) {
-        numbers.push(clamp(((logs[2 * j] as number) - scale.execution.mean) / scale.execution.deviation));
-        numbers.push(clamp(((logs[2 * j + 1] as number) - scale.wait.mean) / scale.wait.deviation));
+        numbers.push(clamp(((seen[2 * j] as number) - scale.execution.mean) / scale.execution.deviation));
+        numbers.push(clamp(((seen[2 * j + 1] as number) - scale.wait.mean) / scale.wait.deviation));
       }
       starts.push(numbers.length / 2);
     }
@@ -171,23 +171,29 @@ export function headOfPool({ conditions, starts, jobs }: TracePool, most: number
   };
 }
 
-/** A pool as a generator and its critic learn from it: one example a job. */
+/** A pool as a generator and its critic learn from it: one example a block of jobs, the last one of a task as long as it is. */
 export function traceExamples({ conditions, starts, jobs }: TracePool) {
-  const count = jobs.length / 2;
-  const said = new Float32Array(count * TRACE_CONDITIONS);
+  const blocks: { readonly task: number; readonly from: number; readonly to: number }[] = [];
   for (let task = 0; task + 1 < starts.length; task++) {
-    const first = starts[task] as number;
-    for (let j = first; j < (starts[task + 1] as number); j++) {
-      const o = j * TRACE_CONDITIONS;
-      said.set(conditions.subarray(task * TASK_CONDITIONS, (task + 1) * TASK_CONDITIONS), o);
-      if (j === first) continue;
-      said[o + TASK_CONDITIONS] = 1;
-      said[o + TASK_CONDITIONS + 1] = jobs[2 * j - 2] as number;
-      said[o + TASK_CONDITIONS + 2] = jobs[2 * j - 1] as number;
-    }
+    const end = starts[task + 1] as number;
+    for (let from = starts[task] as number; from < end; from += BLOCK) blocks.push({ task, from, to: Math.min(end, from + BLOCK) });
   }
-  const real = jobs.map((z) => 1 / (1 + Math.exp(-z)));
-  return { real, used: new Uint16Array(count).fill(TRACE_WIDTH), conditions: said, conditionCount: TRACE_CONDITIONS };
+  const said = new Float32Array(blocks.length * TRACE_CONDITIONS);
+  const real = new Float32Array(blocks.length * TRACE_WIDTH);
+  for (const [at, { task, from, to }] of blocks.entries()) {
+    const o = at * TRACE_CONDITIONS;
+    said.set(conditions.subarray(task * TASK_CONDITIONS, (task + 1) * TASK_CONDITIONS), o);
+    if (from > (starts[task] as number)) writeChain(said, o + TASK_CONDITIONS, jobs, from - 1);
+    for (let k = 2 * from; k < 2 * to; k++) real[at * TRACE_WIDTH + k - 2 * from] = 1 / (1 + Math.exp(-(jobs[k] as number)));
+  }
+  const used = Uint16Array.from(blocks, ({ from, to }) => 2 * (to - from));
+  return { real, used, conditions: said, conditionCount: TRACE_CONDITIONS };
+}
+
+function writeChain(out: Float32Array, at: number, jobs: Float32Array, before: number): void {
+  out[at] = 1;
+  out[at + 1] = jobs[2 * before] as number;
+  out[at + 2] = jobs[2 * before + 1] as number;
 }
 
 export function traceArchitectures(generator: readonly number[], critic: readonly number[]) {
@@ -205,15 +211,12 @@ export function generatorSource(network: Network): TraceSource {
     draw: ({ of, at }, jobs, rng, out) => {
       input.set(of.subarray(at, at + TASK_CONDITIONS), TRACE_NOISE);
       input.fill(0, TRACE_NOISE + TASK_CONDITIONS);
-      for (let j = 0; j < jobs; j++) {
+      for (let j = 0; j < jobs; j += BLOCK) {
+        if (j > 0) writeChain(input, TRACE_NOISE + TASK_CONDITIONS, out, j - 1);
         for (let k = 0; k < TRACE_NOISE; k++) input[k] = normal(rng);
         const made = network.run(input, 0, 1);
-        const [execution, wait] = [clamp(made[0] as number), clamp(made[1] as number)];
-        out[2 * j] = execution;
-        out[2 * j + 1] = wait;
-        input[TRACE_NOISE + TASK_CONDITIONS] = 1;
-        input[TRACE_NOISE + TASK_CONDITIONS + 1] = execution;
-        input[TRACE_NOISE + TASK_CONDITIONS + 2] = wait;
+        const count = 2 * Math.min(BLOCK, jobs - j);
+        for (let k = 0; k < count; k++) out[2 * j + k] = clamp(made[k] as number);
       }
     },
   };
@@ -268,9 +271,10 @@ function chooseNearest(distances: Float64Array, order: Uint32Array, count: numbe
 /** What a source's two numbers say of a job, in shares of C and of D. */
 export function readJob(scale: TraceScale, jobs: ArrayLike<number>, j: number): { execution: number; wait: number } {
   const { execution, wait } = scale;
+  const share = Math.max(0, Math.min(WAIT_MOST, wait.mean + (jobs[2 * j + 1] as number) * wait.deviation));
   return {
     execution: Math.exp(execution.mean + (jobs[2 * j] as number) * execution.deviation),
-    wait: Math.max(0, Math.exp(wait.mean + (jobs[2 * j + 1] as number) * wait.deviation) - WAIT_LEAST),
+    wait: share / (1 - share),
   };
 }
 
