@@ -6,6 +6,7 @@ import type { Model } from '../../domain/learn/model.ts';
 import { NETWORKS, type NetworkName, STUDIED } from '../learn/network-names.ts';
 import type { Study } from '../learn/study-result.ts';
 import type { TrainTracesOptions } from '../learn/train-traces.ts';
+import type { StudyPart } from '../learn/write-study.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
 import { registerDraw } from './learn-draw.ts';
@@ -280,7 +281,9 @@ interface StudyFlags {
 function registerStudy(learn: Command): void {
   const study = learn
     .command('study')
-    .description('time and accuracy against width and depth, per network and backend, as tables and pictures')
+    .description(
+      'time and accuracy against width and depth, per network and backend, as tables and pictures; given again, it goes on where it was interrupted',
+    )
     .option('--out <file>', 'the page to write; the pictures stand beside it', 'docs/study-width-depth.md')
     .option('--widths <a,b,…>', 'units a layer', widths, [8, 16, 32, 64])
     .option('--depths <a,b,…>', 'hidden layers', depths, [1, 2, 3])
@@ -300,14 +303,19 @@ function registerStudy(learn: Command): void {
 }
 
 async function runStudy(flags: StudyFlags): Promise<void> {
-  const { writeStudy } = await import('../learn/write-study.ts');
+  const { StudyPart, writeStudy } = await import('../learn/write-study.ts');
+  const { sets, epochs, seed, backends } = flags;
+  const part = new StudyPart(flags.out, { sets, epochs, seed, backends });
   const study =
-    flags.from === undefined ? await measureStudy(flags) : await (await import('../learn/files.ts')).readStudy(flags.from);
+    flags.from === undefined
+      ? await measureStudy(flags, part)
+      : await (await import('../learn/files.ts')).readStudy(flags.from);
   const files = await writeStudy(study, flags.out);
+  if (flags.from === undefined) await part.remove();
   process.stdout.write(flags.json === true ? `${JSON.stringify(study)}\n` : `${files.join('\n')}\n`);
 }
 
-async function measureStudy(flags: StudyFlags): Promise<Study> {
+async function measureStudy(flags: StudyFlags, part: StudyPart): Promise<Study> {
   const { studyWidthAndDepth } = await import('../learn/study.ts');
   const { createTrainer } = await import('../../../infra/tensorflow/train.ts');
   const { backendNames } = await import('../../../infra/tensorflow/backend.ts');
@@ -319,7 +327,10 @@ async function measureStudy(flags: StudyFlags): Promise<Study> {
   };
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
+  const known = await part.read();
   const study = await studyWidthAndDepth({
+    known,
+    onResult: (results) => part.write([...known.filter((one) => !results.includes(one)), ...results]),
     networks: list(flags.networks, STUDIED),
     backends: backendNames(list(flags.backends, BACKEND_CHOICES.slice(1))),
     trainerOf: (backend) => createTrainer([backend]),
@@ -335,6 +346,6 @@ async function measureStudy(flags: StudyFlags): Promise<Study> {
     signal,
   });
   if (!signal.aborted) return study;
-  process.stderr.write('interrupted: nothing was written\n');
+  process.stderr.write('interrupted: no page was written; the same command goes on from here\n');
   throw new QuietExit(EXIT_FAILED);
 }
