@@ -74,10 +74,7 @@ export function readJobColumns(table: Table, sets: LabelledSets, name: string): 
 }
 
 /** A column of lists of whole numbers, all batches one after the other. */
-function listsOf(
-  table: Table,
-  name: string,
-): { readonly values: Uint32Array; readonly starts: Uint32Array } | undefined {
+function listsOf(table: Table, name: string): { readonly values: Uint32Array; readonly starts: Uint32Array } | undefined {
   const column = table.getChild(name);
   if (column === null) return undefined;
   const starts = new Uint32Array(table.numRows + 1);

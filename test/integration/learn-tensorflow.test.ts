@@ -256,7 +256,10 @@ describe('the commands', () => {
     const real = run('learn', 'evaluate', '--model', 'synthetic.model', '--data', 'more.arrow') as Record<string, number>;
     expect(real['auc']).toBeGreaterThan(0.7);
     const refused = start('learn', 'train', '--network', 'trace-gan', '--data', 'train.arrow', '--out', 'x.model');
-    expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/train.arrow: holds no jobs: .*ERR_DATASET_FILE/s)]);
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/train.arrow: holds no jobs: .*ERR_DATASET_FILE/s),
+    ]);
   });
 
   test('the study writes its page and its pictures', () => {

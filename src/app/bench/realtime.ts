@@ -61,7 +61,15 @@ const LEARNED_SIZES = [3, 10, 20];
 const [TEST_SETS, ANSWERED_SETS] = [4_000, 500];
 
 export async function benchRealtime(options: RealtimeBenchOptions): Promise<RealtimeBench> {
-  const { rounds = 600, simulatedUs = SIMULATED_US, trainSets = 6_000, epochs = 8, trainer, say = () => {}, ...patience } = options;
+  const {
+    rounds = 600,
+    simulatedUs = SIMULATED_US,
+    trainSets = 6_000,
+    epochs = 8,
+    trainer,
+    say = () => {},
+    ...patience
+  } = options;
   const measuredOn = machine();
   const figures: RealtimeFigure[] = [];
   const add = (figure: Omit<RealtimeFigure, 'aim' | 'reached'>): void => {

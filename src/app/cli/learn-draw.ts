@@ -61,7 +61,10 @@ async function drawFromTwin(flags: DrawFlags): Promise<void> {
     const seen = hasJobs ? (await readTraces(data)).jobs : undefined;
     drawn = drawTraces(model, { sets, seen, jobs: flags.jobs ?? 10, times: flags.times ?? 1, seed });
   } else {
-    throw new DroverError('ERR_USAGE', `${flags.model} holds a ${model.purpose} model; twins are trained by --network gan or trace-gan`);
+    throw new DroverError(
+      'ERR_USAGE',
+      `${flags.model} holds a ${model.purpose} model; twins are trained by --network gan or trace-gan`,
+    );
   }
   await writeWhole(out, drawn.bytes);
   const { sets, jobs, schedulable } = drawn;

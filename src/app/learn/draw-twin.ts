@@ -10,7 +10,7 @@ import type { TraceTwinModel, TwinModel } from '../../domain/learn/model.ts';
 import { createNetwork } from '../../domain/learn/network.ts';
 import { columnsOf, type TaskSets } from '../../domain/learn/task-sets.ts';
 import { drawTrace } from '../../domain/learn/trace-twin.ts';
-import { jobsByTask, type JobTraces, responsesOf } from '../../domain/learn/traces.ts';
+import { type JobTraces, jobsByTask, responsesOf } from '../../domain/learn/traces.ts';
 import { drawTwin, TWIN_TASKS_MAX } from '../../domain/learn/twin.ts';
 import type { RealtimeTask } from '../../domain/realtime/realtime-task.ts';
 import { conditionsOf, sourceOf } from './evaluate-traces.ts';

@@ -34,7 +34,10 @@ export class StudyPart {
 
   async read(): Promise<readonly StudyResult[]> {
     try {
-      const part = JSON.parse(await readFile(this.path, 'utf8')) as { readonly request: string; readonly results: StudyResult[] };
+      const part = JSON.parse(await readFile(this.path, 'utf8')) as {
+        readonly request: string;
+        readonly results: StudyResult[];
+      };
       return part.request === this.request && Array.isArray(part.results) ? part.results : [];
     } catch {
       return [];

@@ -56,7 +56,8 @@ export function readSetLine(line: string, { ofTasks, ofLine }: LooksAt): Result<
   const problem = list.map((task, index) => problemOf(task, index, numbers)).find((sentence) => sentence !== undefined);
   if (problem !== undefined) return bad(problem);
   const given = list.filter((task) => isThere(task['priority'])).length;
-  if (given > 0 && given < list.length) return bad('missing: some tasks have a priority and some have none: give all one, or none');
+  if (given > 0 && given < list.length)
+    return bad('missing: some tasks have a priority and some have none: give all one, or none');
   for (const field of ofLine) {
     const number = value[field];
     if (isThere(number) && typeof number !== 'number') return bad(`bad-platform: ${field} ${shown(number)} is no number`);

@@ -16,14 +16,7 @@ import type { Deferral } from './metrics.ts';
 import { createNetwork } from './network.ts';
 import { askBayes, askNeighbours, type Bayes, type Neighbours } from './shallow.ts';
 import type { TaskSets } from './task-sets.ts';
-import {
-  TASK_CONDITIONS,
-  TRACE_CONDITIONS,
-  TRACE_NOISE,
-  TRACE_WIDTH,
-  type TracePool,
-  type TraceScale,
-} from './trace-twin.ts';
+import { TASK_CONDITIONS, TRACE_CONDITIONS, TRACE_NOISE, TRACE_WIDTH, type TracePool, type TraceScale } from './trace-twin.ts';
 import { type PeriodRange, TWIN_CONDITIONS, TWIN_NOISE, TWIN_WIDTH } from './twin.ts';
 
 export interface Trained {
@@ -149,9 +142,14 @@ export function faultOf(model: Model): string | undefined {
 }
 
 function faultOfTraceTwin({ architecture, parameters, scale, traces, pool }: TraceTwinModel): string | undefined {
-  if (architecture.family !== 'fnn' || architecture.inputs !== TRACE_NOISE + TRACE_CONDITIONS || architecture.outputs !== TRACE_WIDTH)
+  if (
+    architecture.family !== 'fnn' ||
+    architecture.inputs !== TRACE_NOISE + TRACE_CONDITIONS ||
+    architecture.outputs !== TRACE_WIDTH
+  )
     return 'has a generator of another shape';
-  if (scale.mean.length !== TASK_CONDITIONS || scale.factor.length !== TASK_CONDITIONS) return 'has a scale for other conditions';
+  if (scale.mean.length !== TASK_CONDITIONS || scale.factor.length !== TASK_CONDITIONS)
+    return 'has a scale for other conditions';
   if (!allFinite(scale.mean) || !allFinite(scale.factor)) return 'has a scale that is not finite';
   const numbers = [traces.execution, traces.wait].flatMap(({ mean, deviation }) => [mean, deviation]);
   if (numbers.some((x) => !Number.isFinite(x) || Math.abs(x) > 100)) return 'has a scale of jobs that is absurd';

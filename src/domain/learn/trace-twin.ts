@@ -176,7 +176,8 @@ export function traceExamples({ conditions, starts, jobs }: TracePool) {
   const blocks: { readonly task: number; readonly from: number; readonly to: number }[] = [];
   for (let task = 0; task + 1 < starts.length; task++) {
     const end = starts[task + 1] as number;
-    for (let from = starts[task] as number; from < end; from += BLOCK) blocks.push({ task, from, to: Math.min(end, from + BLOCK) });
+    for (let from = starts[task] as number; from < end; from += BLOCK)
+      blocks.push({ task, from, to: Math.min(end, from + BLOCK) });
   }
   const said = new Float32Array(blocks.length * TRACE_CONDITIONS);
   const real = new Float32Array(blocks.length * TRACE_WIDTH);

@@ -8,7 +8,13 @@ import { type Architecture, initialParameters } from '../../../src/domain/learn/
 import { CANDIDATE_FEATURES } from '../../../src/domain/learn/certificate.ts';
 import { inputLength, learnScale, writeInputs } from '../../../src/domain/learn/examples.ts';
 import { trainForest } from '../../../src/domain/learn/forest.ts';
-import { createScorer, type Learned, type Model, type TraceTwinModel, type YesNoModel } from '../../../src/domain/learn/model.ts';
+import {
+  createScorer,
+  type Learned,
+  type Model,
+  type TraceTwinModel,
+  type YesNoModel,
+} from '../../../src/domain/learn/model.ts';
 import { trainBayes } from '../../../src/domain/learn/shallow.ts';
 import { TASK_CONDITIONS, TRACE_CONDITIONS, TRACE_NOISE, TRACE_WIDTH } from '../../../src/domain/learn/trace-twin.ts';
 import { TWIN_CONDITIONS, TWIN_NOISE, TWIN_WIDTH } from '../../../src/domain/learn/twin.ts';
