@@ -88,7 +88,8 @@ describe('simulated traces', () => {
   it('are refused where they contradict themselves, or are not there', () => {
     const tasks = [{ wcetUs: 2, periodUs: 10, deadlineUs: 10, priority: 1 }];
     const job = { task: 0, releaseUs: 5, startUs: 5, stopUs: 7, executionUs: 2, onTime: true };
-    const file = (jobs: readonly (typeof job)[]) => encodeDataset([{ tasks, responsesUs: [2], jobs }], { firstSet: 0, spec: '' });
+    const file = (jobs: readonly (typeof job)[]) =>
+      encodeDataset([{ tasks, responsesUs: [2], jobs }], { firstSet: 0, spec: '' });
     expect(decodeTraces(file([job]), 'it').jobs.stopUs).toEqual(Float64Array.of(7));
     expect(() => decodeTraces(file([{ ...job, task: 1 }]), 'it')).toThrow('it: row 0 has a job of a task that it has not');
     expect(() => decodeTraces(file([{ ...job, stopUs: 4 }]), 'it')).toThrow('it: row 0 has a job that was done before');
