@@ -7,22 +7,20 @@
  * G3. Another incarnation begins anew: what it runs on may be another machine.
  * G4. What has no limit foretells nothing, and costs nothing.
  */
-import { Forecaster } from '../src/domain/forecast/forecaster.ts';
 import { COLUMN } from '../src/domain/metrics/kinds.ts';
 import { RESOURCE_PROFILES, resourceState } from '../src/domain/metrics/resource-kinds.ts';
 import { type EcuSample, QUALITY, type TaskSample } from '../src/domain/metrics/sample.ts';
 import type { MetricLimits } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { HeatWatch } from '../src/domain/proposal/heat-watch.ts';
-import type { LevelWatch } from '../src/domain/proposal/level-watch.ts';
+import { type LevelWatch, ShareForecast } from '../src/domain/proposal/level-watch.ts';
 import { OverloadWatch } from '../src/domain/proposal/overload-watch.ts';
 import type { Outlook } from '../src/domain/proposal/proposal.ts';
-import { outlookOf, type Threat } from '../src/domain/proposal/threat.ts';
+import { outlookOf, type Quantiles, type Threat } from '../src/domain/proposal/threat.ts';
 import { createWearWatch } from '../src/domain/proposal/wear-watch.ts';
 
 const STEP_US = 1_000_000;
 export const LOOK_US = 200_000;
-const [TENTH, HALF, NINE_TENTHS] = [0, 4, 8];
 
 interface Counted {
   readonly atUs: number;
@@ -40,11 +38,10 @@ export class EcuFollower {
   load = 0;
   readonly #limits: MetricLimits;
   readonly #horizonS: number;
-  readonly #loads: Forecaster;
+  readonly #loads: ShareForecast;
   readonly #heatWatch: HeatWatch;
   readonly #overloadWatch: OverloadWatch;
   readonly #wearWatch: LevelWatch | undefined;
-  readonly #quantiles = new Float64Array(9);
   readonly #heat = new Mean();
   readonly #busy = new Mean();
   readonly #memory = new Mean();
@@ -63,7 +60,7 @@ export class EcuFollower {
     this.#heatWatch = new HeatWatch({ periodS: STEP_US / 1e6, limitC: limits.temperatureLimit });
     this.#overloadWatch = new OverloadWatch(limits, horizonS);
     this.#wearWatch = limits.wearLimit === undefined ? undefined : createWearWatch(limits.wearLimit, horizonS);
-    this.#loads = new Forecaster({ horizons: [horizonS], periodUs: STEP_US, memory: 600, least: 0, most: 1 });
+    this.#loads = new ShareForecast(horizonS);
   }
 
   heard(sample: EcuSample, nowUs: number): void {
@@ -87,7 +84,7 @@ export class EcuFollower {
     this.load = load;
     this.#before = this.#newest;
     this.#newest = { atUs, tasks };
-    this.#loads.observeAt(atUs, load);
+    this.#loads.observe(atUs, load);
     this.#heatWatch.observe({ timeS: atUs / 1e6, temperatureC: this.#heat.take(), powerW, load });
     this.#overloadWatch.observe({ atUs, memory: this.#memory.take(), load, ...this.#felt() });
     const wear = this.#wear.take();
@@ -121,7 +118,7 @@ export class EcuFollower {
     const quantiles = this.#loadAhead();
     const threats = [
       this.#heatWatch.threat(this.#horizonS, quantiles),
-      ...this.#overloadWatch.threats(quantiles),
+      ...this.#overloadWatch.threats(this.#loads.isProven ? quantiles : undefined, this.#planned),
       this.#wearWatch?.threat(),
     ].filter((threat) => threat !== undefined);
     const ecu = { mac: this.mac, incarnation: this.incarnation, horizonS: this.#horizonS };
@@ -129,12 +126,10 @@ export class EcuFollower {
     return this.#foreseen;
   }
 
-  #loadAhead(): readonly [number, number, number] {
-    const quantiles = this.#quantiles;
-    this.#loads.forecast(0, quantiles);
-    const of = (at: number): number =>
-      Number.isFinite(quantiles[at]) ? Math.min(1, (quantiles[at] as number) + this.#planned) : 0;
-    return [of(TENTH), of(HALF), of(NINE_TENTHS)];
+  #loadAhead(): Quantiles {
+    const [low, median, high] = this.#loads.quantiles();
+    const of = (share: number): number => Math.min(1, share + this.#planned);
+    return [of(low), of(median), of(high)];
   }
 
   /** As it was last measured; undefined: it has no limit, or nothing was measured. */

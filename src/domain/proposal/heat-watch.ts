@@ -9,7 +9,7 @@
 import { overheatCurve, ThermalTracker } from '../hazard/thermal.ts';
 import { type WienerPrior, WienerTracker } from '../hazard/wiener.ts';
 import { trendInS, trendQuantiles } from './level-watch.ts';
-import { DECILE, type Threat } from './threat.ts';
+import { DECILE, type Quantiles, type Threat } from './threat.ts';
 
 export interface HeatSensors {
   readonly timeS: number;
@@ -25,9 +25,6 @@ export interface HeatOptions {
   /** Beyond it the ECU dies or stops; undefined: nobody knows of one. */
   readonly limitC: number | undefined;
 }
-
-/** Of the load at the horizon: 10 %, 50 %, 90 %. */
-type LoadQuantiles = readonly [number, number, number];
 
 /** Half a minute: a fan that fails must be noticed. */
 const KEEPS = 0.97;
@@ -60,7 +57,8 @@ export class HeatWatch {
     this.#temperatureC = temperatureC;
   }
 
-  threat(horizonS: number, quantiles: LoadQuantiles): Threat | undefined {
+  /** `quantiles`: of the load at the horizon. */
+  threat(horizonS: number, quantiles: Quantiles): Threat | undefined {
     const { limitC } = this.#options;
     const now = this.#temperatureC;
     if (limitC === undefined || !Number.isFinite(now)) return undefined;
@@ -71,7 +69,7 @@ export class HeatWatch {
     };
   }
 
-  #heat(horizonS: number, quantiles: LoadQuantiles, limitC: number): { readonly probability: number; readonly inS: number } {
+  #heat(horizonS: number, quantiles: Quantiles, limitC: number): { readonly probability: number; readonly inS: number } {
     const { periodS } = this.#options;
     const fromC = this.#temperatureC;
     const trend = this.#trend.probability(limitC, horizonS);
@@ -91,7 +89,7 @@ export class HeatWatch {
   /** Power on the way from the load of now to the forecast one. */
   #powerAhead(
     steps: number,
-    [low, median, high]: LoadQuantiles,
+    [low, median, high]: Quantiles,
   ): { readonly powerW: Float64Array; readonly powerDeviationW: number } | undefined {
     const line = this.#line.line();
     if (line === undefined) return undefined;

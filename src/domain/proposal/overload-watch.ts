@@ -2,7 +2,7 @@
  * Whether an ECU gets more to do, or to hold, than it can. Four levels, of which an owner names two limits:
  *
  *   memory    share in use; at its limit processes are killed, so it is deadly
- *   load      P(load above its limit at the horizon) by the forecast, known future load included; then its tasks are late
+ *   load      share of its cores that is busy, known future load included; above its limit tasks are late
  *   misses    share of the last second's jobs that were late, and
  *   backlog   seconds of work that wait at its tasks: both count only as far as the load is near its limit (× P), because a machine with idle
  *             cores is late for reasons that another machine does not cure
@@ -11,8 +11,8 @@
  */
 import type { WienerPrior } from '../hazard/wiener.ts';
 import type { MetricLimits } from '../model/ecu.ts';
-import { LevelWatch } from './level-watch.ts';
-import { chanceAbove, type Threat } from './threat.ts';
+import { LevelWatch, ShareForecast } from './level-watch.ts';
+import type { Quantiles, Threat } from './threat.ts';
 
 export interface OverloadSensors {
   readonly atUs: number;
@@ -27,7 +27,8 @@ export interface OverloadSensors {
 
 /** Shares and seconds. Programs that come and go take some hundredths of a machine's memory. */
 const MEMORY: WienerPrior = { driftMean: 0, driftDeviation: 0.005, driftWander: 0.0005, diffusion: 0.002, noise: 0.004 };
-const MISSES: WienerPrior = { driftMean: 0, driftDeviation: 0.005, driftWander: 0.001, diffusion: 0.01, noise: 0.03 };
+const LOAD: WienerPrior = { driftMean: 0, driftDeviation: 0.005, driftWander: 0.0005, diffusion: 0.02, noise: 0.05 };
+const MISSES: WienerPrior = { driftMean: 0, driftDeviation: 0.005, driftWander: 0.001, diffusion: 0.01, noise: 0.05 };
 const BACKLOG: WienerPrior = { driftMean: 0, driftDeviation: 0.05, driftWander: 0.01, diffusion: 0.05, noise: 0.1 };
 const MISSES_LIMIT = 0.2;
 const BACKLOG_LIMIT_S = 5;
@@ -35,53 +36,60 @@ const BACKLOG_LIMIT_S = 5;
 const NEAR = 0.9;
 const SHARE = { least: 0, most: 1 } as const;
 
+interface LoadLimit {
+  readonly limit: number;
+  readonly watch: LevelWatch;
+  readonly felt: readonly LevelWatch[];
+}
+
 export class OverloadWatch {
-  readonly #horizonS: number;
-  readonly #loadLimit: number | undefined;
-  readonly #memory: LevelWatch | undefined;
-  readonly #felt: readonly LevelWatch[];
-  #load = Number.NaN;
+  readonly #memory: { readonly watch: LevelWatch; readonly forecast: ShareForecast } | undefined;
+  readonly #load: LoadLimit | undefined;
 
   constructor({ memoryLimit, loadLimit }: MetricLimits, horizonS: number) {
-    this.#horizonS = horizonS;
-    this.#loadLimit = loadLimit;
-    const common = { cause: 'overload', horizonS } as const;
+    const common = { cause: 'overload', horizonS, ...SHARE } as const;
     if (memoryLimit !== undefined) {
-      const options = { level: 'memory', deadly: true, limit: memoryLimit, prior: MEMORY, within: SHARE } as const;
-      this.#memory = new LevelWatch({ ...common, ...options });
+      const options = { level: 'memory', deadly: true, limit: memoryLimit, prior: MEMORY } as const;
+      this.#memory = { watch: new LevelWatch({ ...common, ...options }), forecast: new ShareForecast(horizonS) };
     }
+    if (loadLimit === undefined) return;
     const late = { ...common, deadly: false } as const;
-    this.#felt =
-      loadLimit === undefined
-        ? []
-        : [
-            new LevelWatch({ ...late, level: 'misses', limit: MISSES_LIMIT, prior: MISSES, within: SHARE }),
-            new LevelWatch({ ...late, level: 'backlog', limit: BACKLOG_LIMIT_S, prior: BACKLOG }),
-          ];
+    const backlog = { level: 'backlog', limit: BACKLOG_LIMIT_S, prior: BACKLOG, most: Number.POSITIVE_INFINITY } as const;
+    this.#load = {
+      limit: loadLimit,
+      watch: new LevelWatch({ ...late, level: 'load', limit: loadLimit, prior: LOAD }),
+      felt: [
+        new LevelWatch({ ...late, level: 'misses', limit: MISSES_LIMIT, prior: MISSES }),
+        new LevelWatch({ ...late, ...backlog }),
+      ],
+    };
   }
 
   observe({ atUs, memory, load, misses, backlog }: OverloadSensors): void {
-    this.#memory?.observe(atUs, memory);
-    const [late, waits] = this.#felt;
+    this.#memory?.watch.observe(atUs, memory);
+    this.#memory?.forecast.observe(atUs, memory);
+    this.#load?.watch.observe(atUs, load);
+    const [late, waits] = this.#load?.felt ?? [];
     late?.observe(atUs, misses);
     waits?.observe(atUs, backlog);
-    this.#load = load;
   }
 
-  /** `quantiles`: of the load at the horizon, 10 %, 50 %, 90 %. */
-  threats(quantiles: readonly [number, number, number]): readonly Threat[] {
-    const ofMemory = this.#memory?.threat();
-    const found: Threat[] = ofMemory === undefined ? [] : [ofMemory];
-    const limit = this.#loadLimit;
-    if (limit === undefined || !Number.isFinite(this.#load)) return found;
-    const [now, inS] = [this.#load, this.#load >= limit ? 0 : this.#horizonS];
-    const probability = chanceAbove(quantiles, limit);
-    found.push({ cause: 'overload', level: 'load', deadly: false, probability, now, limit, quantiles, inS });
-    const near = chanceAbove(quantiles, NEAR * limit);
-    for (const watch of this.#felt) {
-      const felt = watch.threat();
-      if (felt !== undefined) found.push({ ...felt, probability: felt.probability * near });
+  /** `ahead`: of the load at the horizon, what is planned on top included; undefined where its forecasts are not proven yet. */
+  threats(ahead: Quantiles | undefined, planned: number): readonly Threat[] {
+    const found: (Threat | undefined)[] = [];
+    if (this.#memory !== undefined) {
+      const { watch, forecast } = this.#memory;
+      found.push(watch.threat(forecast.isProven ? forecast.quantiles() : undefined));
     }
-    return found;
+    if (this.#load !== undefined) {
+      const { limit, watch, felt } = this.#load;
+      found.push(watch.threat(ahead, planned));
+      const near = watch.chance(NEAR * limit, ahead, planned);
+      for (const one of felt) {
+        const threat = one.threat();
+        if (threat !== undefined) found.push({ ...threat, probability: threat.probability * near });
+      }
+    }
+    return found.filter((threat) => threat !== undefined);
   }
 }

@@ -15,6 +15,9 @@ export type LevelName = 'temperature' | 'memory' | 'load' | 'wear' | 'misses' | 
 /** `failure` is said by a model that does not tell why. */
 export type ThreatCause = 'failure' | 'overload' | 'heat' | 'ageing';
 
+/** 10 %, 50 %, 90 %. */
+export type Quantiles = readonly [number, number, number];
+
 export interface Threat {
   readonly cause: ThreatCause;
   readonly level: LevelName;
@@ -25,7 +28,7 @@ export interface Threat {
   readonly now: number;
   readonly limit: number;
   /** At the horizon, if nothing is moved: 10 %, 50 %, 90 %. */
-  readonly quantiles: readonly [number, number, number];
+  readonly quantiles: Quantiles;
   /** Until it is likelier than not to be there; the horizon at most. */
   readonly inS: number;
 }
@@ -33,7 +36,7 @@ export interface Threat {
 export function outlookOf(
   ecu: { readonly mac: Mac; readonly incarnation: number; readonly horizonS: number },
   threats: readonly Threat[],
-  loadQuantiles: readonly [number, number, number],
+  loadQuantiles: Quantiles,
 ): Outlook {
   const ranked = [...threats].sort((a, b) => b.probability - a.probability || (a.level < b.level ? -1 : 1));
   const deadly = ranked.filter((threat) => threat.deadly);
@@ -52,7 +55,7 @@ export function outlookOf(
 export const DECILE = 1.2815515655446004;
 
 /** P(value > limit) where the quantiles are those of two half normals joined at the median. */
-export function chanceAbove([low, median, high]: readonly [number, number, number], limit: number): number {
+export function chanceAbove([low, median, high]: Quantiles, limit: number): number {
   const spread = (limit >= median ? high - median : median - low) / DECILE;
   if (!(spread > 0)) return median > limit ? 1 : 0;
   return 1 - normalCdf((limit - median) / spread);

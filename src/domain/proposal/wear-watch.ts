@@ -9,4 +9,4 @@ import { LevelWatch } from './level-watch.ts';
 const WEAR: WienerPrior = { driftMean: 0, driftDeviation: 0.005, driftWander: 0.0002, diffusion: 0.0005, noise: 0.003 };
 
 export const createWearWatch = (limit: number, horizonS: number): LevelWatch =>
-  new LevelWatch({ cause: 'ageing', level: 'wear', deadly: true, limit, horizonS, prior: WEAR });
+  new LevelWatch({ cause: 'ageing', level: 'wear', deadly: true, limit, horizonS, prior: WEAR, least: 0 });
