@@ -297,7 +297,14 @@ export class Predictor implements PredictedGain {
       const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
       const follower = this.followed.get(from)?.follower;
       const missesBefore = follower?.misses(task) ?? 0;
-      pursuit = { incarnation, missesBefore, loadBefore: follower?.load ?? 0, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
+      pursuit = {
+        incarnation,
+        missesBefore,
+        loadBefore: follower?.load ?? 0,
+        cameAtUs: undefined,
+        movedAtUs: undefined,
+        askedAtUs: 0,
+      };
       this.pursuits.set(id, pursuit);
     }
     return pursuit;

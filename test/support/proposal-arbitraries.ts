@@ -54,5 +54,7 @@ export const proposalNotice = (): fc.Arbitrary<ProposalNotice> =>
         }),
         { nil: undefined },
       )
-      .map((score) => (score === undefined ? score : score.came ? { ...score, wouldHaveCome: 1 } : { ...score, leadUs: undefined })),
+      .map((score) =>
+        score === undefined ? score : score.came ? { ...score, wouldHaveCome: 1 } : { ...score, leadUs: undefined },
+      ),
   });

@@ -1,7 +1,7 @@
 /** Options of everything that starts ECUs: how often they say how they are, and by which sensors. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseSensorProfile, SENSOR_PROFILES, type SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
+import { parseSensorProfile, SENSOR_PROFILES, type SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { MetricLimits } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import { type EcuConfig, METRICS_EVERY_US, METRICS_KEPT_EVERY_US } from '../compose/process-config.ts';

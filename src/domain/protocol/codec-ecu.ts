@@ -26,10 +26,10 @@ import {
   type ProcessIdentitySchema,
   type AcceptedTask as WireAcceptedTask,
   type EcuLoad as WireEcuLoad,
+  type MetricsPlan as WireMetricsPlan,
   type ProcessIdentity as WireProcessIdentity,
   Scheduler as WireScheduler,
   type EcuScheduling as WireScheduling,
-  type MetricsPlan as WireMetricsPlan,
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
 import { COUNTERS_MAX, LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
