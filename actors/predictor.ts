@@ -349,7 +349,7 @@ export class Predictor implements PredictedGain {
   }
 
   private async scored(proposal: Proposal, pursuit: Pursuit): Promise<EffectOutcome> {
-    const { knowledge } = this.parts;
+    const { host, knowledge } = this.parts;
     const { task, from } = proposal;
     const at = knowledge.placement(task)?.context.owner?.mac ?? from;
     const follower = this.followed.get(at)?.follower;
@@ -362,6 +362,7 @@ export class Predictor implements PredictedGain {
     const lateJobs = misses + (wasDone ? usual.ofMove : cameAtUs === undefined ? 0 : usual.ofFailure);
     const withoutMove = this.withoutMove(proposal, pursuit);
     const score = scoreProposal(proposal, { cameAtUs, movedAtUs, withoutMove, lateJobs }, usual);
+    host.counters.add(score.paid ? 'predictor.paid' : 'predictor.inVain');
     await this.publish(proposal, score);
     this.pursuits.delete(proposal.id);
     return { kind: 'event', event: { type: 'PROPOSAL.SCORED', score } };

@@ -47,7 +47,9 @@ const codec = envelopeCodec<'proposal', ProposalNotice>(
       .map(({ mac, incarnation, moving, benefit }) => ({ mac, incarnation: wide(incarnation), moving, benefit })),
     madeAtUs: wide(madeAtUs),
     deadlineUs: wide(deadlineUs),
-    ...(score === undefined ? {} : { score: { ...score, leadUs: wide(score.leadUs ?? 0) } }),
+    ...(score === undefined
+      ? {}
+      : { score: { ...score, leadUs: wide(score.leadUs ?? 0), wouldHaveCome: score.came ? 0 : score.wouldHaveCome } }),
   }),
   (wire) => ({
     manager: managerText(wire.manager, 'proposal.manager'),
@@ -104,7 +106,7 @@ const readScore = ({ came, leadUs, wasDone, wouldHaveCome, regretNothing, regret
   leadUs: came ? safeInteger(leadUs, 'proposal.score.lead_us') : undefined,
   wasDone,
   came,
-  // Older managers do not say it: what came would have come.
+  // What came would have come.
   wouldHaveCome: came ? 1 : share(wouldHaveCome, 'proposal.score.would_have_come'),
   regretNothing: finite(regretNothing, 'proposal.score.regret_nothing'),
   regretOracle: finite(regretOracle, 'proposal.score.regret_oracle'),

@@ -321,7 +321,7 @@ export type ProposalScore = Message<"drover.v1.ProposalScore"> & {
   paid: boolean;
 
   /**
-   * That it would have come had the task stayed, 0 to 1: 1 where it came; below where the ECU calmed down because its tasks left.
+   * Where it did not come: that it would have come had the task stayed, 0 to 1, because the ECU calmed down when its tasks left.
    *
    * @generated from field: double would_have_come = 7;
    */
