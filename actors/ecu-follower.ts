@@ -22,6 +22,9 @@ import { createWearWatch } from '../src/domain/proposal/wear-watch.ts';
 const STEP_US = 1_000_000;
 export const LOOK_US = 200_000;
 
+/** Of a step in the usual misses of a task: some ten seconds count. */
+const MISS_RATE = 0.1;
+
 interface Counted {
   readonly atUs: number;
   readonly tasks: readonly TaskSample[];
@@ -46,6 +49,7 @@ export class EcuFollower {
   readonly #busy = new Mean();
   readonly #memory = new Mean();
   readonly #wear = new Mean();
+  readonly #missRates = new Map<TaskName, number>();
   #stepAtUs = 0;
   #planned = 0;
   #before: Counted | undefined;
@@ -92,7 +96,7 @@ export class EcuFollower {
     this.#foreseen = undefined;
   }
 
-  /** What its tasks felt since the step before. */
+  /** What its tasks felt since the step before; their own misses a second are kept, older ones fading. */
   #felt(): { readonly misses: number; readonly backlog: number } {
     let [responses, misses, backlog] = [0, 0, 0];
     for (const now of this.#newest?.tasks ?? []) {
@@ -101,6 +105,8 @@ export class EcuFollower {
       if (then === undefined) continue;
       responses += now.responses - then.responses;
       misses += now.misses - then.misses;
+      const before = this.#missRates.get(now.task) ?? 0;
+      this.#missRates.set(now.task, before + MISS_RATE * (Math.max(0, now.misses - then.misses) - before));
     }
     return { misses: responses > 0 ? Math.min(1, Math.max(0, misses / responses)) : Number.NaN, backlog };
   }
@@ -144,6 +150,11 @@ export class EcuFollower {
     const then = before?.tasks.find((one) => one.task === task);
     if (newest === undefined || before === undefined || now === undefined || then === undefined) return 0;
     return Math.max(0, ((now.jobs - then.jobs) * 1e6) / Math.max(1, newest.atUs - before.atUs));
+  }
+
+  /** As of late. */
+  missesPerS(task: TaskName): number {
+    return this.#missRates.get(task) ?? 0;
   }
 
   /** Deadline misses of the instance that runs there; undefined: none does. */

@@ -25,7 +25,7 @@ import {
   type ReviewPolicy,
   review,
 } from '../src/domain/proposal/review.ts';
-import { FULL_CREDIT, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
+import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
 import { foreseenText } from '../src/domain/proposal/threat-text.ts';
 import { chanceWithoutMove } from '../src/domain/proposal/without-move.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
@@ -80,6 +80,8 @@ interface Followed {
 interface Pursuit {
   readonly incarnation: number;
   readonly missesBefore: number;
+  /** A second, of the task where it was: what the machine costs it anyway. */
+  readonly missesPerS: number;
   readonly loadBefore: number;
   cameAtUs: number | undefined;
   movedAtUs: number | undefined;
@@ -256,15 +258,15 @@ export class Predictor implements PredictedGain {
 
   private async publish(proposal: Proposal, score: ProposalScore | undefined): Promise<boolean> {
     const { host, manager } = this.parts;
-    const follower = this.followed.get(proposal.from)?.follower;
     const { proposal: _, ...scored } = score ?? { proposal: '' };
-    const heat = follower?.threat('temperature');
+    const heat = proposal.evidence.find(({ level }) => level === 'temperature');
+    const deadly = proposal.evidence.find((threat) => threat.deadly);
     const notice: ProposalNotice = {
       ...proposal,
       manager,
       temperature: finiteOr0(heat?.now),
       temperatureLimit: finiteOr0(heat?.limit),
-      failsInS: finiteOr0(follower?.outlook().failsInS),
+      failsInS: finiteOr0(deadly?.inS ?? proposal.horizonS),
       score: score === undefined ? undefined : (scored as ProposalNotice['score']),
     };
     try {
@@ -297,14 +299,8 @@ export class Predictor implements PredictedGain {
       const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
       const follower = this.followed.get(from)?.follower;
       const missesBefore = follower?.misses(task) ?? 0;
-      pursuit = {
-        incarnation,
-        missesBefore,
-        loadBefore: follower?.load ?? 0,
-        cameAtUs: undefined,
-        movedAtUs: undefined,
-        askedAtUs: 0,
-      };
+      const before = { missesBefore, missesPerS: follower?.missesPerS(task) ?? 0, loadBefore: follower?.load ?? 0 };
+      pursuit = { incarnation, ...before, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
       this.pursuits.set(id, pursuit);
     }
     return pursuit;
@@ -353,7 +349,8 @@ export class Predictor implements PredictedGain {
     const { task, from } = proposal;
     const at = knowledge.placement(task)?.context.owner?.mac ?? from;
     const follower = this.followed.get(at)?.follower;
-    const misses = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
+    const counted = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
+    const misses = missesAbove(counted, pursuit.missesPerS * proposal.horizonS);
     const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? 0);
     const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: USUAL.blackoutS * jobsPerS };
     const { cameAtUs, movedAtUs } = pursuit;

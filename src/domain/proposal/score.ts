@@ -66,6 +66,14 @@ export function scoreProposal(proposal: Proposal, outcome: Outcome, usual: Count
   };
 }
 
+/** How far a machine's misses may stray from those before by themselves: half as many more, and two standard deviations of a count. */
+const STRAYS = 1.5;
+const DEVIATIONS = 2;
+
+/** Misses that are more than the task had anyway: what its machine makes late is neither the move's doing nor the failure's. */
+export const missesAbove = (misses: number, usual: number): number =>
+  Math.max(0, misses - STRAYS * usual - DEVIATIONS * Math.sqrt(usual));
+
 export interface Credit {
   readonly proposals: number;
   readonly paid: number;

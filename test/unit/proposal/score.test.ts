@@ -1,7 +1,14 @@
 /** Proposals are told afterwards what they were worth, and who proposes what does not pay must see more. */
 import { describe, expect, test } from 'vitest';
 import type { Proposal } from '../../../src/domain/proposal/proposal.ts';
-import { afterScore, type Credit, FULL_CREDIT, type Outcome, scoreProposal } from '../../../src/domain/proposal/score.ts';
+import {
+  afterScore,
+  type Credit,
+  FULL_CREDIT,
+  missesAbove,
+  type Outcome,
+  scoreProposal,
+} from '../../../src/domain/proposal/score.ts';
 
 const proposal: Proposal = {
   ...{ id: 't.3.1', task: 't', epoch: 3, from: 'a', cause: 'failure', evidence: [], probability: 0.9, horizonS: 30 },
@@ -72,4 +79,10 @@ test('what does not pay doubles what is demanded, what pays halves it, within bo
   expect(after(worse, inVain, 20).demands).toBe(64);
   expect(after(worse, saved, 2)).toMatchObject({ proposals: 5, paid: 2, came: 2, regretNothing: -35, demands: 2 });
   expect(after(worse, saved, 9).demands).toBe(1);
+});
+
+test('what the machine makes late anyway is nobody’s doing', () => {
+  expect([missesAbove(7, 0), missesAbove(150, 100), missesAbove(169, 100), missesAbove(180, 100), missesAbove(0, 10)]).toEqual([
+    7, 0, 0, 10, 0,
+  ]);
 });
