@@ -7,6 +7,7 @@
  * G3. Another incarnation begins anew: what it runs on may be another machine.
  * G4. What has no limit foretells nothing, and costs nothing.
  */
+import type { Forecaster } from '../src/domain/forecast/forecaster.ts';
 import { COLUMN } from '../src/domain/metrics/kinds.ts';
 import { RESOURCE_PROFILES, resourceState } from '../src/domain/metrics/resource-kinds.ts';
 import { type EcuSample, QUALITY, type TaskSample } from '../src/domain/metrics/sample.ts';
@@ -109,6 +110,11 @@ export class EcuFollower {
       this.#missRates.set(now.task, before + MISS_RATE * (Math.max(0, now.misses - then.misses) - before));
     }
     return { misses: responses > 0 ? Math.min(1, Math.max(0, misses / responses)) : Number.NaN, backlog };
+  }
+
+  /** Whose models may be fitted in the background. */
+  get forecasters(): readonly Forecaster[] {
+    return [this.#loads.forecaster, ...this.#overloadWatch.forecasters];
   }
 
   /** A share of its load that is known to come on top of what it does by itself: tasks on their way here. */

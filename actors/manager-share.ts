@@ -57,6 +57,10 @@ export class ManagerShare {
     return this.shares.whole ? undefined : this.shares.keepersOf(key);
   }
 
+  rankOf(key: string): number {
+    return this.shares.rankOf(key);
+  }
+
   /** Resolves when what fell to this manager last is known here. */
   taken(): Promise<void> {
     return this.taking;

@@ -9,7 +9,6 @@
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type {
   FleetTask,
@@ -20,11 +19,13 @@ import type {
   RestoreRequest,
 } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { Advising } from '../src/ports/advising.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
+import type { ModelFitter } from '../src/ports/model-fitter.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
@@ -39,6 +40,7 @@ import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BackgroundFits } from './background-fits.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
@@ -97,9 +99,11 @@ export interface ManagerParts {
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
   /** Ranks candidates for a task; absent: the other terms alone. */
-  readonly adviser?: Adviser;
+  readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** Fits the models of its forecasts; absent: nobody does. */
+  readonly fitter?: ModelFitter;
 }
 
 /** The task failed by itself: it would fail again wherever it is restored. */
@@ -179,7 +183,7 @@ export class Manager {
       knowledge: this.knowledge,
       processTable,
       beyond,
-      adviser: parts.adviser,
+      advising: parts.advising,
       lookup: new CheckpointLookup({ host, knowledge: this.knowledge, others: () => this.others() }),
     };
     this.arbiterEffects = new ArbiterEffects(effects);
@@ -191,7 +195,7 @@ export class Manager {
       beyond,
       store,
       gain: parts.predicts === true ? { gainOf: async (move) => this.predictor?.gainOf(move) } : undefined,
-      adviser: parts.adviser,
+      advising: parts.advising,
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
@@ -212,6 +216,7 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             keeps: (mac) => this.share.keeps(mac),
+            fits: parts.fitter === undefined ? undefined : new BackgroundFits(host, parts.fitter),
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
@@ -331,6 +336,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** How many living managers come before this one for what one of them should do. */
+  rankOf(key: string): number {
+    return this.share.rankOf(key);
   }
 
   /** The store found damage in what it was asked for. */
@@ -563,6 +573,7 @@ export class Manager {
       counters: this.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       ...this.store(),
+      ...(this.parts.advising === undefined ? {} : { learning: this.parts.advising.told() }),
     };
   }
 

@@ -83,28 +83,28 @@ const PROVEN_HORIZONS = 4;
 
 /** Of a share, at one horizon, a step a second. */
 export class ShareForecast {
-  readonly #forecaster: Forecaster;
+  readonly forecaster: Forecaster;
   readonly #provenSteps: number;
   readonly #quantiles = new Float64Array(9);
   #steps = 0;
 
   constructor(horizonS: number) {
-    this.#forecaster = new Forecaster({ horizons: [horizonS], periodUs: STEP_US, memory: MEMORY, least: 0, most: 1 });
+    this.forecaster = new Forecaster({ horizons: [horizonS], periodUs: STEP_US, memory: MEMORY, least: 0, most: 1 });
     this.#provenSteps = PROVEN_HORIZONS * horizonS;
   }
 
   observe(atUs: number, share: number): void {
-    this.#forecaster.observeAt(atUs, share);
+    this.forecaster.observeAt(atUs, share);
     this.#steps++;
   }
 
   /** Whether it may be asked how likely something is; what it says is to be shown as it is. */
   get isProven(): boolean {
-    return this.#steps >= this.#provenSteps && this.#forecaster.degraded === undefined;
+    return this.#steps >= this.#provenSteps && this.forecaster.degraded === undefined;
   }
 
   quantiles(): Quantiles {
-    this.#forecaster.forecast(0, this.#quantiles);
+    this.forecaster.forecast(0, this.#quantiles);
     const of = (at: number): number => (Number.isFinite(this.#quantiles[at]) ? (this.#quantiles[at] as number) : 0);
     return [of(TENTH), of(HALF), of(NINE_TENTHS)];
   }

@@ -9,6 +9,7 @@
  *
  * Without a limit of the memory nothing is said of memory; without one of the load nothing of the other three.
  */
+import type { Forecaster } from '../forecast/forecaster.ts';
 import type { WienerPrior } from '../hazard/wiener.ts';
 import type { MetricLimits } from '../model/ecu.ts';
 import { LevelWatch, ShareForecast } from './level-watch.ts';
@@ -72,6 +73,11 @@ export class OverloadWatch {
     const [late, waits] = this.#load?.felt ?? [];
     late?.observe(atUs, misses);
     waits?.observe(atUs, backlog);
+  }
+
+  /** That its owner may have fitted. */
+  get forecasters(): readonly Forecaster[] {
+    return this.#memory === undefined ? [] : [this.#memory.forecast.forecaster];
   }
 
   /** `ahead`: of the load at the horizon, what is planned on top included; undefined where its forecasts are not proven yet. */

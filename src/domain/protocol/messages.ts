@@ -298,6 +298,25 @@ export interface FleetView {
     readonly damagedPages: number;
     readonly damagedManifests: number;
   };
+  /** Whose advice counts in the answering manager's plans; absent: it asks no model. */
+  readonly learning?: LearningView;
+}
+
+/** What a manager says of the model that it asks, and of its learning. */
+export interface LearningView {
+  /** A version of the fleet's model, or the file that the manager was given; absent: none yet. */
+  readonly advisedBy?: string;
+  /** Why a newer version is not taken. */
+  readonly refused?: string;
+  /** Only where it learns. */
+  readonly learner?: {
+    readonly training: boolean;
+    /** Different sets that it knows reports of, and how many are needed. */
+    readonly sets: number;
+    readonly setsLeast: number;
+    /** Managers that are to train before it. */
+    readonly rank: number;
+  };
 }
 
 export interface FleetEcu {

@@ -63,6 +63,12 @@ export const proposalSubject = {
   all: 'proposal.>',
 } as const;
 
+export const learnSubject = {
+  /** What an ECU saw of the task sets on its lanes. */
+  of: (mac: Mac) => `learn.${mac}`,
+  all: 'learn.*',
+} as const;
+
 export interface FleetNames {
   readonly shardCount: number;
 }
@@ -101,6 +107,7 @@ export const streams = {
   proposals: 'PROPOSALS',
   journal: 'JOURNAL',
   metrics: 'METRICS',
+  learning: 'LEARNING',
 } as const;
 
 /** A key-value bucket is a stream whose subjects end in the key and whose last message is the value. */
@@ -118,6 +125,7 @@ export const buckets = {
   inventory: 'inventory',
   placement: 'placement',
   proofs: 'proofs',
+  learned: 'learned',
   artefacts: 'artefacts',
   fleet: 'fleet',
 } as const;
