@@ -15,9 +15,10 @@ import type { MetricLimits } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { HeatWatch } from '../src/domain/proposal/heat-watch.ts';
 import { type LevelWatch, ShareForecast } from '../src/domain/proposal/level-watch.ts';
+import { outlookOf } from '../src/domain/proposal/outlook.ts';
 import { OverloadWatch } from '../src/domain/proposal/overload-watch.ts';
 import type { Outlook } from '../src/domain/proposal/proposal.ts';
-import { outlookOf, type Quantiles, type Threat } from '../src/domain/proposal/threat.ts';
+import type { Quantiles, Threat } from '../src/domain/proposal/threat.ts';
 import { createWearWatch } from '../src/domain/proposal/wear-watch.ts';
 
 const STEP_US = 1_000_000;

@@ -82,7 +82,9 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
   checkNamedEcus(flags, plan.ecus);
-  const ecus = await Promise.all(plan.ecus.map(async (ecu) => ({ ...ecu, ...(await metricsConfigOf(flags, ecu)), ...ecuLearning(flags) })));
+  const ecus = await Promise.all(
+    plan.ecus.map(async (ecu) => ({ ...ecu, ...(await metricsConfigOf(flags, ecu)), ...ecuLearning(flags) })),
+  );
   const tasks = await tasksOf(plan);
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);

@@ -1,13 +1,5 @@
-/**
- * Something of an ECU that rises towards where the ECU dies or its tasks suffer: what is said of each such level, and what follows of all of them
- * together for the ECU.
- *
- *   failure   1 − Π (1 − P) over the deadly ones, each taken to come by itself
- *   overload  the greatest P of the others: what makes tasks late is mostly one thing seen from several sides
- */
-import type { Mac } from '../model/ids.ts';
+/** Something of an ECU that rises towards where the ECU dies or its tasks suffer, and what is said of it. */
 import { normalCdf } from '../statistics/normal.ts';
-import type { Outlook } from './proposal.ts';
 
 /** °C, shares, and of `backlog` seconds of work that wait. `misses` are a share of the jobs. */
 export type LevelName = 'temperature' | 'memory' | 'load' | 'wear' | 'misses' | 'backlog';
@@ -31,24 +23,6 @@ export interface Threat {
   readonly quantiles: Quantiles;
   /** Until it is likelier than not to be there; the horizon at most. */
   readonly inS: number;
-}
-
-export function outlookOf(
-  ecu: { readonly mac: Mac; readonly incarnation: number; readonly horizonS: number },
-  threats: readonly Threat[],
-  loadQuantiles: Quantiles,
-): Outlook {
-  const ranked = [...threats].sort((a, b) => b.probability - a.probability || (a.level < b.level ? -1 : 1));
-  const deadly = ranked.filter((threat) => threat.deadly);
-  return {
-    mac: ecu.mac,
-    incarnation: ecu.incarnation,
-    failure: 1 - deadly.reduce((calm, { probability }) => calm * (1 - probability), 1),
-    overload: ranked.find((threat) => !threat.deadly)?.probability ?? 0,
-    loadQuantiles,
-    failsInS: deadly[0]?.inS ?? ecu.horizonS,
-    threats: ranked,
-  };
 }
 
 /** z of 10 % and 90 %. */

@@ -7,9 +7,10 @@ import { type EcuSample, MetricColumns, QUALITY, type TaskSample } from '../../.
 import { limitsOf, SENSOR_PROFILES, type SensorProfile } from '../../../src/domain/metrics/sensor-profile.ts';
 import { SimulatedMachine } from '../../../src/domain/metrics/simulated-ecu.ts';
 import type { MetricLimits } from '../../../src/domain/model/ecu.ts';
+import { outlookOf } from '../../../src/domain/proposal/outlook.ts';
 import { OverloadWatch } from '../../../src/domain/proposal/overload-watch.ts';
 import type { Outlook } from '../../../src/domain/proposal/proposal.ts';
-import { outlookOf, type Threat } from '../../../src/domain/proposal/threat.ts';
+import type { Threat } from '../../../src/domain/proposal/threat.ts';
 import { foreseenText } from '../../../src/domain/proposal/threat-text.ts';
 import { createWearWatch } from '../../../src/domain/proposal/wear-watch.ts';
 import { chanceWithoutMove } from '../../../src/domain/proposal/without-move.ts';

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { createRng, type Rng } from '../../../src/domain/kernel/rng.ts';
 import { HeatWatch } from '../../../src/domain/proposal/heat-watch.ts';
+import { outlookOf } from '../../../src/domain/proposal/outlook.ts';
 import {
   type EcuView,
   NOTHING_REMEMBERED,
@@ -10,7 +11,7 @@ import {
   review,
 } from '../../../src/domain/proposal/review.ts';
 import { FULL_CREDIT } from '../../../src/domain/proposal/score.ts';
-import { chanceAbove, outlookOf, type Threat } from '../../../src/domain/proposal/threat.ts';
+import { chanceAbove, type Threat } from '../../../src/domain/proposal/threat.ts';
 import { normal } from '../../support/wearing-units.ts';
 
 const LIMIT_C = 95;
