@@ -63,6 +63,7 @@ export const ERROR_CODES = [
   'ERR_NO_TASK',
   'ERR_NO_ECU',
   'ERR_TASK_EXISTS',
+  'ERR_CHAIN', // a task that cannot be fed as its file says: from nowhere, or from itself by way of others
   'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
   // learning
