@@ -13,6 +13,7 @@ import { type EcuSample, QUALITY, type TaskSample } from '../src/domain/metrics/
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { EcuWatch } from '../src/domain/proposal/ecu-watch.ts';
 import type { Outlook } from '../src/domain/proposal/proposal.ts';
+import type { MeasuredStep } from './fleet-performance.ts';
 
 const STEP_US = 1_000_000;
 export const LOOK_US = 200_000;
@@ -35,6 +36,7 @@ export class EcuFollower {
   temperature = Number.NaN;
   incarnation = 0;
   readonly #horizonS: number;
+  readonly #onStep: ((step: MeasuredStep) => void) | undefined;
   readonly #load: Forecaster;
   readonly #watch: EcuWatch;
   readonly #quantiles = new Float64Array(9);
@@ -47,8 +49,15 @@ export class EcuFollower {
   #newest: Counted | undefined;
   #foreseen: Outlook | undefined;
 
-  constructor(options: { readonly mac: Mac; readonly limit: number | undefined; readonly horizonS: number }) {
+  constructor(options: {
+    readonly mac: Mac;
+    readonly limit: number | undefined;
+    readonly horizonS: number;
+    /** What two seconds show between them. */
+    readonly onStep?: (step: MeasuredStep) => void;
+  }) {
     this.mac = options.mac;
+    this.#onStep = options.onStep;
     this.limit = options.limit;
     this.#horizonS = options.horizonS;
     this.#watch = new EcuWatch({ periodS: STEP_US / 1e6, limitC: options.limit, capacity: CAPACITY });
@@ -82,6 +91,12 @@ export class EcuFollower {
     this.#before = this.#newest;
     this.#newest = { atUs: sample.atUs, tasks: sample.tasks };
     this.#foreseen = undefined;
+    const before = this.#before;
+    if (before !== undefined)
+      this.#onStep?.({
+        ...{ mac: this.mac, passedUs: sample.atUs - before.atUs, load },
+        ...{ before: before.tasks, now: sample.tasks },
+      });
   }
 
   /** The same object until another second has passed. Its overload is 0 (`predictor.ts`, E4). */

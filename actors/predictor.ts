@@ -6,6 +6,7 @@
  * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
  * E2. Managers that keep the same ECU propose the same; the migration's record lets one begin, and the others see it moved.
  * E3. The migration weighs the proposal once more, with the newest outlooks (`gainOf`): what is not worth it any more stays.
+ *     It also says how the task would do there, against how it does (`fleet-performance.ts`), over the same horizon.
  * E4. Heat alone is a reason. The forecast of the load stands in each proposal as evidence; that a machine is busy says nothing of its tasks.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
@@ -31,6 +32,7 @@ import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-ga
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
@@ -84,6 +86,7 @@ export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
   private readonly followed = new Map<Mac, Followed>();
   private readonly pursuits = new Map<string, Pursuit>();
+  private readonly performance: FleetPerformance;
   private memory: ReviewMemory = NOTHING_REMEMBERED;
   private waiting: Cancel | undefined;
   private stopped = false;
@@ -93,6 +96,7 @@ export class Predictor implements PredictedGain {
 
   constructor(parts: PredictorParts) {
     this.parts = parts;
+    this.performance = new FleetPerformance(parts.knowledge);
   }
 
   start(): void {
@@ -129,7 +133,8 @@ export class Predictor implements PredictedGain {
 
   private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
     const { bus, clock } = this.parts.host;
-    const follower = new EcuFollower({ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS });
+    const onStep = (step: MeasuredStep): void => this.performance.measured(step);
+    const follower = new EcuFollower({ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS, onStep });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
       const nowUs = clock.monotonicUs();
       if (nowUs - follower.lookedAtUs < LOOK_US) return;
@@ -207,7 +212,21 @@ export class Predictor implements PredictedGain {
     if (from === undefined || to === undefined) return undefined;
     const task = movable(from, move.task, 0);
     const [there, here] = [from, to].map((one) => lateJobsOfStaying(task, one.outlook(), POLICY.horizonS));
-    return { lateJobs: (there ?? 0) - (here ?? 0), by: `the predictor of ${this.parts.manager}` };
+    const performance = this.performanceOf(move.task, from, to);
+    // Where it fails the task goes elsewhere anyway, and does no better there than this.
+    const stays = 1 - from.outlook().failure;
+    const better = performance === undefined ? 0 : stays * (performance.here.lateJobs - performance.there.lateJobs);
+    const lateJobs = (there ?? 0) - (here ?? 0) + better;
+    return { lateJobs, by: `the predictor of ${this.parts.manager}`, performance };
+  }
+
+  private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
+    const spec = this.parts.knowledge.placement(task)?.context.spec;
+    if (spec === undefined) return undefined;
+    const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
+    const [here, there] = [from, to].map((one) => ({ mac: one.mac, load: one.outlook().loadQuantiles[1] }));
+    if (here === undefined || there === undefined) return undefined;
+    return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: POLICY.horizonS });
   }
 
   private seeing(mac: Mac): EcuFollower | undefined {
@@ -291,7 +310,8 @@ export class Predictor implements PredictedGain {
     if (isHot || knowledge.isGone({ mac: from, incarnation: pursuit.incarnation })) pursuit.cameAtUs ??= wallUs;
   }
 
-  private async ask({ task, epoch, from, probability, id }: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
+  private async ask(proposal: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
+    const { task, epoch, from, probability, id, cause, horizonS, loadQuantiles, staying, benefit, deadlineUs } = proposal;
     const { host, knowledge, requests } = this.parts;
     const placement = knowledge.placement(task);
     if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
@@ -306,6 +326,10 @@ export class Predictor implements PredictedGain {
           reason: `ECU ${from} is foreseen to fail within ${POLICY.horizonS} s (${percent} %), proposal ${id}`,
         },
         `proposal:${id}:${host.incarnation}:${++this.numbers}`,
+        {
+          ...{ id, cause, probability, horizonS, loadQuantiles, staying, benefit, deadlineUs },
+          manager: this.parts.manager,
+        },
       );
       host.counters.add(answer.kind === 'accepted' ? 'predictor.asked' : 'predictor.refused');
       if (answer.kind === 'refused')

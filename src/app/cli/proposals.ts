@@ -1,6 +1,7 @@
 /** `drover proposals`: what managers foresaw and proposed to move, and what became of it. */
 import type { Command } from 'commander';
 import type { ProposalNotice } from '../../domain/proposal/proposal-notice.ts';
+import type { ProposedMigration } from '../proposals/migration-of.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
 import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
@@ -38,13 +39,33 @@ async function proposals(flags: ProposalsFlags): Promise<void> {
       return;
     }
     const found = await readProposals(client);
-    if (flags.json === true) process.stdout.write(`${JSON.stringify({ proposals: found })}\n`);
+    const { migrationOf } = await import('../proposals/migration-of.ts');
+    const linked: LinkedProposal[] = [];
+    for (const notice of found) linked.push({ ...notice, migration: await migrationOf(client, notice) });
+    if (flags.json === true) process.stdout.write(`${JSON.stringify({ proposals: linked })}\n`);
     else if (found.length === 0) process.stdout.write('nothing was proposed\n');
     else
       process.stdout.write(
-        table(['MADE', 'TASK', 'FROM', 'WHY', 'CHANCE', 'WITHIN', 'SAVES', 'BY', 'OUTCOME'], found.map(cells)),
+        table(
+          ['MADE', 'TASK', 'FROM', 'WHY', 'CHANCE', 'WITHIN', 'SAVES', 'BY', 'OUTCOME', 'MIGRATION'],
+          linked.map((notice) => [...cells(notice), migrationCell(notice)]),
+        ),
       );
   });
+}
+
+interface LinkedProposal extends ProposalNotice {
+  /** What left the epoch that this is about; absent: nothing has. */
+  readonly migration: ProposedMigration | undefined;
+}
+
+function migrationCell({ migration, id }: LinkedProposal): string {
+  if (migration === undefined) return stdoutColours.dim('none');
+  const { actor, state, to, proposal } = migration;
+  const where = to === undefined ? '' : ` to ${to}`;
+  // Two managers that foresee the same propose the same; one of them is followed.
+  const whose = proposal === id ? '' : proposal === undefined ? ', asked for by somebody' : `, by ${proposal}`;
+  return `${actor} ${state}${where}${whose}`;
 }
 
 function cells(notice: ProposalNotice): string[] {
