@@ -193,7 +193,7 @@ export class Bridge {
   }
 
   private get draining(): boolean {
-    return this.leaving || this.drained;
+    return this.leaving || this.drained || this.sleep.asleep !== undefined;
   }
 
   running(): TaskEffects {

@@ -19,6 +19,7 @@ import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
 import type { DrainContext } from '../statecharts/drain.machine.ts';
 import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { PowerContext } from '../statecharts/power.machine.ts';
 import type { CheckpointReceiver } from './checkpoint.ts';
 import type { Detector } from './detector.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
@@ -125,7 +126,7 @@ export function shareKeyOf({ actor, record, snapshot }: ActorView): string | und
     if (snapshot.status !== 'active' && isIdle) return undefined;
     return (snapshot.context as MigrationContext).cause?.source.mac ?? actor;
   }
-  if (actor.startsWith('drain/')) return (snapshot.context as DrainContext).mac;
+  if (actor.startsWith('drain/') || actor.startsWith('power/')) return (snapshot.context as DrainContext | PowerContext).mac;
   const { task, owner } = snapshot.context as PlacementContext;
   if ((snapshot.value === 'removed' || snapshot.value === 'undeclared') && isIdle) return undefined;
   return owner?.mac ?? task;

@@ -229,6 +229,12 @@ export class Predictor implements PredictedGain {
     return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: POLICY.horizonS });
   }
 
+  /** Whether it fails within the horizon, and the upper decile of its load then; undefined: nothing is seen of it. */
+  outlookOf(mac: Mac): { readonly failure: number; readonly load: number } | undefined {
+    const { failure, loadQuantiles } = this.seeing(mac)?.outlook() ?? {};
+    return failure === undefined || loadQuantiles === undefined ? undefined : { failure, load: loadQuantiles[2] };
+  }
+
   private seeing(mac: Mac): EcuFollower | undefined {
     const follower = this.followed.get(mac)?.follower;
     const nowUs = this.parts.host.clock.monotonicUs();

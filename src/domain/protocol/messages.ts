@@ -10,6 +10,7 @@ import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCur
 import type { EcuDescription, EcuLoad, SleepState } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
+import type { PowerState } from '../power/plan-power.ts';
 
 /** The version of the envelope this build writes; it reads this one alone. */
 export const WIRE_VERSION = 1;
@@ -321,6 +322,18 @@ export interface FleetEcu {
   readonly state: string;
   /** It is to be empty and gets nothing new. */
   readonly draining?: boolean;
+  /** Of one that can sleep, once somebody manages that. */
+  readonly power?: {
+    readonly state: PowerState;
+    readonly reason?: string | undefined;
+    readonly sleep?: SleepState | undefined;
+    readonly sinceUs: number;
+    readonly managedSinceUs: number;
+    readonly sleeps: number;
+    readonly asleepUs: number;
+    readonly sleptJoules: number;
+    readonly wakeJoules: number;
+  };
   readonly description: EcuDescription | undefined;
   readonly tasks: readonly TaskName[];
 }
