@@ -6,7 +6,14 @@ import fc from 'fast-check';
 import { ERROR_CODES } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointReference, InputCursor } from '../../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds, RuntimeOffer } from '../../src/domain/model/compatibility.ts';
-import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../../src/domain/model/ecu.ts';
+import type {
+  AcceptedTask,
+  EcuDescription,
+  EcuLoad,
+  EcuScheduling,
+  ProcessIdentity,
+  SleepState,
+} from '../../src/domain/model/ecu.ts';
 import type { Candidate, DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal, JobRecord } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
@@ -159,6 +166,11 @@ const ecuScheduling = (): fc.Arbitrary<EcuScheduling> => {
   );
 };
 
+const watts = (): fc.Arbitrary<number> => fc.nat({ max: 100_000 }).map((value) => value / 8);
+
+const sleepState = (): fc.Arbitrary<SleepState> =>
+  fc.record({ name: name(), watts: watts(), wakeUs: count(), wakeJoules: watts() });
+
 export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
   fc.record(
     {
@@ -180,6 +192,7 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
       subjects: fc.array(subject(), { minLength: 1, maxLength: 3 }),
       scheduling: ecuScheduling(),
       metrics: fc.record({ everyUs: count().map((us) => us || 1), keptEveryUs: count() }),
+      power: fc.record({ idleWatts: watts(), busyWatts: watts(), sleep: fc.array(sleepState(), { maxLength: 3 }) }),
     },
     {
       requiredKeys: [
@@ -390,6 +403,16 @@ export const command = (): fc.Arbitrary<Command> =>
       .tuple(commandHeader(), fc.constantFrom('full' as const, 'delta' as const))
       .map(([header, mode]) => ({ kind: 'checkpoint' as const, ...header, mode })),
     fc.constant({ kind: 'query-load' as const }),
+    commandHeader().chain((header) =>
+      fc
+        .record({ spec: taskSpec(fc.constant(header.task)), incarnation: count(), source: optional(mac()), sequence: count() })
+        .chain((prepare) =>
+          fc
+            .record({ blackoutUs: fc.integer({ min: 1, max: 1_000_000 }) }, { requiredKeys: [] })
+            .map((more) => ({ kind: 'prepare' as const, ...header, ...prepare, ...more })),
+        ),
+    ),
+    fc.record({ kind: fc.constant('power' as const), sleep: optional(sleepState()) }),
   );
 
 export const answer = (): fc.Arbitrary<Answer> => {
@@ -399,6 +422,12 @@ export const answer = (): fc.Arbitrary<Answer> => {
     fc.record({ kind: fc.constantFrom('stopped' as const, 'paused' as const, 'resumed' as const), ...subject }),
     fc.record({ kind: fc.constant('checkpointed' as const), ...subject, sequence: count() }),
     fc.record({ kind: fc.constant('load' as const), load: ecuLoad() }),
+    fc.record({
+      kind: fc.constant('power' as const),
+      state: fc.constantFrom('awake' as const, 'asleep' as const, 'waking' as const),
+      readyInUs: count(),
+      reason: sentence(),
+    }),
     fc.record({ kind: fc.constant('refused' as const), ...subject, code: code(), sentence: sentence() }),
   );
 };

@@ -23,7 +23,10 @@ describe('admission with the blackout of a move', () => {
   it('what gathers in it delays others: a job of the blackout and the next one come close together', () => {
     const there = [acceptedTaskOf(resident, 1)];
     // 40 of its own and one job of the mover, 60; with 41 released late, the next comes 59 after the first.
-    expect(admits(there, [mover], ecu())).toMatchObject({ ok: true, value: { tightest: { task: 'resident', responseUs: 60 } } });
+    expect(admits(there, [mover], ecu())).toMatchObject({
+      ok: true,
+      value: { tightest: { task: 'resident', responseUs: 60 } },
+    });
     expect(admits(there, [mover], ecu(), 40).ok).toBe(true);
     expect(admits(there, [mover], ecu(), 41)).toMatchObject({
       ok: false,

@@ -8,10 +8,11 @@ import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.
 import { withExamples } from './help.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
+import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface ManagerFlags extends BrokerFlags, LocalPathFlags, PredictFlags {
+interface ManagerFlags extends BrokerFlags, LocalPathFlags, PredictFlags, PowerFlags {
   readonly id: string;
   readonly prove?: number;
   readonly adviser?: string;
@@ -28,7 +29,7 @@ export function registerManager(program: Command): void {
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option('--adviser <model>', ADVISER_HELP)
     .option('--json', 'say that it serves as one JSON object');
-  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withPredictOption(command)))), [
+  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withPowerOption(withPredictOption(command))))), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
     { does: 'And from now on the whole fleet pushes', line: 'drover manager --id m3 --receive push' },
     {
@@ -46,6 +47,7 @@ export function registerManager(program: Command): void {
       ...receiveChoice(flags),
       broker,
       predicts: flags.predict === 'on',
+      ...powerConfigOf(flags),
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
       dataFolder: fleetFolders(flags.data).manager(flags.id),

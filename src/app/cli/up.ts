@@ -16,10 +16,11 @@ import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts
 import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
+import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags, PredictFlags {
+interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags, PredictFlags, PowerFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
@@ -53,16 +54,23 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withPredictOption(withMetricsOptions(command))))), [
-    { does: 'Three ECUs and two managers', line: 'drover up' },
-    { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
-    { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
-    { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
-    { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
-    { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
-    { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
-    { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
-  ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
+  withExamples(
+    withBrokerOptions(withLocalPathOption(withReceiveOptions(withPowerOption(withPredictOption(withMetricsOptions(command)))))),
+    [
+      { does: 'Three ECUs and two managers', line: 'drover up' },
+      { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
+      { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
+      { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
+      { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
+      { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
+      {
+        does: 'ECUs that sleep while nobody needs them',
+        line: 'drover up --simulated-sensors calm --power on --power-after 10s',
+      },
+      { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
+      { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
+    ],
+  ).action((file: string | undefined, flags: UpFlags) => up(file, flags));
 }
 
 function syncPolicy(text: string): UpFlags['sync'] {
@@ -97,6 +105,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
     compression: plan.compression,
     predicts: flags.predict === 'on',
+    ...powerConfigOf(flags),
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,

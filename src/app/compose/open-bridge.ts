@@ -15,7 +15,7 @@ import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
-import type { EcuDescription, MetricsPlan } from '../../domain/model/ecu.ts';
+import type { EcuDescription, MetricsPlan, SleepState } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import type { TaskRuntime } from '../../ports/task-runtime.ts';
@@ -137,6 +137,15 @@ function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
   return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...(limit === undefined ? {} : { temperatureLimit: limit }) };
 }
 
+/** A machine that is not there takes what its sensors show, and sleeps as such machines do. */
+const SIMULATED_SLEEP: SleepState = { name: 'suspend', watts: 0.4, wakeUs: 1_500_000, wakeJoules: 12 };
+
+function powerOf({ power, simulatedSensors }: BridgeConfig): Pick<EcuDescription, 'power'> {
+  if (power !== undefined) return { power };
+  if (simulatedSensors === undefined) return {};
+  return { power: { idleWatts: simulatedSensors.idle, busyWatts: simulatedSensors.max, sleep: [SIMULATED_SLEEP] } };
+}
+
 function describe(
   config: BridgeConfig,
   incarnation: number,
@@ -163,5 +172,6 @@ function describe(
     version: VERSION,
     ...(config.scheduling === undefined ? {} : { scheduling: config.scheduling }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...powerOf(config),
   };
 }

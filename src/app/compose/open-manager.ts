@@ -85,6 +85,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
+      ...(config.power === undefined ? {} : { power: config.power }),
       receive: new BusReceivePolicy(host),
       ...(adviser === undefined ? {} : { adviser }),
     });

@@ -2,9 +2,9 @@
  * Which ECUs are to be awake: one look at the fleet, one answer. Pure; who acts on it and how often is `actors/power-manager.ts`.
  *
  * G1. Tasks that wait for a place come first: sleeping ECUs that could take them are woken, no more of them than are needed.
- * G2. Those that are awake must be enough for the worst that is to be expected: the tasks of any one of them find places on the others, and those
- *     of all that are threatened together find places on the rest, by the exact test that admits them. While that does not hold, one more
- *     that makes it better is woken; an ECU that is being emptied is kept first, which costs nothing.
+ * G2. Those that are awake must be enough for the worst that is to be expected: the tasks of all that are threatened find places on the others, and
+ *     when they have gone there, the tasks of any one of those find places on the rest, by the exact test that admits them. While that does not
+ *     hold, one more that makes it better is woken; an ECU that is being emptied is kept first, which costs nothing.
  * G3. Otherwise, and only while nothing is on its way up or down, one ECU may be emptied: what runs there finds places on the others, G2 holds after
  *     that too, it is not threatened, and its sleep pays for its waking within `worthWithinS`.
  * G4. Of several that could, the one that saves the most watts; then the fewest tasks to move; then the larger MAC.
@@ -120,31 +120,34 @@ function forCover(up: readonly PowerView[], down: readonly PowerView[], neighbou
   return best === undefined ? undefined : [{ mac: best.mac, reason: first ?? '' }];
 }
 
-/** Tasks that would find no place among `up`, whichever of them fails, and if all that are threatened do. */
+/** Tasks that would find no place among `up` when all that are threatened fail, and then whichever of the others fails after them. */
 function uncovered(
   up: readonly PowerView[],
   neighbours: Neighbours,
 ): { readonly count: number; readonly first: string | undefined } {
-  let count = 0;
-  let first: string | undefined;
   const threatened = up.filter((view) => view.threatened);
-  const losses = up.filter((view) => !view.threatened).map((view) => [view]);
-  if (threatened.length > 0) losses.unshift(threatened);
-  for (const lost of losses) {
-    const tasks = lost.flatMap((view) => view.tasks);
-    if (tasks.length === 0) continue;
-    const { unplaced } = place(
-      tasks,
-      up.filter((view) => !lost.includes(view)),
-      neighbours,
-    );
-    count += unplaced.length;
-    const macs = lost.map(({ candidate }) => candidate.mac).join(', ');
-    if (unplaced.length > 0)
-      first ??= `${unplaced[0]?.task} would find no place if ${macs} ${lost === threatened ? 'fails, as is foreseen' : 'failed'}`;
+  const calm = up.filter((view) => !view.threatened);
+  const leaving = threatened.flatMap((view) => view.tasks);
+  const { assignments, unplaced } = place(leaving, calm, neighbours);
+  const moves = new Map(assignments.map(({ task, mac }) => [task, mac]));
+  let count = unplaced.length;
+  let first =
+    unplaced.length === 0
+      ? undefined
+      : `${unplaced[0]?.task} would find no place when ${macsOf(threatened)} fails, as is foreseen`;
+  const after = calm.map((view) => withMoved(view, leaving, moves));
+  for (const lost of after) {
+    if (lost.tasks.length === 0) continue;
+    const others = after.filter((view) => view !== lost);
+    const [homeless, ...more] = place(lost.tasks, others, neighbours).unplaced;
+    if (homeless === undefined) continue;
+    count += 1 + more.length;
+    first ??= `${homeless.task} would find no place if ${macsOf([lost])} failed${threatened.length === 0 ? '' : ` after ${macsOf(threatened)}`}`;
   }
   return { count, first };
 }
+
+const macsOf = (views: readonly PowerView[]): string => views.map(({ candidate }) => candidate.mac).join(', ');
 
 /** G3, G4. */
 function toEmpty(up: readonly PowerView[], neighbours: Neighbours, policy: PowerPolicy): Emptying | undefined {

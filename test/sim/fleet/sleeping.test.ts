@@ -119,7 +119,8 @@ test('a failure is foreseen: another ECU is awake before the tasks have to leave
   const fleet = await stage({ ecus, tasks, predicts: true, power: CHOICE });
   await fleet.until('two sleep', () => asleep(fleet).length === 2, 60_000_000);
   expect(tasksOn(fleet, MACS[0] as string).length).toBeGreaterThan(0);
-  await fleet.until('one more is awake', () => asleep(fleet).length === 1, 120_000_000);
+  await fleet.until('one more is woken', () => asleep(fleet).length === 1, 120_000_000);
+  expect(tasksOn(fleet, MACS[0] as string).length).toBeGreaterThan(0);
   await fleet.until('the hot one is empty', () => tasksOn(fleet, MACS[0] as string).length === 0, 60_000_000);
   for (const name of NAMES) expect(fleet.truth.placements.get(name)?.context.takenBy ?? '').not.toMatch(/^arbiter\/failure/);
   await fleet.settle();
