@@ -114,7 +114,7 @@ test('a failure is foreseen: another ECU is awake before the tasks have to leave
     const sensors = after === undefined ? SENSOR_PROFILES.calm : { ...SENSOR_PROFILES.heating, after, limit: 85 };
     return { metrics: { everyUs: 500_000, keptEveryUs: 0, sensors } };
   };
-  const ecus = MACS.map((mac, at) => ecu(mac, metrics(at === 0 ? 90 : undefined)));
+  const ecus = MACS.map((mac, at) => ecu(mac, metrics(at === 0 ? 50 : undefined)));
   const tasks = NAMES.map((name) => task(name, { ...SLOW, affinity: { preferredEcus: [MACS[0] as string] } }));
   const fleet = await stage({ ecus, tasks, predicts: true, power: CHOICE });
   await fleet.until('two sleep', () => asleep(fleet).length === 2, 60_000_000);

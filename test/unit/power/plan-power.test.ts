@@ -60,7 +60,11 @@ describe('what may sleep', () => {
     expect(plan([view(1, [], { power: hungry }), view(2, [small('a')]), view(3)]).empty).toMatchObject({ mac: macOf(1) });
     const { empty } = plan([view(1, [small('a')]), view(2), view(3, [small('b')], { power: hungry }), view(4)]);
     expect(empty).toMatchObject({ mac: macOf(3), moves: new Map([['b', macOf(1)]]) });
-    const busy = [view(1, [small('a')], { rested: false, load: 0.7 }), view(2, [], { rested: false, load: 0.7 }), view(3, [small('b')])];
+    const busy = [
+      view(1, [small('a')], { rested: false, load: 0.7 }),
+      view(2, [], { rested: false, load: 0.7 }),
+      view(3, [small('b')]),
+    ];
     expect(plan(busy).empty).toBeUndefined();
   });
 });

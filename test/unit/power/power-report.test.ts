@@ -12,7 +12,7 @@ const S = 1_000_000;
 const ecu = (power: FleetEcu['power']): FleetEcu => ({
   ...{ mac: macOf(1), name: 'ecu1', incarnation: 1, state: 'alive', tasks: [] },
   description: ecuOf(macOf(1), { power: POWER }),
-  power,
+  ...(power === undefined ? {} : { power }),
 });
 const record = { sinceUs: 40 * S, managedSinceUs: 10 * S, sleeps: 1, asleepUs: 20 * S, sleptJoules: 10, wakeJoules: 6 };
 
