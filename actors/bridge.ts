@@ -193,7 +193,7 @@ export class Bridge {
   }
 
   private get draining(): boolean {
-    return this.leaving || this.drained || this.sleep.asleep !== undefined;
+    return this.leaving || this.drained || this.isAsleep();
   }
 
   running(): TaskEffects {
@@ -410,7 +410,7 @@ export class Bridge {
 
   private forAnother(command: Extract<Command, { kind: 'deploy' | 'prepare' }>): Answer | undefined {
     const { incarnation } = this.host;
-    if (this.sleep.asleep !== undefined) return refuse(command, 'ERR_ECU_ASLEEP', 'this ECU sleeps');
+    if (this.isAsleep()) return refuse(command, 'ERR_ECU_ASLEEP', 'this ECU sleeps');
     if (command.incarnation === incarnation || planted(this.host, 'answer-for-the-dead')) return undefined;
     return refuse(command, 'ERR_COMMAND_DIED', `this is incarnation ${incarnation}, the command is for ${command.incarnation}`);
   }
@@ -437,7 +437,12 @@ export class Bridge {
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
   }
 
+  private isAsleep(): boolean {
+    return this.sleep.asleep !== undefined && !planted(this.host, 'take-tasks-asleep');
+  }
+
   private keptAwakeBy(): string | undefined {
+    if (planted(this.host, 'sleep-with-tasks')) return undefined;
     if (this.parts.coLocatedManagers.size > 0) return 'a manager runs on its machine';
     const [task] = this.accepted();
     return task === undefined ? undefined : `it has ${task.task}`;

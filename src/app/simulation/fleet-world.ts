@@ -19,11 +19,11 @@ import { asleepWithTasks, homeAsleep } from '../../domain/invariants/awake-home.
 import { overfilled } from '../../domain/invariants/schedulable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
 import { assert } from '../../domain/kernel/assert.ts';
-import type { Incarnation } from '../../domain/model/ecu.ts';
+import type { Incarnation, SleepState } from '../../domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
-import type { ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
+import type { Answer, ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type Feed, FleetClient } from './fleet-client.ts';
@@ -195,6 +195,11 @@ export class FleetWorld {
   /** Everything away from there, and nothing new; or no more of that. */
   drain(mac: Mac, undo = false): Promise<ManagerAnswer> {
     return this.client.call({ kind: 'drain-ecu', mac, undo, reason: 'somebody asked' });
+  }
+
+  /** Straight to its bridge, behind the managers' backs; undefined: wake up. */
+  orderSleep(mac: Mac, sleep: SleepState | undefined): Promise<Answer> {
+    return this.client.order(mac, { kind: 'power', sleep });
   }
 
   private programOf(task: TaskName): number {
