@@ -12,7 +12,20 @@ import { defineConfig } from 'vitest/config';
 const EXHAUSTIVE = [
   ...[
     ...['managers', 'eviction', 'bugs', 'random', 'many-lives', 'receiving', 'own-fleet'],
-    ...['zombie', 'placing', 'proving', 'migrating', 'leaving', 'catching-up', 'trimmed', 'shares', 'standby', 'predicting', 'sleeping'],
+    ...[
+      'zombie',
+      'placing',
+      'proving',
+      'migrating',
+      'leaving',
+      'catching-up',
+      'trimmed',
+      'shares',
+      'standby',
+      'predicting',
+      'chains',
+      'sleeping',
+    ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[
     'store-records',

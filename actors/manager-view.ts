@@ -1,6 +1,7 @@
 /** What one manager answers when it is asked what the fleet looks like: its own view, put together on the spot. */
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { FleetEcu, FleetTask, FleetView } from '../src/domain/protocol/messages.ts';
+import type { Advising } from '../src/ports/advising.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import type { CheckpointReceiver } from './checkpoint.ts';
@@ -8,6 +9,7 @@ import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
 import type { Prover } from './prover.ts';
+import type { Routes } from './routes.ts';
 
 export interface ManagerViewParts {
   readonly host: Host;
@@ -18,6 +20,8 @@ export interface ManagerViewParts {
   readonly receive: ReceivePolicy | undefined;
   readonly upkeep: StoreUpkeep | undefined;
   readonly managers: () => FleetView['managers'];
+  readonly advising: Advising | undefined;
+  readonly routes: () => Routes;
 }
 
 export class ManagerView {
@@ -57,6 +61,7 @@ export class ManagerView {
       counters: this.parts.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       ...this.store(),
+      ...(this.parts.advising === undefined ? {} : { learning: this.parts.advising.told() }),
     };
   }
 
@@ -80,6 +85,7 @@ export class ManagerView {
       owner: context.owner?.mac,
       programId: this.parts.receiver.programOf(context.task, context.owner),
       reason: context.reason,
+      fed: this.parts.routes().told(context.task),
       checkpoint:
         checkpoint === undefined
           ? undefined

@@ -7,22 +7,23 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type { FleetView, InstanceReport, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
+import type { FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { Advising } from '../src/ports/advising.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
+import type { ModelFitter } from '../src/ports/model-fitter.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { type ArbiterContext, arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { chainMachine } from '../statecharts/chain.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
@@ -31,10 +32,13 @@ import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { type PowerEffect, powerMachine } from '../statecharts/power.machine.ts';
 import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
+import { routeMachine } from '../statecharts/route.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BackgroundFits } from './background-fits.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
+import { ChainMoves } from './chain-moves.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { CheckpointLookup } from './checkpoint-lookup.ts';
@@ -43,7 +47,8 @@ import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, planted } from './host.ts';
+import { envelope, type Host } from './host.ts';
+import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
 import { ManagerView } from './manager-view.ts';
@@ -57,6 +62,7 @@ import type { PlacementView } from './placement-index.ts';
 import { type PowerChoice, PowerManager } from './power-manager.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
+import { Routes } from './routes.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
@@ -66,6 +72,8 @@ export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbit
 const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
 const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
 const powerChart: Chart = { kind: 'power', version: 1, machine: powerMachine };
+const chainChart: Chart = { kind: 'chain', version: 1, machine: chainMachine };
+const routeChart: Chart = { kind: 'route', version: 1, machine: routeMachine };
 const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
 const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
 const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
@@ -93,23 +101,14 @@ export interface ManagerParts {
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
   /** Ranks candidates for a task; absent: the other terms alone. */
-  readonly adviser?: Adviser;
+  readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
   /** Whether it lets ECUs sleep that nobody needs, and when; absent: no. */
   readonly power?: PowerChoice;
+  /** Fits the models of its forecasts; absent: nobody does. */
+  readonly fitter?: ModelFitter;
 }
-
-/** The task failed by itself: it would fail again wherever it is restored. */
-const BY_ITSELF = new Set<ErrorCode>([
-  'ERR_JOB_TRAP',
-  'ERR_JOB_FUEL',
-  'ERR_JOB_MEMORY',
-  'ERR_JOB_OUTPUT',
-  'ERR_INPUT_GAP',
-  'ERR_MODULE_INVALID',
-  'ERR_MODULE_REFUSED',
-]);
 
 const POWER = 'power/';
 const PASSED_ON_TIMEOUT_US = 1_000_000;
@@ -138,6 +137,8 @@ export class Manager {
   private readonly predictor: Predictor | undefined;
   private readonly power: PowerManager;
   private readonly view: ManagerView;
+  private readonly routes: Routes;
+  private readonly chainMoves: ChainMoves;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -147,7 +148,7 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart, migrationChart, drainChart, powerChart],
+      charts: [placementChart, arbiterChart, migrationChart, drainChart, powerChart, chainChart, routeChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
@@ -181,7 +182,7 @@ export class Manager {
       knowledge: this.knowledge,
       processTable,
       beyond,
-      adviser: parts.adviser,
+      advising: parts.advising,
       lookup: new CheckpointLookup({ host, knowledge: this.knowledge, others: () => this.others() }),
     };
     this.arbiterEffects = new ArbiterEffects(effects);
@@ -193,7 +194,7 @@ export class Manager {
       beyond,
       store,
       gain: parts.predicts === true ? { gainOf: async (move) => this.predictor?.gainOf(move) } : undefined,
-      adviser: parts.adviser,
+      advising: parts.advising,
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
@@ -204,6 +205,8 @@ export class Manager {
       requests: this.migrationRequests,
       keeps: (mac) => this.share.keeps(mac),
     });
+    this.routes = new Routes({ host, ...known });
+    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests });
     const predictorKey = `predictor/${manager}`;
     this.predictor =
       parts.predicts !== true
@@ -214,6 +217,7 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             keeps: (mac) => this.share.keeps(mac),
+            fits: parts.fitter === undefined ? undefined : new BackgroundFits(host, parts.fitter),
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
@@ -279,6 +283,7 @@ export class Manager {
     this.view = new ManagerView({
       ...{ host, manager, knowledge: this.knowledge, receiver: this.receiver, prover: this.prover },
       ...{ receive: parts.receive, upkeep, managers: () => this.peers.all() },
+      ...{ advising: parts.advising, routes: () => this.routes },
     });
     this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
     this.janitor = new Janitor({
@@ -329,6 +334,7 @@ export class Manager {
     this.power.start();
     this.janitor.start();
     this.predictor?.start();
+    this.routes.start();
     void this.receiver.sayAgain();
   }
 
@@ -343,6 +349,7 @@ export class Manager {
       this.duty,
       this.draining,
       this.power,
+      this.routes,
       this.detector,
       this.catchUp,
       this.peers,
@@ -356,6 +363,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** How many living managers come before this one for what one of them should do. */
+  rankOf(key: string): number {
+    return this.share.rankOf(key);
   }
 
   /** The store found damage in what it was asked for. */
@@ -378,6 +390,10 @@ export class Manager {
         return this.draining.perform(open.effect as DrainEffect);
       case 'power':
         return this.power.perform(open.effect as PowerEffect);
+      case 'chain':
+        return this.chainMoves.perform(open);
+      case 'route':
+        return this.routes.perform(open);
       case 'predictor':
         // Who does not predict any more leaves its proposals unjudged until it does again.
         return (
@@ -496,7 +512,10 @@ export class Manager {
             sentence: `task ${name} exists and is ${placement.state}; remove it first`,
           };
         }
+        const unfit = await this.routes.whyNot(call.spec);
+        if (unfit !== undefined) return { kind: 'refused', ...unfit };
         await this.replicated.deliver(`placement/${name}`, { type: 'TASK.DECLARED', id: `declare:${id}`, spec: call.spec });
+        if (call.spec.inputs.from !== undefined) await this.routes.look(name);
         return { kind: 'accepted' };
       }
       case 'remove-task': {
@@ -504,14 +523,17 @@ export class Manager {
         if (placement === undefined || placement.state === 'removed')
           return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${call.task}` };
         await this.replicated.deliver(`placement/${call.task}`, { type: 'TASK.REMOVED', id: `remove:${id}` });
+        if (placement.context.spec?.inputs.from !== undefined) await this.routes.look(call.task);
         return { kind: 'accepted' };
       }
       case 'instance-report':
-        return this.instanceReport(call);
+        return takeInstanceReport({ host: this.host, replicated: this.replicated, knowledge: this.knowledge }, call);
       case 'request-restore':
         return this.requestRestore(call, id);
       case 'migrate-task':
         return this.migrationRequests.ask(call, id);
+      case 'migrate-chain':
+        return this.chainMoves.ask(call, id);
       case 'drain-ecu':
         return this.drain(call, id);
       case 'query-fleet':
@@ -540,34 +562,6 @@ export class Manager {
     const event = undo ? { type: 'DRAIN.UNDONE' } : { type: 'DRAIN.ASKED', reason };
     await this.replicated.deliver(`drain/${mac}`, { ...event, id: `drain:${id}` });
     return { kind: 'accepted' };
-  }
-
-  private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
-    const { task, epoch, nonce, what, code, sentence } = report;
-    if (what === 'ended') {
-      const reason = `${code ?? 'ended'}: ${sentence}`;
-      const byItself = code !== undefined && BY_ITSELF.has(code);
-      await this.replicated.deliver(`placement/${task}`, {
-        type: 'INSTANCE.ENDED',
-        id: `ended:${epoch}:${nonce}`,
-        epoch,
-        reason,
-        byItself,
-      });
-      return { kind: 'accepted' };
-    }
-    const placement = await this.knowledge.freshPlacement(task);
-    const arbiter = placement?.context.takenBy;
-    if (placement?.context.epoch === epoch && arbiter !== undefined) {
-      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
-      await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
-    }
-    return { kind: 'accepted' };
-  }
-
-  private stillDeploys(arbiter: string, task: string): boolean {
-    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
-    return ['taking', 'deploying'].includes(context?.tasks[task]?.phase ?? '');
   }
 
   fleet(): FleetView {

@@ -14,6 +14,7 @@ import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { Answer, Command, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
 import { ecuSubject, type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
+import { repeatedOf } from '../../domain/task/routing.ts';
 import { hostOf } from './simulated-ecu.ts';
 
 export interface Feed {
@@ -105,7 +106,7 @@ export class FleetClient {
         const payload = Uint8Array.of(number & 0xff, (number * 7) & 0xff, ports.rng.below(256));
         await ports.bus.append(subject, payload, {
           expectedSequence: last?.sequence ?? 0,
-          headers: { [header.number]: String(number) },
+          headers: { ...repeatedOf(last?.headers), [header.number]: String(number) },
           timeoutUs: APPEND_TIMEOUT_US,
         });
       } catch (cause) {

@@ -9,6 +9,7 @@ import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import { createSimFitter } from '../../../infra/sim/model-fitter.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
@@ -79,6 +80,7 @@ export class SimulatedManager {
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
         ...(power === undefined ? {} : { power }),
+        fitter: createSimFitter(ports.clock),
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
       });
       await manager.start();

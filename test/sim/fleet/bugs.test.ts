@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { judgeSeed } from '../../../src/app/simulation/judge-seed.ts';
 import { FLEET_PLANTS, type FleetPlant } from '../../../src/ports/plants.ts';
 import { BUG_STORIES } from './bug-stories.ts';
+import { CHAIN_STORIES } from './chain-stories.ts';
 import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
 import { POWER_STORIES } from './power-stories.ts';
@@ -16,7 +17,7 @@ const SEEDS_MAX = 200;
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...POWER_STORIES };
+const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...CHAIN_STORIES, ...POWER_STORIES };
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -73,6 +74,10 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'trust-taker': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'no-duty': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'resume-unaborted': { story: 'the only manager is cut off just when it could commit' },
+  'route-blindly': { seed: 21 },
+  'route-markers': { seed: 6 },
+  'trim-unrouted': { seed: 137 },
+  'move-alone': { story: 'a chain moves as one, and one of its tasks takes longest' },
   'switch-unclaimed': { story: 'a task is moved, and nobody else wants anything' },
 };
 
