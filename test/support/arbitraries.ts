@@ -6,14 +6,7 @@ import fc from 'fast-check';
 import { ERROR_CODES } from '../../src/domain/kernel/error-codes.ts';
 import type { CheckpointManifest, CheckpointReference, InputCursor } from '../../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds, RuntimeOffer } from '../../src/domain/model/compatibility.ts';
-import type {
-  AcceptedTask,
-  EcuDescription,
-  EcuLoad,
-  EcuScheduling,
-  ProcessIdentity,
-  SleepState,
-} from '../../src/domain/model/ecu.ts';
+import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../../src/domain/model/ecu.ts';
 import type { Candidate, DecisionEvidence } from '../../src/domain/model/evidence.ts';
 import type { JobJournal, JobRecord } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
@@ -39,6 +32,7 @@ import type {
   SupervisorAnswer,
   SupervisorCommand,
 } from '../../src/domain/protocol/messages.ts';
+import { ecuPower, powerAnswer, powerCommand } from './power-arbitraries.ts';
 
 // ——— words ———
 
@@ -169,11 +163,6 @@ const ecuScheduling = (): fc.Arbitrary<EcuScheduling> => {
   );
 };
 
-const watts = (): fc.Arbitrary<number> => fc.nat({ max: 100_000 }).map((value) => value / 8);
-
-const sleepState = (): fc.Arbitrary<SleepState> =>
-  fc.record({ name: name(), watts: watts(), wakeUs: count(), wakeJoules: watts() });
-
 export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
   fc.record(
     {
@@ -195,7 +184,7 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
       subjects: fc.array(subject(), { minLength: 1, maxLength: 3 }),
       scheduling: ecuScheduling(),
       metrics: fc.record({ everyUs: count().map((us) => us || 1), keptEveryUs: count() }),
-      power: fc.record({ idleWatts: watts(), busyWatts: watts(), sleep: fc.array(sleepState(), { maxLength: 3 }) }),
+      power: ecuPower(),
     },
     {
       requiredKeys: [
@@ -415,7 +404,7 @@ export const command = (): fc.Arbitrary<Command> =>
             .map((more) => ({ kind: 'prepare' as const, ...header, ...prepare, ...more })),
         ),
     ),
-    fc.record({ kind: fc.constant('power' as const), sleep: optional(sleepState()) }),
+    powerCommand(),
   );
 
 export const answer = (): fc.Arbitrary<Answer> => {
@@ -425,12 +414,7 @@ export const answer = (): fc.Arbitrary<Answer> => {
     fc.record({ kind: fc.constantFrom('stopped' as const, 'paused' as const, 'resumed' as const), ...subject }),
     fc.record({ kind: fc.constant('checkpointed' as const), ...subject, sequence: count() }),
     fc.record({ kind: fc.constant('load' as const), load: ecuLoad() }),
-    fc.record({
-      kind: fc.constant('power' as const),
-      state: fc.constantFrom('awake' as const, 'asleep' as const, 'waking' as const),
-      readyInUs: count(),
-      reason: sentence(),
-    }),
+    powerAnswer(),
     fc.record({ kind: fc.constant('refused' as const), ...subject, code: code(), sentence: sentence() }),
   );
 };
