@@ -23,7 +23,7 @@ export function createSimulatedSensors(options: {
   return {
     machine,
     name: 'simulated',
-    metrics: [load, power, temperature],
+    metrics: [load, power, temperature, 'memory.used', 'memory.available', 'wear'],
     read: (into, nowUs) => {
       const taskLoad = into.get('tasks.load');
       machine.advance(nowUs, Number.isNaN(taskLoad) ? 0 : taskLoad, options.asleep?.());
@@ -31,6 +31,9 @@ export function createSimulatedSensors(options: {
       into.set(load, reading.load);
       into.set(power, reading.powerWatts);
       into.set(temperature, reading.temperatureCelsius);
+      into.set('memory.used', reading.memoryUsedBytes);
+      into.set('memory.available', reading.memoryAvailableBytes);
+      into.set('wear', reading.wear);
     },
     close: () => {},
   };

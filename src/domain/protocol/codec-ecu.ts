@@ -6,6 +6,7 @@ import type {
   EcuLoad,
   EcuPower,
   EcuScheduling,
+  MetricLimits,
   ProcessIdentity,
   SleepState,
 } from '../model/ecu.ts';
@@ -36,6 +37,7 @@ import {
   type SleepStateSchema,
   type AcceptedTask as WireAcceptedTask,
   type EcuLoad as WireEcuLoad,
+  type MetricsPlan as WireMetricsPlan,
   type EcuPower as WirePower,
   type ProcessIdentity as WireProcessIdentity,
   Scheduler as WireScheduler,
@@ -103,9 +105,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
           metrics: {
             everyUs: safeInteger(wire.metrics.everyUs, 'ecu.metrics.every_us', 1),
             keptEveryUs: safeInteger(wire.metrics.keptEveryUs, 'ecu.metrics.kept_every_us'),
-            ...(wire.metrics.temperatureLimit === undefined
-              ? {}
-              : { temperatureLimit: finite(wire.metrics.temperatureLimit, 'ecu.metrics.temperature_limit') }),
+            ...readLimits(wire.metrics),
           },
         }),
     ...(wire.power === undefined ? {} : { power: readPower(wire.power) }),
@@ -133,6 +133,14 @@ const readPower = ({ idleWatts, busyWatts, sleep }: WirePower): EcuPower => ({
 function atLeast0(value: number, field: string): number {
   return finite(value, field) >= 0 ? value : refuse(`${field} is ${value}; it must be 0 or more`);
 }
+
+/** Those that were said. */
+const readLimits = ({ temperatureLimit, memoryLimit, loadLimit, wearLimit }: WireMetricsPlan): MetricLimits => ({
+  ...(temperatureLimit === undefined ? {} : { temperatureLimit: finite(temperatureLimit, 'ecu.metrics.temperature_limit') }),
+  ...(memoryLimit === undefined ? {} : { memoryLimit: finite(memoryLimit, 'ecu.metrics.memory_limit') }),
+  ...(loadLimit === undefined ? {} : { loadLimit: finite(loadLimit, 'ecu.metrics.load_limit') }),
+  ...(wearLimit === undefined ? {} : { wearLimit: finite(wearLimit, 'ecu.metrics.wear_limit') }),
+});
 
 const schedulers = enumTable<Exclude<EcuScheduling['scheduler'], 'other'>>({
   fp: WireScheduler.FIXED_PRIORITY,
