@@ -18,7 +18,7 @@ import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
 import { limitsOf } from '../../domain/metrics/sensor-profile.ts';
-import type { EcuDescription, MetricsPlan } from '../../domain/model/ecu.ts';
+import type { EcuDescription, MetricsPlan, SleepState } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import type { TaskRuntime } from '../../ports/task-runtime.ts';
@@ -167,6 +167,15 @@ function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
   return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...simulated, ...limits };
 }
 
+/** A machine that is not there takes what its sensors show, and sleeps as such machines do. */
+const SIMULATED_SLEEP: SleepState = { name: 'suspend', watts: 0.4, wakeUs: 1_500_000, wakeJoules: 12 };
+
+function powerOf({ power, simulatedSensors }: BridgeConfig): Pick<EcuDescription, 'power'> {
+  if (power !== undefined) return { power };
+  if (simulatedSensors === undefined) return {};
+  return { power: { idleWatts: simulatedSensors.idle, busyWatts: simulatedSensors.max, sleep: [SIMULATED_SLEEP] } };
+}
+
 function describe(
   config: BridgeConfig,
   incarnation: number,
@@ -193,5 +202,6 @@ function describe(
     version: VERSION,
     ...(config.scheduling === undefined ? {} : { scheduling: config.scheduling }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...powerOf(config),
   };
 }
