@@ -129,6 +129,14 @@ describe('a lane that is watched', () => {
   });
 });
 
+it('says nothing of a set that no model is needed for', () => {
+  const tasks = [task({ wcetUs: 6_000 })];
+  const { look, watch } = watching(tasks);
+  Object.assign(tasks[0] as Running, { responses: 900, misses: 900 });
+  expect(look(WINDOW_US)).toEqual([]);
+  expect(watch.dropped).toBe(1);
+});
+
 it('rounds what is measured up to few different numbers', () => {
   expect([0, 1, 1_024, 1_025, 900].map(measuredWcetUs)).toEqual([1, 1, 1_024, 1_218, 1_024]);
   const between = new Set(Array.from({ length: 1_000 }, (_, at) => measuredWcetUs(1_000 + at)));
