@@ -168,11 +168,11 @@ describe('the versions of a model', () => {
     ...training,
     ...{ number, digest: String(number % 10).repeat(64), parent: undefined, key: `model.m1.${number % 9}`, bytes: 10 },
   });
-  const after = (count: number): ModelHead =>
+  const versionsAfter = (count: number): ModelHead =>
     Array.from({ length: count }, (_, at) => version(at + 1)).reduce((head, one) => withVersion(head, one, 3), NO_HEAD);
 
   it('are kept up to a bound, the newest first, and read back as they were', () => {
-    const head = withAttempt(after(20), { ...training, why: 'is worse' }, 44);
+    const head = withAttempt(versionsAfter(20), { ...training, why: 'is worse' }, 44);
     expect(head.versions.map(({ number }) => number)).toEqual(Array.from({ length: VERSIONS_KEPT }, (_, at) => 20 - at));
     expect(parseHead(encodeHead(head))).toEqual(head);
     expect(head.learnedUpTo).toBe(44);
@@ -201,7 +201,7 @@ describe('the versions of a model', () => {
     ['an accuracy above 1', { accuracy: 1.5 }, 'has a version that is none'],
     ['a number that does not follow', { number: 9 }, 'has versions that do not follow each other'],
   ])('are not read where one has %s', (_, change, sentence) => {
-    const { versions, ...rest } = after(3);
+    const { versions, ...rest } = versionsAfter(3);
     const forged = { ...rest, versions: [{ ...versions[0], ...change }, ...versions.slice(1)] } as ModelHead;
     expect(parseHead(encodeHead(forged))).toBe(sentence);
   });

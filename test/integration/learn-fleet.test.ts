@@ -1,0 +1,129 @@
+/**
+ * A real fleet that learns: processes, a server, and training in a manager's thread with TensorFlow.js. What drawn reports say comes from the test, as if
+ * there were more ECUs; what the fleet's own ECU says comes from its lanes.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { encodeModel } from '../../infra/learned/model-file.ts';
+import { createBusModelBoard } from '../../infra/nats/model-board.ts';
+import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
+import { type LearningStatus, learningStatus } from '../../src/app/learn/fleet-status.ts';
+import { trainModel } from '../../src/app/learn/train-model.ts';
+import { prepareTask } from '../../src/app/prepare-task.ts';
+import { projectRoot } from '../../src/app/project-root.ts';
+import { exampleFolder } from '../../src/app/task-module.ts';
+import type { OutcomeRow } from '../../src/domain/learn/fleet/outcome.ts';
+import { bucket, buckets, learnSubject } from '../../src/domain/protocol/subjects.ts';
+import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
+import { labelledSets } from '../support/learn-sets.ts';
+import { drawnRows, encodedReport, reportOf } from '../support/outcome-rows.ts';
+import { plainTrainer } from '../support/plain-trainer.ts';
+
+const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
+const OTHER = '02bb00000001';
+const SECOND_US = 1_000_000;
+
+let run: FleetRun | undefined;
+let folder: string | undefined;
+
+afterEach(async () => {
+  await run?.end();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  run = undefined;
+});
+
+async function modelFile(): Promise<string> {
+  folder = mkdtempSync(join(tmpdir(), 'drover-learn-'));
+  const model = await trainModel(labelledSets(3, 400), {
+    ...{ network: 'fnn', cell: 'gru', reads: 'demand', widths: [8], epochs: 4, seed: 1 },
+    trainer: async () => plainTrainer,
+  });
+  const path = join(folder, 'small.model');
+  writeFileSync(path, encodeModel(model));
+  return path;
+}
+
+test('rows become a version, managers and bridges go over to it, and a restart finds it again', {
+  timeout: 300_000,
+}, async () => {
+  const ecus = [{ mac: ecuMac(1), name: 'ecu1', cores: 1, learnWindowUs: SECOND_US }];
+  run = await startFleet(
+    { ecus: 1, managers: 2 },
+    { ecus, adviser: await modelFile(), learns: { setsLeast: 12, everyUs: SECOND_US } },
+  );
+  const { fleet } = run;
+  const { client } = fleet;
+  const status = (): Promise<LearningStatus> => learningStatus(client);
+  const drover = (...args: string[]) => {
+    const env = { ...process.env, CI: 'true' };
+    const said = spawnSync(process.execPath, [MAIN, ...args, '--data', run?.folder ?? ''], { encoding: 'utf8', env });
+    return { exitCode: said.status, out: said.stdout, error: said.stderr };
+  };
+  let sequence = 0;
+  const report = async (rows: readonly OutcomeRow[]): Promise<void> => {
+    const bytes = encodedReport(client.host, reportOf(OTHER, rows, { sequence: ++sequence }));
+    await client.host.bus.append(learnSubject.of(OTHER), bytes, { timeoutUs: 5 * SECOND_US });
+  };
+
+  await fleet.deploy(await prepareTask(exampleFolder('counter')));
+  await until('the ECU reports what its lane did', async () => {
+    const own = (await status()).bridges.find(({ mac }) => mac === ecuMac(1));
+    return own !== undefined && own.rows > 0;
+  });
+  expect(drover('status').out).toContain('targets ranked by small.model');
+  expect(drover('explain', 'task/counter').out).toMatch(/advice 0\.\d\d[\s\S]*advice by small\.model [0-9a-f]{8}/);
+
+  await report(drawnRows(1, 60));
+  await until('a version is published', async () => (await status()).versions.length > 0);
+  const first = (await status()).versions.at(-1);
+  expect(first).toMatchObject({ number: 1, scheduling: 'fp', drawn: 2_000, by: expect.stringMatching(/^m[12]$/) });
+  expect(first?.accuracy).toBeGreaterThanOrEqual(first?.parentAccuracy ?? 1);
+  const newest = async (): Promise<string> => {
+    const [version] = (await status()).versions;
+    return `v${version?.number} ${version?.digest.slice(0, 8)}`;
+  };
+  const isTaken = async (): Promise<boolean> => {
+    const { managers } = await status();
+    const name = await newest();
+    return managers.length === 2 && managers.every(({ advisedBy }) => advisedBy === name);
+  };
+  await until('both managers rank by it', isTaken);
+  await until('the bridge learns on from it', async () => {
+    const { bridges, versions } = await status();
+    return bridges.some(({ mac, version }) => mac === ecuMac(1) && version === versions[0]?.number);
+  });
+  const told = drover('learn', 'status');
+  expect(told.error).toBe('');
+  expect(told.out).toMatch(/rows about \d+ sets[\s\S]*VERSION[\s\S]*v1 [0-9a-f]{8}[\s\S]*m1 ranks by v\d[\s\S]*ecu1/);
+
+  await fleet.killManager('m1');
+  await fleet.restart('m1');
+  await until('it ranks by the newest version again', isTaken);
+
+  // A file that is not what the head says is refused by everybody, and the one before stays.
+  const name = await newest();
+  const board = createBusModelBoard(client.host);
+  const { head, position } = await board.read();
+  const [before] = head.versions;
+  if (before === undefined) throw new Error('there is a version');
+  const key = 'model.forger.0';
+  await client.host.bus.append(bucket.entry(buckets.learned, key), new Uint8Array(900), { timeoutUs: 5 * SECOND_US });
+  const forged = { ...before, number: before.number + 1, key, parent: before.digest, digest: 'ab'.repeat(32) };
+  expect(await board.replace({ ...head, versions: [forged, before] }, position)).toBe('replaced');
+  await until('both managers say what is wrong', async () => {
+    const { managers } = await status();
+    return managers.length === 2 && managers.every(({ refused }) => refused?.includes('has another digest') === true);
+  });
+  for (const { advisedBy } of (await status()).managers) expect(advisedBy).toBe(name);
+  expect(drover('learn', 'status').out).toContain('has another digest than its entry says');
+
+  // What comes next follows the forged number, and is taken.
+  await report(drawnRows(2, 60));
+  await until('there is a sound version again', async () => {
+    const { versions, attempts } = await status();
+    return attempts.length > head.attempts.length || (versions[0]?.number ?? 0) > forged.number;
+  });
+});
