@@ -9,14 +9,16 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { encodeModel } from '../../infra/learned/model-file.ts';
 import { createBusModelBoard } from '../../infra/nats/model-board.ts';
+import { queryFleet, queryManagers } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
-import { type LearningStatus, learningStatus } from '../../src/app/learn/fleet-status.ts';
+import { learningStatus } from '../../src/app/learn/fleet-status.ts';
 import { trainModel } from '../../src/app/learn/train-model.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
-import type { OutcomeRow } from '../../src/domain/learn/fleet/outcome.ts';
-import { bucket, buckets, learnSubject } from '../../src/domain/protocol/subjects.ts';
+import type { OutcomeReport, OutcomeRow } from '../../src/domain/learn/fleet/outcome.ts';
+import { decodeOutcomeReport } from '../../src/domain/protocol/codec-learn.ts';
+import { bucket, buckets, learnSubject, streams } from '../../src/domain/protocol/subjects.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
 import { labelledSets } from '../support/learn-sets.ts';
 import { drawnRows, encodedReport, reportOf } from '../support/outcome-rows.ts';
@@ -56,7 +58,15 @@ test('rows become a version, managers and bridges go over to it, and a restart f
   );
   const { fleet } = run;
   const { client } = fleet;
-  const status = (): Promise<LearningStatus> => learningStatus(client);
+  const board = createBusModelBoard(client.host);
+  const headNow = async () => (await board.read()).head;
+  const managersNow = async () => (await queryManagers(client, await queryFleet(client))).map(({ learning }) => learning);
+  // One consumer for all of the test: a status a poll would be one each.
+  const reports: OutcomeReport[] = [];
+  await client.host.bus.consume(streams.learning, { filter: learnSubject.of(ecuMac(1)), from: 1 }, ({ payload }) => {
+    const decoded = decodeOutcomeReport(payload);
+    if (decoded.ok) reports.push(decoded.value.body);
+  });
   const drover = (...args: string[]) => {
     const env = { ...process.env, CI: 'true' };
     const said = spawnSync(process.execPath, [MAIN, ...args, '--data', run?.folder ?? ''], { encoding: 'utf8', env });
@@ -69,32 +79,33 @@ test('rows become a version, managers and bridges go over to it, and a restart f
   };
 
   await fleet.deploy(await prepareTask(exampleFolder('counter')));
-  await until('the ECU reports what its lane did', async () => {
-    const own = (await status()).bridges.find(({ mac }) => mac === ecuMac(1));
-    return own !== undefined && own.rows > 0;
-  });
+  await until('the ECU reports what its lane did', () => reports.some(({ rows }) => rows.length > 0));
   expect(drover('status').out).toContain('targets ranked by small.model');
   expect(drover('explain', 'task/counter').out).toMatch(/advice [01]\.\d\d[\s\S]*advice by small\.model [0-9a-f]{8}/);
 
   await report(drawnRows(1, 60));
-  await until('a version is published', async () => (await status()).versions.length > 0);
-  const first = (await status()).versions.at(-1);
+  await until('a version is published', async () => (await headNow()).versions.length > 0);
+  const first = (await headNow()).versions.at(-1);
   expect(first).toMatchObject({ number: 1, scheduling: 'fp', drawn: 2_000, by: expect.stringMatching(/^m[12]$/) });
   expect(first?.accuracy).toBeGreaterThanOrEqual(first?.parentAccuracy ?? 1);
   const newest = async (): Promise<string> => {
-    const [version] = (await status()).versions;
+    const [version] = (await headNow()).versions;
     return `v${version?.number} ${version?.digest.slice(0, 8)}`;
   };
   const isTaken = async (): Promise<boolean> => {
-    const { managers } = await status();
-    const name = await newest();
-    return managers.length === 2 && managers.every(({ advisedBy }) => advisedBy === name);
+    const [managers, name] = [await managersNow(), await newest()];
+    return managers.length === 2 && managers.every((learning) => learning?.advisedBy === name);
   };
   await until('both managers rank by it', isTaken);
   await until('the bridge learns on from it', async () => {
-    const { bridges, versions } = await status();
-    return bridges.some(({ mac, version }) => mac === ecuMac(1) && version === versions[0]?.number);
+    const [version] = (await headNow()).versions;
+    return reports.at(-1)?.learner.version === version?.number;
   });
+  const status = await learningStatus(client);
+  expect(status.bridges.map(({ name, version }) => [name, version])).toEqual([
+    ['ecu1', status.versions[0]?.number],
+    [OTHER, 0],
+  ]);
   const told = drover('learn', 'status');
   expect(told.error).toBe('');
   expect(told.out).toMatch(/rows about \d+ sets[\s\S]*VERSION[\s\S]*v1 [0-9a-f]{8}[\s\S]*m1 ranks by v\d[\s\S]*ecu1/);
@@ -105,7 +116,6 @@ test('rows become a version, managers and bridges go over to it, and a restart f
 
   // A file that is not what the head says is refused by everybody, and the one before stays.
   const name = await newest();
-  const board = createBusModelBoard(client.host);
   const { head, position } = await board.read();
   const [before] = head.versions;
   if (before === undefined) throw new Error('there is a version');
@@ -114,16 +124,16 @@ test('rows become a version, managers and bridges go over to it, and a restart f
   const forged = { ...before, number: before.number + 1, key, parent: before.digest, digest: 'ab'.repeat(32) };
   expect(await board.replace({ ...head, versions: [forged, before] }, position)).toBe('replaced');
   await until('both managers say what is wrong', async () => {
-    const { managers } = await status();
-    return managers.length === 2 && managers.every(({ refused }) => refused?.includes('has another digest') === true);
+    const managers = await managersNow();
+    return managers.length === 2 && managers.every((one) => one?.refused?.includes('has another digest') === true);
   });
-  for (const { advisedBy } of (await status()).managers) expect(advisedBy).toBe(name);
+  for (const learning of await managersNow()) expect(learning?.advisedBy).toBe(name);
   expect(drover('learn', 'status').out).toContain('has another digest than its entry says');
 
   // What comes next follows the forged number, and is taken.
   await report(drawnRows(2, 60));
   await until('there is a sound version again', async () => {
-    const { versions, attempts } = await status();
+    const { versions, attempts } = await headNow();
     return attempts.length > head.attempts.length || (versions[0]?.number ?? 0) > forged.number;
   });
 });
