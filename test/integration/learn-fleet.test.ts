@@ -40,8 +40,12 @@ afterEach(async () => {
 async function modelFile(): Promise<string> {
   folder = mkdtempSync(join(tmpdir(), 'drover-learn-'));
   const model = await trainModel(labelledSets(3, 400), {
-    ...{ network: 'fnn', cell: 'gru', reads: 'demand', widths: [8], epochs: 4, seed: 1 },
-    trainer: async () => plainTrainer,
+    ...{ network: 'logistic', cell: 'gru', reads: 'demand', epochs: 1, seed: 1 },
+    // Knows nothing, and so says no to everything: whatever is trained from it is better.
+    trainer: async () => ({
+      ...plainTrainer,
+      train: ({ parameters }) => Promise.resolve(new Float32Array(parameters.length)),
+    }),
   });
   const path = join(folder, 'small.model');
   writeFileSync(path, encodeModel(model));
@@ -132,8 +136,8 @@ test('rows become a version, managers and bridges go over to it, and a restart f
 
   // What comes next follows the forged number, and is taken.
   await report(drawnRows(2, 60));
-  await until('there is a sound version again', async () => {
-    const { versions, attempts } = await headNow();
-    return attempts.length > head.attempts.length || (versions[0]?.number ?? 0) > forged.number;
+  await until('there is a sound version again, begun as the first was', async () => {
+    const [version] = (await headNow()).versions;
+    return version?.number === forged.number + 1;
   });
 });

@@ -29,10 +29,10 @@ async function learnBench({ rows, json }: LearnBenchFlags): Promise<void> {
     `${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`,
     `a row: ${bound.tasks} tasks, ${bound.keep} rows kept, 1 + ${bound.replays} steps, at most ${bound.parameters} parameters`,
     ...updates.map(
-      ({ network, parameters, stateBytes, verdictMedianUs, medianUs, p99Us, mostUs }) =>
-        `${network} (${parameters} parameters, ${stateBytes} bytes of state): update ${medianUs} µs, 99 % within ${p99Us} µs, longest ${mostUs} µs; exact test ${verdictMedianUs} µs`,
+      ({ network, parameters, stateBytes, verdictMedianUs, cpuUs, medianUs, p99Us, mostUs }) =>
+        `${network} (${parameters} parameters, ${stateBytes} bytes of state): update ${cpuUs} µs of processor time, on the clock ${medianUs} µs, 99 % within ${p99Us} µs, longest ${mostUs} µs; exact test ${verdictMedianUs} µs`,
     ),
-    `a look at ${look.tasks} tasks: ${look.medianUs} µs`,
+    `a look at ${look.tasks} tasks: ${look.cpuUs} µs of processor time (best on the clock ${look.bestUs} µs)`,
     `fine-tuning on ${tuning.sets} sets of ${tuning.reports} reports, ${tuning.backend}: ${tuning.seconds} s; a timer of the main thread was ${tuning.lateMsMedian} ms late, at most ${tuning.lateMsMost} ms (without training ${tuning.idleLateMsMedian} and ${tuning.idleLateMsMost} ms)`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
