@@ -12,10 +12,11 @@
  * (`faultOf`). Only then is there a model. A file from another machine can so make a wrong forecast, but neither a crash nor an endless walk.
  */
 import { z } from 'zod';
+import { NETWORK_FAMILIES } from '../../src/domain/forecast/network.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { FAMILIES } from '../../src/domain/learn/architecture.ts';
 import { FEATURE_SETS } from '../../src/domain/learn/features.ts';
-import { faultOf, type Learned, type Model } from '../../src/domain/learn/model.ts';
+import { faultOf, type Learned, type Model, TRACE_SOURCES } from '../../src/domain/learn/model.ts';
 import { systemHasher } from '../system/hasher.ts';
 
 const MAGIC = new TextEncoder().encode('DRVLEARN');
@@ -75,6 +76,18 @@ const headerSchema = z.discriminatedUnion('purpose', [
     arrays,
     architecture,
     range: z.strictObject({ leastUs: z.number(), mostUs: z.number() }),
+  }),
+  z.strictObject({ purpose: z.literal('trace-twin'), trained, arrays, architecture, uses: z.enum(TRACE_SOURCES) }),
+  z.strictObject({
+    purpose: z.literal('forecast'),
+    trained,
+    arrays,
+    shape: z.strictObject({
+      family: z.enum(NETWORK_FAMILIES),
+      width: count.min(1).max(512),
+      layers: count.min(1).max(10),
+      horizons: z.array(count.min(1).max(100_000)).min(1).max(64),
+    }),
   }),
 ]);
 type Header = z.infer<typeof headerSchema>;
@@ -181,7 +194,19 @@ function takeApart(model: Model): { readonly header: Omit<Header, 'arrays'>; rea
       columns,
     };
   }
+  if (purpose === 'forecast') {
+    const { family, width, layers, horizons } = model.network;
+    columns.set('parameters', model.network.parameters);
+    return { header: { purpose, trained: by, shape: { family, width, layers, horizons: [...horizons] } } as Header, columns };
+  }
   columns.set('mean', model.scale.mean).set('factor', model.scale.factor);
+  if (purpose === 'trace-twin') {
+    const { execution, wait } = model.traces;
+    columns.set('parameters', model.parameters);
+    columns.set('traces', Float64Array.of(execution.mean, execution.deviation, wait.mean, wait.deviation));
+    columns.set('conditions', model.pool.conditions).set('starts', model.pool.starts).set('jobs', model.pool.jobs);
+    return { header: { purpose, trained: by, architecture: model.architecture, uses: model.uses } as Header, columns };
+  }
   if (purpose === 'certified') {
     columns.set('parameters', model.parameters);
     return { header: { purpose, trained: by, architecture: model.architecture } as Header, columns };
@@ -220,7 +245,22 @@ function putTogether(header: Header, columns: Columns): Model {
       architecture: header.architecture,
       parameters: column('parameters', Float32Array),
     };
+  if (purpose === 'forecast')
+    return { purpose, trained: by, network: { ...header.shape, parameters: column('parameters', Float32Array) } };
   const scale = { mean: column('mean', Float32Array), factor: column('factor', Float32Array) };
+  if (purpose === 'trace-twin') {
+    const [a = Number.NaN, b = Number.NaN, c = Number.NaN, d = Number.NaN] = column('traces', Float64Array);
+    return {
+      ...{ purpose, trained: by, uses: header.uses, architecture: header.architecture, scale },
+      parameters: column('parameters', Float32Array),
+      traces: { execution: { mean: a, deviation: b }, wait: { mean: c, deviation: d } },
+      pool: {
+        conditions: column('conditions', Float32Array),
+        starts: column('starts', Uint32Array),
+        jobs: column('jobs', Float32Array),
+      },
+    };
+  }
   if (purpose === 'certified')
     return { purpose, trained: by, scale, architecture: header.architecture, parameters: column('parameters', Float32Array) };
   const [no = Number.NaN, yes = Number.NaN] = column('deferral', Float64Array);

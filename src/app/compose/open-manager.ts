@@ -2,6 +2,7 @@
 import type { Host } from '../../../actors/host.ts';
 import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
+import { createWorkerFitter } from '../../../infra/forecast/worker-fitter.ts';
 import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
@@ -64,6 +65,8 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
     closing.push(close);
     const learning = config.adviser === undefined && config.learns === undefined ? undefined : await learningOf(host, config);
     if (config.receive !== undefined) await chooseReceiving(host.bus, config.receive);
+    const fitter = createWorkerFitter();
+    closing.push(() => fitter.close());
     const manager = new Manager({
       host,
       manager: config.id,
@@ -88,6 +91,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
+      fitter,
       receive: new BusReceivePolicy(host),
       ...(learning === undefined ? {} : { advising: learning.advising }),
     });

@@ -50,6 +50,8 @@ export interface FleetOptions {
   readonly plants?: Plants;
   /** Checkpoints that each manager tries a minute; none where this is not given. */
   readonly provesPerMinute?: number;
+  /** For how long streams remember message ids; absent: as the fleet's streams do. */
+  readonly duplicateWindowUs?: number;
   /** Whether managers foresee failures; absent: they do not. */
   readonly predicts?: boolean;
 }
@@ -100,7 +102,8 @@ export class FleetWorld {
       predicts = false,
     } = options;
     const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
-    const streams = specs.map((stream) => ({ ...stream, replicas }));
+    const window = options.duplicateWindowUs === undefined ? {} : { duplicateWindowUs: options.duplicateWindowUs };
+    const streams = specs.map((stream) => ({ ...stream, replicas, ...window }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const chooses = receive !== undefined;
     this.plannedManagers = managers;
@@ -173,6 +176,11 @@ export class FleetWorld {
   migrate(task: TaskName, more: Partial<Omit<MigrateCall, 'kind' | 'task'>> = {}): Promise<ManagerAnswer> {
     const plain = { target: undefined, dryRun: false, opcode: 'operator', mode: undefined, costMax: undefined } as const;
     return this.client.call({ kind: 'migrate-task', task, ...plain, reason: 'somebody asked', ...more });
+  }
+
+  /** It and all that it is joined to by feeding. */
+  migrateChain(task: TaskName, target?: Mac): Promise<ManagerAnswer> {
+    return this.client.call({ kind: 'migrate-chain', task, target, dryRun: false, reason: 'somebody asked' });
   }
 
   /** Everything away from there, and nothing new; or no more of that. */
@@ -289,8 +297,17 @@ export class FleetWorld {
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
     const { truth } = this;
-    const settled = truth.openArbiters().length === 0 && truth.openMigrations().length === 0;
-    return this.lived && this.client.fed() && settled && this.leftOver().length === 0;
+    const settled = [truth.openArbiters(), truth.openMigrations(), truth.openChains()].every(({ length }) => length === 0);
+    return this.lived && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0;
+  }
+
+  private unrouted(): Violation | undefined {
+    const routes: (readonly [TaskName, TaskName])[] = [];
+    for (const task of this.wanted) {
+      const source = this.truth.placements.get(task)?.context.spec?.inputs.from;
+      if (source !== undefined) routes.push([task, source]);
+    }
+    return this.world.judges.routed.unrouted(routes);
   }
 
   /** What is left over, looked for now and then: it is asked after every step. */
@@ -360,7 +377,8 @@ export class FleetWorld {
       ([task, { state, context }]) =>
         `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`,
     );
-    const said = `lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
+    const routed = this.unrouted()?.sentence ?? 'every route has passed everything';
+    const said = `${routed}; lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
     const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) =>
       [...(bridge?.running().all() ?? [])].map(
         ({ instance, source }) =>

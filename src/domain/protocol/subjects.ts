@@ -142,6 +142,12 @@ export const header = {
   /** Data number or tick number. */
   number: 'Drover-Number',
   skipped: 'Drover-Skipped',
+  /** On routed data: the task whose output it is, the output's number, and its place in the stream of outputs. */
+  from: 'Drover-From',
+  fromOutput: 'Drover-From-Output',
+  fromSequence: 'Drover-From-Sequence',
+  /** `1` on data that were appended in between by somebody else, and repeat the three above. */
+  byHand: 'Drover-By-Hand',
   /** On an actor's record: who wrote it, and by which key managers share it out. */
   writer: 'Drover-Writer',
   key: 'Drover-Key',
