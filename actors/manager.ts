@@ -8,18 +8,11 @@
  */
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type {
-  FleetTask,
-  FleetView,
-  InstanceReport,
-  ManagerAnswer,
-  ManagerCall,
-  RestoreRequest,
-} from '../src/domain/protocol/messages.ts';
+import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { BookingBook } from '../src/ports/booking-book.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -30,7 +23,7 @@ import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { type ArbiterContext, arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
@@ -50,7 +43,8 @@ import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, planted } from './host.ts';
+import { envelope, type Host } from './host.ts';
+import { InstanceReports } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
 import { MigrationEffects } from './migration.ts';
@@ -62,6 +56,7 @@ import { PlacementEffects } from './placement.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
+import { Reservations } from './reservations.ts';
 import { Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
@@ -100,20 +95,21 @@ export interface ManagerParts {
   readonly adviser?: Adviser;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** The fleet's reservations; absent: there are none, and none can be made. */
+  readonly bookings?: BookingBook;
 }
 
-/** The task failed by itself: it would fail again wherever it is restored. */
-const BY_ITSELF = new Set<ErrorCode>([
-  'ERR_JOB_TRAP',
-  'ERR_JOB_FUEL',
-  'ERR_JOB_MEMORY',
-  'ERR_JOB_OUTPUT',
-  'ERR_INPUT_GAP',
-  'ERR_MODULE_INVALID',
-  'ERR_MODULE_REFUSED',
-]);
-
 const PASSED_ON_TIMEOUT_US = 1_000_000;
+const NOTHING_RESERVED: ManagerAnswer = {
+  kind: 'refused',
+  code: 'ERR_RESERVATION',
+  sentence: 'this fleet has no place to keep reservations',
+};
+const NOTHING_FORESEEN: ManagerAnswer = {
+  kind: 'refused',
+  code: 'ERR_NOT_PREDICTING',
+  sentence: 'this fleet foresees nothing, for its managers were started with --predict off: start them with --predict on',
+};
 
 export class Manager {
   private readonly parts: ManagerParts;
@@ -137,6 +133,8 @@ export class Manager {
   private readonly migrationRequests: MigrationRequests;
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
+  private readonly reports: InstanceReports;
+  private readonly reservations: Reservations | undefined;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -173,6 +171,8 @@ export class Manager {
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
+    const { bookings: book } = parts;
+    this.reservations = book === undefined ? undefined : new Reservations({ host, book, knowledge: this.knowledge, beyond });
     const effects = {
       host,
       replicated,
@@ -196,6 +196,7 @@ export class Manager {
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
     this.migrationRequests = new MigrationRequests({ ...known, estimates });
+    this.reports = new InstanceReports({ host, ...known });
     this.draining = new Draining({
       host,
       knowledge: this.knowledge,
@@ -291,6 +292,7 @@ export class Manager {
     });
     this.cancels.push(await parts.inventory.follow((mac, description) => this.share.described(mac, description)));
     this.peers.start();
+    await this.reservations?.start();
     await this.replicated.start();
     await this.receiver.start();
     this.catchUp.start();
@@ -322,6 +324,7 @@ export class Manager {
     this.repair?.stop();
     this.prover?.stop();
     this.predictor?.stop();
+    this.reservations?.stop();
     for (const part of [this.janitor, this.duty, this.draining, this.detector, this.catchUp, this.peers, this.receiver])
       part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
@@ -471,13 +474,19 @@ export class Manager {
         return { kind: 'accepted' };
       }
       case 'instance-report':
-        return this.instanceReport(call);
+        return this.reports.take(call);
       case 'request-restore':
         return this.requestRestore(call, id);
       case 'migrate-task':
         return this.migrationRequests.ask(call, id);
       case 'drain-ecu':
         return this.drain(call, id);
+      case 'reserve':
+        return this.reservations?.reserve(call.booking) ?? NOTHING_RESERVED;
+      case 'cancel-reservation':
+        return this.reservations?.cancel(call.id) ?? NOTHING_RESERVED;
+      case 'query-forecast':
+        return NOTHING_FORESEEN;
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
       case 'query-checkpoints':
@@ -504,34 +513,6 @@ export class Manager {
     const event = undo ? { type: 'DRAIN.UNDONE' } : { type: 'DRAIN.ASKED', reason };
     await this.replicated.deliver(`drain/${mac}`, { ...event, id: `drain:${id}` });
     return { kind: 'accepted' };
-  }
-
-  private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
-    const { task, epoch, nonce, what, code, sentence } = report;
-    if (what === 'ended') {
-      const reason = `${code ?? 'ended'}: ${sentence}`;
-      const byItself = code !== undefined && BY_ITSELF.has(code);
-      await this.replicated.deliver(`placement/${task}`, {
-        type: 'INSTANCE.ENDED',
-        id: `ended:${epoch}:${nonce}`,
-        epoch,
-        reason,
-        byItself,
-      });
-      return { kind: 'accepted' };
-    }
-    const placement = await this.knowledge.freshPlacement(task);
-    const arbiter = placement?.context.takenBy;
-    if (placement?.context.epoch === epoch && arbiter !== undefined) {
-      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
-      await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
-    }
-    return { kind: 'accepted' };
-  }
-
-  private stillDeploys(arbiter: string, task: string): boolean {
-    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
-    return ['taking', 'deploying'].includes(context?.tasks[task]?.phase ?? '');
   }
 
   fleet(): FleetView {
@@ -562,6 +543,7 @@ export class Manager {
       managers: this.peers.all(),
       counters: this.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
+      reservations: this.reservations?.shown() ?? [],
       ...this.store(),
     };
   }

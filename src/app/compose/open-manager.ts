@@ -4,6 +4,7 @@ import { Manager } from '../../../actors/manager.ts';
 import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
+import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
@@ -86,6 +87,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
       receive: new BusReceivePolicy(host),
+      bookings: new BusBookingBook(host),
       ...(adviser === undefined ? {} : { adviser }),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {

@@ -13,6 +13,8 @@ import type { TaskName } from '../../domain/model/ids.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
 import { type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
+import type { BookedDemand } from '../../domain/reservation/booking.ts';
+import type { BookingDraft } from '../../domain/reservation/booking-draft.ts';
 import { hostOf } from './simulated-ecu.ts';
 
 export interface Feed {
@@ -21,6 +23,16 @@ export interface Feed {
   readonly everyUs: number;
 }
 
+export interface ReservationPlan extends Partial<Omit<BookingDraft, 'fromUs' | 'untilUs' | 'demand'>> {
+  readonly inUs?: number;
+  readonly forUs: number;
+  readonly cores?: number;
+  readonly demand?: Partial<BookedDemand>;
+}
+
+const NO_DEMAND: BookedDemand = {
+  ...{ cpuPpm: 0, memoryBytes: 0, periodUs: 0, wcetUs: 0, deadlineUs: 0, priority: 10, hardDeadline: false },
+};
 const CALL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 500_000;
 const RETRY_US = 20_000;
@@ -80,6 +92,14 @@ export class FleetClient {
         await pause(ports.clock, RETRY_US);
       }
     }
+  }
+
+  async reserve({ inUs = 0, forUs, cores = 0, demand, ...rest }: ReservationPlan): Promise<ManagerAnswer> {
+    const fromUs = (await this.ready).host.clock.wallUs() + inUs;
+    const wanted = { ...NO_DEMAND, cpuPpm: Math.round(cores * 1e6), ...demand };
+    const plain = { ecu: undefined, labels: undefined, task: undefined, criticality: 4, note: '' };
+    const booking = { ...plain, ...rest, demand: wanted, fromUs, untilUs: fromUs + forUs };
+    return this.call({ kind: 'reserve', booking });
   }
 
   /** Appends numbered inputs up to `count`, each by compare-and-set, going on from where the stream is. */

@@ -24,7 +24,7 @@ import { validateTaskSpec } from '../../domain/model/task-spec.ts';
 import type { ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
-import { type Feed, FleetClient } from './fleet-client.ts';
+import { type Feed, FleetClient, type ReservationPlan } from './fleet-client.ts';
 import { FleetTruth } from './fleet-truth.ts';
 import { RestJudge } from './rest-judge.ts';
 import { admittingEcu, bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
@@ -52,6 +52,8 @@ export interface FleetOptions {
   readonly provesPerMinute?: number;
   /** Whether managers foresee failures; absent: they do not. */
   readonly predicts?: boolean;
+  /** Whether capacity can be reserved; absent: nobody keeps a book. */
+  readonly reserves?: boolean;
 }
 
 export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
@@ -98,8 +100,9 @@ export class FleetWorld {
       plants = NO_PLANTS,
       provesPerMinute = 0,
       predicts = false,
+      reserves = false,
     } = options;
-    const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
+    const specs = receive === undefined && !reserves ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
     const streams = specs.map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const chooses = receive !== undefined;
@@ -123,11 +126,25 @@ export class FleetWorld {
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
       const coLocatedManagers = coLocated(plan.mac);
-      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants, chooses }));
+      this.ecus.set(
+        plan.mac,
+        new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants, chooses, reserves }),
+      );
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
-      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute, predicts, chooses };
+      const parts = {
+        world: this.world,
+        names: NAMES,
+        name,
+        machine,
+        janitor,
+        plants,
+        provesPerMinute,
+        predicts,
+        chooses,
+        reserves,
+      };
       this.managers.set(name, new SimulatedManager(parts));
     }
   }
@@ -173,6 +190,11 @@ export class FleetWorld {
   migrate(task: TaskName, more: Partial<Omit<MigrateCall, 'kind' | 'task'>> = {}): Promise<ManagerAnswer> {
     const plain = { target: undefined, dryRun: false, opcode: 'operator', mode: undefined, costMax: undefined } as const;
     return this.client.call({ kind: 'migrate-task', task, ...plain, reason: 'somebody asked', ...more });
+  }
+
+  /** Capacity of an ECU, or of any that has the labels, for a time that begins `inUs` from now. */
+  reserve(booking: ReservationPlan): Promise<ManagerAnswer> {
+    return this.client.reserve(booking);
   }
 
   /** Everything away from there, and nothing new; or no more of that. */

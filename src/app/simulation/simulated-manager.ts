@@ -3,6 +3,7 @@
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { Manager } from '../../../actors/manager.ts';
 import type { Proving } from '../../../actors/prover.ts';
+import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
@@ -37,6 +38,8 @@ export interface SimulatedManagerParts {
   readonly predicts: boolean;
   /** Whether the fleet's receiving strategy can be chosen. */
   readonly chooses: boolean;
+  /** Whether capacity can be reserved. */
+  readonly reserves: boolean;
 }
 
 export class SimulatedManager {
@@ -52,7 +55,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, chooses } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, chooses, reserves } = this.parts;
     const id = managerHost(name);
     const folder = folderOf(name);
     process.onEnd(() => {
@@ -76,6 +79,7 @@ export class SimulatedManager {
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
+        ...(reserves ? { bookings: new BusBookingBook({ ...ports, id }) } : {}),
       });
       await manager.start();
       this.manager = manager;

@@ -49,6 +49,7 @@ export const ERROR_CODES = [
   'ERR_ADMIT_MEMORY',
   'ERR_ADMIT_SCHEDULE',
   'ERR_ADMIT_DRAINING',
+  'ERR_ADMIT_RESERVED', // it would fit but for what is booked there
   'ERR_COMMAND_STALE', // below the highest revision of that actor this bridge has handled
   'ERR_COMMAND_EPOCH', // an epoch below the one already accepted
   'ERR_COMMAND_DIED', // answered in an earlier incarnation: that instance is gone
@@ -65,6 +66,9 @@ export const ERROR_CODES = [
   'ERR_TASK_EXISTS',
   'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
+  'ERR_RESERVATION', // a reservation that is absurd, past, or more than the ECU has left
+  'ERR_NO_RESERVATION',
+  'ERR_NOT_PREDICTING', // the managers were told not to foresee anything
   // learning
   'ERR_DATASET_FILE', // a data set that is damaged, unfinished, or of another kind
   'ERR_LEARN_BACKEND', // no TensorFlow.js backend works here

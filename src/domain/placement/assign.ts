@@ -218,7 +218,7 @@ class Planner {
       for (let at = 0; at < indexes.length; at++) {
         const index = indexes[at] as number;
         const candidate = this.#fleet.candidates[index] as Candidate;
-        const ecu = admittingEcuOf(candidate.description, candidate.draining);
+        const ecu = admittingEcuOf(candidate.description, candidate.draining, candidate.booked);
         const answer = admits(this.#fleet.accepted(index), [spec], ecu);
         testedCount++;
         if (answer.ok) {
@@ -341,6 +341,8 @@ class Planner {
       cpuFree = room.cpuFreePpb;
       memoryFree = room.memoryFreeBytes;
     }
+    cpuFree -= fleet.bookedPpb[index] as number;
+    memoryFree -= fleet.bookedBytes[index] as number;
     return headroomOf(
       (cpuFree - wish.chargePpb) / (fleet.cpuCapacityPpb[index] as number),
       (memoryFree - wish.memoryBytes) / (fleet.memoryCapacity[index] as number),
@@ -437,7 +439,8 @@ class Planner {
       const { memoryBeforeBytes, memoryUsedBytes, memoryCapacityBytes } = admission;
       const { utilisationBeforePpm, utilisationPpm, test, joining, tightest } = admission;
       const memory = { memoryBeforeBytes, memoryUsedBytes, memoryCapacityBytes };
-      const numbers = { ...memory, utilisationBeforePpm, utilisationPpm, test, joining, tightest };
+      const reserved = admission.reserved === undefined ? {} : { reserved: admission.reserved };
+      const numbers = { ...memory, utilisationBeforePpm, utilisationPpm, test, joining, tightest, ...reserved };
       shown.push({ mac, incarnation, verdict: 'feasible', score, admission: numbers });
     }
     const refused = [...refusedByTest];

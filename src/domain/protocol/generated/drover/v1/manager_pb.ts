@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Booking } from "./booking_pb.ts";
+import { file_drover_v1_booking } from "./booking_pb.ts";
 import type { CheckpointReference, Refusal } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
 import type { TaskSpec } from "./task_pb.ts";
@@ -14,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCK9AwoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAQgYKBGNhbGwiNAoPRGVjbGFyZVRhc2tDYWxsEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMiHgoOUmVtb3ZlVGFza0NhbGwSDAoEdGFzaxgBIAEoCSKrAQoOSW5zdGFuY2VSZXBvcnQSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBILCgNtYWMYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAQSDQoFbm9uY2UYBSABKAkSKwoEd2hhdBgGIAEoDjIdLmRyb3Zlci52MS5JbnN0YW5jZVJlcG9ydEtpbmQSDAoEY29kZRgHIAEoCRIQCghzZW50ZW5jZRgIIAEoCSJ/ChJSZXF1ZXN0UmVzdG9yZUNhbGwSKAoGb3Bjb2RlGAEgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSCwoDbWFjGAIgASgJEhIKCnByb2dyYW1faWQYAyABKA0SDgoGdGFyZ2V0GAQgASgJEg4KBnJlYXNvbhgFIAEoCSLSAQoPTWlncmF0ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSKAoGb3Bjb2RlGAQgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSJgoEbW9kZRgFIAEoDjIYLmRyb3Zlci52MS5NaWdyYXRpb25Nb2RlEhsKDmNvc3RfbWF4X21pbGxpGAYgASgESACIAQESDgoGcmVhc29uGAcgASgJQhEKD19jb3N0X21heF9taWxsaSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIvwBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySABCCAoGYW5zd2VyIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiEAoOQWNjZXB0ZWRBbnN3ZXIiRwoRQ2hlY2twb2ludHNBbnN3ZXISMgoKcmVmZXJlbmNlcxgBIAMoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiEKC0ZsZWV0QW5zd2VyEhIKCmZsZWV0X2pzb24YASABKAkqfgoSSW5zdGFuY2VSZXBvcnRLaW5kEiQKIElOU1RBTkNFX1JFUE9SVF9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeSU5TVEFOQ0VfUkVQT1JUX0tJTkRfQ0FVR0hUX1VQEAESHgoaSU5TVEFOQ0VfUkVQT1JUX0tJTkRfRU5ERUQQAiqkAQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAISGAoUUkVTVE9SRV9PUENPREVfRFJBSU4QAxIbChdSRVNUT1JFX09QQ09ERV9GT1JFQ0FTVBAEKoMBCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTTUlHUkFUSU9OX01PREVfTElWRRABEiAKHE1JR1JBVElPTl9NT0RFX1NUT1BfQU5EX0NPUFkQAhIXChNNSUdSQVRJT05fTU9ERV9DT0xEEANiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLgBAoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEikKB3Jlc2VydmUYDCABKAsyFi5kcm92ZXIudjEuUmVzZXJ2ZUNhbGxIABI+ChJjYW5jZWxfcmVzZXJ2YXRpb24YDSABKAsyIC5kcm92ZXIudjEuQ2FuY2VsUmVzZXJ2YXRpb25DYWxsSAASNgoOcXVlcnlfZm9yZWNhc3QYDiABKAsyHC5kcm92ZXIudjEuUXVlcnlGb3JlY2FzdENhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiOQoMRHJhaW5FY3VDYWxsEgsKA21hYxgBIAEoCRIMCgR1bmRvGAIgASgIEg4KBnJlYXNvbhgDIAEoCSIyCgtSZXNlcnZlQ2FsbBIjCgdib29raW5nGAEgASgLMhIuZHJvdmVyLnYxLkJvb2tpbmciIwoVQ2FuY2VsUmVzZXJ2YXRpb25DYWxsEgoKAmlkGAEgASgJIlMKEVF1ZXJ5Rm9yZWNhc3RDYWxsEgsKA21hYxgBIAEoCRIMCgR0YXNrGAIgASgJEg8KB21ldHJpY3MYAyADKAkSEgoKaG9yaXpvbnNfcxgEIAMoDSIQCg5RdWVyeUZsZWV0Q2FsbCIlChRRdWVyeUNoZWNrcG9pbnRzQ2FsbBINCgV0YXNrcxgBIAMoCSLaAgoNTWFuYWdlckFuc3dlchItCghhY2NlcHRlZBgBIAEoCzIZLmRyb3Zlci52MS5BY2NlcHRlZEFuc3dlckgAEiUKB3JlZnVzZWQYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAEicKBWZsZWV0GAMgASgLMhYuZHJvdmVyLnYxLkZsZWV0QW5zd2VySAASMwoLY2hlY2twb2ludHMYBCABKAsyHC5kcm92ZXIudjEuQ2hlY2twb2ludHNBbnN3ZXJIABItCghlc3RpbWF0ZRgFIAEoCzIZLmRyb3Zlci52MS5Fc3RpbWF0ZUFuc3dlckgAEi0KCHJlc2VydmVkGAwgASgLMhkuZHJvdmVyLnYxLlJlc2VydmVkQW5zd2VySAASLQoIZm9yZWNhc3QYDiABKAsyGS5kcm92ZXIudjEuRm9yZWNhc3RBbnN3ZXJIAEIICgZhbnN3ZXIiNQoOUmVzZXJ2ZWRBbnN3ZXISIwoHYm9va2luZxgBIAEoCzISLmRyb3Zlci52MS5Cb29raW5nIicKDkZvcmVjYXN0QW5zd2VyEhUKDWZvcmVjYXN0X2pzb24YASABKAkiJwoORXN0aW1hdGVBbnN3ZXISFQoNZXN0aW1hdGVfanNvbhgBIAEoCSIQCg5BY2NlcHRlZEFuc3dlciJHChFDaGVja3BvaW50c0Fuc3dlchIyCgpyZWZlcmVuY2VzGAEgAygLMh4uZHJvdmVyLnYxLkNoZWNrcG9pbnRSZWZlcmVuY2UiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKqQBCg1SZXN0b3JlT3Bjb2RlEh4KGlJFU1RPUkVfT1BDT0RFX1VOU1BFQ0lGSUVEEAASHwobUkVTVE9SRV9PUENPREVfTE9BRF9CQUxBTkNFEAESGwoXUkVTVE9SRV9PUENPREVfT1BFUkFUT1IQAhIYChRSRVNUT1JFX09QQ09ERV9EUkFJThADEhsKF1JFU1RPUkVfT1BDT0RFX0ZPUkVDQVNUEAQqgwEKDU1pZ3JhdGlvbk1vZGUSHgoaTUlHUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIXChNNSUdSQVRJT05fTU9ERV9MSVZFEAESIAocTUlHUkFUSU9OX01PREVfU1RPUF9BTkRfQ09QWRACEhcKE01JR1JBVElPTl9NT0RFX0NPTEQQA2IGcHJvdG8z", [file_drover_v1_booking, file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -126,6 +128,30 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: DrainEcuCall;
     case: "drainEcu";
+  } | {
+    /**
+     * Keep capacity free for a time. Answered with `reserved`.
+     *
+     * @generated from field: drover.v1.ReserveCall reserve = 12;
+     */
+    value: ReserveCall;
+    case: "reserve";
+  } | {
+    /**
+     * Keep it no longer.
+     *
+     * @generated from field: drover.v1.CancelReservationCall cancel_reservation = 13;
+     */
+    value: CancelReservationCall;
+    case: "cancelReservation";
+  } | {
+    /**
+     * Say what is forecast of an ECU or a task. Answered with `forecast`.
+     *
+     * @generated from field: drover.v1.QueryForecastCall query_forecast = 14;
+     */
+    value: QueryForecastCall;
+    case: "queryForecast";
   } | { case: undefined; value?: undefined };
 };
 
@@ -396,6 +422,90 @@ export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 7);
 
 /**
+ * Keep capacity free for a time.
+ *
+ * @generated from message drover.v1.ReserveCall
+ */
+export type ReserveCall = Message<"drover.v1.ReserveCall"> & {
+  /**
+   * What; without its id, and without its ECU where labels name it. Required.
+   *
+   * @generated from field: drover.v1.Booking booking = 1;
+   */
+  booking?: Booking | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ReserveCall.
+ * Use `create(ReserveCallSchema)` to create a new message.
+ */
+export const ReserveCallSchema: GenMessage<ReserveCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 8);
+
+/**
+ * Keep it no longer.
+ *
+ * @generated from message drover.v1.CancelReservationCall
+ */
+export type CancelReservationCall = Message<"drover.v1.CancelReservationCall"> & {
+  /**
+   * The reservation's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message drover.v1.CancelReservationCall.
+ * Use `create(CancelReservationCallSchema)` to create a new message.
+ */
+export const CancelReservationCallSchema: GenMessage<CancelReservationCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 9);
+
+/**
+ * Say what is forecast of an ECU or a task.
+ *
+ * @generated from message drover.v1.QueryForecastCall
+ */
+export type QueryForecastCall = Message<"drover.v1.QueryForecastCall"> & {
+  /**
+   * The ECU, 12 lower-case hex digits. Empty: a task is asked about.
+   *
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * The task's name. Empty: an ECU is asked about.
+   *
+   * @generated from field: string task = 2;
+   */
+  task: string;
+
+  /**
+   * Which series, by their names; at most 16. None: all that are followed.
+   *
+   * @generated from field: repeated string metrics = 3;
+   */
+  metrics: string[];
+
+  /**
+   * Seconds ahead, ascending, 1 to 60; at most 16. None: those that are usual.
+   *
+   * @generated from field: repeated uint32 horizons_s = 4;
+   */
+  horizonsS: number[];
+};
+
+/**
+ * Describes the message drover.v1.QueryForecastCall.
+ * Use `create(QueryForecastCallSchema)` to create a new message.
+ */
+export const QueryForecastCallSchema: GenMessage<QueryForecastCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 10);
+
+/**
  * Say what the fleet looks like.
  *
  * @generated from message drover.v1.QueryFleetCall
@@ -408,7 +518,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * Say what is known of the checkpoints of some tasks.
@@ -429,7 +539,7 @@ export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
  * Use `create(QueryCheckpointsCallSchema)` to create a new message.
  */
 export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 12);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -482,6 +592,22 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: EstimateAnswer;
     case: "estimate";
+  } | {
+    /**
+     * To `reserve`.
+     *
+     * @generated from field: drover.v1.ReservedAnswer reserved = 12;
+     */
+    value: ReservedAnswer;
+    case: "reserved";
+  } | {
+    /**
+     * To `query_forecast`.
+     *
+     * @generated from field: drover.v1.ForecastAnswer forecast = 14;
+     */
+    value: ForecastAnswer;
+    case: "forecast";
   } | { case: undefined; value?: undefined };
 };
 
@@ -490,7 +616,49 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 13);
+
+/**
+ * What is reserved now.
+ *
+ * @generated from message drover.v1.ReservedAnswer
+ */
+export type ReservedAnswer = Message<"drover.v1.ReservedAnswer"> & {
+  /**
+   * With its id and its ECU. Required.
+   *
+   * @generated from field: drover.v1.Booking booking = 1;
+   */
+  booking?: Booking | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ReservedAnswer.
+ * Use `create(ReservedAnswerSchema)` to create a new message.
+ */
+export const ReservedAnswerSchema: GenMessage<ReservedAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 14);
+
+/**
+ * What is forecast.
+ *
+ * @generated from message drover.v1.ForecastAnswer
+ */
+export type ForecastAnswer = Message<"drover.v1.ForecastAnswer"> & {
+  /**
+   * A JSON object: for people and scripts, grows with every version.
+   *
+   * @generated from field: string forecast_json = 1;
+   */
+  forecastJson: string;
+};
+
+/**
+ * Describes the message drover.v1.ForecastAnswer.
+ * Use `create(ForecastAnswerSchema)` to create a new message.
+ */
+export const ForecastAnswerSchema: GenMessage<ForecastAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 15);
 
 /**
  * What a migration would cost.
@@ -511,7 +679,7 @@ export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
  * Use `create(EstimateAnswerSchema)` to create a new message.
  */
 export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 16);
 
 /**
  * Recorded; it will be done.
@@ -526,7 +694,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 12);
+  messageDesc(file_drover_v1_manager, 17);
 
 /**
  * The checkpoints that a manager has heard of, its own among them.
@@ -547,7 +715,7 @@ export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
  * Use `create(CheckpointsAnswerSchema)` to create a new message.
  */
 export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 13);
+  messageDesc(file_drover_v1_manager, 18);
 
 /**
  * The fleet as one manager sees it.
@@ -568,7 +736,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 14);
+  messageDesc(file_drover_v1_manager, 19);
 
 /**
  * What happened to an instance.
