@@ -219,7 +219,7 @@ export class Reservations {
           const booking = page.book.bookings.find((one) => one.id === id && one.ecu === mac);
           const chosen = booking === undefined ? undefined : this.choose(candidates, booking, page.book);
           if (chosen === undefined || 'sentence' in chosen) continue;
-          await book.replace(page, movedBooking(page.book, id, chosen.mac));
+          if ((await book.replace(page, movedBooking(page.book, id, chosen.mac))) !== 'replaced') continue;
           host.counters.add('reservations.moved');
           host.log.info('a reservation is kept elsewhere, because its ECU is gone', {
             reservation: id,
