@@ -24,6 +24,7 @@ import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPerformance } from './performance.ts';
 import { registerProposals } from './proposals.ts';
+import { registerReserve } from './reserve.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -43,6 +44,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerTask,
   registerMigrate,
   registerDrain,
+  registerReserve,
   registerProposals,
   registerExplain,
   registerFeed,

@@ -12,6 +12,7 @@ import { bytesText } from './bytes-text.ts';
 import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
+import { reservationTable } from './reserve.ts';
 import { table } from './table.ts';
 import { taskTable } from './task.ts';
 import { interruption, withClient } from './with-client.ts';
@@ -139,6 +140,7 @@ function draw(status: Status): string {
     ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
+    ...((status.reservations ?? []).length === 0 ? [] : [reservationTable(status)]),
     streamTable(status.streams),
     ...(status.stores.length === 0 ? [] : [storeTable(status.stores)]),
     countersText([{ name: status.manager, counters }, ...ecus]),

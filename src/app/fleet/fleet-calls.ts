@@ -13,6 +13,8 @@ import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, MigrateCall } from '../../domain/protocol/messages.ts';
 import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
+import type { Booking } from '../../domain/reservation/booking.ts';
+import type { BookingDraft } from '../../domain/reservation/booking-draft.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
@@ -81,11 +83,20 @@ export async function drainEcu(client: FleetClient, ecu: string, undo: boolean):
   return mac;
 }
 
-function macNamed({ ecus }: FleetView, ecu: string): Mac {
+export function macNamed({ ecus }: FleetView, ecu: string): Mac {
   const found = ecus.find(({ name, mac }) => name === ecu || mac === parseMac(ecu));
   if (found !== undefined) return found.mac;
   throw new DroverError('ERR_NO_ECU', `there is no ECU ${ecu}; there are ${ecus.map(({ name }) => name).join(', ')}`);
 }
+
+export async function reserveCapacity(client: FleetClient, booking: BookingDraft): Promise<Booking> {
+  const answer = await call(client, { kind: 'reserve', booking });
+  if (answer.kind !== 'reserved') throw refusalOf(answer);
+  return answer.booking;
+}
+
+export const cancelReservation = (client: FleetClient, id: string): Promise<void> =>
+  accepted(client, { kind: 'cancel-reservation', id });
 
 /** As one manager sees it; where the fleet is shared out among more than two, what all of them see, put together. */
 export async function queryFleet(client: FleetClient): Promise<FleetView> {
