@@ -7,6 +7,7 @@
  * G3. Another incarnation begins anew: what it runs on may be another machine.
  */
 import { Forecaster } from '../src/domain/forecast/forecaster.ts';
+import { SeriesHistory } from '../src/domain/forecast/series-history.ts';
 import { COLUMN } from '../src/domain/metrics/kinds.ts';
 import { RESOURCE_PROFILES, resourceState } from '../src/domain/metrics/resource-kinds.ts';
 import { type EcuSample, QUALITY, type TaskSample } from '../src/domain/metrics/sample.ts';
@@ -23,6 +24,15 @@ const [TENTH, HALF, NINE_TENTHS] = [0, 4, 8];
 interface Counted {
   readonly atUs: number;
   readonly tasks: readonly TaskSample[];
+}
+
+export interface EcuFollowerOptions {
+  readonly mac: Mac;
+  readonly limit: number | undefined;
+  readonly horizonS: number;
+  readonly bookedIn?: (aheadS: number) => number;
+  /** Once a second: the newest sample. */
+  readonly onStep?: (sample: EcuSample) => void;
 }
 
 export class EcuFollower {
@@ -46,8 +56,20 @@ export class EcuFollower {
   #before: Counted | undefined;
   #newest: Counted | undefined;
   #foreseen: Outlook | undefined;
+  /** What it was a second at a time, for whoever asks. */
+  readonly history = {
+    load: new SeriesHistory(),
+    temperature: new SeriesHistory(),
+    power: new SeriesHistory(),
+    memory: new SeriesHistory(),
+  };
+  /** Load that is known to come, after so many seconds. */
+  readonly #bookedIn: (aheadS: number) => number;
+  readonly #onStep: (sample: EcuSample) => void;
 
-  constructor(options: { readonly mac: Mac; readonly limit: number | undefined; readonly horizonS: number }) {
+  constructor(options: EcuFollowerOptions) {
+    this.#bookedIn = options.bookedIn ?? (() => 0);
+    this.#onStep = options.onStep ?? (() => {});
     this.mac = options.mac;
     this.limit = options.limit;
     this.#horizonS = options.horizonS;
@@ -79,6 +101,12 @@ export class EcuFollower {
     this.#heat = this.#heats = this.#loads = this.#samples = 0;
     this.#load.observeAt(sample.atUs, load);
     this.#watch.observe({ timeS: sample.atUs / 1e6, temperatureC, powerW, load });
+    const second = Math.floor(this.#stepAtUs / STEP_US);
+    this.history.load.observe(second, load);
+    this.history.temperature.observe(second, temperatureC);
+    this.history.power.observe(second, powerW);
+    this.history.memory.observe(second, resourceState(sample).memoryUsedBytes ?? Number.NaN);
+    this.#onStep(sample);
     this.#before = this.#newest;
     this.#newest = { atUs: sample.atUs, tasks: sample.tasks };
     this.#foreseen = undefined;
@@ -89,7 +117,8 @@ export class EcuFollower {
     if (this.#foreseen !== undefined) return this.#foreseen;
     const quantiles = this.#quantiles;
     this.#load.forecast(0, quantiles);
-    const of = (at: number): number => (Number.isFinite(quantiles[at]) ? (quantiles[at] as number) : 0);
+    const booked = this.#bookedIn(this.#horizonS);
+    const of = (at: number): number => (Number.isFinite(quantiles[at]) ? Math.min(1, (quantiles[at] as number) + booked) : 0);
     const forecast = { quantiles: [of(TENTH), of(HALF), of(NINE_TENTHS)], hazard: 0 } as const;
     this.#foreseen = { ...this.#watch.outlook(this.mac, this.incarnation, this.#horizonS, forecast), overload: 0 };
     return this.#foreseen;

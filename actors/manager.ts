@@ -22,6 +22,7 @@ import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
+import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
@@ -95,6 +96,8 @@ export interface ManagerParts {
   readonly adviser?: Adviser;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** Where the series of tasks wait for whoever follows them next. */
+  readonly shelf?: SeriesShelf;
   /** The fleet's reservations; absent: there are none, and none can be made. */
   readonly bookings?: BookingBook;
 }
@@ -213,6 +216,8 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             keeps: (mac) => this.share.keeps(mac),
+            writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
+            shelf: parts.shelf,
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
@@ -439,9 +444,11 @@ export class Manager {
     const about =
       call.kind === 'request-restore' || call.kind === 'drain-ecu'
         ? call.mac
-        : call.kind === 'migrate-task'
-          ? (await this.knowledge.freshPlacement(call.task))?.context.owner?.mac
-          : undefined;
+        : call.kind === 'query-forecast' && call.mac !== undefined
+          ? call.mac
+          : (call.kind === 'migrate-task' || call.kind === 'query-forecast') && call.task !== undefined
+            ? (await this.knowledge.freshPlacement(call.task))?.context.owner?.mac
+            : undefined;
     if (about !== undefined && !this.share.keeps(about)) return this.share.keepersOf(about)?.find(isOther);
     if (call.kind !== 'instance-report' || call.what !== 'caught-up') return undefined;
     const arbiter = (await this.knowledge.freshPlacement(call.task))?.context.takenBy;
@@ -486,7 +493,7 @@ export class Manager {
       case 'cancel-reservation':
         return this.reservations?.cancel(call.id) ?? NOTHING_RESERVED;
       case 'query-forecast':
-        return NOTHING_FORESEEN;
+        return this.predictor?.forecast(call) ?? NOTHING_FORESEEN;
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
       case 'query-checkpoints':

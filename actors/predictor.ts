@@ -6,6 +6,7 @@
  * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
  * E2. Managers that keep the same ECU propose the same; the migration's record lets one begin, and the others see it moved.
  * E3. The migration weighs the proposal once more, with the newest outlooks (`gainOf`): what is not worth it any more stays.
+ * E5. What a task's own series were is kept by task and goes with it (`task-series.ts`); who asks is answered by `forecast-desk.ts`.
  * E4. Heat alone is a reason. The forecast of the load stands in each proposal as evidence; that a machine is busy says nothing of its tasks.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
@@ -25,15 +26,20 @@ import {
 import { FULL_CREDIT, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
+import type { ForecastQuery, ManagerAnswer } from '../src/domain/protocol/messages.ts';
 import { ecuSubject, proposalSubject } from '../src/domain/protocol/subjects.ts';
+import { bookedShareAhead } from '../src/domain/reservation/booking.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
+import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { ForecastDesk } from './forecast-desk.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
+import { TaskSeries } from './task-series.ts';
 
 export interface PredictorParts {
   readonly host: Host;
@@ -42,6 +48,10 @@ export interface PredictorParts {
   readonly requests: MigrationRequests;
   readonly keeps: (mac: Mac) => boolean;
   readonly context: () => PredictorContext | undefined;
+  /** Where the series of tasks are handed on; absent: they are not. */
+  readonly shelf?: SeriesShelf | undefined;
+  /** Of those that follow the same ECU, one writes its tasks' series. */
+  readonly writes: (mac: Mac) => boolean;
   /** To this predictor's chart. */
   readonly tell: (event: ActorEvent) => Promise<void>;
 }
@@ -91,8 +101,16 @@ export class Predictor implements PredictedGain {
   private asking = 0;
   private numbers = 0;
 
+  private readonly desk: ForecastDesk;
+  /** E5. */
+  private readonly series: TaskSeries | undefined;
+
   constructor(parts: PredictorParts) {
     this.parts = parts;
+    const { host, shelf, knowledge, keeps, writes } = parts;
+    this.desk = new ForecastDesk(host);
+    const placedAt = (task: TaskName): Mac | undefined => knowledge.placement(task)?.context.owner?.mac;
+    this.series = shelf === undefined ? undefined : new TaskSeries({ host, shelf, keeps, writes, placedAt });
   }
 
   start(): void {
@@ -129,7 +147,11 @@ export class Predictor implements PredictedGain {
 
   private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
     const { bus, clock } = this.parts.host;
-    const follower = new EcuFollower({ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS });
+    const follower = new EcuFollower({
+      ...{ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS },
+      bookedIn: (aheadS) => this.bookedIn(mac, aheadS),
+      onStep: (sample) => this.series?.heard(sample),
+    });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
       const nowUs = clock.monotonicUs();
       if (nowUs - follower.lookedAtUs < LOOK_US) return;
@@ -139,6 +161,48 @@ export class Predictor implements PredictedGain {
       if (decoded.value.body.incarnation === incarnation) follower.heard(decoded.value.body, nowUs);
     });
     this.followed.set(mac, { follower, sinceUs: clock.monotonicUs(), incarnation, cancel });
+  }
+
+  /** Load that reservations will bring, as a share of the ECU's cores. */
+  private bookedIn(mac: Mac, aheadS: number): number {
+    const { knowledge, host } = this.parts;
+    const bookings = knowledge.bookedOn(mac);
+    if (bookings === undefined) return 0;
+    const nowUs = host.clock.wallUs();
+    const cores = knowledge.descriptions.get(mac)?.cores ?? 1;
+    return bookedShareAhead(bookings, { nowUs, atUs: nowUs + aheadS * 1e6, cores });
+  }
+
+  /** What is forecast, for whoever asks. */
+  async forecast(query: ForecastQuery): Promise<ManagerAnswer> {
+    const { knowledge, host, manager } = this.parts;
+    const { task } = query;
+    const mac = query.mac ?? knowledge.placement(task ?? '')?.context.owner?.mac;
+    if (task !== undefined && mac === undefined)
+      return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${task} that runs anywhere` };
+    if (mac === undefined || !(knowledge.descriptions.has(mac) || knowledge.elsewhere.has(mac)))
+      return { kind: 'refused', code: 'ERR_NO_ECU', sentence: `there is no ECU ${mac ?? ''}` };
+    const follower = this.followed.get(mac)?.follower;
+    if (follower === undefined) {
+      const sentence = `ECU ${mac} does not say how it is, or another manager follows it: its metrics are off, or it has just come`;
+      return { kind: 'refused', code: 'ERR_NO_FORECAST', sentence };
+    }
+    const nowUs = host.clock.monotonicUs();
+    const silentUs = nowUs - Math.max(follower.seenAtUs, this.followed.get(mac)?.sinceUs ?? 0);
+    const isSilent = silentUs > POLICY.staleUs;
+    const { failure: probability, failsInS: inS } = follower.outlook();
+    const failure = isSilent || follower.seenAtUs === 0 ? undefined : { probability, inS, horizonS: POLICY.horizonS };
+    const about = { manager, failure, silentS: Math.round(silentUs / 1e6), isSilent };
+    if (task === undefined)
+      return this.desk.ofEcu(follower, query, { ...about, bookedIn: (aheadS) => this.bookedIn(mac, aheadS) });
+    const history = this.series?.of(task);
+    if (history === undefined)
+      return {
+        kind: 'refused',
+        code: 'ERR_NO_FORECAST',
+        sentence: `nothing has been heard of ${task} by manager ${manager} yet`,
+      };
+    return this.desk.ofTask(history, query, { ...about, ecu: mac });
   }
 
   // ——— reviewing ———
@@ -155,6 +219,7 @@ export class Predictor implements PredictedGain {
 
   private async review(): Promise<void> {
     this.follow();
+    this.series?.look();
     const { host, manager, context, tell } = this.parts;
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;

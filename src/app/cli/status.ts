@@ -94,7 +94,7 @@ async function read(client: FleetClient): Promise<Status> {
   const { bus, names } = client.host;
   const streams = [
     ...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name),
-    ...[buckets.inventory, buckets.placement, buckets.proofs].map(bucket.stream),
+    ...[buckets.inventory, buckets.placement, buckets.proofs, buckets.series].map(bucket.stream),
   ];
   const [fleet, newest, ...states] = await Promise.all([
     queryFleet(client),

@@ -10,6 +10,7 @@ import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts'
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { BusReceivePolicy, chooseReceiving } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
+import { createBusSeriesShelf } from '../../../infra/nats/series-shelf.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
@@ -88,6 +89,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       predicts: config.predicts ?? true,
       receive: new BusReceivePolicy(host),
       bookings: new BusBookingBook(host),
+      shelf: createBusSeriesShelf(host),
       ...(adviser === undefined ? {} : { adviser }),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {

@@ -8,7 +8,7 @@
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
-import { inventoryStream } from '../../../infra/sim/inventory.ts';
+import { inventoryStream, seriesStream } from '../../../infra/sim/inventory.ts';
 import type { SimStreamOptions } from '../../../infra/sim/stream.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
@@ -102,7 +102,11 @@ export class FleetWorld {
       predicts = false,
       reserves = false,
     } = options;
-    const specs = receive === undefined && !reserves ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
+    const specs = [
+      ...fleetStreams(NAMES),
+      ...(receive === undefined && !reserves ? [] : [FLEET_BUCKET]),
+      ...(predicts ? [seriesStream] : []),
+    ];
     const streams = specs.map((stream) => ({ ...stream, replicas }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const chooses = receive !== undefined;

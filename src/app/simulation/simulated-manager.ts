@@ -7,6 +7,7 @@ import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
+import { createBusSeriesShelf } from '../../../infra/nats/series-shelf.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
@@ -79,6 +80,7 @@ export class SimulatedManager {
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
+        ...(predicts ? { shelf: createBusSeriesShelf({ ...ports, id }) } : {}),
         ...(reserves ? { bookings: new BusBookingBook({ ...ports, id }) } : {}),
       });
       await manager.start();

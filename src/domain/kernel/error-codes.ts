@@ -68,6 +68,7 @@ export const ERROR_CODES = [
   'ERR_NO_MANAGER', // no manager answers
   'ERR_RESERVATION', // a reservation that is absurd, past, or more than the ECU has left
   'ERR_NO_RESERVATION',
+  'ERR_NO_FORECAST', // of an ECU or a task of which too little, or nothing, is measured
   'ERR_NOT_PREDICTING', // the managers were told not to foresee anything
   // learning
   'ERR_DATASET_FILE', // a data set that is damaged, unfinished, or of another kind

@@ -120,6 +120,7 @@ export const buckets = {
   proofs: 'proofs',
   artefacts: 'artefacts',
   fleet: 'fleet',
+  series: 'series',
 } as const;
 
 /** Headers on a task's inputs and outputs: short, because they ride on every message. */
