@@ -47,7 +47,8 @@ export function registerForecast(program: Command): void {
     .option('--watch', 'again every second, until Ctrl-C')
     .option('--json', 'print one JSON object; with --watch one a line')
     .action(showForecast);
-  withBrokerOptions(forecast);
+  // What stands behind `evaluate` is its own, though it is called the same.
+  withBrokerOptions(forecast).enablePositionalOptions();
   const evaluate = forecast
     .command('evaluate')
     .description('hold the forecasts against those of simple models, on columns of CSV files, with no look ahead')
