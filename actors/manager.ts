@@ -9,6 +9,7 @@
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import type { Adviser } from '../src/domain/placement/assign.ts';
+import { PREDICTION_POLICY, type PredictionPolicy } from '../src/domain/proposal/prediction-policy.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
@@ -96,6 +97,8 @@ export interface ManagerParts {
   readonly adviser?: Adviser;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** By what it foresees and moves; absent: what drover does by itself. */
+  readonly policy?: PredictionPolicy;
   /** Where the series of tasks wait for whoever follows them next. */
   readonly shelf?: SeriesShelf;
   /** The fleet's reservations; absent: there are none, and none can be made. */
@@ -218,6 +221,7 @@ export class Manager {
             keeps: (mac) => this.share.keeps(mac),
             writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
             shelf: parts.shelf,
+            policy: parts.policy,
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
@@ -551,6 +555,7 @@ export class Manager {
       counters: this.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       reservations: this.reservations?.shown() ?? [],
+      ...(this.predictor === undefined ? {} : { policy: this.parts.policy ?? PREDICTION_POLICY }),
       ...this.store(),
     };
   }

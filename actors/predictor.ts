@@ -13,16 +13,10 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import { type EcuRules, PREDICTION_POLICY, type PredictionPolicy, rulesFor } from '../src/domain/proposal/prediction-policy.ts';
 import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domain/proposal/proposal.ts';
 import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
-import {
-  type EcuView,
-  NOTHING_REMEMBERED,
-  REVIEW_POLICY,
-  type ReviewMemory,
-  type ReviewPolicy,
-  review,
-} from '../src/domain/proposal/review.ts';
+import { type EcuView, NOTHING_REMEMBERED, type ReviewMemory, review } from '../src/domain/proposal/review.ts';
 import { FULL_CREDIT, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
@@ -52,23 +46,18 @@ export interface PredictorParts {
   readonly shelf?: SeriesShelf | undefined;
   /** Of those that follow the same ECU, one writes its tasks' series. */
   readonly writes: (mac: Mac) => boolean;
+  /** Absent: what drover does by itself. */
+  readonly policy?: PredictionPolicy | undefined;
   /** To this predictor's chart. */
   readonly tell: (event: ActorEvent) => Promise<void>;
 }
 
-/** A slow task is worth its move as well: late jobs are counted from a twentieth on. */
-const POLICY: ReviewPolicy = { ...REVIEW_POLICY, benefitLeast: 0.05 };
-const REVIEW_US = 1_000_000;
 const PURSUE_US = 200_000;
-/** Migrations away from one ECU at a time. */
-const AT_ONCE = 3;
 /** A migration that was refused is asked for again after so long. */
 const ASKED_AGAIN_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 /** What an ECU that has just been found has to say something in. */
 const GRACE_US = 5_000_000;
-/** Late jobs that a move may cost above what it is seen to save: the prices are estimates. */
-const COST_MOST = 1;
 /** As measured by `drover bench failover` and `bench migrate`, with room for a busy machine. */
 const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0 } as const;
 /** Of a task that does nothing now: it may be asked any moment. */
@@ -78,6 +67,7 @@ interface Followed {
   readonly follower: EcuFollower;
   readonly sinceUs: number;
   readonly incarnation: number;
+  readonly rules: EcuRules;
   readonly cancel: Cancel;
 }
 
@@ -92,6 +82,7 @@ interface Pursuit {
 
 export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
+  private readonly policy: PredictionPolicy;
   private readonly followed = new Map<Mac, Followed>();
   private readonly pursuits = new Map<string, Pursuit>();
   private memory: ReviewMemory = NOTHING_REMEMBERED;
@@ -107,6 +98,7 @@ export class Predictor implements PredictedGain {
 
   constructor(parts: PredictorParts) {
     this.parts = parts;
+    this.policy = parts.policy ?? PREDICTION_POLICY;
     const { host, shelf, knowledge, keeps, writes } = parts;
     this.desk = new ForecastDesk(host);
     const placedAt = (task: TaskName): Mac | undefined => knowledge.placement(task)?.context.owner?.mac;
@@ -114,7 +106,7 @@ export class Predictor implements PredictedGain {
   }
 
   start(): void {
-    this.waiting = this.parts.host.clock.after(REVIEW_US, () => {
+    this.waiting = this.parts.host.clock.after(this.policy.reviewUs, () => {
       if (this.stopped) return;
       this.start();
       void this.look();
@@ -145,10 +137,12 @@ export class Predictor implements PredictedGain {
     this.followed.delete(mac);
   }
 
-  private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
+  private take(mac: Mac, description: EcuDescription): void {
+    const { incarnation } = description;
+    const rules = rulesFor(this.policy, description);
     const { bus, clock } = this.parts.host;
     const follower = new EcuFollower({
-      ...{ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS },
+      ...{ mac, limit: rules.temperatureC, horizonS: this.policy.review.horizonS },
       bookedIn: (aheadS) => this.bookedIn(mac, aheadS),
       onStep: (sample) => this.series?.heard(sample),
     });
@@ -160,7 +154,7 @@ export class Predictor implements PredictedGain {
       if (!decoded.ok) return this.parts.host.counters.add(`wire.${decoded.error.kind}`);
       if (decoded.value.body.incarnation === incarnation) follower.heard(decoded.value.body, nowUs);
     });
-    this.followed.set(mac, { follower, sinceUs: clock.monotonicUs(), incarnation, cancel });
+    this.followed.set(mac, { follower, sinceUs: clock.monotonicUs(), incarnation, rules, cancel });
   }
 
   /** Load that reservations will bring, as a share of the ECU's cores. */
@@ -189,9 +183,10 @@ export class Predictor implements PredictedGain {
     }
     const nowUs = host.clock.monotonicUs();
     const silentUs = nowUs - Math.max(follower.seenAtUs, this.followed.get(mac)?.sinceUs ?? 0);
-    const isSilent = silentUs > POLICY.staleUs;
+    const isSilent = silentUs > this.policy.review.staleUs;
     const { failure: probability, failsInS: inS } = follower.outlook();
-    const failure = isSilent || follower.seenAtUs === 0 ? undefined : { probability, inS, horizonS: POLICY.horizonS };
+    const failure =
+      isSilent || follower.seenAtUs === 0 ? undefined : { probability, inS, horizonS: this.policy.review.horizonS };
     const about = { manager, failure, silentS: Math.round(silentUs / 1e6), isSilent };
     if (task === undefined)
       return this.desk.ofEcu(follower, query, { ...about, bookedIn: (aheadS) => this.bookedIn(mac, aheadS) });
@@ -223,7 +218,7 @@ export class Predictor implements PredictedGain {
     const { host, manager, context, tell } = this.parts;
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
-    const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: POLICY });
+    const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: this.policy.review });
     this.memory = found.memory;
     const { state, blind } = found;
     const told = `${state} ${blind.join()}`;
@@ -244,12 +239,13 @@ export class Predictor implements PredictedGain {
   private views(nowUs: number): EcuView[] {
     const { knowledge } = this.parts;
     const views: EcuView[] = [];
-    for (const [mac, { follower, sinceUs }] of this.followed) {
+    for (const [mac, { follower, sinceUs, rules }] of this.followed) {
       if (knowledge.ecu(mac)?.state !== 'alive' || knowledge.index.draining.has(mac)) continue;
       if (follower.seenAtUs === 0 && nowUs - sinceUs < GRACE_US) continue;
       const outlook = follower.outlook();
-      const tasks = outlook.failure > POLICY.clearAt ? this.tasksOf(follower) : NO_TASKS;
-      views.push({ outlook, sampledAtUs: follower.seenAtUs, tasks });
+      const tasks = rules.moves && outlook.failure > rules.clearAt ? this.tasksOf(follower) : NO_TASKS;
+      const { raiseAt, clearAt } = rules;
+      views.push({ outlook, sampledAtUs: follower.seenAtUs, tasks, thresholds: { raiseAt, clearAt } });
     }
     return views;
   }
@@ -271,14 +267,22 @@ export class Predictor implements PredictedGain {
     const [from, to] = [this.seeing(move.from), this.seeing(move.to)];
     if (from === undefined || to === undefined) return undefined;
     const task = movable(from, move.task, 0);
-    const [there, here] = [from, to].map((one) => lateJobsOfStaying(task, one.outlook(), POLICY.horizonS));
-    return { lateJobs: (there ?? 0) - (here ?? 0), by: `the predictor of ${this.parts.manager}` };
+    const [there, here] = [from, to].map((one) => lateJobsOfStaying(task, one.outlook(), this.policy.review.horizonS));
+    return { lateJobs: (there ?? 0) - (here ?? 0), by: `the predictor of ${this.parts.manager}${this.ruleText(move.from)}` };
+  }
+
+  /** For `explain`: by which rule, and from which file. */
+  private ruleText(mac: Mac): string {
+    const { review, file } = this.policy;
+    const raiseAt = this.followed.get(mac)?.rules.raiseAt ?? review.raiseAt;
+    const by = file === undefined ? '' : ` by the policy ${file}`;
+    return ` (threatened above ${Math.round(raiseAt * 100)} % within ${review.horizonS} s${by})`;
   }
 
   private seeing(mac: Mac): EcuFollower | undefined {
     const follower = this.followed.get(mac)?.follower;
     const nowUs = this.parts.host.clock.monotonicUs();
-    return follower !== undefined && nowUs - follower.seenAtUs <= POLICY.staleUs ? follower : undefined;
+    return follower !== undefined && nowUs - follower.seenAtUs <= this.policy.review.staleUs ? follower : undefined;
   }
 
   // ——— proposals ———
@@ -328,7 +332,7 @@ export class Predictor implements PredictedGain {
     const wallUs = this.parts.host.clock.wallUs();
     const pursuit = this.pursuitOf(proposal);
     this.notice(proposal, pursuit, wallUs);
-    if (wallUs >= proposal.madeAtUs + POLICY.horizonS * 1e6) return this.scored(proposal, pursuit);
+    if (wallUs >= proposal.madeAtUs + this.policy.review.horizonS * 1e6) return this.scored(proposal, pursuit);
     const isPending = pursuit.movedAtUs === undefined && pursuit.cameAtUs === undefined && wallUs < proposal.deadlineUs;
     if (isPending && wallUs - pursuit.askedAtUs >= ASKED_AGAIN_US) await this.ask(proposal, pursuit, wallUs);
     return { kind: 'again', afterUs: PURSUE_US };
@@ -360,15 +364,16 @@ export class Predictor implements PredictedGain {
     const { host, knowledge, requests } = this.parts;
     const placement = knowledge.placement(task);
     if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
-    if (knowledge.index.migrationsFrom(from) + this.asking >= AT_ONCE) return;
+    if (knowledge.index.migrationsFrom(from) + this.asking >= (this.followed.get(from)?.rules.atOnce ?? this.policy.atOnce))
+      return;
     pursuit.askedAtUs = wallUs;
     this.asking++;
     try {
       const percent = Math.round(probability * 100);
       const answer = await requests.ask(
         {
-          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: COST_MOST },
-          reason: `ECU ${from} is foreseen to fail within ${POLICY.horizonS} s (${percent} %), proposal ${id}`,
+          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: this.policy.costMost },
+          reason: `ECU ${from} is foreseen to fail within ${this.policy.review.horizonS} s (${percent} %), proposal ${id}`,
         },
         `proposal:${id}:${host.incarnation}:${++this.numbers}`,
       );

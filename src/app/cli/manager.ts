@@ -8,7 +8,7 @@ import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.
 import { withExamples } from './help.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
-import { type PredictFlags, withPredictOption } from './predict-option.ts';
+import { type PredictFlags, policyOf, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface ManagerFlags extends BrokerFlags, LocalPathFlags, PredictFlags {
@@ -46,6 +46,7 @@ export function registerManager(program: Command): void {
       ...receiveChoice(flags),
       broker,
       predicts: flags.predict === 'on',
+      ...(await policyOf(flags)),
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
       dataFolder: fleetFolders(flags.data).manager(flags.id),

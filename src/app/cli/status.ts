@@ -136,7 +136,7 @@ function draw(status: Status): string {
       : [stdoutColours.yellow('one manager alone: nobody takes over when it dies')]),
   ];
   const sections = [
-    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}\n`,
+    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}${policyText(status)}\n`,
     ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
@@ -147,6 +147,9 @@ function draw(status: Status): string {
   ];
   return sections.join('\n');
 }
+
+/** What drover does by itself needs no word. */
+const policyText = ({ policy }: Status): string => (policy?.file === undefined ? '' : `, moved by the policy ${policy.file}`);
 
 const managerText = ({ id, alive }: { readonly id: string; readonly alive: boolean }): string =>
   alive ? stdoutColours.green(id) : stdoutColours.red(`${id} (gone)`);

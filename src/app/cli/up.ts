@@ -16,7 +16,7 @@ import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts
 import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
-import { type PredictFlags, withPredictOption } from './predict-option.ts';
+import { type PredictFlags, policyOf, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags, PredictFlags {
@@ -60,6 +60,7 @@ export function registerUp(program: Command): void {
     { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
     { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
+    { does: 'Moved earlier, or not at all, from some of them', line: 'drover up --policy examples/policy.yaml' },
     { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
@@ -76,6 +77,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
   const metrics = await metricsConfigOf(flags);
+  const policy = await policyOf(flags);
   const tasks = await tasksOf(plan);
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);
@@ -97,6 +99,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
     compression: plan.compression,
     predicts: flags.predict === 'on',
+    ...policy,
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,

@@ -87,6 +87,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
+      ...(config.policy === undefined ? {} : { policy: config.policy }),
       receive: new BusReceivePolicy(host),
       bookings: new BusBookingBook(host),
       shelf: createBusSeriesShelf(host),

@@ -10,6 +10,7 @@ import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { EcuScheduling, ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 
 export type BrokerChoice =
   /** The server that serves a data folder on this machine. */
@@ -74,6 +75,8 @@ export interface ManagerConfig {
   readonly provesPerMinute?: number;
   /** Whether it foresees failures and has tasks moved before; absent: it does. */
   readonly predicts?: boolean;
+  /** By what; absent: what drover does by itself. */
+  readonly policy?: PredictionPolicy;
   /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
   readonly receive?: ReceiveChoice;
   /** The file of a learned yes/no model that ranks candidates. Absent: none does. */

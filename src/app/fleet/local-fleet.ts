@@ -17,6 +17,7 @@ import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { PageEncoding } from '../../domain/protocol/messages.ts';
 import { type FleetClient, openFleetClient } from '../compose/open-fleet-client.ts';
 import type { ChildWord } from '../compose/parent-link.ts';
@@ -54,6 +55,7 @@ export interface LocalFleetOptions {
   readonly adviser?: string;
   /** Whether managers foresee failures; absent: they do. */
   readonly predicts?: boolean | undefined;
+  readonly policy?: PredictionPolicy;
   /** How pages are packed on their way; only where the fleet does not exist yet. */
   readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
@@ -333,12 +335,13 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute, adviser, predicts } = this.options;
+    const { provesPerMinute, adviser, predicts, policy } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       ...(adviser === undefined ? {} : { adviser }),
       ...(predicts === undefined ? {} : { predicts }),
+      ...(policy === undefined ? {} : { policy }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
       localFolder: this.localFolder,

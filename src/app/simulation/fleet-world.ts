@@ -21,6 +21,7 @@ import type { Incarnation } from '../../domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
@@ -52,6 +53,7 @@ export interface FleetOptions {
   readonly provesPerMinute?: number;
   /** Whether managers foresee failures; absent: they do not. */
   readonly predicts?: boolean;
+  readonly policy?: PredictionPolicy;
   /** Whether capacity can be reserved; absent: nobody keeps a book. */
   readonly reserves?: boolean;
 }
@@ -148,6 +150,7 @@ export class FleetWorld {
         predicts,
         chooses,
         reserves,
+        policy: options.policy,
       };
       this.managers.set(name, new SimulatedManager(parts));
     }

@@ -14,6 +14,7 @@ import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import type { HostId } from '../../domain/model/ids.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import type { Plants } from '../../ports/plants.ts';
 import { exit, hostOf, nextIncarnation } from './simulated-ecu.ts';
@@ -37,6 +38,7 @@ export interface SimulatedManagerParts {
   /** Checkpoints tried a minute; 0: none. */
   readonly provesPerMinute: number;
   readonly predicts: boolean;
+  readonly policy?: PredictionPolicy | undefined;
   /** Whether the fleet's receiving strategy can be chosen. */
   readonly chooses: boolean;
   /** Whether capacity can be reserved. */
@@ -56,7 +58,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, chooses, reserves } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, chooses, reserves, policy } = this.parts;
     const id = managerHost(name);
     const folder = folderOf(name);
     process.onEnd(() => {
@@ -79,6 +81,7 @@ export class SimulatedManager {
         ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
+        ...(policy === undefined ? {} : { policy }),
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
         ...(predicts ? { shelf: createBusSeriesShelf({ ...ports, id }) } : {}),
         ...(reserves ? { bookings: new BusBookingBook({ ...ports, id }) } : {}),

@@ -79,6 +79,7 @@ export const ERROR_CODES = [
   // the command line
   'ERR_USAGE',
   'ERR_FLEET_FILE',
+  'ERR_POLICY_FILE', // a policy that cannot be read, names what there is not, or cannot be meant
   'ERR_ARTEFACT_UNREADABLE',
   'ERR_TASK_SET', // a task set that cannot be read, or that no analysis or simulation takes
   'ERR_WORK_LIMIT', // it would take longer than anyone waits; refused before the beginning

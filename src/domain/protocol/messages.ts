@@ -11,6 +11,7 @@ import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCur
 import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
+import type { PredictionPolicy } from '../proposal/prediction-policy.ts';
 import type { Booking } from '../reservation/booking.ts';
 import type { BookingDraft } from '../reservation/booking-draft.ts';
 
@@ -310,6 +311,8 @@ export interface FleetView {
   readonly counters: Readonly<Record<string, number>>;
   /** The fleet's receiving strategy, as the answering manager has read it. */
   readonly receive?: string;
+  /** By what the answering manager foresees and moves; absent: it does not. */
+  readonly policy?: PredictionPolicy;
   /** What of its capacity is booked, by the beginning of the windows. */
   readonly reservations?: readonly FleetReservation[];
   /** How full the answering manager's store is, and what waits in it to be repaired. */
