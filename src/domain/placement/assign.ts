@@ -118,6 +118,8 @@ interface Wish {
   readonly requireTogether: boolean;
   readonly preferredLabels: readonly (readonly [string, string])[];
   readonly hasPreference: boolean;
+  /** Where each of those runs that it is to be near. */
+  readonly near: readonly ReadonlySet<number>[];
   readonly dataAt: ReadonlySet<number>;
   /** Where it runs already, by what the bridges say. */
   readonly own: ReadonlySet<number>;
@@ -197,14 +199,15 @@ class Planner {
   #search(newcomer: Newcomer, requireTogether: boolean) {
     const { spec } = newcomer;
     const demand = acceptedTaskOf(spec, 0);
-    const { preferredEcus, preferredLabels } = spec.affinity;
+    const { preferredEcus, preferredLabels, preferredKind, near = [] } = spec.affinity;
     const wish: Wish = {
       newcomer,
       memoryBytes: demand.memoryBytesMax,
       chargePpb: chargePpb(demand),
       requireTogether,
       preferredLabels: Object.entries(preferredLabels).sort(([a], [b]) => (a < b ? -1 : 1)),
-      hasPreference: preferredEcus.length > 0 || Object.keys(preferredLabels).length > 0,
+      hasPreference: preferredEcus.length > 0 || Object.keys(preferredLabels).length > 0 || preferredKind !== undefined,
+      near: near.map((name) => this.#fleet.hostsOf(name)),
       own: this.#fleet.hostsOf(spec.name),
       dataAt: new Set((newcomer.dataAt ?? []).map((mac) => this.#fleet.indexOf(mac)).filter((index) => index !== undefined)),
     };
@@ -311,11 +314,12 @@ class Planner {
 
   /** The total without slack, which the test finds, and without advice, which costs as much as the test. */
   #cheapScore(wish: Wish, index: number): number {
-    const { headroom, data, preferred, spread } = this.#weights;
+    const { headroom, data, preferred, spread, near } = this.#weights;
     return (
       headroom * this.#headroom(wish, index) +
       data * this.#data(wish, index) +
       preferred * this.#preferred(wish, index) +
+      near * this.#near(wish, index) +
       spread * spreadOf(this.#fleet.placed[index] as number)
     );
   }
@@ -327,6 +331,7 @@ class Planner {
       data: this.#data(wish, index),
       preferred: this.#preferred(wish, index),
       spread: spreadOf(this.#fleet.placed[index] as number),
+      ...(wish.near.length === 0 ? {} : { near: this.#near(wish, index) }),
       ...(this.#adviser === undefined ? {} : { advice: this.#advice(this.#adviser, wish, index) }),
     };
     return scoreOf(terms, this.#weights);
@@ -358,13 +363,17 @@ class Planner {
     return this.#fleet.holdsPages[index] === 1 || (wish.dataAt.size > 0 && wish.dataAt.has(index)) ? 1 : 0;
   }
 
+  /** Which share of those that it is to be near runs there. */
+  #near({ near }: Wish, index: number): number {
+    if (near.length === 0) return 0;
+    let there = 0;
+    for (const hosts of near) if (hosts.has(index)) there++;
+    return there / near.length;
+  }
+
   #preferred(wish: Wish, index: number): number {
     if (!wish.hasPreference) return 0;
-    return preferredOf(
-      this.#fleet.candidates[index] as Candidate,
-      wish.newcomer.spec.affinity.preferredEcus,
-      wish.preferredLabels,
-    );
+    return preferredOf(this.#fleet.candidates[index] as Candidate, wish.newcomer.spec.affinity, wish.preferredLabels);
   }
 
   /** Tasks with the same requirements share one answer. */
@@ -468,6 +477,7 @@ function namesOfInterest(request: AssignRequest): ReadonlySet<TaskName> {
     names.add(spec.name);
     for (const name of spec.affinity.together) names.add(name);
     for (const name of spec.affinity.apart) names.add(name);
+    for (const name of spec.affinity.near ?? []) names.add(name);
   }
   return names;
 }

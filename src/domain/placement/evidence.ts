@@ -199,6 +199,8 @@ export interface Score {
   readonly data: number;
   readonly preferred: number;
   readonly spread: number;
+  /** Only where the task names others that it is to be near. */
+  readonly near?: number;
   /** Only where the request has an adviser. */
   readonly advice?: number;
 }
