@@ -28,6 +28,8 @@ const FILES = [
   'evidence',
   'metrics',
   'proposal',
+  'booking',
+  'history',
 ];
 
 /** `descriptors`: a FileDescriptorSet with source information, as `buf build` writes it. */
