@@ -25,6 +25,7 @@ const EXHAUSTIVE = [
       'predicting',
       'forecasting',
       'reserving',
+      'chains',
     ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[

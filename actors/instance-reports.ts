@@ -1,4 +1,4 @@
-/** What bridges report of instances: that one ended, that one caught up. */
+/** What a manager makes of a bridge's word that an instance ended or caught up: it goes to whoever answers for the task. */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { InstanceReport, ManagerAnswer } from '../src/domain/protocol/messages.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
@@ -17,42 +17,38 @@ const BY_ITSELF = new Set<ErrorCode>([
   'ERR_MODULE_REFUSED',
 ]);
 
-export class InstanceReports {
-  private readonly host: Host;
-  private readonly replicated: Shell;
-  private readonly knowledge: FleetKnowledge;
+interface ReportParts {
+  readonly host: Host;
+  readonly replicated: Shell;
+  readonly knowledge: FleetKnowledge;
+}
 
-  constructor(parts: { readonly host: Host; readonly replicated: Shell; readonly knowledge: FleetKnowledge }) {
-    this.host = parts.host;
-    this.replicated = parts.replicated;
-    this.knowledge = parts.knowledge;
-  }
-
-  async take(report: InstanceReport): Promise<ManagerAnswer> {
-    const { task, epoch, nonce, what, code, sentence } = report;
-    if (what === 'ended') {
-      const reason = `${code ?? 'ended'}: ${sentence}`;
-      const byItself = code !== undefined && BY_ITSELF.has(code);
-      await this.replicated.deliver(`placement/${task}`, {
-        type: 'INSTANCE.ENDED',
-        id: `ended:${epoch}:${nonce}`,
-        epoch,
-        reason,
-        byItself,
-      });
-      return { kind: 'accepted' };
-    }
-    const placement = await this.knowledge.freshPlacement(task);
-    const arbiter = placement?.context.takenBy;
-    if (placement?.context.epoch === epoch && arbiter !== undefined) {
-      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
-      await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
-    }
+export async function takeInstanceReport(
+  { host, replicated, knowledge }: ReportParts,
+  { task, epoch, nonce, what, code, sentence }: InstanceReport,
+): Promise<ManagerAnswer> {
+  if (what === 'ended') {
+    const reason = `${code ?? 'ended'}: ${sentence}`;
+    const byItself = code !== undefined && BY_ITSELF.has(code);
+    await replicated.deliver(`placement/${task}`, {
+      type: 'INSTANCE.ENDED',
+      id: `ended:${epoch}:${nonce}`,
+      epoch,
+      reason,
+      byItself,
+    });
     return { kind: 'accepted' };
   }
-
-  private stillDeploys(arbiter: string, task: string): boolean {
-    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
-    return ['taking', 'deploying'].includes(context?.tasks[task]?.phase ?? '');
+  const placement = await knowledge.freshPlacement(task);
+  const arbiter = placement?.context.takenBy;
+  if (placement?.context.epoch === epoch && arbiter !== undefined) {
+    if (planted(host, 'forget-early-caught-up') && stillDeploys(replicated, arbiter, task)) return { kind: 'accepted' };
+    await replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
   }
+  return { kind: 'accepted' };
+}
+
+function stillDeploys(replicated: Shell, arbiter: string, task: string): boolean {
+  const context = replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
+  return ['taking', 'deploying'].includes(context?.tasks[task]?.phase ?? '');
 }

@@ -7,18 +7,18 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
-import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
-import type { Adviser } from '../src/domain/placement/assign.ts';
 import { PREDICTION_POLICY, type PredictionPolicy } from '../src/domain/proposal/prediction-policy.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
+import type { FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { Advising } from '../src/ports/advising.ts';
 import type { BookingBook } from '../src/ports/booking-book.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
+import type { ModelFitter } from '../src/ports/model-fitter.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
@@ -26,6 +26,7 @@ import type { RecordStore } from '../src/ports/record-store.ts';
 import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
 import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { chainMachine } from '../statecharts/chain.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
@@ -33,10 +34,13 @@ import { managerMachine } from '../statecharts/manager.machine.ts';
 import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
+import { routeMachine } from '../statecharts/route.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BackgroundFits } from './background-fits.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
+import { ChainMoves } from './chain-moves.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { CheckpointLookup } from './checkpoint-lookup.ts';
@@ -46,19 +50,21 @@ import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
-import { InstanceReports } from './instance-reports.ts';
+import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
+import { ManagerView } from './manager-view.ts';
 import { MigrationEffects } from './migration.ts';
 import { MigrationEstimates } from './migration-estimate.ts';
 import { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
-import { isPlaced, type PlacementView } from './placement-index.ts';
+import type { PlacementView } from './placement-index.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
 import { Reservations } from './reservations.ts';
+import { Routes } from './routes.ts';
 import { Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
@@ -67,6 +73,8 @@ export const placementChart: Chart = { kind: 'placement', version: 1, machine: p
 export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
 const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
 const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
+const chainChart: Chart = { kind: 'chain', version: 1, machine: chainMachine };
+const routeChart: Chart = { kind: 'route', version: 1, machine: routeMachine };
 const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
 const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
 const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
@@ -94,7 +102,7 @@ export interface ManagerParts {
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
   /** Ranks candidates for a task; absent: the other terms alone. */
-  readonly adviser?: Adviser;
+  readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
   /** By what it foresees and moves; absent: what drover does by itself. */
@@ -103,6 +111,8 @@ export interface ManagerParts {
   readonly shelf?: SeriesShelf;
   /** The fleet's reservations; absent: there are none, and none can be made. */
   readonly bookings?: BookingBook;
+  /** Fits the models of its forecasts; absent: nobody does. */
+  readonly fitter?: ModelFitter;
 }
 
 const PASSED_ON_TIMEOUT_US = 1_000_000;
@@ -139,8 +149,10 @@ export class Manager {
   private readonly migrationRequests: MigrationRequests;
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
-  private readonly reports: InstanceReports;
   private readonly reservations: Reservations | undefined;
+  private readonly view: ManagerView;
+  private readonly routes: Routes;
+  private readonly chainMoves: ChainMoves;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -150,7 +162,7 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart, migrationChart, drainChart],
+      charts: [placementChart, arbiterChart, migrationChart, drainChart, chainChart, routeChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
@@ -185,7 +197,7 @@ export class Manager {
       knowledge: this.knowledge,
       processTable,
       beyond,
-      adviser: parts.adviser,
+      advising: parts.advising,
       lookup: new CheckpointLookup({ host, knowledge: this.knowledge, others: () => this.others() }),
     };
     this.arbiterEffects = new ArbiterEffects(effects);
@@ -197,18 +209,19 @@ export class Manager {
       beyond,
       store,
       gain: parts.predicts === true ? { gainOf: async (move) => this.predictor?.gainOf(move) } : undefined,
-      adviser: parts.adviser,
+      advising: parts.advising,
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
     this.migrationRequests = new MigrationRequests({ ...known, estimates });
-    this.reports = new InstanceReports({ host, ...known });
     this.draining = new Draining({
       host,
       knowledge: this.knowledge,
       requests: this.migrationRequests,
       keeps: (mac) => this.share.keeps(mac),
     });
+    this.routes = new Routes({ host, ...known });
+    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests });
     const predictorKey = `predictor/${manager}`;
     this.predictor =
       parts.predicts !== true
@@ -222,6 +235,7 @@ export class Manager {
             writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
             shelf: parts.shelf,
             policy: parts.policy,
+            fits: parts.fitter === undefined ? undefined : new BackgroundFits(host, parts.fitter),
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
@@ -276,6 +290,12 @@ export class Manager {
       receiver: this.receiver,
     });
     this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
+    this.view = new ManagerView({
+      ...{ host, manager, knowledge: this.knowledge, receiver: this.receiver, prover: this.prover },
+      ...{ receive: parts.receive, upkeep, managers: () => this.peers.all() },
+      ...{ advising: parts.advising, routes: () => this.routes, reservations: this.reservations },
+      policy: parts.predicts === true ? (parts.policy ?? PREDICTION_POLICY) : undefined,
+    });
     this.janitor = new Janitor({
       host,
       replicated: this.replicated,
@@ -324,6 +344,7 @@ export class Manager {
     this.draining.start();
     this.janitor.start();
     this.predictor?.start();
+    this.routes.start();
     void this.receiver.sayAgain();
   }
 
@@ -334,7 +355,16 @@ export class Manager {
     this.prover?.stop();
     this.predictor?.stop();
     this.reservations?.stop();
-    for (const part of [this.janitor, this.duty, this.draining, this.detector, this.catchUp, this.peers, this.receiver])
+    for (const part of [
+      this.janitor,
+      this.duty,
+      this.draining,
+      this.routes,
+      this.detector,
+      this.catchUp,
+      this.peers,
+      this.receiver,
+    ])
       part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
       type: 'MANAGER.LEFT',
@@ -343,6 +373,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** How many living managers come before this one for what one of them should do. */
+  rankOf(key: string): number {
+    return this.share.rankOf(key);
   }
 
   /** The store found damage in what it was asked for. */
@@ -363,6 +398,10 @@ export class Manager {
         return this.migrations.perform(open);
       case 'drain':
         return this.draining.perform(open.effect as DrainEffect);
+      case 'chain':
+        return this.chainMoves.perform(open);
+      case 'route':
+        return this.routes.perform(open);
       case 'predictor':
         // Who does not predict any more leaves its proposals unjudged until it does again.
         return (
@@ -474,7 +513,10 @@ export class Manager {
             sentence: `task ${name} exists and is ${placement.state}; remove it first`,
           };
         }
+        const unfit = await this.routes.whyNot(call.spec);
+        if (unfit !== undefined) return { kind: 'refused', ...unfit };
         await this.replicated.deliver(`placement/${name}`, { type: 'TASK.DECLARED', id: `declare:${id}`, spec: call.spec });
+        if (call.spec.inputs.from !== undefined) await this.routes.look(name);
         return { kind: 'accepted' };
       }
       case 'remove-task': {
@@ -482,14 +524,17 @@ export class Manager {
         if (placement === undefined || placement.state === 'removed')
           return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${call.task}` };
         await this.replicated.deliver(`placement/${call.task}`, { type: 'TASK.REMOVED', id: `remove:${id}` });
+        if (placement.context.spec?.inputs.from !== undefined) await this.routes.look(call.task);
         return { kind: 'accepted' };
       }
       case 'instance-report':
-        return this.reports.take(call);
+        return takeInstanceReport({ host: this.host, replicated: this.replicated, knowledge: this.knowledge }, call);
       case 'request-restore':
         return this.requestRestore(call, id);
       case 'migrate-task':
         return this.migrationRequests.ask(call, id);
+      case 'migrate-chain':
+        return this.chainMoves.ask(call, id);
       case 'drain-ecu':
         return this.drain(call, id);
       case 'reserve':
@@ -527,60 +572,6 @@ export class Manager {
   }
 
   fleet(): FleetView {
-    const placements = [...this.knowledge.placements()];
-    const ecus = [...this.knowledge.descriptions]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([mac, description]) => {
-        const ecu = this.knowledge.ecu(mac);
-        const tasks = placements
-          .filter((placement) => isPlaced(placement) && placement.context.owner?.mac === mac)
-          .map(({ context }) => context.task)
-          .sort();
-        return {
-          mac,
-          name: description.name,
-          incarnation: ecu?.context.incarnation ?? description.incarnation,
-          state: ecu?.state ?? 'unknown',
-          draining: this.knowledge.index.draining.has(mac),
-          description,
-          tasks,
-        };
-      });
-    const tasks = placements.map((placement) => this.fleetTask(placement)).sort((a, b) => (a.task < b.task ? -1 : 1));
-    return {
-      manager: this.parts.manager,
-      ecus,
-      tasks,
-      managers: this.peers.all(),
-      counters: this.host.counters.read(),
-      receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
-      reservations: this.reservations?.shown() ?? [],
-      ...(this.predictor === undefined ? {} : { policy: this.parts.policy ?? PREDICTION_POLICY }),
-      ...this.store(),
-    };
-  }
-
-  /** This manager's own store; the others answer for theirs. */
-  private store(): Pick<FleetView, 'store'> {
-    const { upkeep } = this.parts;
-    return upkeep === undefined ? {} : { store: upkeep.usage() };
-  }
-
-  private fleetTask({ context, state }: PlacementView): FleetTask {
-    const { checkpoint, ageUs, durability } = this.knowledge.safety(context, this.host.clock.wallUs());
-    return {
-      task: context.task,
-      state,
-      epoch: context.epoch,
-      owner: context.owner?.mac,
-      programId: this.receiver.programOf(context.task, context.owner),
-      reason: context.reason,
-      checkpoint:
-        checkpoint === undefined
-          ? undefined
-          : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
-      durability,
-      ...this.prover?.shown(context.task),
-    };
+    return this.view.fleet();
   }
 }

@@ -27,6 +27,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
 import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
+import type { BackgroundFits } from './background-fits.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { ForecastDesk } from './forecast-desk.ts';
@@ -41,6 +42,8 @@ export interface PredictorParts {
   readonly knowledge: FleetKnowledge;
   readonly requests: MigrationRequests;
   readonly keeps: (mac: Mac) => boolean;
+  /** Fits what its forecasters ask for, in the background; absent: they go on without. */
+  readonly fits?: BackgroundFits | undefined;
   readonly context: () => PredictorContext | undefined;
   /** Where the series of tasks are handed on; absent: they are not. */
   readonly shelf?: SeriesShelf | undefined;
@@ -215,7 +218,8 @@ export class Predictor implements PredictedGain {
   private async review(): Promise<void> {
     this.follow();
     this.series?.look();
-    const { host, manager, context, tell } = this.parts;
+    const { host, manager, context, tell, fits } = this.parts;
+    fits?.look([...this.followed.values()].map(({ follower }) => follower.load));
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
     const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: this.policy.review });
@@ -297,7 +301,7 @@ export class Predictor implements PredictedGain {
       case 'judgeProposal':
         return this.pursue(effect.proposal);
       case 'retrain':
-        // Its models learn with every step, and nothing is fitted besides.
+        // Its models learn with every step, and are fitted when their series has grown (`background-fits.ts`).
         return { kind: 'event', event: { type: 'RETRAINED' } };
     }
   }

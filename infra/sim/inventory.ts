@@ -27,6 +27,8 @@ export const proofsStream: SimStreamOptions = { ...inventoryStream, name: 'KV_pr
 
 /** The bucket of tasks' series, for those who forecast them. */
 export const seriesStream: SimStreamOptions = { ...inventoryStream, name: 'KV_series', subjects: ['$KV.series.>'] };
+/** The bucket of the fleet's model. */
+export const learnedStream: SimStreamOptions = { ...inventoryStream, name: 'KV_learned', subjects: ['$KV.learned.>'] };
 
 export class SimInventory implements Inventory {
   private readonly bus: Bus;

@@ -25,6 +25,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerPerformance } from './performance.ts';
 import { registerProposals } from './proposals.ts';
 import { registerReserve } from './reserve.ts';
+import { registerRoute } from './route.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -42,6 +43,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerMetrics,
   registerTask,
+  registerRoute,
   registerMigrate,
   registerDrain,
   registerReserve,

@@ -53,6 +53,8 @@ export interface LocalFleetOptions {
   readonly provesPerMinute?: number;
   /** The file of a learned model that ranks candidates. */
   readonly adviser?: string;
+  /** How managers learn; absent: they do not. That ECUs report is said of each ECU. */
+  readonly learns?: ManagerConfig['learns'];
   /** Whether managers foresee failures; absent: they do. */
   readonly predicts?: boolean | undefined;
   readonly policy?: PredictionPolicy;
@@ -335,11 +337,12 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute, adviser, predicts, policy } = this.options;
+    const { provesPerMinute, adviser, learns, predicts, policy } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       ...(adviser === undefined ? {} : { adviser }),
+      ...(learns === undefined ? {} : { learns }),
       ...(predicts === undefined ? {} : { predicts }),
       ...(policy === undefined ? {} : { policy }),
       broker: this.broker,

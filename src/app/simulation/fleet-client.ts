@@ -16,6 +16,7 @@ import type { Answer, Command, ManagerAnswer, ManagerCall } from '../../domain/p
 import { ecuSubject, type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
 import type { BookedDemand } from '../../domain/reservation/booking.ts';
 import type { BookingDraft } from '../../domain/reservation/booking-draft.ts';
+import { repeatedOf } from '../../domain/task/routing.ts';
 import { hostOf } from './simulated-ecu.ts';
 
 export interface Feed {
@@ -125,7 +126,7 @@ export class FleetClient {
         const payload = Uint8Array.of(number & 0xff, (number * 7) & 0xff, ports.rng.below(256));
         await ports.bus.append(subject, payload, {
           expectedSequence: last?.sequence ?? 0,
-          headers: { [header.number]: String(number) },
+          headers: { ...repeatedOf(last?.headers), [header.number]: String(number) },
           timeoutUs: APPEND_TIMEOUT_US,
         });
       } catch (cause) {

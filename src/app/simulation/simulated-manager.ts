@@ -10,6 +10,7 @@ import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { createBusSeriesShelf } from '../../../infra/nats/series-shelf.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import { createSimFitter } from '../../../infra/sim/model-fitter.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
@@ -82,6 +83,7 @@ export class SimulatedManager {
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
         ...(policy === undefined ? {} : { policy }),
+        fitter: createSimFitter(ports.clock),
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
         ...(predicts ? { shelf: createBusSeriesShelf({ ...ports, id }) } : {}),
         ...(reserves ? { bookings: new BusBookingBook({ ...ports, id }) } : {}),

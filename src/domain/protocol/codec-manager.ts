@@ -34,6 +34,7 @@ import {
 } from './generated/drover/v1/manager_pb.ts';
 import { LIST_MAX, SERIES_PER_QUERY_MAX, TASKS_PER_QUERY_MAX } from './limits.ts';
 import type {
+  ChainPlan,
   FleetView,
   ForecastQuery,
   InstanceReport,
@@ -79,6 +80,10 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'requestRestore', value: writeRestoreRequest(call) } };
       case 'migrate-task':
         return { call: { case: 'migrateTask', value: writeMigrate(call) } };
+      case 'migrate-chain': {
+        const { task, target = '', dryRun, reason } = call;
+        return { call: { case: 'migrateChain', value: { task, target, dryRun, reason } } };
+      }
       case 'drain-ecu':
         return { call: { case: 'drainEcu', value: { mac: call.mac, undo: call.undo, reason: call.reason } } };
       case 'reserve':
@@ -112,6 +117,14 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return readRestoreRequest(call.value);
       case 'migrateTask':
         return readMigrate(call.value);
+      case 'migrateChain':
+        return {
+          kind: 'migrate-chain',
+          task: taskText(call.value.task, 'migrate_chain.task'),
+          target: call.value.target === '' ? undefined : macText(call.value.target, 'migrate_chain.target'),
+          dryRun: call.value.dryRun,
+          reason: sentenceText(call.value.reason, 'migrate_chain.reason'),
+        };
       case 'drainEcu':
         return {
           kind: 'drain-ecu',
@@ -245,6 +258,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'reserved', value: { booking: writeBooking(answer.booking) } } };
       case 'forecast':
         return { answer: { case: 'forecast', value: { forecastJson: JSON.stringify(answer.forecast) } } };
+      case 'chain':
+        return { answer: { case: 'chain', value: { planJson: JSON.stringify(answer.plan) } } };
       case 'checkpoints':
         return { answer: { case: 'checkpoints', value: { references: answer.references.map(writeReference) } } };
       default:
@@ -265,6 +280,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'reserved', booking: readBooking(required(answer.value.booking, 'reserved.booking')) };
       case 'forecast':
         return { kind: 'forecast', forecast: readForecast(answer.value.forecastJson) };
+      case 'chain':
+        return { kind: 'chain', plan: readChainPlan(answer.value.planJson) };
       case 'checkpoints':
         return {
           kind: 'checkpoints',
@@ -325,6 +342,23 @@ function readForecast(json: string): ForecastView {
   if (typeof manager !== 'string') refuse('forecast.forecast_json.manager must be a text');
   if (!Array.isArray(series) || !series.every(isObject)) refuse('forecast.forecast_json.series must be a list of objects');
   return forecast as ForecastView;
+}
+
+/** Its outline, as of a fleet. */
+function readChainPlan(json: string): ChainPlan {
+  let plan: unknown;
+  try {
+    plan = JSON.parse(json);
+  } catch {
+    return refuse('chain.plan_json is no JSON');
+  }
+  const { chain, members, candidates } = (isObject(plan) ? plan : {}) as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(chain) || !chain.every((task) => typeof task === 'string'))
+    refuse('chain.plan_json.chain must be a list of texts');
+  for (const [field, list] of Object.entries({ members, candidates })) {
+    if (!Array.isArray(list) || !list.every(isObject)) refuse(`chain.plan_json.${field} must be a list of objects`);
+  }
+  return plan as ChainPlan;
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLgBAoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEikKB3Jlc2VydmUYDCABKAsyFi5kcm92ZXIudjEuUmVzZXJ2ZUNhbGxIABI+ChJjYW5jZWxfcmVzZXJ2YXRpb24YDSABKAsyIC5kcm92ZXIudjEuQ2FuY2VsUmVzZXJ2YXRpb25DYWxsSAASNgoOcXVlcnlfZm9yZWNhc3QYDiABKAsyHC5kcm92ZXIudjEuUXVlcnlGb3JlY2FzdENhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiOQoMRHJhaW5FY3VDYWxsEgsKA21hYxgBIAEoCRIMCgR1bmRvGAIgASgIEg4KBnJlYXNvbhgDIAEoCSIyCgtSZXNlcnZlQ2FsbBIjCgdib29raW5nGAEgASgLMhIuZHJvdmVyLnYxLkJvb2tpbmciIwoVQ2FuY2VsUmVzZXJ2YXRpb25DYWxsEgoKAmlkGAEgASgJIlMKEVF1ZXJ5Rm9yZWNhc3RDYWxsEgsKA21hYxgBIAEoCRIMCgR0YXNrGAIgASgJEg8KB21ldHJpY3MYAyADKAkSEgoKaG9yaXpvbnNfcxgEIAMoDSIQCg5RdWVyeUZsZWV0Q2FsbCIlChRRdWVyeUNoZWNrcG9pbnRzQ2FsbBINCgV0YXNrcxgBIAMoCSLaAgoNTWFuYWdlckFuc3dlchItCghhY2NlcHRlZBgBIAEoCzIZLmRyb3Zlci52MS5BY2NlcHRlZEFuc3dlckgAEiUKB3JlZnVzZWQYAiABKAsyEi5kcm92ZXIudjEuUmVmdXNhbEgAEicKBWZsZWV0GAMgASgLMhYuZHJvdmVyLnYxLkZsZWV0QW5zd2VySAASMwoLY2hlY2twb2ludHMYBCABKAsyHC5kcm92ZXIudjEuQ2hlY2twb2ludHNBbnN3ZXJIABItCghlc3RpbWF0ZRgFIAEoCzIZLmRyb3Zlci52MS5Fc3RpbWF0ZUFuc3dlckgAEi0KCHJlc2VydmVkGAwgASgLMhkuZHJvdmVyLnYxLlJlc2VydmVkQW5zd2VySAASLQoIZm9yZWNhc3QYDiABKAsyGS5kcm92ZXIudjEuRm9yZWNhc3RBbnN3ZXJIAEIICgZhbnN3ZXIiNQoOUmVzZXJ2ZWRBbnN3ZXISIwoHYm9va2luZxgBIAEoCzISLmRyb3Zlci52MS5Cb29raW5nIicKDkZvcmVjYXN0QW5zd2VyEhUKDWZvcmVjYXN0X2pzb24YASABKAkiJwoORXN0aW1hdGVBbnN3ZXISFQoNZXN0aW1hdGVfanNvbhgBIAEoCSIQCg5BY2NlcHRlZEFuc3dlciJHChFDaGVja3BvaW50c0Fuc3dlchIyCgpyZWZlcmVuY2VzGAEgAygLMh4uZHJvdmVyLnYxLkNoZWNrcG9pbnRSZWZlcmVuY2UiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKqQBCg1SZXN0b3JlT3Bjb2RlEh4KGlJFU1RPUkVfT1BDT0RFX1VOU1BFQ0lGSUVEEAASHwobUkVTVE9SRV9PUENPREVfTE9BRF9CQUxBTkNFEAESGwoXUkVTVE9SRV9PUENPREVfT1BFUkFUT1IQAhIYChRSRVNUT1JFX09QQ09ERV9EUkFJThADEhsKF1JFU1RPUkVfT1BDT0RFX0ZPUkVDQVNUEAQqgwEKDU1pZ3JhdGlvbk1vZGUSHgoaTUlHUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIXChNNSUdSQVRJT05fTU9ERV9MSVZFEAESIAocTUlHUkFUSU9OX01PREVfU1RPUF9BTkRfQ09QWRACEhcKE01JR1JBVElPTl9NT0RFX0NPTEQQA2IGcHJvdG8z", [file_drover_v1_booking, file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCKWBQoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEikKB3Jlc2VydmUYDCABKAsyFi5kcm92ZXIudjEuUmVzZXJ2ZUNhbGxIABI+ChJjYW5jZWxfcmVzZXJ2YXRpb24YDSABKAsyIC5kcm92ZXIudjEuQ2FuY2VsUmVzZXJ2YXRpb25DYWxsSAASNgoOcXVlcnlfZm9yZWNhc3QYDiABKAsyHC5kcm92ZXIudjEuUXVlcnlGb3JlY2FzdENhbGxIABI0Cg1taWdyYXRlX2NoYWluGBQgASgLMhsuZHJvdmVyLnYxLk1pZ3JhdGVDaGFpbkNhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiUQoQTWlncmF0ZUNoYWluQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEg4KBnJlYXNvbhgEIAEoCSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIjIKC1Jlc2VydmVDYWxsEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyIjChVDYW5jZWxSZXNlcnZhdGlvbkNhbGwSCgoCaWQYASABKAkiUwoRUXVlcnlGb3JlY2FzdENhbGwSCwoDbWFjGAEgASgJEgwKBHRhc2sYAiABKAkSDwoHbWV0cmljcxgDIAMoCRISCgpob3Jpem9uc19zGAQgAygNIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIoMDCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySAASLQoIcmVzZXJ2ZWQYDCABKAsyGS5kcm92ZXIudjEuUmVzZXJ2ZWRBbnN3ZXJIABItCghmb3JlY2FzdBgOIAEoCzIZLmRyb3Zlci52MS5Gb3JlY2FzdEFuc3dlckgAEicKBWNoYWluGBQgASgLMhYuZHJvdmVyLnYxLkNoYWluQW5zd2VySABCCAoGYW5zd2VyIjUKDlJlc2VydmVkQW5zd2VyEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyInCg5Gb3JlY2FzdEFuc3dlchIVCg1mb3JlY2FzdF9qc29uGAEgASgJIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiIAoLQ2hhaW5BbnN3ZXISEQoJcGxhbl9qc29uGAEgASgJIhAKDkFjY2VwdGVkQW5zd2VyIkcKEUNoZWNrcG9pbnRzQW5zd2VyEjIKCnJlZmVyZW5jZXMYASADKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZSIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqpAEKDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACEhgKFFJFU1RPUkVfT1BDT0RFX0RSQUlOEAMSGwoXUkVTVE9SRV9PUENPREVfRk9SRUNBU1QQBCqDAQoNTWlncmF0aW9uTW9kZRIeChpNSUdSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhcKE01JR1JBVElPTl9NT0RFX0xJVkUQARIgChxNSUdSQVRJT05fTU9ERV9TVE9QX0FORF9DT1BZEAISFwoTTUlHUkFUSU9OX01PREVfQ09MRBADYgZwcm90bzM", [file_drover_v1_booking, file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -152,6 +152,14 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: QueryForecastCall;
     case: "queryForecast";
+  } | {
+    /**
+     * Move a task and all that it is joined to by feeding to one ECU, together or not at all.
+     *
+     * @generated from field: drover.v1.MigrateChainCall migrate_chain = 20;
+     */
+    value: MigrateChainCall;
+    case: "migrateChain";
   } | { case: undefined; value?: undefined };
 };
 
@@ -387,6 +395,48 @@ export const MigrateTaskCallSchema: GenMessage<MigrateTaskCall> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 6);
 
 /**
+ * Move a task and all that it is joined to by feeding to one ECU, together or not at all.
+ *
+ * @generated from message drover.v1.MigrateChainCall
+ */
+export type MigrateChainCall = Message<"drover.v1.MigrateChainCall"> & {
+  /**
+   * Any of the chain's tasks.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * The ECU they are to go to, 12 lower-case hex digits. Empty: the best one that can take all.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * Only plan; nothing is begun.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.MigrateChainCall.
+ * Use `create(MigrateChainCallSchema)` to create a new message.
+ */
+export const MigrateChainCallSchema: GenMessage<MigrateChainCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 7);
+
+/**
  * Move everything away from an ECU and send it nothing new.
  *
  * @generated from message drover.v1.DrainEcuCall
@@ -419,7 +469,7 @@ export type DrainEcuCall = Message<"drover.v1.DrainEcuCall"> & {
  * Use `create(DrainEcuCallSchema)` to create a new message.
  */
 export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 7);
+  messageDesc(file_drover_v1_manager, 8);
 
 /**
  * Keep capacity free for a time.
@@ -440,7 +490,7 @@ export type ReserveCall = Message<"drover.v1.ReserveCall"> & {
  * Use `create(ReserveCallSchema)` to create a new message.
  */
 export const ReserveCallSchema: GenMessage<ReserveCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 9);
 
 /**
  * Keep it no longer.
@@ -461,7 +511,7 @@ export type CancelReservationCall = Message<"drover.v1.CancelReservationCall"> &
  * Use `create(CancelReservationCallSchema)` to create a new message.
  */
 export const CancelReservationCallSchema: GenMessage<CancelReservationCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 10);
 
 /**
  * Say what is forecast of an ECU or a task.
@@ -503,7 +553,7 @@ export type QueryForecastCall = Message<"drover.v1.QueryForecastCall"> & {
  * Use `create(QueryForecastCallSchema)` to create a new message.
  */
 export const QueryForecastCallSchema: GenMessage<QueryForecastCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * Say what the fleet looks like.
@@ -518,7 +568,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 12);
 
 /**
  * Say what is known of the checkpoints of some tasks.
@@ -539,7 +589,7 @@ export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
  * Use `create(QueryCheckpointsCallSchema)` to create a new message.
  */
 export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 12);
+  messageDesc(file_drover_v1_manager, 13);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -608,6 +658,14 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: ForecastAnswer;
     case: "forecast";
+  } | {
+    /**
+     * To `migrate_chain`.
+     *
+     * @generated from field: drover.v1.ChainAnswer chain = 20;
+     */
+    value: ChainAnswer;
+    case: "chain";
   } | { case: undefined; value?: undefined };
 };
 
@@ -616,7 +674,7 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 13);
+  messageDesc(file_drover_v1_manager, 14);
 
 /**
  * What is reserved now.
@@ -637,7 +695,7 @@ export type ReservedAnswer = Message<"drover.v1.ReservedAnswer"> & {
  * Use `create(ReservedAnswerSchema)` to create a new message.
  */
 export const ReservedAnswerSchema: GenMessage<ReservedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 14);
+  messageDesc(file_drover_v1_manager, 15);
 
 /**
  * What is forecast.
@@ -658,7 +716,7 @@ export type ForecastAnswer = Message<"drover.v1.ForecastAnswer"> & {
  * Use `create(ForecastAnswerSchema)` to create a new message.
  */
 export const ForecastAnswerSchema: GenMessage<ForecastAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 15);
+  messageDesc(file_drover_v1_manager, 16);
 
 /**
  * What a migration would cost.
@@ -679,7 +737,28 @@ export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
  * Use `create(EstimateAnswerSchema)` to create a new message.
  */
 export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 16);
+  messageDesc(file_drover_v1_manager, 17);
+
+/**
+ * Where a chain can go, and the record of its move where one was begun.
+ *
+ * @generated from message drover.v1.ChainAnswer
+ */
+export type ChainAnswer = Message<"drover.v1.ChainAnswer"> & {
+  /**
+   * A JSON object: for people and scripts, grows with every version.
+   *
+   * @generated from field: string plan_json = 1;
+   */
+  planJson: string;
+};
+
+/**
+ * Describes the message drover.v1.ChainAnswer.
+ * Use `create(ChainAnswerSchema)` to create a new message.
+ */
+export const ChainAnswerSchema: GenMessage<ChainAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 18);
 
 /**
  * Recorded; it will be done.
@@ -694,7 +773,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 17);
+  messageDesc(file_drover_v1_manager, 19);
 
 /**
  * The checkpoints that a manager has heard of, its own among them.
@@ -715,7 +794,7 @@ export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
  * Use `create(CheckpointsAnswerSchema)` to create a new message.
  */
 export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 18);
+  messageDesc(file_drover_v1_manager, 20);
 
 /**
  * The fleet as one manager sees it.
@@ -736,7 +815,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 19);
+  messageDesc(file_drover_v1_manager, 21);
 
 /**
  * What happened to an instance.
