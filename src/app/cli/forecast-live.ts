@@ -67,8 +67,8 @@ function told({ name, task, failure, silentS, series, manager }: Told): string {
   const what = task === undefined ? stdoutColours.bold(name) : `${stdoutColours.bold(task)} on ${name}`;
   const chance =
     failure === undefined
-      ? stdoutColours.yellow(`nothing is known of its heat; last heard ${silentS} s ago`)
-      : `${chanceText(failure.probability)} that ${task === undefined ? 'it' : 'its ECU'} overheats within ${failure.horizonS} s${failure.probability >= 0.1 ? `, after about ${failure.inS.toFixed(0)} s` : ''}`;
+      ? stdoutColours.yellow(`nothing is known of it; last heard ${silentS} s ago`)
+      : `${chanceText(failure.probability)} that ${task === undefined ? 'it' : 'its ECU'} fails within ${failure.horizonS} s${failure.probability >= 0.1 ? `, after about ${failure.inS.toFixed(0)} s` : ''}`;
   const head = `${what}, as ${manager} foresees it: ${chance}\n`;
   if (series.length === 0) return `${head}it measures nothing that is forecast\n`;
   const rows = series.flatMap((one) => rowsOf(one));

@@ -8,7 +8,7 @@ export interface ForecastView {
   readonly ecu: Mac | undefined;
   /** Undefined: the ECU itself is meant. */
   readonly task: TaskName | undefined;
-  /** Of the ECU, by its heat: within `horizonS`, and when, should it come. Absent where nothing has been heard for long. */
+  /** Of the ECU, by what it nears the limits of: within `horizonS`, and when, should it come. Absent where nothing has been heard for long. */
   readonly failure: { readonly probability: number; readonly horizonS: number; readonly inS: number } | undefined;
   /** No sample for so long, in seconds. */
   readonly silentS: number;

@@ -71,7 +71,7 @@ describe('limits', () => {
 
   test('an ECU’s own threshold decides whether it is threatened', () => {
     const outlook = (mac: string) => ({
-      ...{ mac, incarnation: 1, failure: 0.4, overload: 0, loadQuantiles: [0, 0, 0] as const, failsInS: 10 },
+      ...{ mac, incarnation: 1, failure: 0.4, overload: 0, loadQuantiles: [0, 0, 0] as const, failsInS: 10, threats: [] },
     });
     let memory = NOTHING_REMEMBERED;
     let threatened: readonly string[] = [];
