@@ -259,7 +259,8 @@ export class Predictor implements PredictedGain {
       const cores = knowledge.descriptions.get(target.mac)?.cores ?? 1;
       coming.set(target.mac, (coming.get(target.mac) ?? 0) + spec.wcetUs / spec.periodUs / cores);
     }
-    for (const [mac, { follower }] of this.followed) follower.plan((coming.get(mac) ?? 0) + this.bookedIn(mac, this.policy.review.horizonS));
+    for (const [mac, { follower }] of this.followed)
+      follower.plan((coming.get(mac) ?? 0) + this.bookedIn(mac, this.policy.review.horizonS));
   }
 
   private views(nowUs: number): EcuView[] {

@@ -63,16 +63,29 @@ const policySchema = z.strictObject({
       'raise-at': chance.default(REVIEW.raiseAt),
       'clear-at': chance.default(REVIEW.clearAt),
       reviews: z.number().int().min(1).max(60).default(REVIEW.rows),
-      'interval-ms': z.number().int().min(200).max(60_000).default(reviewUs / 1000),
+      'interval-ms': z
+        .number()
+        .int()
+        .min(200)
+        .max(60_000)
+        .default(reviewUs / 1000),
       'warm-reviews': z.number().int().min(1).max(600).default(REVIEW.warmRows),
-      'stale-s': z.number().min(1).max(60).default(REVIEW.staleUs / 1e6),
+      'stale-s': z
+        .number()
+        .min(1)
+        .max(60)
+        .default(REVIEW.staleUs / 1e6),
     })
     .prefault({}),
   migration: z
     .strictObject({
       'benefit-least': z.number().min(0).max(1_000_000).default(REVIEW.benefitLeast),
       'cost-most': z.number().min(0).max(1_000_000).default(costMost),
-      'rest-s': z.number().min(1).max(86_400).default(REVIEW.restUs / 1e6),
+      'rest-s': z
+        .number()
+        .min(1)
+        .max(86_400)
+        .default(REVIEW.restUs / 1e6),
       'open-most': most.default(REVIEW.openMost),
       'at-once': most.default(atOnce),
     })
@@ -111,18 +124,26 @@ function contradictions({ review, reviewUs: everyUs, limits }: PredictionPolicy)
   const problems: string[] = [];
   const { raiseAt, clearAt, horizonS, restUs, staleUs, rows } = review;
   if (clearAt >= raiseAt)
-    problems.push(`prediction.clear-at is ${clearAt}, not below raise-at (${raiseAt}): nothing would keep an ECU from changing back and forth`);
+    problems.push(
+      `prediction.clear-at is ${clearAt}, not below raise-at (${raiseAt}): nothing would keep an ECU from changing back and forth`,
+    );
   if (restUs < horizonS * 1e6)
-    problems.push(`migration.rest-s is ${restUs / 1e6}, less than the horizon of ${horizonS} s: a task would be proposed again before it is known what came of it`);
-  if (staleUs < everyUs) problems.push(`prediction.stale-s is ${staleUs / 1e6}, less than the interval: every ECU would be blind`);
+    problems.push(
+      `migration.rest-s is ${restUs / 1e6}, less than the horizon of ${horizonS} s: a task would be proposed again before it is known what came of it`,
+    );
+  if (staleUs < everyUs)
+    problems.push(`prediction.stale-s is ${staleUs / 1e6}, less than the interval: every ECU would be blind`);
   if (rows * everyUs >= horizonS * 1e6)
-    problems.push(`prediction.reviews × interval-ms is ${(rows * everyUs) / 1e6} s, as long as the horizon: it would be over before anything is proposed`);
+    problems.push(
+      `prediction.reviews × interval-ms is ${(rows * everyUs) / 1e6} s, as long as the horizon: it would be over before anything is proposed`,
+    );
   for (const [at, limit] of limits.entries()) {
     const raise = limit.raiseAt ?? raiseAt;
     const clear = limit.clearAt ?? clearAt;
     if (Object.keys(limit.labels).length === 0 && limit.kind === undefined)
       problems.push(`limits.${at} names neither labels nor a kind: what is for all stands above`);
-    if (Object.keys(limit).every((field) => field === 'labels' || field === 'kind')) problems.push(`limits.${at} limits nothing`);
+    if (Object.keys(limit).every((field) => field === 'labels' || field === 'kind'))
+      problems.push(`limits.${at} limits nothing`);
     if (clear >= raise) problems.push(`limits.${at}: clear-at is ${clear}, not below raise-at (${raise})`);
   }
   return problems;

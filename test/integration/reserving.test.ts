@@ -73,9 +73,7 @@ test('capacity is reserved, keeps a task out, is seen, and is given back; foreca
     return series[0]?.values ?? 0;
   };
   await until('it is forecast', async () => (await values({ mac: made.ecu })) > 2 && (await values({ task: 'counter' })) > 1);
-  expect((await drover('forecast', 'ecu1')).out).toMatch(
-    /fails within 10 s[\s\S]*MEDIAN[\s\S]*temperature +\d+\.\d °C +1 s/,
-  );
+  expect((await drover('forecast', 'ecu1')).out).toMatch(/fails within 10 s[\s\S]*MEDIAN[\s\S]*temperature +\d+\.\d °C +1 s/);
   const told = await json('forecast', made.ecu, '--metric', 'load', '--horizons', '2,10');
   expect(told.series[0].horizons.map((point: { horizonS: number }) => point.horizonS)).toEqual([2, 10]);
   expect((await drover('forecast', 'ecu7')).error).toMatch(/ERR_NO_ECU/);

@@ -28,6 +28,7 @@ const FILES = [
   'evidence',
   'metrics',
   'proposal',
+  'learn',
   'booking',
   'history',
 ];
