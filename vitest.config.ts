@@ -23,6 +23,8 @@ const EXHAUSTIVE = [
       'shares',
       'standby',
       'predicting',
+      'forecasting',
+      'reserving',
       'chains',
       'sleeping',
     ],

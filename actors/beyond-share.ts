@@ -50,7 +50,8 @@ export class BeyondShare {
     return this.ask(drawn);
   }
 
-  private async ask(macs: readonly Mac[]): Promise<Candidate[]> {
+  /** Those that answer. */
+  async ask(macs: readonly Mac[]): Promise<Candidate[]> {
     const answers = await Promise.all([...new Set(macs)].map((mac) => this.askOne(mac)));
     return answers.flatMap((candidate) => candidate ?? []);
   }
@@ -67,7 +68,9 @@ export class BeyondShare {
       if (description === undefined || !answer.ok || answer.value.body.kind !== 'load') return undefined;
       const { incarnation, tasks, draining } = answer.value.body.load;
       host.counters.add('plan.askedBeyond');
-      return { mac, incarnation, description, accepted: tasks, alive: true, draining };
+      const booked = this.knowledge.bookedOn(mac);
+      const known = { mac, incarnation, description, accepted: tasks, alive: true, draining };
+      return booked === undefined ? known : { ...known, booked };
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       return undefined;

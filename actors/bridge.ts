@@ -6,7 +6,7 @@
  * B2. A command about a task of an actor below the highest revision of that actor handled here for that task is refused: it
  *     was overtaken. (An arbiter deploys many tasks at once; what it says of one overtakes nothing it says of another.)
  * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, and what the checkpoint needs,
- *     before one more is accepted.
+ *     before one more is accepted; and beside what is reserved here, in its time.
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
@@ -24,7 +24,9 @@ import { encodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
 import type { Answer, Command, CommandHeader } from '../src/domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
+import { keptOn } from '../src/domain/reservation/book.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
+import type { BookingBook } from '../src/ports/booking-book.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -64,6 +66,8 @@ export interface BridgeParts {
   readonly coLocatedManagers: ReadonlySet<string>;
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
+  /** The fleet's reservations; absent: none is known here. */
+  readonly bookings?: BookingBook;
   /** Whether the start and stop of every job are published (`job-recorder.ts`). */
   readonly recordJobs?: boolean;
 }
@@ -255,9 +259,10 @@ export class Bridge {
     );
     const local = await host.localPath?.serve(ecuSubject.pages(mac), (payload) => this.pages.serve(payload));
     if (local !== undefined) this.cancels.push(local);
-    const { receive } = this.parts;
-    // Read at every capture; a change needs nothing else.
-    if (receive !== undefined) this.cancels.push(await receive.follow(() => {}));
+    // Read at every capture, and at every admission; a change needs nothing else.
+    const { receive, bookings } = this.parts;
+    const followed = await Promise.all([receive?.follow(() => {}), bookings?.follow(() => {})]);
+    for (const cancel of followed) if (cancel !== undefined) this.cancels.push(cancel);
   }
 
   private claim(seen: InventoryEntry): Promise<boolean> {
@@ -433,7 +438,9 @@ export class Bridge {
     if (planted(this.host, 'overfill')) return undefined;
     const lacking = needsRefusal(needs, this.parts.description);
     if (lacking !== undefined) return refuse(command, errorCodeOf(lacking), sentenceOf(lacking));
-    const admission = admits(this.accepted(), [spec], admittingEcuOf(this.parts.description, this.draining), blackoutUs);
+    const { description, bookings } = this.parts;
+    const booked = bookings === undefined ? undefined : keptOn(bookings.current(), this.mac, this.host.clock.wallUs());
+    const admission = admits(this.accepted(), [spec], admittingEcuOf(description, this.draining, booked), blackoutUs);
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
   }
 

@@ -8,6 +8,7 @@
  * G4. What has no limit foretells nothing, and costs nothing.
  */
 import type { Forecaster } from '../src/domain/forecast/forecaster.ts';
+import { SeriesHistory } from '../src/domain/forecast/series-history.ts';
 import { COLUMN } from '../src/domain/metrics/kinds.ts';
 import { RESOURCE_PROFILES, resourceState } from '../src/domain/metrics/resource-kinds.ts';
 import { type EcuSample, QUALITY, type TaskSample } from '../src/domain/metrics/sample.ts';
@@ -31,6 +32,16 @@ const MISS_RATE = 0.1;
 interface Counted {
   readonly atUs: number;
   readonly tasks: readonly TaskSample[];
+}
+
+export interface EcuFollowerOptions {
+  readonly mac: Mac;
+  readonly limits: MetricLimits;
+  readonly horizonS: number;
+  /** Once a second: the newest sample. */
+  readonly onSample?: (sample: EcuSample) => void;
+  /** What two seconds show between them. */
+  readonly onStep?: (step: MeasuredStep) => void;
 }
 
 export class EcuFollower {
@@ -59,15 +70,17 @@ export class EcuFollower {
   #before: Counted | undefined;
   #newest: Counted | undefined;
   #foreseen: Outlook | undefined;
+  /** What it was a second at a time, for whoever asks. */
+  readonly history = {
+    load: new SeriesHistory(),
+    temperature: new SeriesHistory(),
+    power: new SeriesHistory(),
+    memory: new SeriesHistory(),
+  };
+  readonly #onSample: ((sample: EcuSample) => void) | undefined;
 
-  constructor(options: {
-    readonly mac: Mac;
-    readonly limits: MetricLimits;
-    readonly horizonS: number;
-    /** What two seconds show between them. */
-    readonly onStep?: (step: MeasuredStep) => void;
-  }) {
-    const { mac, limits, horizonS, onStep } = options;
+  constructor({ mac, limits, horizonS, onSample, onStep }: EcuFollowerOptions) {
+    this.#onSample = onSample;
     this.mac = mac;
     this.#onStep = onStep;
     this.#limits = limits;
@@ -94,16 +107,24 @@ export class EcuFollower {
     this.#step(sample, powerWatts ?? Number.NaN);
   }
 
-  #step({ atUs, tasks }: EcuSample, powerW: number): void {
+  #step(sample: EcuSample, powerW: number): void {
+    const { atUs, tasks } = sample;
     const load = this.#busy.take();
     this.load = load;
     this.#before = this.#newest;
     this.#newest = { atUs, tasks };
     this.#loads.observe(atUs, load);
-    this.#heatWatch.observe({ timeS: atUs / 1e6, temperatureC: this.#heat.take(), powerW, load });
+    const temperatureC = this.#heat.take();
+    this.#heatWatch.observe({ timeS: atUs / 1e6, temperatureC, powerW, load });
     this.#overloadWatch.observe({ atUs, memory: this.#memory.take(), load, ...this.#felt() });
     const wear = this.#wear.take();
     this.#wearWatch?.observe(atUs, wear);
+    const second = Math.floor(this.#stepAtUs / STEP_US);
+    this.history.load.observe(second, load);
+    this.history.temperature.observe(second, temperatureC);
+    this.history.power.observe(second, powerW);
+    this.history.memory.observe(second, resourceState(sample).memoryUsedBytes ?? Number.NaN);
+    this.#onSample?.(sample);
     this.#foreseen = undefined;
     const before = this.#before;
     if (before !== undefined)
@@ -133,7 +154,7 @@ export class EcuFollower {
     return [this.#loads.forecaster, ...this.#overloadWatch.forecasters];
   }
 
-  /** A share of its load that is known to come on top of what it does by itself: tasks on their way here. */
+  /** A share of its load that is known to come on top of what it does by itself: tasks on their way here, reservations. */
   plan(load: number): void {
     if (load === this.#planned) return;
     this.#planned = load;

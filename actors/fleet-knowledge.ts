@@ -8,6 +8,7 @@ import { type CheckpointOrder, type CheckpointReference, laterCheckpoint } from 
 import type { EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { Candidate } from '../src/domain/placement/evidence.ts';
+import type { Booking } from '../src/domain/reservation/booking.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { EcuContext } from '../statecharts/ecu.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
@@ -44,6 +45,8 @@ export class FleetKnowledge {
   /** Kept along with the replicated records. */
   readonly index = new PlacementIndex();
   readonly deadManagers = new Set<string>();
+  /** What is booked of an ECU's capacity and not over; undefined: nothing (`reservations.ts`). */
+  bookedOn: (mac: Mac) => readonly Booking[] | undefined = () => undefined;
   private readonly replicated: Shell;
   private readonly local: Shell;
   private readonly standbysOf = new Map<TaskName, readonly Mac[]>();
@@ -123,7 +126,9 @@ export class FleetKnowledge {
       const incarnation = ecu?.context.incarnation ?? description.incarnation;
       const draining = this.index.draining.has(mac);
       const asleep = this.index.sleeps(mac) || this.index.power.get(mac)?.state === 'emptying';
-      candidates.push({ mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining, asleep });
+      const booked = this.bookedOn(mac);
+      const known = { mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining, asleep };
+      candidates.push(booked === undefined ? known : { ...known, booked });
     }
     return candidates;
   }

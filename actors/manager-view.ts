@@ -1,5 +1,6 @@
 /** What one manager answers when it is asked what the fleet looks like: its own view, put together on the spot. */
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
+import type { PredictionPolicy } from '../src/domain/proposal/prediction-policy.ts';
 import type { FleetEcu, FleetTask, FleetView } from '../src/domain/protocol/messages.ts';
 import type { Advising } from '../src/ports/advising.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
@@ -9,6 +10,7 @@ import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
 import type { Prover } from './prover.ts';
+import type { Reservations } from './reservations.ts';
 import type { Routes } from './routes.ts';
 
 export interface ManagerViewParts {
@@ -22,6 +24,9 @@ export interface ManagerViewParts {
   readonly managers: () => FleetView['managers'];
   readonly advising: Advising | undefined;
   readonly routes: () => Routes;
+  readonly reservations: Reservations | undefined;
+  /** By what it foresees and moves; undefined: it does not. */
+  readonly policy: PredictionPolicy | undefined;
 }
 
 export class ManagerView {
@@ -60,6 +65,8 @@ export class ManagerView {
       managers: this.parts.managers(),
       counters: this.parts.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
+      reservations: this.parts.reservations?.shown() ?? [],
+      ...(this.parts.policy === undefined ? {} : { policy: this.parts.policy }),
       ...this.store(),
       ...(this.parts.advising === undefined ? {} : { learning: this.parts.advising.told() }),
     };

@@ -7,10 +7,12 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
+import { PREDICTION_POLICY, type PredictionPolicy } from '../src/domain/proposal/prediction-policy.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type { FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { Advising } from '../src/ports/advising.ts';
+import type { BookingBook } from '../src/ports/booking-book.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
@@ -21,25 +23,18 @@ import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
+import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
-import { chainMachine } from '../statecharts/chain.machine.ts';
-import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
-import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
-import { ecuMachine } from '../statecharts/ecu.machine.ts';
-import { managerMachine } from '../statecharts/manager.machine.ts';
-import { migrationMachine } from '../statecharts/migration.machine.ts';
-import { placementMachine } from '../statecharts/placement.machine.ts';
-import { type PowerEffect, powerMachine } from '../statecharts/power.machine.ts';
-import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
-import { routeMachine } from '../statecharts/route.machine.ts';
+import { waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import type { DrainEffect } from '../statecharts/drain.machine.ts';
+import type { PowerEffect } from '../statecharts/power.machine.ts';
+import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
 import { BackgroundFits } from './background-fits.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
 import { ChainMoves } from './chain-moves.ts';
-import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { CheckpointLookup } from './checkpoint-lookup.ts';
 import { Detector } from './detector.ts';
@@ -50,6 +45,7 @@ import { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
 import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
+import { OWN_CHARTS, REPLICATED_CHARTS } from './manager-charts.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
 import { ManagerView } from './manager-view.ts';
 import { MigrationEffects } from './migration.ts';
@@ -62,21 +58,10 @@ import type { PlacementView } from './placement-index.ts';
 import { type PowerChoice, PowerManager } from './power-manager.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
+import { Reservations } from './reservations.ts';
 import { Routes } from './routes.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
-
-export const managerChart: Chart = { kind: 'manager', version: 1, machine: managerMachine };
-export const placementChart: Chart = { kind: 'placement', version: 1, machine: placementMachine };
-export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
-const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
-const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
-const powerChart: Chart = { kind: 'power', version: 1, machine: powerMachine };
-const chainChart: Chart = { kind: 'chain', version: 1, machine: chainMachine };
-const routeChart: Chart = { kind: 'route', version: 1, machine: routeMachine };
-const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
-const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
-const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
 
 export interface ManagerParts {
   readonly host: Host;
@@ -106,12 +91,28 @@ export interface ManagerParts {
   readonly predicts?: boolean;
   /** Whether it lets ECUs sleep that nobody needs, and when; absent: no. */
   readonly power?: PowerChoice;
+  /** By what it foresees and moves; absent: what drover does by itself. */
+  readonly policy?: PredictionPolicy;
+  /** Where the series of tasks wait for whoever follows them next. */
+  readonly shelf?: SeriesShelf;
+  /** The fleet's reservations; absent: there are none, and none can be made. */
+  readonly bookings?: BookingBook;
   /** Fits the models of its forecasts; absent: nobody does. */
   readonly fitter?: ModelFitter;
 }
 
 const POWER = 'power/';
 const PASSED_ON_TIMEOUT_US = 1_000_000;
+const NOTHING_RESERVED: ManagerAnswer = {
+  kind: 'refused',
+  code: 'ERR_RESERVATION',
+  sentence: 'this fleet has no place to keep reservations',
+};
+const NOTHING_FORESEEN: ManagerAnswer = {
+  kind: 'refused',
+  code: 'ERR_NOT_PREDICTING',
+  sentence: 'this fleet foresees nothing, for its managers were started with --predict off: start them with --predict on',
+};
 
 export class Manager {
   private readonly parts: ManagerParts;
@@ -136,6 +137,7 @@ export class Manager {
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
   private readonly power: PowerManager;
+  private readonly reservations: Reservations | undefined;
   private readonly view: ManagerView;
   private readonly routes: Routes;
   private readonly chainMoves: ChainMoves;
@@ -148,7 +150,7 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart, migrationChart, drainChart, powerChart, chainChart, routeChart],
+      charts: REPLICATED_CHARTS,
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
@@ -169,13 +171,15 @@ export class Manager {
     });
     this.local = new Shell({
       ...common,
-      charts: [managerChart, ecuChart, checkpointChart, predictorChart],
+      charts: OWN_CHARTS,
       store: parts.localRecords,
       perform: (open) => this.perform(open),
     });
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
     const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
+    const { bookings: book } = parts;
+    this.reservations = book === undefined ? undefined : new Reservations({ host, book, knowledge: this.knowledge, beyond });
     const effects = {
       host,
       replicated,
@@ -217,6 +221,9 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             keeps: (mac) => this.share.keeps(mac),
+            writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
+            shelf: parts.shelf,
+            policy: parts.policy,
             fits: parts.fitter === undefined ? undefined : new BackgroundFits(host, parts.fitter),
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
@@ -280,12 +287,13 @@ export class Manager {
       detector: this.detector,
       receiver: this.receiver,
     });
+    this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
     this.view = new ManagerView({
       ...{ host, manager, knowledge: this.knowledge, receiver: this.receiver, prover: this.prover },
       ...{ receive: parts.receive, upkeep, managers: () => this.peers.all() },
-      ...{ advising: parts.advising, routes: () => this.routes },
+      ...{ advising: parts.advising, routes: () => this.routes, reservations: this.reservations },
+      policy: parts.predicts === true ? (parts.policy ?? PREDICTION_POLICY) : undefined,
     });
-    this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
     this.janitor = new Janitor({
       host,
       replicated: this.replicated,
@@ -311,6 +319,7 @@ export class Manager {
     });
     this.cancels.push(await parts.inventory.follow((mac, description) => this.share.described(mac, description)));
     this.peers.start();
+    await this.reservations?.start();
     await this.replicated.start();
     await this.receiver.start();
     this.catchUp.start();
@@ -344,6 +353,7 @@ export class Manager {
     this.repair?.stop();
     this.prover?.stop();
     this.predictor?.stop();
+    this.reservations?.stop();
     for (const part of [
       this.janitor,
       this.duty,
@@ -488,9 +498,11 @@ export class Manager {
     const about =
       call.kind === 'request-restore' || call.kind === 'drain-ecu'
         ? call.mac
-        : call.kind === 'migrate-task'
-          ? (await this.knowledge.freshPlacement(call.task))?.context.owner?.mac
-          : undefined;
+        : call.kind === 'query-forecast' && call.mac !== undefined
+          ? call.mac
+          : (call.kind === 'migrate-task' || call.kind === 'query-forecast') && call.task !== undefined
+            ? (await this.knowledge.freshPlacement(call.task))?.context.owner?.mac
+            : undefined;
     if (about !== undefined && !this.share.keeps(about)) return this.share.keepersOf(about)?.find(isOther);
     if (call.kind !== 'instance-report' || call.what !== 'caught-up') return undefined;
     const arbiter = (await this.knowledge.freshPlacement(call.task))?.context.takenBy;
@@ -536,6 +548,12 @@ export class Manager {
         return this.chainMoves.ask(call, id);
       case 'drain-ecu':
         return this.drain(call, id);
+      case 'reserve':
+        return this.reservations?.reserve(call.booking) ?? NOTHING_RESERVED;
+      case 'cancel-reservation':
+        return this.reservations?.cancel(call.id) ?? NOTHING_RESERVED;
+      case 'query-forecast':
+        return this.predictor?.forecast(call) ?? NOTHING_FORESEEN;
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
       case 'query-checkpoints':

@@ -8,40 +8,41 @@
  * E3. The migration weighs the proposal once more, with the newest outlooks (`gainOf`): what is not worth it any more stays.
  *     It also says how the task would do there, against how it does (`fleet-performance.ts`), over the same horizon.
  * E4. Reasons are what an ECU's owner has named a limit of: heat, memory, wear (it dies there), and load (its tasks are late above it). The tasks that are on
- *     their way to an ECU are known future load.
+ *     their way to an ECU, and what is reserved there, are known future load.
  * E5. What was foreseen came when the ECU died or the level behind the proposal got to its limit. Where the task had left and it did not come,
  *     `without-move.ts` says whether it would have.
+ * E6. What a task's own series were is kept by task and goes with it (`task-series.ts`); who asks is answered by `forecast-desk.ts`.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { EcuSample } from '../src/domain/metrics/sample.ts';
 import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import { type EcuRules, PREDICTION_POLICY, type PredictionPolicy, rulesFor } from '../src/domain/proposal/prediction-policy.ts';
 import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domain/proposal/proposal.ts';
 import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
-import {
-  type EcuView,
-  NOTHING_REMEMBERED,
-  REVIEW_POLICY,
-  type ReviewMemory,
-  type ReviewPolicy,
-  review,
-} from '../src/domain/proposal/review.ts';
+import { type EcuView, NOTHING_REMEMBERED, type ReviewMemory, review } from '../src/domain/proposal/review.ts';
 import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
 import { foreseenText } from '../src/domain/proposal/threat-text.ts';
 import { chanceWithoutMove } from '../src/domain/proposal/without-move.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
+import type { ForecastQuery, ManagerAnswer } from '../src/domain/protocol/messages.ts';
 import { ecuSubject, proposalSubject } from '../src/domain/protocol/subjects.ts';
+import { bookedShareAhead } from '../src/domain/reservation/booking.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
+import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import type { BackgroundFits } from './background-fits.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
+import { ForecastDesk } from './forecast-desk.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
+import { TaskSeries } from './task-series.ts';
 
 export interface PredictorParts {
   readonly host: Host;
@@ -52,23 +53,22 @@ export interface PredictorParts {
   /** Fits what its forecasters ask for, in the background; absent: they go on without. */
   readonly fits?: BackgroundFits | undefined;
   readonly context: () => PredictorContext | undefined;
+  /** Where the series of tasks are handed on; absent: they are not. */
+  readonly shelf?: SeriesShelf | undefined;
+  /** Of those that follow the same ECU, one writes its tasks' series. */
+  readonly writes: (mac: Mac) => boolean;
+  /** Absent: what drover does by itself. */
+  readonly policy?: PredictionPolicy | undefined;
   /** To this predictor's chart. */
   readonly tell: (event: ActorEvent) => Promise<void>;
 }
 
-/** A slow task is worth its move as well: late jobs are counted from a twentieth on. */
-const POLICY: ReviewPolicy = { ...REVIEW_POLICY, benefitLeast: 0.05 };
-const REVIEW_US = 1_000_000;
 const PURSUE_US = 200_000;
-/** Migrations away from one ECU at a time. */
-const AT_ONCE = 3;
 /** A migration that was refused is asked for again after so long. */
 const ASKED_AGAIN_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 /** What an ECU that has just been found has to say something in. */
 const GRACE_US = 5_000_000;
-/** Late jobs that a move may cost above what it is seen to save: the prices are estimates. */
-const COST_MOST = 1;
 /** As measured by `drover bench failover` and `bench migrate`, with room for a busy machine. */
 const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0.1 } as const;
 /** Of a task that does nothing now: it may be asked any moment. */
@@ -78,6 +78,7 @@ interface Followed {
   readonly follower: EcuFollower;
   readonly sinceUs: number;
   readonly incarnation: number;
+  readonly rules: EcuRules;
   readonly cancel: Cancel;
 }
 
@@ -95,6 +96,7 @@ interface Pursuit {
 
 export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
+  private readonly policy: PredictionPolicy;
   private readonly followed = new Map<Mac, Followed>();
   private readonly pursuits = new Map<string, Pursuit>();
   private readonly performance: FleetPerformance;
@@ -105,13 +107,22 @@ export class Predictor implements PredictedGain {
   private asking = 0;
   private numbers = 0;
 
+  private readonly desk: ForecastDesk;
+  /** E6. */
+  private readonly series: TaskSeries | undefined;
+
   constructor(parts: PredictorParts) {
     this.parts = parts;
     this.performance = new FleetPerformance(parts.knowledge);
+    this.policy = parts.policy ?? PREDICTION_POLICY;
+    const { host, shelf, knowledge, keeps, writes } = parts;
+    this.desk = new ForecastDesk(host);
+    const placedAt = (task: TaskName): Mac | undefined => knowledge.placement(task)?.context.owner?.mac;
+    this.series = shelf === undefined ? undefined : new TaskSeries({ host, shelf, keeps, writes, placedAt });
   }
 
   start(): void {
-    this.waiting = this.parts.host.clock.after(REVIEW_US, () => {
+    this.waiting = this.parts.host.clock.after(this.policy.reviewUs, () => {
       if (this.stopped) return;
       this.start();
       void this.look();
@@ -142,10 +153,16 @@ export class Predictor implements PredictedGain {
     this.followed.delete(mac);
   }
 
-  private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
+  private take(mac: Mac, description: EcuDescription): void {
+    const { incarnation } = description;
+    const rules = rulesFor(this.policy, description);
     const { bus, clock } = this.parts.host;
+    const { temperatureLimit: _, ...metrics } = description.metrics ?? {};
+    const limits = { ...metrics, ...(rules.temperatureC === undefined ? {} : { temperatureLimit: rules.temperatureC }) };
+    const { horizonS } = this.policy.review;
+    const onSample = (sample: EcuSample): void => this.series?.heard(sample);
     const onStep = (step: MeasuredStep): void => this.performance.measured(step);
-    const follower = new EcuFollower({ mac, limits: metrics ?? {}, horizonS: POLICY.horizonS, onStep });
+    const follower = new EcuFollower({ mac, limits, horizonS, onSample, onStep });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
       const nowUs = clock.monotonicUs();
       if (nowUs - follower.lookedAtUs < LOOK_US) return;
@@ -154,7 +171,50 @@ export class Predictor implements PredictedGain {
       if (!decoded.ok) return this.parts.host.counters.add(`wire.${decoded.error.kind}`);
       if (decoded.value.body.incarnation === incarnation) follower.heard(decoded.value.body, nowUs);
     });
-    this.followed.set(mac, { follower, sinceUs: clock.monotonicUs(), incarnation, cancel });
+    this.followed.set(mac, { follower, sinceUs: clock.monotonicUs(), incarnation, rules, cancel });
+  }
+
+  /** Load that reservations will bring, as a share of the ECU's cores. */
+  private bookedIn(mac: Mac, aheadS: number): number {
+    const { knowledge, host } = this.parts;
+    const bookings = knowledge.bookedOn(mac);
+    if (bookings === undefined) return 0;
+    const nowUs = host.clock.wallUs();
+    const cores = knowledge.descriptions.get(mac)?.cores ?? 1;
+    return bookedShareAhead(bookings, { nowUs, atUs: nowUs + aheadS * 1e6, cores });
+  }
+
+  /** What is forecast, for whoever asks. */
+  async forecast(query: ForecastQuery): Promise<ManagerAnswer> {
+    const { knowledge, host, manager } = this.parts;
+    const { task } = query;
+    const mac = query.mac ?? knowledge.placement(task ?? '')?.context.owner?.mac;
+    if (task !== undefined && mac === undefined)
+      return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${task} that runs anywhere` };
+    if (mac === undefined || !(knowledge.descriptions.has(mac) || knowledge.elsewhere.has(mac)))
+      return { kind: 'refused', code: 'ERR_NO_ECU', sentence: `there is no ECU ${mac ?? ''}` };
+    const follower = this.followed.get(mac)?.follower;
+    if (follower === undefined) {
+      const sentence = `ECU ${mac} does not say how it is, or another manager follows it: its metrics are off, or it has just come`;
+      return { kind: 'refused', code: 'ERR_NO_FORECAST', sentence };
+    }
+    const nowUs = host.clock.monotonicUs();
+    const silentUs = nowUs - Math.max(follower.seenAtUs, this.followed.get(mac)?.sinceUs ?? 0);
+    const isSilent = silentUs > this.policy.review.staleUs;
+    const { failure: probability, failsInS: inS } = follower.outlook();
+    const failure =
+      isSilent || follower.seenAtUs === 0 ? undefined : { probability, inS, horizonS: this.policy.review.horizonS };
+    const about = { manager, failure, silentS: Math.round(silentUs / 1e6), isSilent };
+    if (task === undefined)
+      return this.desk.ofEcu(follower, query, { ...about, bookedIn: (aheadS) => this.bookedIn(mac, aheadS) });
+    const history = this.series?.of(task);
+    if (history === undefined)
+      return {
+        kind: 'refused',
+        code: 'ERR_NO_FORECAST',
+        sentence: `nothing has been heard of ${task} by manager ${manager} yet`,
+      };
+    return this.desk.ofTask(history, query, { ...about, ecu: mac });
   }
 
   // ——— reviewing ———
@@ -171,12 +231,13 @@ export class Predictor implements PredictedGain {
 
   private async review(): Promise<void> {
     this.follow();
+    this.series?.look();
     this.plan();
     const { host, manager, context, tell, fits } = this.parts;
     fits?.look([...this.followed.values()].flatMap(({ follower }) => follower.forecasters));
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
-    const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: POLICY });
+    const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: this.policy.review });
     this.memory = found.memory;
     const { state, blind } = found;
     const told = `${state} ${blind.join()}`;
@@ -205,18 +266,21 @@ export class Predictor implements PredictedGain {
       const cores = knowledge.descriptions.get(target.mac)?.cores ?? 1;
       coming.set(target.mac, (coming.get(target.mac) ?? 0) + spec.wcetUs / spec.periodUs / cores);
     }
-    for (const [mac, { follower }] of this.followed) follower.plan(coming.get(mac) ?? 0);
+    for (const [mac, { follower }] of this.followed)
+      follower.plan((coming.get(mac) ?? 0) + this.bookedIn(mac, this.policy.review.horizonS));
   }
 
   private views(nowUs: number): EcuView[] {
     const { knowledge } = this.parts;
     const views: EcuView[] = [];
-    for (const [mac, { follower, sinceUs }] of this.followed) {
+    for (const [mac, { follower, sinceUs, rules }] of this.followed) {
       if (knowledge.ecu(mac)?.state !== 'alive' || knowledge.index.draining.has(mac)) continue;
       if (follower.seenAtUs === 0 && nowUs - sinceUs < GRACE_US) continue;
       const outlook = follower.outlook();
-      const tasks = Math.max(outlook.failure, outlook.overload) > POLICY.clearAt ? this.tasksOf(follower) : NO_TASKS;
-      views.push({ outlook, sampledAtUs: follower.seenAtUs, tasks });
+      const threat = Math.max(outlook.failure, outlook.overload);
+      const tasks = rules.moves && threat > rules.clearAt ? this.tasksOf(follower) : NO_TASKS;
+      const { raiseAt, clearAt } = rules;
+      views.push({ outlook, sampledAtUs: follower.seenAtUs, tasks, thresholds: { raiseAt, clearAt } });
     }
     return views;
   }
@@ -242,13 +306,13 @@ export class Predictor implements PredictedGain {
     const { failure: leaves } = from.outlook();
     const late = (one: EcuFollower, predicted: number): number => {
       const outlook = one.outlook();
-      const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, POLICY.horizonS);
+      const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, this.policy.review.horizonS);
       // Late for one reason, seen in two ways; and where it fails the task goes elsewhere anyway, and does no better there than this.
       const slow = Math.max(overloaded, (1 - leaves) * predicted);
-      return lateJobsOfStaying(task, { ...outlook, overload: 0 }, POLICY.horizonS) + slow;
+      return lateJobsOfStaying(task, { ...outlook, overload: 0 }, this.policy.review.horizonS) + slow;
     };
     const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0);
-    return { lateJobs, by: `the predictor of ${this.parts.manager}`, performance };
+    return { lateJobs, by: `the predictor of ${this.parts.manager}${this.ruleText(move.from)}`, performance };
   }
 
   private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
@@ -257,7 +321,7 @@ export class Predictor implements PredictedGain {
     const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
     const [here, there] = [from, to].map((one) => ({ mac: one.mac, load: one.outlook().loadQuantiles[1] }));
     if (here === undefined || there === undefined) return undefined;
-    return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: POLICY.horizonS });
+    return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: this.policy.review.horizonS });
   }
 
   /** Whether it fails within the horizon, and the upper decile of its load then; undefined: nothing is seen of it. */
@@ -266,10 +330,18 @@ export class Predictor implements PredictedGain {
     return failure === undefined || loadQuantiles === undefined ? undefined : { failure, load: loadQuantiles[2] };
   }
 
+  /** For `explain`: by which rule, and from which file. */
+  private ruleText(mac: Mac): string {
+    const { review, file } = this.policy;
+    const raiseAt = this.followed.get(mac)?.rules.raiseAt ?? review.raiseAt;
+    const by = file === undefined ? '' : ` by the policy ${file}`;
+    return ` (threatened above ${Math.round(raiseAt * 100)} % within ${review.horizonS} s${by})`;
+  }
+
   private seeing(mac: Mac): EcuFollower | undefined {
     const follower = this.followed.get(mac)?.follower;
     const nowUs = this.parts.host.clock.monotonicUs();
-    return follower !== undefined && nowUs - follower.seenAtUs <= POLICY.staleUs ? follower : undefined;
+    return follower !== undefined && nowUs - follower.seenAtUs <= this.policy.review.staleUs ? follower : undefined;
   }
 
   // ——— proposals ———
@@ -320,7 +392,7 @@ export class Predictor implements PredictedGain {
     const wallUs = this.parts.host.clock.wallUs();
     const pursuit = this.pursuitOf(proposal);
     this.notice(proposal, pursuit, wallUs);
-    if (wallUs >= proposal.madeAtUs + POLICY.horizonS * 1e6) return this.scored(proposal, pursuit);
+    if (wallUs >= proposal.madeAtUs + this.policy.review.horizonS * 1e6) return this.scored(proposal, pursuit);
     const isPending = pursuit.movedAtUs === undefined && pursuit.cameAtUs === undefined && wallUs < proposal.deadlineUs;
     if (isPending && wallUs - pursuit.askedAtUs >= ASKED_AGAIN_US) await this.ask(proposal, pursuit, wallUs);
     return { kind: 'again', afterUs: PURSUE_US };
@@ -355,13 +427,14 @@ export class Predictor implements PredictedGain {
     const { host, knowledge, requests } = this.parts;
     const placement = knowledge.placement(task);
     if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
-    if (knowledge.index.migrationsFrom(from) + this.asking >= AT_ONCE) return;
+    if (knowledge.index.migrationsFrom(from) + this.asking >= (this.followed.get(from)?.rules.atOnce ?? this.policy.atOnce))
+      return;
     pursuit.askedAtUs = wallUs;
     this.asking++;
     try {
       const answer = await requests.ask(
         {
-          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: COST_MOST },
+          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: this.policy.costMost },
           reason: `ECU ${from} is foreseen to ${foreseenText(proposal)}; proposal ${id}`,
         },
         `proposal:${id}:${host.incarnation}:${++this.numbers}`,

@@ -25,6 +25,8 @@ export const inventoryStream: SimStreamOptions = {
 /** The bucket of what was proven, which drover's own adapter writes and reads over the bus. */
 export const proofsStream: SimStreamOptions = { ...inventoryStream, name: 'KV_proofs', subjects: ['$KV.proofs.>'] };
 
+/** The bucket of tasks' series, for those who forecast them. */
+export const seriesStream: SimStreamOptions = { ...inventoryStream, name: 'KV_series', subjects: ['$KV.series.>'] };
 /** The bucket of the fleet's model. */
 export const learnedStream: SimStreamOptions = { ...inventoryStream, name: 'KV_learned', subjects: ['$KV.learned.>'] };
 

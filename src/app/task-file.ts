@@ -170,6 +170,10 @@ const taskFileSchema = z.strictObject(
           .optional(),
         together: z.array(taskName).default([]),
         apart: z.array(taskName).default([]),
+        preferredKind: z
+          .enum(['cpu', 'gpu', 'fpga', 'asic'], { error: (issue) => `${shown(issue.input)} is none of cpu, gpu, fpga, asic` })
+          .optional(),
+        near: z.array(taskName).default([]),
       })
       .prefault({}),
     reservation: z.strictObject({ cpu: percent, memory: size('1 MiB') }).optional(),
@@ -192,7 +196,9 @@ const taskFileSchema = z.strictObject(
   { error: (issue) => (issue.code === 'invalid_type' ? 'a task file is a list of fields, e.g. `name: kalman`' : undefined) },
 );
 
-function draftOf(file: Omit<z.output<typeof taskFileSchema>, 'module' | 'constants'>): TaskSpecDraft {
+type TaskLines = z.output<typeof taskFileSchema>;
+
+function draftOf(file: Omit<TaskLines, 'module' | 'constants'>): TaskSpecDraft {
   const periodUs = file.period ?? 0;
   return {
     name: file.name,
@@ -205,7 +211,7 @@ function draftOf(file: Omit<z.output<typeof taskFileSchema>, 'module' | 'constan
     hardDeadline: file.hard,
     memoryBytesMax: file.memory,
     capabilities: file.capabilities,
-    affinity: { ...file.affinity, resourceKind: file.affinity.resourceKind },
+    affinity: affinityOf(file.affinity),
     reservation: file.reservation && { cpuPpm: file.reservation.cpu, memoryBytes: file.reservation.memory },
     checkpoint: {
       intervalUs: file.checkpoint.interval,
@@ -243,5 +249,17 @@ function contradictions(draft: TaskSpecDraft): string[] {
   if (draft.inputs.from === draft.name) problems.push('inputs.from: a task cannot feed itself; name the task before it');
   const torn = draft.affinity.together.filter((name) => draft.affinity.apart.includes(name));
   if (torn.length > 0) problems.push(`affinity: ${torn.join(', ')} cannot be both together and apart`);
+  const nearAndApart = draft.affinity.near?.filter((name) => draft.affinity.apart.includes(name)) ?? [];
+  if (nearAndApart.length > 0) problems.push(`affinity: ${nearAndApart.join(', ')} cannot be both near and apart`);
   return problems;
+}
+
+/** What nobody wished for is absent, as it is after a way over the wire. */
+function affinityOf({ near, preferredKind, resourceKind, ...rest }: TaskLines['affinity']): TaskSpecDraft['affinity'] {
+  return {
+    ...rest,
+    resourceKind,
+    ...(preferredKind === undefined ? {} : { preferredKind }),
+    ...(near.length === 0 ? {} : { near }),
+  };
 }

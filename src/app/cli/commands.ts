@@ -25,6 +25,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerPerformance } from './performance.ts';
 import { registerPower } from './power.ts';
 import { registerProposals } from './proposals.ts';
+import { registerReserve } from './reserve.ts';
 import { registerRoute } from './route.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerRoute,
   registerMigrate,
   registerDrain,
+  registerReserve,
   registerProposals,
   registerPower,
   registerExplain,

@@ -1,10 +1,12 @@
-/** `drover forecast`: how well loads and temperatures are forecast, on series of one's own. */
+/** `drover forecast`: what is forecast of a running fleet, and how well loads and temperatures are forecast, on series of one's own. */
 import { type Command, Option } from 'commander';
 import { type ForecastNetwork, NETWORK_FAMILIES, type NetworkFamily } from '../../domain/forecast/network.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { SeriesReport, Summary } from '../forecast/evaluate-series.ts';
 import type { NamedSeries } from '../forecast/series-list.ts';
+import { withBrokerOptions } from './broker-options.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
+import type { LiveForecastFlags } from './forecast-live.ts';
 import { withExamples } from './help.ts';
 import { collect, wholeNumber } from './numbers.ts';
 import { progressLine } from './progress.ts';
@@ -37,7 +39,22 @@ type BackendChoice = (typeof BACKEND_CHOICES)[number];
 export function registerForecast(program: Command): void {
   const forecast = program
     .command('forecast')
-    .description('judge the forecasts of loads and temperatures, and train networks for them');
+    .argument('[subject]', 'an ECU by name or MAC, or task/NAME')
+    .description(
+      'show what is forecast of an ECU or a task that runs; or judge forecasts on files, and train networks for them',
+    )
+    .option(
+      '--metric <name>',
+      'only this series: load, temperature, power, memory; of a task load, response; may be repeated',
+      collect,
+      [],
+    )
+    .option('--horizons <a,b,…>', 'seconds ahead, up to 60 (default: 1,5,12,30,60)', horizons)
+    .option('--watch', 'again every second, until Ctrl-C')
+    .option('--json', 'print one JSON object; with --watch one a line')
+    .action(showForecast);
+  // What stands behind `evaluate` and `train` is their own, though it is called the same.
+  withBrokerOptions(forecast).enablePositionalOptions();
   const evaluate = forecast
     .command('evaluate')
     .description('hold the forecasts against those of simple models, on columns of CSV files, with no look ahead')
@@ -114,8 +131,18 @@ With --json: {"series": [{"name", "results": [{"horizon", "model", "mae", "mase"
     { does: 'Whether it wins', line: 'drover forecast evaluate load.csv --column cpu --model gru.model' },
   ]);
   withExamples(forecast, [
+    { does: 'What is expected of an ECU in the next minute', line: 'drover forecast ecu1' },
+    { does: 'Its heat, again and again', line: 'drover forecast ecu1 --metric temperature --horizons 10,30 --watch' },
+    { does: 'What a task will take of its core, wherever it runs', line: 'drover forecast task/counter --json' },
     { does: 'How good the forecasts of a column are', line: 'drover forecast evaluate load.csv --column cpu' },
   ]);
+}
+
+async function showForecast(subject: string | undefined, flags: LiveForecastFlags): Promise<void> {
+  if (subject === undefined)
+    throw new DroverError('ERR_USAGE', 'say of what: an ECU by its name, or task/NAME; "drover status" shows both');
+  const { forecastLive } = await import('./forecast-live.ts');
+  await forecastLive(subject, flags);
 }
 
 function horizons(text: string): readonly number[] {

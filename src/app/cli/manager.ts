@@ -10,7 +10,7 @@ import { type LearnFlags, managerLearning, withManagerLearnOption } from './lear
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
 import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
-import { type PredictFlags, withPredictOption } from './predict-option.ts';
+import { type PredictFlags, policyOf, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface ManagerFlags extends BrokerFlags, LearnFlags, LocalPathFlags, PredictFlags, PowerFlags {
@@ -51,6 +51,7 @@ export function registerManager(program: Command): void {
       broker,
       predicts: flags.predict === 'on',
       ...powerConfigOf(flags),
+      ...(await policyOf(flags)),
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser, flags.learn) }),
       ...managerLearning(flags),

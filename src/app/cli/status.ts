@@ -12,6 +12,7 @@ import { bytesText } from './bytes-text.ts';
 import { stdoutColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { wholeNumber } from './numbers.ts';
+import { reservationTable } from './reserve.ts';
 import { table } from './table.ts';
 import { taskTable } from './task.ts';
 import { interruption, withClient } from './with-client.ts';
@@ -93,7 +94,7 @@ async function read(client: FleetClient): Promise<Status> {
   const { bus, names } = client.host;
   const streams = [
     ...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name),
-    ...[buckets.inventory, buckets.placement, buckets.proofs, buckets.learned].map(bucket.stream),
+    ...[buckets.inventory, buckets.placement, buckets.proofs, buckets.learned, buckets.series].map(bucket.stream),
   ];
   const [fleet, newest, ...states] = await Promise.all([
     queryFleet(client),
@@ -135,10 +136,11 @@ function draw(status: Status): string {
       : [stdoutColours.yellow('one manager alone: nobody takes over when it dies')]),
   ];
   const sections = [
-    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}${adviceText(status)}\n`,
+    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}${policyText(status)}${adviceText(status)}\n`,
     ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
+    ...((status.reservations ?? []).length === 0 ? [] : [reservationTable(status)]),
     streamTable(status.streams),
     ...(status.stores.length === 0 ? [] : [storeTable(status.stores)]),
     countersText([{ name: status.manager, counters }, ...ecus]),
@@ -146,6 +148,8 @@ function draw(status: Status): string {
   return sections.join('\n');
 }
 
+/** What drover does by itself needs no word. */
+const policyText = ({ policy }: Status): string => (policy?.file === undefined ? '' : `, moved by the policy ${policy.file}`);
 const adviceText = ({ learning }: Status): string =>
   learning === undefined ? '' : `, targets ranked by ${learning.advisedBy ?? 'no model yet'}`;
 

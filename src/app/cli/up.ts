@@ -18,7 +18,7 @@ import { checkNamedEcus, type MetricsFlags, metricsConfigOf, withMetricsOptions 
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
 import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
-import { type PredictFlags, withPredictOption } from './predict-option.ts';
+import { type PredictFlags, policyOf, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
 interface UpFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags, PredictFlags, PowerFlags {
@@ -62,6 +62,7 @@ export function registerUp(program: Command): void {
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
     { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
+    { does: 'Moved earlier, or not at all, from some of them', line: 'drover up --policy examples/policy.yaml' },
     {
       does: 'One ECU that heats up among calm ones, to see its tasks leave (drover proposals)',
       line: 'drover up --simulated-sensors calm --simulated-sensors ecu1:heating,after=30',
@@ -86,6 +87,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { readFleetState } = await import('../fleet/fleet-state.ts');
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
+  const policy = await policyOf(flags);
   checkNamedEcus(flags, plan.ecus);
   const ecus = await Promise.all(
     plan.ecus.map(async (ecu) => ({ ...ecu, ...(await metricsConfigOf(flags, ecu)), ...ecuLearning(flags) })),
@@ -113,6 +115,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     compression: plan.compression,
     predicts: flags.predict === 'on',
     ...powerConfigOf(flags),
+    ...policy,
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,

@@ -10,6 +10,7 @@ import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createArtefactCache, followArtefacts } from '../../../infra/nats/artefact-cache.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
+import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
@@ -93,6 +94,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       localStore,
       coLocatedManagers: new Set(config.coLocatedManagers),
       receive: new BusReceivePolicy(host),
+      bookings: new BusBookingBook(host),
       recordJobs: config.recordJobs ?? false,
     });
     await bridge.start();

@@ -6,11 +6,13 @@ import { createWorkerFitter } from '../../../infra/forecast/worker-fitter.ts';
 import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
+import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { createBusPlacementBoard } from '../../../infra/nats/placement-board.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { BusReceivePolicy, chooseReceiving } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
+import { createBusSeriesShelf } from '../../../infra/nats/series-shelf.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
@@ -92,8 +94,11 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
       ...(config.power === undefined ? {} : { power: config.power }),
-      fitter,
+      ...(config.policy === undefined ? {} : { policy: config.policy }),
       receive: new BusReceivePolicy(host),
+      bookings: new BusBookingBook(host),
+      shelf: createBusSeriesShelf(host),
+      fitter,
       ...(learning === undefined ? {} : { advising: learning.advising }),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {

@@ -11,6 +11,7 @@ import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { EcuPower, EcuScheduling, MetricLimits, ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 
 export type BrokerChoice =
   /** The server that serves a data folder on this machine. */
@@ -81,6 +82,8 @@ export interface ManagerConfig {
   readonly predicts?: boolean;
   /** Whether it lets ECUs sleep that nobody needs, and when; absent: no. */
   readonly power?: PowerChoice;
+  /** By what; absent: what drover does by itself. */
+  readonly policy?: PredictionPolicy;
   /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
   readonly receive?: ReceiveChoice;
   /** The file of a learned yes/no model that ranks candidates. Absent: none does. */

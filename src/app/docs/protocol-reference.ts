@@ -29,6 +29,8 @@ const FILES = [
   'metrics',
   'proposal',
   'learn',
+  'booking',
+  'history',
 ];
 
 /** `descriptors`: a FileDescriptorSet with source information, as `buf build` writes it. */

@@ -1,5 +1,5 @@
 /** A decision for people: who was considered, with which numbers, and what came of it. */
-import type { CandidateEvidence, Score } from '../../domain/placement/evidence.ts';
+import type { AdmissionEvidence, CandidateEvidence, Score } from '../../domain/placement/evidence.ts';
 import { sentenceOf } from '../../domain/placement/evidence.ts';
 import { bytesText } from '../cli/bytes-text.ts';
 import { stdoutColours } from '../cli/colours.ts';
@@ -67,13 +67,16 @@ function rowOf(candidate: CandidateEvidence, { target }: DecisionTold, nameOf: N
     name,
     chosen ? stdoutColours.green('chosen') : 'feasible',
     score.total.toFixed(3),
-    `${percent(admission.utilisationBeforePpm)} → ${percent(admission.utilisationPpm)}`,
+    `${percent(admission.utilisationBeforePpm)} → ${percent(admission.utilisationPpm)}${reservedText(admission.reserved)}`,
     `${bytesText(admission.memoryBeforeBytes)} → ${bytesText(admission.memoryUsedBytes)} of ${bytesText(admission.memoryCapacityBytes)}`,
     own?.responseUs === undefined ? '-' : `${own.responseUs} of ${own.deadlineUs} µs`,
     tightest === undefined ? '-' : `${tightest.task} ${tightest.responseUs} of ${tightest.deadlineUs} µs`,
     scoreText(score),
   ];
 }
+
+const reservedText = (reserved: AdmissionEvidence['reserved']): string =>
+  reserved === undefined ? '' : `, ${percent(reserved.utilisationPpm)} with ${reserved.bookings.join(' ')}`;
 
 /** Of one core. */
 const percent = (ppm: number): string => `${(ppm / 10_000).toFixed(1)} %`;

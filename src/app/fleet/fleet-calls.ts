@@ -3,6 +3,7 @@
 import { envelope } from '../../../actors/host.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
+import type { ForecastView } from '../../domain/forecast/forecast-view.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { MigrationEstimate } from '../../domain/migration/estimate.ts';
 import { type Mac, parseMac, type TaskName } from '../../domain/model/ids.ts';
@@ -15,11 +16,14 @@ import type {
   ChainPlan,
   FleetTask,
   FleetView,
+  ForecastQuery,
   ManagerAnswer,
   ManagerCall,
   MigrateCall,
 } from '../../domain/protocol/messages.ts';
 import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
+import type { Booking } from '../../domain/reservation/booking.ts';
+import type { BookingDraft } from '../../domain/reservation/booking-draft.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
 
@@ -101,11 +105,39 @@ export async function drainEcu(client: FleetClient, ecu: string, undo: boolean):
   return mac;
 }
 
-function macNamed({ ecus }: FleetView, ecu: string): Mac {
+export function macNamed({ ecus }: FleetView, ecu: string): Mac {
   const found = ecus.find(({ name, mac }) => name === ecu || mac === parseMac(ecu));
   if (found !== undefined) return found.mac;
   throw new DroverError('ERR_NO_ECU', `there is no ECU ${ecu}; there are ${ecus.map(({ name }) => name).join(', ')}`);
 }
+
+export async function reserveCapacity(client: FleetClient, booking: BookingDraft): Promise<Booking> {
+  const answer = await call(client, { kind: 'reserve', booking });
+  if (answer.kind !== 'reserved') throw refusalOf(answer);
+  return answer.booking;
+}
+
+export const cancelReservation = (client: FleetClient, id: string): Promise<void> =>
+  accepted(client, { kind: 'cancel-reservation', id });
+
+/** Of a predictor that follows it: where one manager foresees nothing, another may. */
+export async function queryForecast(
+  client: FleetClient,
+  { managers }: FleetView,
+  query: Omit<ForecastQuery, 'kind'>,
+): Promise<ForecastView> {
+  const body = { kind: 'query-forecast', ...query } as const;
+  let answer = await call(client, body);
+  for (const { id, alive } of managers) {
+    const isElsewhere = answer.kind === 'refused' && ELSEWHERE.has(answer.code);
+    if (!isElsewhere) break;
+    if (alive) answer = await callAt(client, managerSubject.callOf(id), body, STORE_TIMEOUT_US);
+  }
+  if (answer.kind !== 'forecast') throw refusalOf(answer);
+  return answer.forecast;
+}
+
+const ELSEWHERE: ReadonlySet<string> = new Set(['ERR_NOT_PREDICTING', 'ERR_NO_FORECAST']);
 
 /** As one manager sees it; where the fleet is shared out among more than two, what all of them see, put together. */
 export async function queryFleet(client: FleetClient): Promise<FleetView> {

@@ -17,6 +17,7 @@ import { FAULT_VARIABLE } from '../../../infra/system/fault-plan.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { PageEncoding } from '../../domain/protocol/messages.ts';
 import { type FleetClient, openFleetClient } from '../compose/open-fleet-client.ts';
 import type { ChildWord } from '../compose/parent-link.ts';
@@ -58,6 +59,7 @@ export interface LocalFleetOptions {
   readonly predicts?: boolean | undefined;
   /** Whether managers let ECUs sleep, and when; absent: they do not. */
   readonly power?: ManagerConfig['power'];
+  readonly policy?: PredictionPolicy;
   /** How pages are packed on their way; only where the fleet does not exist yet. */
   readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
@@ -337,7 +339,7 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute, adviser, learns, predicts, power } = this.options;
+    const { provesPerMinute, adviser, learns, predicts, power, policy } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
@@ -345,6 +347,7 @@ export class LocalFleet {
       ...(learns === undefined ? {} : { learns }),
       ...(predicts === undefined ? {} : { predicts }),
       ...(power === undefined ? {} : { power }),
+      ...(policy === undefined ? {} : { policy }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
       localFolder: this.localFolder,

@@ -14,6 +14,8 @@ import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { Answer, Command, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
 import { ecuSubject, type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
+import type { BookedDemand } from '../../domain/reservation/booking.ts';
+import type { BookingDraft } from '../../domain/reservation/booking-draft.ts';
 import { repeatedOf } from '../../domain/task/routing.ts';
 import { hostOf } from './simulated-ecu.ts';
 
@@ -23,6 +25,16 @@ export interface Feed {
   readonly everyUs: number;
 }
 
+export interface ReservationPlan extends Partial<Omit<BookingDraft, 'fromUs' | 'untilUs' | 'demand'>> {
+  readonly inUs?: number;
+  readonly forUs: number;
+  readonly cores?: number;
+  readonly demand?: Partial<BookedDemand>;
+}
+
+const NO_DEMAND: BookedDemand = {
+  ...{ cpuPpm: 0, memoryBytes: 0, periodUs: 0, wcetUs: 0, deadlineUs: 0, priority: 10, hardDeadline: false },
+};
 const CALL_TIMEOUT_US = 1_000_000;
 const APPEND_TIMEOUT_US = 500_000;
 const RETRY_US = 20_000;
@@ -91,6 +103,14 @@ export class FleetClient {
     const answer = decodeAnswer(await ports.bus.request(ecuSubject.command(mac), bytes, { timeoutUs: CALL_TIMEOUT_US }));
     if (answer.ok) return answer.value.body;
     throw new Error(answer.error.sentence);
+  }
+
+  async reserve({ inUs = 0, forUs, cores = 0, demand, ...rest }: ReservationPlan): Promise<ManagerAnswer> {
+    const fromUs = (await this.ready).host.clock.wallUs() + inUs;
+    const wanted = { ...NO_DEMAND, cpuPpm: Math.round(cores * 1e6), ...demand };
+    const plain = { ecu: undefined, labels: undefined, task: undefined, criticality: 4, note: '' };
+    const booking = { ...plain, ...rest, demand: wanted, fromUs, untilUs: fromUs + forUs };
+    return this.call({ kind: 'reserve', booking });
   }
 
   /** Appends numbered inputs up to `count`, each by compare-and-set, going on from where the stream is. */

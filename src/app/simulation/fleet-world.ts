@@ -9,7 +9,7 @@ import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import type { PowerChoice } from '../../../actors/power-manager.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
-import { inventoryStream } from '../../../infra/sim/inventory.ts';
+import { inventoryStream, seriesStream } from '../../../infra/sim/inventory.ts';
 import type { SimStreamOptions } from '../../../infra/sim/stream.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
@@ -23,10 +23,11 @@ import type { Incarnation, SleepState } from '../../domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { Answer, ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
-import { type Feed, FleetClient } from './fleet-client.ts';
+import { type Feed, FleetClient, type ReservationPlan } from './fleet-client.ts';
 import { FleetTruth } from './fleet-truth.ts';
 import { RestJudge } from './rest-judge.ts';
 import { admittingEcu, bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
@@ -58,6 +59,9 @@ export interface FleetOptions {
   readonly predicts?: boolean;
   /** Whether managers let ECUs sleep, and when; absent: they do not. */
   readonly power?: PowerChoice;
+  readonly policy?: PredictionPolicy;
+  /** Whether capacity can be reserved; absent: nobody keeps a book. */
+  readonly reserves?: boolean;
 }
 
 export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
@@ -105,8 +109,13 @@ export class FleetWorld {
       provesPerMinute = 0,
       predicts = false,
       power,
+      reserves = false,
     } = options;
-    const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
+    const specs = [
+      ...fleetStreams(NAMES),
+      ...(receive === undefined && !reserves ? [] : [FLEET_BUCKET]),
+      ...(predicts ? [seriesStream] : []),
+    ];
     const window = options.duplicateWindowUs === undefined ? {} : { duplicateWindowUs: options.duplicateWindowUs };
     const streams = specs.map((stream) => ({ ...stream, replicas, ...window }));
     this.world = new SimWorld({ ...options.world, seed, streams });
@@ -132,7 +141,10 @@ export class FleetWorld {
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
       const coLocatedManagers = coLocated(plan.mac);
-      this.ecus.set(plan.mac, new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants, chooses }));
+      this.ecus.set(
+        plan.mac,
+        new SimulatedEcu({ world: this.world, names: NAMES, plan, coLocatedManagers, plants, chooses, reserves }),
+      );
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
@@ -147,6 +159,8 @@ export class FleetWorld {
         predicts,
         power,
         chooses,
+        reserves,
+        policy: options.policy,
       };
       this.managers.set(name, new SimulatedManager(parts));
     }
@@ -193,6 +207,11 @@ export class FleetWorld {
   migrate(task: TaskName, more: Partial<Omit<MigrateCall, 'kind' | 'task'>> = {}): Promise<ManagerAnswer> {
     const plain = { target: undefined, dryRun: false, opcode: 'operator', mode: undefined, costMax: undefined } as const;
     return this.client.call({ kind: 'migrate-task', task, ...plain, reason: 'somebody asked', ...more });
+  }
+
+  /** Capacity of an ECU, or of any that has the labels, for a time that begins `inUs` from now. */
+  reserve(booking: ReservationPlan): Promise<ManagerAnswer> {
+    return this.client.reserve(booking);
   }
 
   /** It and all that it is joined to by feeding. */

@@ -97,7 +97,7 @@ export class ScaleFleet {
     });
     this.world.shelf.set(artefactDigest(PROGRAM), PROGRAM);
     this.world.broker.onCommit((message) => this.hear(message));
-    const parts = { world: this.world, names: NAMES, plants: NO_PLANTS, chooses: false };
+    const parts = { world: this.world, names: NAMES, plants: NO_PLANTS, chooses: false, reserves: false };
     const idle = { janitor: undefined, provesPerMinute: 0, predicts: false };
     for (let number = 1; number <= options.ecus; number++) {
       const plan = { mac: scaleMac(number), cores: CORES };

@@ -8,6 +8,7 @@ import { envelope, type Host } from '../../../actors/host.ts';
 import { readEntry } from '../../../actors/mac-claim.ts';
 import { MetricsAgent } from '../../../actors/metrics-agent.ts';
 import { createSimulatedSensors } from '../../../infra/metrics/simulated-sensors.ts';
+import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
@@ -71,6 +72,8 @@ export interface SimulatedEcuParts {
   readonly plants: Plants;
   /** Whether the fleet's receiving strategy can be chosen. */
   readonly chooses: boolean;
+  /** Whether capacity can be reserved. */
+  readonly reserves: boolean;
 }
 
 export class SimulatedEcu {
@@ -143,7 +146,7 @@ export class SimulatedEcu {
   // ——— the bridge ———
 
   private async bootBridge(process: SimProcess): Promise<void> {
-    const { world, names, plan, coLocatedManagers, plants, chooses } = this.parts;
+    const { world, names, plan, coLocatedManagers, plants, chooses, reserves } = this.parts;
     const { mac } = plan;
     const id = bridgeOf(mac);
     process.onEnd(() => {
@@ -187,6 +190,7 @@ export class SimulatedEcu {
         localStore: ports.checkpoints,
         coLocatedManagers,
         ...(chooses && plan.notifiesOnly !== true ? { receive: new BusReceivePolicy(ports) } : {}),
+        ...(reserves ? { bookings: new BusBookingBook({ ...ports, id }) } : {}),
       });
       this.bridge = bridge;
       await bridge.start();

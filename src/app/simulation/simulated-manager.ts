@@ -4,9 +4,11 @@ import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { Manager } from '../../../actors/manager.ts';
 import type { PowerChoice } from '../../../actors/power-manager.ts';
 import type { Proving } from '../../../actors/prover.ts';
+import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
+import { createBusSeriesShelf } from '../../../infra/nats/series-shelf.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import { createSimFitter } from '../../../infra/sim/model-fitter.ts';
@@ -14,6 +16,7 @@ import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import type { HostId } from '../../domain/model/ids.ts';
+import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { FleetNames } from '../../domain/protocol/subjects.ts';
 import type { Plants } from '../../ports/plants.ts';
 import { exit, hostOf, nextIncarnation } from './simulated-ecu.ts';
@@ -39,8 +42,11 @@ export interface SimulatedManagerParts {
   readonly predicts: boolean;
   /** Whether it lets ECUs sleep; absent: no. */
   readonly power?: PowerChoice | undefined;
+  readonly policy?: PredictionPolicy | undefined;
   /** Whether the fleet's receiving strategy can be chosen. */
   readonly chooses: boolean;
+  /** Whether capacity can be reserved. */
+  readonly reserves: boolean;
 }
 
 export class SimulatedManager {
@@ -56,7 +62,8 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, power, chooses } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, power, chooses, reserves, policy } =
+      this.parts;
     const id = managerHost(name);
     const folder = folderOf(name);
     process.onEnd(() => {
@@ -80,8 +87,11 @@ export class SimulatedManager {
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
         ...(power === undefined ? {} : { power }),
+        ...(policy === undefined ? {} : { policy }),
         fitter: createSimFitter(ports.clock),
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
+        ...(predicts ? { shelf: createBusSeriesShelf({ ...ports, id }) } : {}),
+        ...(reserves ? { bookings: new BusBookingBook({ ...ports, id }) } : {}),
       });
       await manager.start();
       this.manager = manager;

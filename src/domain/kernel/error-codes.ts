@@ -50,6 +50,7 @@ export const ERROR_CODES = [
   'ERR_ADMIT_SCHEDULE',
   'ERR_ADMIT_DRAINING',
   'ERR_ECU_ASLEEP', // it sleeps, or is on its way up
+  'ERR_ADMIT_RESERVED', // it would fit but for what is booked there
   'ERR_COMMAND_STALE', // below the highest revision of that actor this bridge has handled
   'ERR_COMMAND_EPOCH', // an epoch below the one already accepted
   'ERR_COMMAND_DIED', // answered in an earlier incarnation: that instance is gone
@@ -67,6 +68,10 @@ export const ERROR_CODES = [
   'ERR_CHAIN', // a task that cannot be fed as its file says: from nowhere, or from itself by way of others
   'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
+  'ERR_RESERVATION', // a reservation that is absurd, past, or more than the ECU has left
+  'ERR_NO_RESERVATION',
+  'ERR_NO_FORECAST', // of an ECU or a task of which too little, or nothing, is measured
+  'ERR_NOT_PREDICTING', // the managers were told not to foresee anything
   // learning
   'ERR_DATASET_FILE', // a data set that is damaged, unfinished, or of another kind
   'ERR_LEARN_BACKEND', // no TensorFlow.js backend works here
@@ -78,6 +83,7 @@ export const ERROR_CODES = [
   // the command line
   'ERR_USAGE',
   'ERR_FLEET_FILE',
+  'ERR_POLICY_FILE', // a policy that cannot be read, names what there is not, or cannot be meant
   'ERR_ARTEFACT_UNREADABLE',
   'ERR_TASK_SET', // a task set that cannot be read, or that no analysis or simulation takes
   'ERR_WORK_LIMIT', // it would take longer than anyone waits; refused before the beginning

@@ -130,6 +130,16 @@ function contradictions(spec: TaskSpec, options: SpecOptions, problems: SpecProb
   for (const other of affinity.together) {
     if (affinity.apart.includes(other)) report('affinity', `wants ${other} both together and apart`);
   }
+  for (const other of affinity.near ?? []) {
+    if (affinity.apart.includes(other)) report('affinity', `wants ${other} both near and apart`);
+  }
+  if (affinity.near?.includes(spec.name)) report('affinity.near', 'names the task itself');
+  if (
+    affinity.resourceKind !== undefined &&
+    affinity.preferredKind !== undefined &&
+    affinity.resourceKind !== affinity.preferredKind
+  )
+    report('affinity.preferredKind', `is ${affinity.preferredKind}, and only ${affinity.resourceKind} can take it`);
   if (affinity.together.includes(spec.name)) report('affinity.together', 'names the task itself');
   if (affinity.apart.includes(spec.name)) report('affinity.apart', 'names the task itself');
   if (spec.inputs.from === spec.name) report('inputs.from', 'names the task itself: a task cannot feed itself');
@@ -143,6 +153,7 @@ function contradictions(spec: TaskSpec, options: SpecOptions, problems: SpecProb
 
 function affinityOf(fields: Fields | undefined): Affinity {
   if (fields === undefined) return NO_AFFINITY;
+  const near = fields.words('near', 256, isTaskName, 'a task name');
   const affinity: Affinity = {
     requiredEcus: fields.macs('requiredEcus'),
     preferredEcus: fields.macs('preferredEcus'),
@@ -151,6 +162,8 @@ function affinityOf(fields: Fields | undefined): Affinity {
     resourceKind: fields.has('resourceKind') ? fields.oneOf('resourceKind', RESOURCES, 'cpu') : undefined,
     together: fields.words('together', 256, isTaskName, 'a task name'),
     apart: fields.words('apart', 256, isTaskName, 'a task name'),
+    ...(fields.has('preferredKind') ? { preferredKind: fields.oneOf('preferredKind', RESOURCES, 'cpu') } : {}),
+    ...(near.length > 0 ? { near } : {}),
   };
   fields.reportUnknown();
   return affinity;

@@ -51,6 +51,10 @@ export interface Affinity {
   /** Tasks that should share this task's ECU, and tasks that must not. */
   readonly together: readonly TaskName[];
   readonly apart: readonly TaskName[];
+  /** Chosen if nothing speaks against it. */
+  readonly preferredKind?: ResourceKind;
+  /** Data gravity: tasks whose data it takes or that take its; the more of them run on an ECU, the better it suits. */
+  readonly near?: readonly TaskName[];
 }
 
 /** Capacity kept free for the task wherever it runs. */

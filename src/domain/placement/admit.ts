@@ -12,6 +12,7 @@
  * test is exact but for round robin; on more, first-fit may miss a packing that exists, and global tests are sufficient only.
  *
  * A task without a period is charged its reservation. A hard deadline without period or WCET is refused as untestable.
+ * What is booked there (`reservation/booking.ts`) has to be admitted beside them, in its time (`beside-bookings.ts`).
  * A newcomer of the same name as an accepted task takes its place (a redeploy). The order of both lists does not matter.
  * With a blackout the newcomers are tasks that are moved while they run: the test then also holds for the silence of the move (R4).
  */
@@ -21,6 +22,8 @@ import type { AcceptedTask, EcuDescription } from '../model/ecu.ts';
 import type { TaskSpec } from '../model/task.ts';
 import type { Platform } from '../realtime/platform.ts';
 import { sharePpb } from '../realtime/utilisation.ts';
+import type { Booking } from '../reservation/booking.ts';
+import { besideBookings } from './beside-bookings.ts';
 import { type Core, type Load, loadOf, type Room, roomFor } from './core-room.ts';
 import type { AdmissionEvidence, CoreEvidence, Refusal, TaskEvidence } from './evidence.ts';
 import { measuringRefusal } from './measuring.ts';
@@ -29,11 +32,14 @@ import { platformOf } from './platform-of.ts';
 /** What of an ECU admission looks at. */
 export type AdmittingEcu = Pick<EcuDescription, 'cores' | 'memoryBytes' | 'capabilities' | 'runtimes' | 'scheduling'> & {
   readonly draining: boolean;
+  /** Of its capacity, those that are not over; absent: none. */
+  readonly booked?: readonly Booking[];
 };
 
-export const admittingEcuOf = (description: EcuDescription, draining: boolean): AdmittingEcu => {
+export const admittingEcuOf = (description: EcuDescription, draining: boolean, booked?: readonly Booking[]): AdmittingEcu => {
   const { cores, memoryBytes, capabilities, runtimes, scheduling } = description;
-  return { cores, memoryBytes, capabilities, runtimes, draining, ...(scheduling === undefined ? {} : { scheduling }) };
+  const rest = { ...(scheduling === undefined ? {} : { scheduling }), ...(booked === undefined ? {} : { booked }) };
+  return { cores, memoryBytes, capabilities, runtimes, draining, ...rest };
 };
 
 /** The demand a spec makes on whatever ECU runs it: what a bridge records when it accepts. */
@@ -66,6 +72,18 @@ export function admits(
   newcomers: readonly TaskSpec[],
   ecu: AdmittingEcu,
   blackoutUs = 0,
+): Result<AdmissionEvidence, Refusal> {
+  const now = admitsWithout(accepted, newcomers, ecu, blackoutUs);
+  if (!now.ok || ecu.booked === undefined || ecu.booked.length === 0) return now;
+  return besideBookings(now.value, accepted, newcomers, ecu.booked, (more) => admitsWithout(more, newcomers, ecu, blackoutUs));
+}
+
+/** As if nothing were booked. */
+function admitsWithout(
+  accepted: readonly AcceptedTask[],
+  newcomers: readonly TaskSpec[],
+  ecu: AdmittingEcu,
+  blackoutUs: number,
 ): Result<AdmissionEvidence, Refusal> {
   if (ecu.draining) return err({ kind: 'draining' });
   for (const spec of newcomers) {

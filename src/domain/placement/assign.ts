@@ -120,6 +120,8 @@ interface Wish {
   readonly requireTogether: boolean;
   readonly preferredLabels: readonly (readonly [string, string])[];
   readonly hasPreference: boolean;
+  /** Where each of those runs that it is to be near. */
+  readonly near: readonly ReadonlySet<number>[];
   readonly dataAt: ReadonlySet<number>;
   /** Where it runs already, by what the bridges say. */
   readonly own: ReadonlySet<number>;
@@ -201,14 +203,15 @@ class Planner {
   #search(newcomer: Newcomer, requireTogether: boolean) {
     const { spec } = newcomer;
     const demand = acceptedTaskOf(spec, 0);
-    const { preferredEcus, preferredLabels } = spec.affinity;
+    const { preferredEcus, preferredLabels, preferredKind, near = [] } = spec.affinity;
     const wish: Wish = {
       newcomer,
       memoryBytes: demand.memoryBytesMax,
       chargePpb: chargePpb(demand),
       requireTogether,
       preferredLabels: Object.entries(preferredLabels).sort(([a], [b]) => (a < b ? -1 : 1)),
-      hasPreference: preferredEcus.length > 0 || Object.keys(preferredLabels).length > 0,
+      hasPreference: preferredEcus.length > 0 || Object.keys(preferredLabels).length > 0 || preferredKind !== undefined,
+      near: near.map((name) => this.#fleet.hostsOf(name)),
       own: this.#fleet.hostsOf(spec.name),
       dataAt: new Set((newcomer.dataAt ?? []).map((mac) => this.#fleet.indexOf(mac)).filter((index) => index !== undefined)),
     };
@@ -222,7 +225,7 @@ class Planner {
       for (let at = 0; at < indexes.length; at++) {
         const index = indexes[at] as number;
         const candidate = this.#fleet.candidates[index] as Candidate;
-        const ecu = admittingEcuOf(candidate.description, candidate.draining);
+        const ecu = admittingEcuOf(candidate.description, candidate.draining, candidate.booked);
         const answer = admits(this.#fleet.accepted(index), [spec], ecu);
         testedCount++;
         if (answer.ok) {
@@ -315,11 +318,12 @@ class Planner {
 
   /** The total without slack, which the test finds, and without advice, which costs as much as the test. */
   #cheapScore(wish: Wish, index: number): number {
-    const { headroom, data, preferred, spread } = this.#weights;
+    const { headroom, data, preferred, spread, near } = this.#weights;
     return (
       headroom * this.#headroom(wish, index) +
       data * this.#data(wish, index) +
       preferred * this.#preferred(wish, index) +
+      near * this.#near(wish, index) +
       spread * spreadOf(this.#fleet.placed[index] as number)
     );
   }
@@ -331,6 +335,7 @@ class Planner {
       data: this.#data(wish, index),
       preferred: this.#preferred(wish, index),
       spread: spreadOf(this.#fleet.placed[index] as number),
+      ...(wish.near.length === 0 ? {} : { near: this.#near(wish, index) }),
       ...(this.#adviser === undefined ? {} : { advice: this.#advice(this.#adviser, wish, index) }),
     };
     return scoreOf(terms, this.#weights);
@@ -345,6 +350,8 @@ class Planner {
       cpuFree = room.cpuFreePpb;
       memoryFree = room.memoryFreeBytes;
     }
+    cpuFree -= fleet.bookedPpb[index] as number;
+    memoryFree -= fleet.bookedBytes[index] as number;
     return headroomOf(
       (cpuFree - wish.chargePpb) / (fleet.cpuCapacityPpb[index] as number),
       (memoryFree - wish.memoryBytes) / (fleet.memoryCapacity[index] as number),
@@ -360,13 +367,17 @@ class Planner {
     return this.#fleet.holdsPages[index] === 1 || (wish.dataAt.size > 0 && wish.dataAt.has(index)) ? 1 : 0;
   }
 
+  /** Which share of those that it is to be near runs there. */
+  #near({ near }: Wish, index: number): number {
+    if (near.length === 0) return 0;
+    let there = 0;
+    for (const hosts of near) if (hosts.has(index)) there++;
+    return there / near.length;
+  }
+
   #preferred(wish: Wish, index: number): number {
     if (!wish.hasPreference) return 0;
-    return preferredOf(
-      this.#fleet.candidates[index] as Candidate,
-      wish.newcomer.spec.affinity.preferredEcus,
-      wish.preferredLabels,
-    );
+    return preferredOf(this.#fleet.candidates[index] as Candidate, wish.newcomer.spec.affinity, wish.preferredLabels);
   }
 
   /** Tasks with the same requirements share one answer. */
@@ -441,7 +452,8 @@ class Planner {
       const { memoryBeforeBytes, memoryUsedBytes, memoryCapacityBytes } = admission;
       const { utilisationBeforePpm, utilisationPpm, test, joining, tightest } = admission;
       const memory = { memoryBeforeBytes, memoryUsedBytes, memoryCapacityBytes };
-      const numbers = { ...memory, utilisationBeforePpm, utilisationPpm, test, joining, tightest };
+      const reserved = admission.reserved === undefined ? {} : { reserved: admission.reserved };
+      const numbers = { ...memory, utilisationBeforePpm, utilisationPpm, test, joining, tightest, ...reserved };
       shown.push({ mac, incarnation, verdict: 'feasible', score, admission: numbers });
     }
     const refused = [...refusedByTest];
@@ -469,6 +481,7 @@ function namesOfInterest(request: AssignRequest): ReadonlySet<TaskName> {
     names.add(spec.name);
     for (const name of spec.affinity.together) names.add(name);
     for (const name of spec.affinity.apart) names.add(name);
+    for (const name of spec.affinity.near ?? []) names.add(name);
   }
   return names;
 }

@@ -8,6 +8,7 @@ import type { CheckpointNeeds } from '../model/compatibility.ts';
 import type { AcceptedTask, EcuDescription } from '../model/ecu.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { ResourceKind, RuntimeKind, TaskSpec } from '../model/task.ts';
+import type { Booking } from '../reservation/booking.ts';
 
 /** An ECU as the planner knows it now. */
 export interface Candidate {
@@ -22,6 +23,8 @@ export interface Candidate {
   readonly asleep?: boolean;
   /** The pages of every checkpoint are here already (a manager runs on this ECU). */
   readonly holdsPages?: boolean;
+  /** Of its capacity, those that are not over; absent: none. */
+  readonly booked?: readonly Booking[];
 }
 
 /** A task that needs a place. */
@@ -75,6 +78,14 @@ export type Refusal =
       readonly cores: number;
       readonly unpacked: TaskName;
       readonly why: string;
+    }
+  /** It fits now, and not beside what is booked there; `why` is what the same test says of that. */
+  | {
+      readonly kind: 'reserved';
+      readonly bookings: readonly string[];
+      readonly fromUs: number;
+      readonly untilUs: number;
+      readonly why: string;
     };
 
 export type RefusalKind = Refusal['kind'];
@@ -88,6 +99,8 @@ export const errorCodeOf = (refusal: Refusal): ErrorCode => {
     case 'schedule':
     case 'not-proven':
       return 'ERR_ADMIT_SCHEDULE';
+    case 'reserved':
+      return 'ERR_ADMIT_RESERVED';
     case 'draining':
       return 'ERR_ADMIT_DRAINING';
     case 'asleep':
@@ -145,6 +158,8 @@ export function sentenceOf(refusal: Refusal): string {
       const bound = refusal.responseUs === undefined ? '' : `, only an answer after ${refusal.responseUs} µs`;
       return `${refusal.task} is not proven to meet its deadline of ${refusal.deadlineUs} µs${bound}: ${refusal.why}`;
     }
+    case 'reserved':
+      return `has room now, but ${refusal.bookings.join(' and ')} is reserved there, and beside that: ${refusal.why}`;
   }
 }
 
@@ -162,6 +177,12 @@ export interface AdmissionEvidence {
   readonly joining: readonly TaskEvidence[];
   /** The hard task nearest its deadline: smallest (deadline − response) / deadline. Undefined: no hard task. */
   readonly tightest: { readonly task: TaskName; readonly responseUs: number; readonly deadlineUs: number } | undefined;
+  /** With what is booked there, at the fullest moment; absent: nothing that counts. */
+  readonly reserved?: {
+    readonly bookings: readonly string[];
+    readonly utilisationPpm: number;
+    readonly memoryUsedBytes: number;
+  };
 }
 
 export interface TaskEvidence {
@@ -185,6 +206,8 @@ export interface Score {
   readonly data: number;
   readonly preferred: number;
   readonly spread: number;
+  /** Only where the task names others that it is to be near. */
+  readonly near?: number;
   /** Only where the request has an adviser. */
   readonly advice?: number;
 }

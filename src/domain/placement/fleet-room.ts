@@ -7,6 +7,7 @@ import type { AcceptedTask } from '../model/ecu.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
 import { PPB } from '../realtime/utilisation.ts';
+import { bookedPeak } from '../reservation/booking.ts';
 import { acceptedTaskOf, chargePpb } from './admit.ts';
 import type { Candidate } from './evidence.ts';
 import type { Room } from './feasible.ts';
@@ -17,6 +18,9 @@ export class FleetRoom {
   readonly memoryCapacity: Float64Array;
   readonly cpuFreePpb: Float64Array;
   readonly cpuCapacityPpb: Float64Array;
+  /** Booked there at the fullest moment: it counts in the score; what it forbids, the test says. */
+  readonly bookedPpb: Float64Array;
+  readonly bookedBytes: Float64Array;
   /** Tasks of this plan placed there so far. */
   readonly placed: Uint16Array;
   /** The MAC as a number (48 bits are exact): compares as the text does, and much faster. */
@@ -38,6 +42,8 @@ export class FleetRoom {
     this.memoryCapacity = new Float64Array(count);
     this.cpuFreePpb = new Float64Array(count);
     this.cpuCapacityPpb = new Float64Array(count);
+    this.bookedPpb = new Float64Array(count);
+    this.bookedBytes = new Float64Array(count);
     this.placed = new Uint16Array(count);
     this.macNumber = new Float64Array(count);
     this.holdsPages = new Uint8Array(count);
@@ -45,9 +51,14 @@ export class FleetRoom {
     const marked = new Uint8Array(MARKS);
     for (const task of watched) marked[markOf(task)] = 1;
     for (let index = 0; index < count; index++) {
-      const { mac, accepted, description, holdsPages } = candidates[index] as Candidate;
+      const { mac, accepted, description, holdsPages, booked } = candidates[index] as Candidate;
       this.macNumber[index] = numberOf(mac);
       this.holdsPages[index] = holdsPages === true ? 1 : 0;
+      if (booked !== undefined && booked.length > 0) {
+        const peak = bookedPeak(booked);
+        this.bookedPpb[index] = peak.ppm * 1000;
+        this.bookedBytes[index] = peak.memoryBytes;
+      }
       let memory = description.memoryBytes;
       let cpu = Math.max(1, description.cores) * PPB;
       this.memoryCapacity[index] = memory;

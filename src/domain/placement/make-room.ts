@@ -53,7 +53,7 @@ function shedOn(
   criticalityOf: ShedOptions['criticalityOf'],
 ): { mac: Mac; tasks: TaskName[]; highest: number } | undefined {
   const candidate = fleet.candidates[index] as Candidate;
-  const ecu = admittingEcuOf(candidate.description, candidate.draining);
+  const ecu = admittingEcuOf(candidate.description, candidate.draining, candidate.booked);
   const lower = fleet
     .accepted(index)
     .map((task) => ({

@@ -1,8 +1,8 @@
 /**
  * The fleet as several managers see it, each its share: of what more than one knows, the word of whoever knows the later epoch or
- * incarnation counts, and of equal words the first one's. Counters and the store stay the first one's, as with one view.
+ * incarnation counts, and of equal words the first one's. Reservations are the same to all, and whoever keeps the ECU knows whether one is broken. Counters and the store stay the first one's, as with one view.
  */
-import type { FleetTask, FleetView } from '../protocol/messages.ts';
+import type { FleetReservation, FleetTask, FleetView } from '../protocol/messages.ts';
 
 const PLACED = new Set(['assigned', 'owned', 'moving']);
 
@@ -16,18 +16,27 @@ export function mergeViews(first: FleetView, others: readonly FleetView[]): Flee
       if (known === undefined || ecu.incarnation > known.incarnation) ecus.set(ecu.mac, ecu);
     }
   }
+  const broken = new Map<string, string>();
+  for (const { reservations = [] } of others)
+    for (const { id, broken: why } of reservations) if (why !== undefined) broken.set(id, why);
   const on = new Map<string, string[]>();
   for (const { task, owner, state } of tasks.values())
     if (owner !== undefined && PLACED.has(state)) on.set(owner, [...(on.get(owner) ?? []), task]);
   const byName = (a: string, b: string): number => (a < b ? -1 : 1);
   return {
     ...first,
+    ...(first.reservations === undefined
+      ? {}
+      : { reservations: first.reservations.map((one) => withWhy(one, broken.get(one.id))) }),
     tasks: [...tasks.values()].sort((a, b) => byName(a.task, b.task)),
     ecus: [...ecus.values()]
       .map((ecu) => ({ ...ecu, tasks: (on.get(ecu.mac) ?? []).sort() }))
       .sort((a, b) => byName(a.mac, b.mac)),
   };
 }
+
+const withWhy = (reservation: FleetReservation, why: string | undefined): FleetReservation =>
+  reservation.broken !== undefined || why === undefined ? reservation : { ...reservation, broken: why };
 
 /** Of one epoch, what is known of a checkpoint is worth more than nothing: whoever does not keep the task knows nothing of it. */
 function isNewer(task: FleetTask, known: FleetTask | undefined): boolean {

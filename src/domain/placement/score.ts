@@ -7,13 +7,15 @@
  * | headroom  | 0.30   | CPU and memory empty (the scarcer counts)    | room for the next failure, and for tasks that grow         |
  * | slack     | 0.25   | the tightest hard task answers at once       | a late estimate of a WCET does not break a deadline        |
  * | data      | 0.20   | the checkpoint's pages are there             | the restore moves nothing over the network                 |
- * | preferred | 0.15   | a preferred ECU, or every preferred label    | what the task's owner asked for                            |
+ * | preferred | 0.15   | a preferred ECU, or all other preferences    | what the task's owner asked for: labels, the resource kind |
  * | spread    | 0.10   | no other task of this plan goes there        | restores run side by side, and one more failure hits fewer |
+ * | near      | 0.15   | all tasks run there that it is to be near    | what they exchange stays on the ECU (data gravity)         |
  * | advice    | 0.20   | whoever advises expects the best of it       | a learned model ranks; what it ranks first is still tested |
  *
- * Advice is only there when the request has an adviser (`assign.ts`). The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
+ * `near` is only there where the task names some, advice when the request has an adviser (`assign.ts`). The weights are a choice, not a measurement; issue 5/9 adds forecasts to headroom.
  */
 
+import type { Affinity } from '../model/task.ts';
 import type { AdmissionEvidence, Score } from './evidence.ts';
 import type { AffinityTarget } from './feasible.ts';
 
@@ -23,10 +25,19 @@ export interface ScoreWeights {
   readonly data: number;
   readonly preferred: number;
   readonly spread: number;
+  readonly near: number;
   readonly advice: number;
 }
 
-export const SCORE_WEIGHTS: ScoreWeights = { headroom: 0.3, slack: 0.25, data: 0.2, preferred: 0.15, spread: 0.1, advice: 0.2 };
+export const SCORE_WEIGHTS: ScoreWeights = {
+  headroom: 0.3,
+  slack: 0.25,
+  data: 0.2,
+  preferred: 0.15,
+  spread: 0.1,
+  near: 0.15,
+  advice: 0.2,
+};
 
 /** The scarcer of the CPU and memory shares left once the newcomer is there. */
 export function headroomOf(cpuShare: number, memoryShare: number): number {
@@ -40,17 +51,18 @@ export function slackOf(admission: AdmissionEvidence): number {
   return tightest === undefined ? 1 : (tightest.deadlineUs - tightest.responseUs) / tightest.deadlineUs;
 }
 
-/** 1 on a preferred ECU, else the share of preferred labels that match, else 0. */
+/** 1 on a preferred ECU, else the share of preferences that are met: each label, and the kind; else 0. */
 export function preferredOf(
   target: AffinityTarget,
-  preferredEcus: readonly string[],
+  { preferredEcus, preferredKind }: Pick<Affinity, 'preferredEcus' | 'preferredKind'>,
   labels: readonly (readonly [string, string])[],
 ): number {
   if (preferredEcus.includes(target.mac)) return 1;
-  if (labels.length === 0) return 0;
-  let matching = 0;
+  const wishes = labels.length + (preferredKind === undefined ? 0 : 1);
+  if (wishes === 0) return 0;
+  let matching = preferredKind !== undefined && target.description.resourceKind === preferredKind ? 1 : 0;
   for (const [label, wanted] of labels) if (target.description.labels[label] === wanted) matching++;
-  return matching / labels.length;
+  return matching / wishes;
 }
 
 /** 1 for a target no task of this plan goes to yet, then ½, ⅓, … */
@@ -63,6 +75,7 @@ export function scoreOf(terms: Omit<Score, 'total'>, weights: ScoreWeights): Sco
     weights.data * terms.data +
     weights.preferred * terms.preferred +
     weights.spread * terms.spread +
+    weights.near * (terms.near ?? 0) +
     weights.advice * (terms.advice ?? 0);
   return { total, ...terms };
 }

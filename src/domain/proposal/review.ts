@@ -45,6 +45,8 @@ export interface EcuView {
   /** When its newest sample was taken. */
   readonly sampledAtUs: number;
   readonly tasks: readonly MovableTask[];
+  /** This ECU's own; absent: the policy's. */
+  readonly thresholds?: Pick<ReviewPolicy, 'raiseAt' | 'clearAt'>;
 }
 
 interface EcuMemory {
@@ -80,7 +82,12 @@ export function review(
   const { nowUs, credit, policy } = now;
   const seeing = views.filter((view) => canSee(view, nowUs, policy));
   const blind = views.filter((view) => !seeing.includes(view)).map(({ outlook }) => outlook.mac);
-  const ecus = new Map(seeing.map(({ outlook }) => [outlook.mac, remember(before.ecus.get(outlook.mac), outlook, policy)]));
+  const ecus = new Map(
+    seeing.map(({ outlook, thresholds }) => [
+      outlook.mac,
+      remember(before.ecus.get(outlook.mac), outlook, { ...policy, ...thresholds }),
+    ]),
+  );
   // Blindness neither calms nor threatens: who comes back is what it was.
   for (const { outlook } of views) {
     const known = before.ecus.get(outlook.mac);

@@ -1,14 +1,19 @@
 /** What managers say and are asked (`manager.proto`). */
+import type { ForecastView } from '../forecast/forecast-view.ts';
 import { unreachable } from '../kernel/assert.ts';
 import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts';
+import { readBooking, readBookingDraft, writeBooking } from './codec-booking.ts';
 import { readReference, writeReference } from './codec-checkpoint.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
 import {
   enumTable,
+  idText,
+  integerWithin,
   listWithin,
   macText,
   managerText,
+  nameText,
   nonceText,
   refusal,
   refuse,
@@ -19,6 +24,7 @@ import {
   wide,
 } from './field-check.ts';
 import {
+  type QueryForecastCall as WireForecastQuery,
   type MigrateTaskCall as WireMigrate,
   MigrationMode as WireMode,
   type InstanceReport as WireReport,
@@ -26,10 +32,11 @@ import {
   RestoreOpcode as WireRestoreOpcode,
   type RequestRestoreCall as WireRestoreRequest,
 } from './generated/drover/v1/manager_pb.ts';
-import { LIST_MAX, TASKS_PER_QUERY_MAX } from './limits.ts';
+import { LIST_MAX, SERIES_PER_QUERY_MAX, TASKS_PER_QUERY_MAX } from './limits.ts';
 import type {
   ChainPlan,
   FleetView,
+  ForecastQuery,
   InstanceReport,
   ManagerAnswer,
   ManagerCall,
@@ -79,6 +86,12 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
       }
       case 'drain-ecu':
         return { call: { case: 'drainEcu', value: { mac: call.mac, undo: call.undo, reason: call.reason } } };
+      case 'reserve':
+        return { call: { case: 'reserve', value: { booking: writeBooking(call.booking) } } };
+      case 'cancel-reservation':
+        return { call: { case: 'cancelReservation', value: { id: call.id } } };
+      case 'query-forecast':
+        return { call: { case: 'queryForecast', value: writeForecastQuery(call) } };
       default:
         return unreachable(call);
     }
@@ -119,6 +132,12 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
           undo: call.value.undo,
           reason: sentenceText(call.value.reason, 'drain_ecu.reason'),
         };
+      case 'reserve':
+        return { kind: 'reserve', booking: readBookingDraft(required(call.value.booking, 'reserve.booking')) };
+      case 'cancelReservation':
+        return { kind: 'cancel-reservation', id: idText(call.value.id, 'cancel_reservation.id') };
+      case 'queryForecast':
+        return readForecastQuery(call.value);
       case undefined:
         return refuse('manager_call.call is missing, or one that this build does not know');
       default:
@@ -126,6 +145,27 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
     }
   },
 );
+
+const HORIZON_S = { min: 1, max: 60 };
+
+const writeForecastQuery = ({ mac = '', task = '', metrics, horizonsS }: ForecastQuery) => ({
+  ...{ mac, task, metrics: [...metrics], horizonsS: [...horizonsS] },
+});
+
+function readForecastQuery({ mac, task, metrics, horizonsS }: WireForecastQuery): ForecastQuery {
+  if ((mac === '') === (task === '')) refuse('query_forecast must name either an ECU or a task');
+  return {
+    kind: 'query-forecast',
+    mac: mac === '' ? undefined : macText(mac, 'query_forecast.mac'),
+    task: task === '' ? undefined : taskText(task, 'query_forecast.task'),
+    metrics: listWithin(metrics, 'query_forecast.metrics', SERIES_PER_QUERY_MAX).map((metric) =>
+      nameText(metric, 'query_forecast.metrics'),
+    ),
+    horizonsS: listWithin(horizonsS, 'query_forecast.horizons_s', SERIES_PER_QUERY_MAX).map((horizon) =>
+      integerWithin(horizon, 'query_forecast.horizons_s', HORIZON_S),
+    ),
+  };
+}
 
 const opcodes = enumTable<RestoreOpcode>({
   'load-balance': WireRestoreOpcode.LOAD_BALANCE,
@@ -214,6 +254,10 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'fleet', value: { fleetJson: JSON.stringify(answer.fleet) } } };
       case 'estimate':
         return { answer: { case: 'estimate', value: { estimateJson: JSON.stringify(answer.estimate) } } };
+      case 'reserved':
+        return { answer: { case: 'reserved', value: { booking: writeBooking(answer.booking) } } };
+      case 'forecast':
+        return { answer: { case: 'forecast', value: { forecastJson: JSON.stringify(answer.forecast) } } };
       case 'chain':
         return { answer: { case: 'chain', value: { planJson: JSON.stringify(answer.plan) } } };
       case 'checkpoints':
@@ -232,6 +276,10 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'fleet', fleet: readFleet(answer.value.fleetJson) };
       case 'estimate':
         return { kind: 'estimate', estimate: readEstimate(answer.value.estimateJson) };
+      case 'reserved':
+        return { kind: 'reserved', booking: readBooking(required(answer.value.booking, 'reserved.booking')) };
+      case 'forecast':
+        return { kind: 'forecast', forecast: readForecast(answer.value.forecastJson) };
       case 'chain':
         return { kind: 'chain', plan: readChainPlan(answer.value.planJson) };
       case 'checkpoints':
@@ -280,6 +328,20 @@ function readEstimate(json: string): MigrationEstimate {
   if (!Array.isArray(candidates) || !candidates.every(isObject))
     refuse('estimate.estimate_json.candidates must be a list of objects');
   return estimate as MigrationEstimate;
+}
+
+/** Its outline, as of a fleet. */
+function readForecast(json: string): ForecastView {
+  let forecast: unknown;
+  try {
+    forecast = JSON.parse(json);
+  } catch {
+    return refuse('forecast.forecast_json is no JSON');
+  }
+  const { manager, series } = (isObject(forecast) ? forecast : {}) as Readonly<Record<string, unknown>>;
+  if (typeof manager !== 'string') refuse('forecast.forecast_json.manager must be a text');
+  if (!Array.isArray(series) || !series.every(isObject)) refuse('forecast.forecast_json.series must be a list of objects');
+  return forecast as ForecastView;
 }
 
 /** Its outline, as of a fleet. */

@@ -121,6 +121,11 @@ const writeAffinity = (affinity: Affinity): MessageInitShape<typeof AffinitySche
       : (resourceKinds.toWire[affinity.resourceKind] as WireResourceKind),
   together: [...affinity.together],
   apart: [...affinity.apart],
+  preferredKind:
+    affinity.preferredKind === undefined
+      ? WireResourceKind.UNSPECIFIED
+      : (resourceKinds.toWire[affinity.preferredKind] as WireResourceKind),
+  near: [...(affinity.near ?? [])],
 });
 
 const readAffinity = (wire: WireAffinity): Affinity => ({
@@ -134,4 +139,8 @@ const readAffinity = (wire: WireAffinity): Affinity => ({
       : resourceKinds.word(wire.resourceKind, 'spec.affinity.resource_kind'),
   together: taskList(wire.together, 'spec.affinity.together'),
   apart: taskList(wire.apart, 'spec.affinity.apart'),
+  ...(wire.preferredKind === WireResourceKind.UNSPECIFIED
+    ? {}
+    : { preferredKind: resourceKinds.word(wire.preferredKind, 'spec.affinity.preferred_kind') }),
+  ...(wire.near.length === 0 ? {} : { near: taskList(wire.near, 'spec.affinity.near') }),
 });

@@ -21,6 +21,8 @@ export const LIST_MAX = 4096;
 export const COUNTERS_MAX = 1024;
 /** Tasks whose checkpoints one call asks for: with all that is remembered of them the answer stays far below a message. */
 export const TASKS_PER_QUERY_MAX = 16;
+/** Series, and horizons, of one question about forecasts. */
+export const SERIES_PER_QUERY_MAX = 16;
 /** Managers that hold a checkpoint: fleets have two or three. */
 export const HOLDERS_MAX = 64;
 /** 4 GiB in pages of 4 KiB: all that 32-bit WebAssembly can address. */

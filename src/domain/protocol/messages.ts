@@ -4,6 +4,7 @@
  */
 
 import type { Verdict } from '../checkpoint/proof.ts';
+import type { ForecastView } from '../forecast/forecast-view.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts';
 import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
@@ -11,6 +12,9 @@ import type { EcuDescription, EcuLoad, SleepState } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
 import type { PowerState } from '../power/plan-power.ts';
+import type { PredictionPolicy } from '../proposal/prediction-policy.ts';
+import type { Booking } from '../reservation/booking.ts';
+import type { BookingDraft } from '../reservation/booking-draft.ts';
 
 /** The version of the envelope this build writes; it reads this one alone. */
 export const WIRE_VERSION = 1;
@@ -245,9 +249,23 @@ export type ManagerCall =
   | MigrateCall
   | MigrateChainCall
   | { readonly kind: 'drain-ecu'; readonly mac: Mac; readonly undo: boolean; readonly reason: string }
+  | { readonly kind: 'reserve'; readonly booking: BookingDraft }
+  | { readonly kind: 'cancel-reservation'; readonly id: string }
+  | ForecastQuery
   | { readonly kind: 'query-fleet' }
   /** Of another manager, which did not follow where these tasks ran. */
   | { readonly kind: 'query-checkpoints'; readonly tasks: readonly TaskName[] };
+
+/** What is forecast of an ECU, or of a task wherever it runs: one of the two is given. */
+export interface ForecastQuery {
+  readonly kind: 'query-forecast';
+  readonly mac: Mac | undefined;
+  readonly task: TaskName | undefined;
+  /** None: all that are followed. */
+  readonly metrics: readonly string[];
+  /** Seconds; none: those that are usual. */
+  readonly horizonsS: readonly number[];
+}
 
 /** Why a running task is to go elsewhere. */
 export type RestoreOpcode = 'load-balance' | 'operator' | 'drain' | 'forecast';
@@ -325,6 +343,8 @@ export type ManagerAnswer =
   | { readonly kind: 'fleet'; readonly fleet: FleetView }
   /** To a dry run. */
   | { readonly kind: 'estimate'; readonly estimate: MigrationEstimate }
+  | { readonly kind: 'reserved'; readonly booking: Booking }
+  | { readonly kind: 'forecast'; readonly forecast: ForecastView }
   /** To `migrate-chain`. */
   | { readonly kind: 'chain'; readonly plan: ChainPlan }
   | { readonly kind: 'checkpoints'; readonly references: readonly CheckpointReference[] };
@@ -338,6 +358,10 @@ export interface FleetView {
   readonly counters: Readonly<Record<string, number>>;
   /** The fleet's receiving strategy, as the answering manager has read it. */
   readonly receive?: string;
+  /** By what the answering manager foresees and moves; absent: it does not. */
+  readonly policy?: PredictionPolicy;
+  /** What of its capacity is booked, by the beginning of the windows. */
+  readonly reservations?: readonly FleetReservation[];
   /** How full the answering manager's store is, and what waits in it to be repaired. */
   readonly store?: {
     readonly bytes: number;
@@ -364,6 +388,11 @@ export interface LearningView {
     /** Managers that are to train before it. */
     readonly rank: number;
   };
+}
+
+export interface FleetReservation extends Booking {
+  /** Why it could not be kept as things are now: what runs there leaves too little. Absent: it is kept. */
+  readonly broken?: string;
 }
 
 export interface FleetEcu {

@@ -128,6 +128,7 @@ export const buckets = {
   learned: 'learned',
   artefacts: 'artefacts',
   fleet: 'fleet',
+  series: 'series',
 } as const;
 
 /** Headers on a task's inputs and outputs: short, because they ride on every message. */

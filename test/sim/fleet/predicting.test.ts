@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest';
 import type { EcuPlan } from '../../../src/app/simulation/simulated-ecu.ts';
 import { SENSOR_PROFILES, type SensorProfile } from '../../../src/domain/metrics/sensor-profile.ts';
+import { type EcuLimit, PREDICTION_POLICY, type PredictionPolicy } from '../../../src/domain/proposal/prediction-policy.ts';
 import { build, counted, ECU1, ECU2, ECU3, epochOf, stage, task, tasksOn } from './stage.ts';
 
 const with_ = (mac: string, sensors: SensorProfile): EcuPlan => ({
@@ -85,3 +86,21 @@ test('a calm hour of tasks that come and go: nothing is moved', async () => {
   expect(counted(fleet, 'forecast.fitted')).toBeGreaterThan(0);
   expect(['alpha', 'beta'].map((name) => epochOf(fleet, name))).toEqual([1, 1]);
 }, 300_000);
+
+test('by a policy that leaves it where it is, an ECU heats up and nothing is moved; by one with another limit, earlier', async () => {
+  const of = (limit: Partial<EcuLimit>) => ({ ...PREDICTION_POLICY, limits: [{ labels: { zone: 'engine' }, ...limit }] });
+  const proposed = async (policy: PredictionPolicy): Promise<number> => {
+    const ecus = [{ ...with_(ECU1, HEATING), labels: { zone: 'engine' } }, with_(ECU2, CALM)];
+    const tasks = [task('alpha', { ...SLOW, affinity: { preferredEcus: [ECU1] } })];
+    const fleet = await stage({ ecus, predicts: true, policy, tasks });
+    expect(fleet.owner('alpha')).toBe(ECU1);
+    await fleet.elapse(8_000_000);
+    const early = counted(fleet, 'predictor.proposed');
+    await fleet.elapse(60_000_000);
+    expect(counted(fleet, 'predictor.proposed') > 0).toBe(policy.limits[0]?.moves !== false);
+    return early;
+  };
+  expect(await proposed(of({ moves: false }))).toBe(0);
+  // Its own limit is 85 °C; at half of that it is too warm from the beginning.
+  expect(await proposed(of({ temperatureC: 40 }))).toBeGreaterThan(0);
+});

@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Booking } from "./booking_pb.ts";
+import { file_drover_v1_booking } from "./booking_pb.ts";
 import type { CheckpointReference, Refusal } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
 import type { TaskSpec } from "./task_pb.ts";
@@ -14,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLzAwoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEjQKDW1pZ3JhdGVfY2hhaW4YFCABKAsyGy5kcm92ZXIudjEuTWlncmF0ZUNoYWluQ2FsbEgAQgYKBGNhbGwiNAoPRGVjbGFyZVRhc2tDYWxsEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMiHgoOUmVtb3ZlVGFza0NhbGwSDAoEdGFzaxgBIAEoCSKrAQoOSW5zdGFuY2VSZXBvcnQSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBILCgNtYWMYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAQSDQoFbm9uY2UYBSABKAkSKwoEd2hhdBgGIAEoDjIdLmRyb3Zlci52MS5JbnN0YW5jZVJlcG9ydEtpbmQSDAoEY29kZRgHIAEoCRIQCghzZW50ZW5jZRgIIAEoCSJ/ChJSZXF1ZXN0UmVzdG9yZUNhbGwSKAoGb3Bjb2RlGAEgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSCwoDbWFjGAIgASgJEhIKCnByb2dyYW1faWQYAyABKA0SDgoGdGFyZ2V0GAQgASgJEg4KBnJlYXNvbhgFIAEoCSLSAQoPTWlncmF0ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSKAoGb3Bjb2RlGAQgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSJgoEbW9kZRgFIAEoDjIYLmRyb3Zlci52MS5NaWdyYXRpb25Nb2RlEhsKDmNvc3RfbWF4X21pbGxpGAYgASgESACIAQESDgoGcmVhc29uGAcgASgJQhEKD19jb3N0X21heF9taWxsaSJRChBNaWdyYXRlQ2hhaW5DYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSDgoGcmVhc29uGAQgASgJIjkKDERyYWluRWN1Q2FsbBILCgNtYWMYASABKAkSDAoEdW5kbxgCIAEoCBIOCgZyZWFzb24YAyABKAkiEAoOUXVlcnlGbGVldENhbGwiJQoUUXVlcnlDaGVja3BvaW50c0NhbGwSDQoFdGFza3MYASADKAkipQIKDU1hbmFnZXJBbnN3ZXISLQoIYWNjZXB0ZWQYASABKAsyGS5kcm92ZXIudjEuQWNjZXB0ZWRBbnN3ZXJIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIABInCgVmbGVldBgDIAEoCzIWLmRyb3Zlci52MS5GbGVldEFuc3dlckgAEjMKC2NoZWNrcG9pbnRzGAQgASgLMhwuZHJvdmVyLnYxLkNoZWNrcG9pbnRzQW5zd2VySAASLQoIZXN0aW1hdGUYBSABKAsyGS5kcm92ZXIudjEuRXN0aW1hdGVBbnN3ZXJIABInCgVjaGFpbhgUIAEoCzIWLmRyb3Zlci52MS5DaGFpbkFuc3dlckgAQggKBmFuc3dlciInCg5Fc3RpbWF0ZUFuc3dlchIVCg1lc3RpbWF0ZV9qc29uGAEgASgJIiAKC0NoYWluQW5zd2VyEhEKCXBsYW5fanNvbhgBIAEoCSIQCg5BY2NlcHRlZEFuc3dlciJHChFDaGVja3BvaW50c0Fuc3dlchIyCgpyZWZlcmVuY2VzGAEgAygLMh4uZHJvdmVyLnYxLkNoZWNrcG9pbnRSZWZlcmVuY2UiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKqQBCg1SZXN0b3JlT3Bjb2RlEh4KGlJFU1RPUkVfT1BDT0RFX1VOU1BFQ0lGSUVEEAASHwobUkVTVE9SRV9PUENPREVfTE9BRF9CQUxBTkNFEAESGwoXUkVTVE9SRV9PUENPREVfT1BFUkFUT1IQAhIYChRSRVNUT1JFX09QQ09ERV9EUkFJThADEhsKF1JFU1RPUkVfT1BDT0RFX0ZPUkVDQVNUEAQqgwEKDU1pZ3JhdGlvbk1vZGUSHgoaTUlHUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIXChNNSUdSQVRJT05fTU9ERV9MSVZFEAESIAocTUlHUkFUSU9OX01PREVfU1RPUF9BTkRfQ09QWRACEhcKE01JR1JBVElPTl9NT0RFX0NPTEQQA2IGcHJvdG8z", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCKWBQoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEikKB3Jlc2VydmUYDCABKAsyFi5kcm92ZXIudjEuUmVzZXJ2ZUNhbGxIABI+ChJjYW5jZWxfcmVzZXJ2YXRpb24YDSABKAsyIC5kcm92ZXIudjEuQ2FuY2VsUmVzZXJ2YXRpb25DYWxsSAASNgoOcXVlcnlfZm9yZWNhc3QYDiABKAsyHC5kcm92ZXIudjEuUXVlcnlGb3JlY2FzdENhbGxIABI0Cg1taWdyYXRlX2NoYWluGBQgASgLMhsuZHJvdmVyLnYxLk1pZ3JhdGVDaGFpbkNhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiUQoQTWlncmF0ZUNoYWluQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEg4KBnJlYXNvbhgEIAEoCSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIjIKC1Jlc2VydmVDYWxsEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyIjChVDYW5jZWxSZXNlcnZhdGlvbkNhbGwSCgoCaWQYASABKAkiUwoRUXVlcnlGb3JlY2FzdENhbGwSCwoDbWFjGAEgASgJEgwKBHRhc2sYAiABKAkSDwoHbWV0cmljcxgDIAMoCRISCgpob3Jpem9uc19zGAQgAygNIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIoMDCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySAASLQoIcmVzZXJ2ZWQYDCABKAsyGS5kcm92ZXIudjEuUmVzZXJ2ZWRBbnN3ZXJIABItCghmb3JlY2FzdBgOIAEoCzIZLmRyb3Zlci52MS5Gb3JlY2FzdEFuc3dlckgAEicKBWNoYWluGBQgASgLMhYuZHJvdmVyLnYxLkNoYWluQW5zd2VySABCCAoGYW5zd2VyIjUKDlJlc2VydmVkQW5zd2VyEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyInCg5Gb3JlY2FzdEFuc3dlchIVCg1mb3JlY2FzdF9qc29uGAEgASgJIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiIAoLQ2hhaW5BbnN3ZXISEQoJcGxhbl9qc29uGAEgASgJIhAKDkFjY2VwdGVkQW5zd2VyIkcKEUNoZWNrcG9pbnRzQW5zd2VyEjIKCnJlZmVyZW5jZXMYASADKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZSIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqpAEKDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACEhgKFFJFU1RPUkVfT1BDT0RFX0RSQUlOEAMSGwoXUkVTVE9SRV9PUENPREVfRk9SRUNBU1QQBCqDAQoNTWlncmF0aW9uTW9kZRIeChpNSUdSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhcKE01JR1JBVElPTl9NT0RFX0xJVkUQARIgChxNSUdSQVRJT05fTU9ERV9TVE9QX0FORF9DT1BZEAISFwoTTUlHUkFUSU9OX01PREVfQ09MRBADYgZwcm90bzM", [file_drover_v1_booking, file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -126,6 +128,30 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: DrainEcuCall;
     case: "drainEcu";
+  } | {
+    /**
+     * Keep capacity free for a time. Answered with `reserved`.
+     *
+     * @generated from field: drover.v1.ReserveCall reserve = 12;
+     */
+    value: ReserveCall;
+    case: "reserve";
+  } | {
+    /**
+     * Keep it no longer.
+     *
+     * @generated from field: drover.v1.CancelReservationCall cancel_reservation = 13;
+     */
+    value: CancelReservationCall;
+    case: "cancelReservation";
+  } | {
+    /**
+     * Say what is forecast of an ECU or a task. Answered with `forecast`.
+     *
+     * @generated from field: drover.v1.QueryForecastCall query_forecast = 14;
+     */
+    value: QueryForecastCall;
+    case: "queryForecast";
   } | {
     /**
      * Move a task and all that it is joined to by feeding to one ECU, together or not at all.
@@ -446,6 +472,90 @@ export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 8);
 
 /**
+ * Keep capacity free for a time.
+ *
+ * @generated from message drover.v1.ReserveCall
+ */
+export type ReserveCall = Message<"drover.v1.ReserveCall"> & {
+  /**
+   * What; without its id, and without its ECU where labels name it. Required.
+   *
+   * @generated from field: drover.v1.Booking booking = 1;
+   */
+  booking?: Booking | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ReserveCall.
+ * Use `create(ReserveCallSchema)` to create a new message.
+ */
+export const ReserveCallSchema: GenMessage<ReserveCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 9);
+
+/**
+ * Keep it no longer.
+ *
+ * @generated from message drover.v1.CancelReservationCall
+ */
+export type CancelReservationCall = Message<"drover.v1.CancelReservationCall"> & {
+  /**
+   * The reservation's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message drover.v1.CancelReservationCall.
+ * Use `create(CancelReservationCallSchema)` to create a new message.
+ */
+export const CancelReservationCallSchema: GenMessage<CancelReservationCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 10);
+
+/**
+ * Say what is forecast of an ECU or a task.
+ *
+ * @generated from message drover.v1.QueryForecastCall
+ */
+export type QueryForecastCall = Message<"drover.v1.QueryForecastCall"> & {
+  /**
+   * The ECU, 12 lower-case hex digits. Empty: a task is asked about.
+   *
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * The task's name. Empty: an ECU is asked about.
+   *
+   * @generated from field: string task = 2;
+   */
+  task: string;
+
+  /**
+   * Which series, by their names; at most 16. None: all that are followed.
+   *
+   * @generated from field: repeated string metrics = 3;
+   */
+  metrics: string[];
+
+  /**
+   * Seconds ahead, ascending, 1 to 60; at most 16. None: those that are usual.
+   *
+   * @generated from field: repeated uint32 horizons_s = 4;
+   */
+  horizonsS: number[];
+};
+
+/**
+ * Describes the message drover.v1.QueryForecastCall.
+ * Use `create(QueryForecastCallSchema)` to create a new message.
+ */
+export const QueryForecastCallSchema: GenMessage<QueryForecastCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 11);
+
+/**
  * Say what the fleet looks like.
  *
  * @generated from message drover.v1.QueryFleetCall
@@ -458,7 +568,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 12);
 
 /**
  * Say what is known of the checkpoints of some tasks.
@@ -479,7 +589,7 @@ export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
  * Use `create(QueryCheckpointsCallSchema)` to create a new message.
  */
 export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 13);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -534,6 +644,22 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
     case: "estimate";
   } | {
     /**
+     * To `reserve`.
+     *
+     * @generated from field: drover.v1.ReservedAnswer reserved = 12;
+     */
+    value: ReservedAnswer;
+    case: "reserved";
+  } | {
+    /**
+     * To `query_forecast`.
+     *
+     * @generated from field: drover.v1.ForecastAnswer forecast = 14;
+     */
+    value: ForecastAnswer;
+    case: "forecast";
+  } | {
+    /**
      * To `migrate_chain`.
      *
      * @generated from field: drover.v1.ChainAnswer chain = 20;
@@ -548,7 +674,49 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 14);
+
+/**
+ * What is reserved now.
+ *
+ * @generated from message drover.v1.ReservedAnswer
+ */
+export type ReservedAnswer = Message<"drover.v1.ReservedAnswer"> & {
+  /**
+   * With its id and its ECU. Required.
+   *
+   * @generated from field: drover.v1.Booking booking = 1;
+   */
+  booking?: Booking | undefined;
+};
+
+/**
+ * Describes the message drover.v1.ReservedAnswer.
+ * Use `create(ReservedAnswerSchema)` to create a new message.
+ */
+export const ReservedAnswerSchema: GenMessage<ReservedAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 15);
+
+/**
+ * What is forecast.
+ *
+ * @generated from message drover.v1.ForecastAnswer
+ */
+export type ForecastAnswer = Message<"drover.v1.ForecastAnswer"> & {
+  /**
+   * A JSON object: for people and scripts, grows with every version.
+   *
+   * @generated from field: string forecast_json = 1;
+   */
+  forecastJson: string;
+};
+
+/**
+ * Describes the message drover.v1.ForecastAnswer.
+ * Use `create(ForecastAnswerSchema)` to create a new message.
+ */
+export const ForecastAnswerSchema: GenMessage<ForecastAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 16);
 
 /**
  * What a migration would cost.
@@ -569,7 +737,7 @@ export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
  * Use `create(EstimateAnswerSchema)` to create a new message.
  */
 export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 12);
+  messageDesc(file_drover_v1_manager, 17);
 
 /**
  * Where a chain can go, and the record of its move where one was begun.
@@ -590,7 +758,7 @@ export type ChainAnswer = Message<"drover.v1.ChainAnswer"> & {
  * Use `create(ChainAnswerSchema)` to create a new message.
  */
 export const ChainAnswerSchema: GenMessage<ChainAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 13);
+  messageDesc(file_drover_v1_manager, 18);
 
 /**
  * Recorded; it will be done.
@@ -605,7 +773,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 14);
+  messageDesc(file_drover_v1_manager, 19);
 
 /**
  * The checkpoints that a manager has heard of, its own among them.
@@ -626,7 +794,7 @@ export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
  * Use `create(CheckpointsAnswerSchema)` to create a new message.
  */
 export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 15);
+  messageDesc(file_drover_v1_manager, 20);
 
 /**
  * The fleet as one manager sees it.
@@ -647,7 +815,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 16);
+  messageDesc(file_drover_v1_manager, 21);
 
 /**
  * What happened to an instance.

@@ -1,0 +1,262 @@
+/**
+ * A manager's side of the fleet's reservations (`src/domain/reservation`): makes them, ends them, and says what is booked where.
+ *
+ * V1. One book for the fleet, changed by compare-and-set: of two that want the same room the second finds it taken.
+ * V2. What runs on an ECU its bridge is asked for, when a reservation is made: its own record is never late. A task that it accepts
+ *     between that answer and the book's change is not undone; the reservation is then shown as broken until there is room.
+ * V3. Every plan counts what is booked (`FleetKnowledge.bookedOn`), and the target's bridge counts it again (`bridge.ts`, B3).
+ * V4. What was asked for by labels is moved to another ECU that has them when its own fails; what was asked for on an ECU stays there.
+ */
+import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { Mac } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import { acceptedTaskOf, admittingEcuOf } from '../src/domain/placement/admit.ts';
+import { admitsBooking, type BookedEcu, brokenBookings } from '../src/domain/placement/admits-booking.ts';
+import { type Candidate, sentenceOf } from '../src/domain/placement/evidence.ts';
+import type { FleetReservation, ManagerAnswer } from '../src/domain/protocol/messages.ts';
+import { type Book, keptOn, movedBooking, withBooking, withoutBooking } from '../src/domain/reservation/book.ts';
+import type { BookedDemand, Booking } from '../src/domain/reservation/booking.ts';
+import { type BookingDraft, checkBooking } from '../src/domain/reservation/booking-draft.ts';
+import type { BookingBook, BookPage } from '../src/ports/booking-book.ts';
+import type { Cancel } from '../src/ports/clock.ts';
+import type { BeyondShare } from './beyond-share.ts';
+import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { type Host, pause } from './host.ts';
+
+export interface ReservationsParts {
+  readonly host: Host;
+  readonly book: BookingBook;
+  readonly knowledge: FleetKnowledge;
+  readonly beyond: BeyondShare;
+}
+
+const ATTEMPTS_MAX = 8;
+const RETRY_US = 20_000;
+const LOOK_US = 1_000_000;
+/** With the labels; more are not asked. */
+const ASKED_MAX = 64;
+
+export class Reservations {
+  private readonly parts: ReservationsParts;
+  private readonly cancels: Cancel[] = [];
+  private byEcu = new Map<Mac, readonly Booking[]>();
+
+  constructor(parts: ReservationsParts) {
+    this.parts = parts;
+    parts.knowledge.bookedOn = (mac) => this.on(mac);
+  }
+
+  async start(): Promise<void> {
+    this.cancels.push(await this.parts.book.follow(() => this.changed()));
+    this.look();
+  }
+
+  stop(): void {
+    for (const cancel of this.cancels.splice(0)) cancel();
+  }
+
+  /** Undefined: nothing. */
+  private on(mac: Mac): readonly Booking[] | undefined {
+    const booked = this.byEcu.get(mac);
+    if (booked === undefined) return undefined;
+    const nowUs = this.parts.host.clock.wallUs();
+    if (booked.every(({ untilUs }) => untilUs > nowUs)) return booked;
+    this.changed();
+    return this.byEcu.get(mac);
+  }
+
+  private changed(): void {
+    const nowUs = this.parts.host.clock.wallUs();
+    const book = this.parts.book.current();
+    const macs = new Set(book.bookings.filter(({ untilUs }) => untilUs > nowUs).map(({ ecu }) => ecu));
+    this.byEcu = new Map([...macs].map((mac) => [mac, keptOn(book, mac, nowUs)]));
+  }
+
+  /** For people: the beginning of the window first. */
+  shown(): FleetReservation[] {
+    const { knowledge } = this.parts;
+    const shown: FleetReservation[] = [];
+    for (const mac of [...this.byEcu.keys()]) {
+      const bookings = this.on(mac) ?? [];
+      const description = knowledge.descriptions.get(mac);
+      const isGone = knowledge.ecu(mac)?.state === 'failed';
+      const broken =
+        description === undefined
+          ? undefined
+          : brokenBookings({
+              ecu: admittingEcuOf(description, false),
+              accepted: knowledge.index.acceptedAt(mac),
+              bookings,
+            });
+      for (const booking of bookings) {
+        const why = isGone ? 'its ECU is gone' : broken?.get(booking.id);
+        shown.push({ ...booking, ...(why === undefined ? {} : { broken: why }) });
+      }
+    }
+    return shown.sort((a, b) => a.fromUs - b.fromUs || (a.id < b.id ? -1 : 1));
+  }
+
+  // ——— making and ending ———
+
+  async reserve(draft: BookingDraft): Promise<ManagerAnswer> {
+    const { clock, counters } = this.parts.host;
+    const filled = this.filled(draft);
+    if (filled === undefined) {
+      const sentence = `there is no task ${draft.task} whose parameters could be booked: give them, or declare it first`;
+      return { kind: 'refused', code: 'ERR_NO_TASK', sentence };
+    }
+    const checked = checkBooking(filled, clock.wallUs());
+    if (!checked.ok) return refused(checked.error);
+    const { ecu, labels } = filled;
+    if (ecu !== undefined && !this.isKnown(ecu))
+      return { kind: 'refused', code: 'ERR_NO_ECU', sentence: `there is no ECU ${ecu}` };
+    const candidates = await this.candidates(ecu, labels);
+    if (candidates.length === 0)
+      return refused(ecu === undefined ? 'no ECU that lives has these labels' : `ECU ${ecu} does not answer`);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const page = await this.parts.book.read();
+      const nowUs = clock.wallUs();
+      const made = withBooking(page.book, { ...filled, ecu: '' }, nowUs);
+      if (!made.ok) return refused(made.error);
+      const chosen = this.choose(candidates, made.value.booking, page.book);
+      if ('sentence' in chosen) return refused(chosen.sentence);
+      const booking: Booking = { ...made.value.booking, ecu: chosen.mac };
+      const book = movedBooking(made.value.book, booking.id, chosen.mac);
+      if (await this.written(page, book, ({ bookings }) => bookings.some((one) => isSame(one, booking)))) {
+        counters.add('reservations.made');
+        return { kind: 'reserved', booking };
+      }
+    }
+    return refused('the reservations of the fleet change too often just now; try again');
+  }
+
+  async cancel(id: string): Promise<ManagerAnswer> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const page = await this.parts.book.read();
+      const book = withoutBooking(page.book, id, this.parts.host.clock.wallUs());
+      if (book === undefined && attempt > 0) return { kind: 'accepted' };
+      if (book === undefined)
+        return { kind: 'refused', code: 'ERR_NO_RESERVATION', sentence: `there is no reservation ${id}, or it is over` };
+      if (await this.written(page, book, () => false)) return { kind: 'accepted' };
+    }
+    return refused('the reservations of the fleet change too often just now; try again');
+  }
+
+  private isKnown(mac: Mac): boolean {
+    const { descriptions, elsewhere } = this.parts.knowledge;
+    return descriptions.has(mac) || elsewhere.has(mac);
+  }
+
+  /** Without any demand of its own it is its task's. Undefined: there is no such task. */
+  private filled(draft: BookingDraft): BookingDraft | undefined {
+    const { cpuPpm, memoryBytes, periodUs } = draft.demand;
+    if (draft.task === undefined || cpuPpm > 0 || memoryBytes > 0 || periodUs > 0) return draft;
+    const spec = this.parts.knowledge.placement(draft.task)?.context.spec;
+    return spec === undefined ? undefined : { ...draft, demand: demandOf(spec) };
+  }
+
+  /** Each by its own word; V2. */
+  private async candidates(ecu: Mac | undefined, labels: BookingDraft['labels']): Promise<Candidate[]> {
+    const { beyond, knowledge } = this.parts;
+    if (ecu !== undefined) return beyond.ask([ecu]);
+    const has = ({ description }: Pick<Candidate, 'description'>): boolean =>
+      Object.entries(labels ?? {}).every(([label, value]) => description.labels[label] === value);
+    const own = knowledge.candidates().filter((candidate) => candidate.alive && !candidate.draining && has(candidate));
+    const others = knowledge.elsewhere.size === 0 ? [] : await beyond.drawn();
+    const asked = await beyond.ask(own.slice(0, ASKED_MAX).map(({ mac }) => mac));
+    return [...asked, ...others.filter(({ mac }) => !asked.some((one) => one.mac === mac))].filter(has);
+  }
+
+  /** The one that is left with the most. */
+  private choose(
+    candidates: readonly Candidate[],
+    wanted: Booking,
+    book: Book,
+  ): { readonly mac: Mac } | { readonly sentence: string } {
+    const nowUs = this.parts.host.clock.wallUs();
+    let best: { mac: Mac; fullest: number } | undefined;
+    const reasons: string[] = [];
+    for (const { mac, description, draining, accepted } of candidates) {
+      const there: BookedEcu = { ecu: admittingEcuOf(description, draining), accepted, bookings: keptOn(book, mac, nowUs) };
+      const answer = admitsBooking(there, { ...wanted, ecu: mac });
+      if (!answer.ok) {
+        const { beside, refusal } = answer.error;
+        reasons.push(`${description.name} ${sentenceOf(refusal)}${beside.length === 0 ? '' : `, beside ${beside.join(', ')}`}`);
+      } else if (best === undefined || answer.value < best.fullest || (answer.value === best.fullest && mac < best.mac))
+        best = { mac, fullest: answer.value };
+    }
+    return best ?? { sentence: `it has no room: ${reasons.slice(0, 4).join('; ')}` };
+  }
+
+  /** `wasMine`: whether what stands there now is this change after all, whose answer was lost. */
+  private async written(page: BookPage, book: Book, wasMine: (now: Book) => boolean): Promise<boolean> {
+    if ((await this.parts.book.replace(page, book)) === 'replaced') return true;
+    await pause(this.parts.host.clock, RETRY_US);
+    return wasMine((await this.parts.book.read()).book);
+  }
+
+  // ——— keeping (V4) ———
+
+  private look(): void {
+    let cancel: Cancel = () => {};
+    cancel = this.parts.host.clock.after(LOOK_US, () => {
+      this.cancels.splice(this.cancels.indexOf(cancel), 1);
+      this.look();
+      void this.moveFromTheGone();
+    });
+    this.cancels.push(cancel);
+  }
+
+  private async moveFromTheGone(): Promise<void> {
+    const { knowledge, host, book } = this.parts;
+    for (const mac of [...this.byEcu.keys()]) {
+      if (knowledge.ecu(mac)?.state !== 'failed') continue;
+      for (const { id, labels } of this.on(mac) ?? []) {
+        if (labels === undefined) continue;
+        try {
+          const candidates = (await this.candidates(undefined, labels)).filter((one) => one.mac !== mac);
+          const page = await book.read();
+          const booking = page.book.bookings.find((one) => one.id === id && one.ecu === mac);
+          const chosen = booking === undefined ? undefined : this.choose(candidates, booking, page.book);
+          if (chosen === undefined || 'sentence' in chosen) continue;
+          if ((await book.replace(page, movedBooking(page.book, id, chosen.mac))) !== 'replaced') continue;
+          host.counters.add('reservations.moved');
+          host.log.info('a reservation is kept elsewhere, because its ECU is gone', {
+            reservation: id,
+            from: mac,
+            to: chosen.mac,
+          });
+        } catch (cause) {
+          if (!(cause instanceof DroverError)) throw cause;
+          host.log.info('a reservation could not be kept elsewhere yet', { reservation: id, cause });
+        }
+      }
+    }
+  }
+}
+
+const refused = (sentence: string): ManagerAnswer => ({ kind: 'refused', code: 'ERR_RESERVATION', sentence });
+
+const isSame = (one: Booking, other: Booking): boolean =>
+  one.id === other.id && one.madeAtUs === other.madeAtUs && one.ecu === other.ecu;
+
+/** A task without a period asks for what its specification reserves. */
+function demandOf(spec: TaskSpec): BookedDemand {
+  const {
+    periodUs,
+    wcetUs,
+    deadlineUs,
+    priority,
+    memoryBytesMax: memoryBytes,
+    hardDeadline,
+    cpuPpm = 0,
+  } = acceptedTaskOf(spec, 0);
+  if (periodUs === 0 || wcetUs === 0)
+    return { cpuPpm, memoryBytes, periodUs: 0, wcetUs: 0, deadlineUs: 0, priority, hardDeadline: false };
+  const isBounded = deadlineUs > 0 && deadlineUs <= periodUs;
+  return {
+    ...{ cpuPpm: 0, memoryBytes, periodUs, wcetUs, priority },
+    deadlineUs: isBounded ? deadlineUs : periodUs,
+    hardDeadline: hardDeadline === true,
+  };
+}

@@ -1,0 +1,36 @@
+/** What is forecast of an ECU or a task, as people and scripts are shown it. */
+import type { Mac, TaskName } from '../model/ids.ts';
+import type { Degraded } from './intake.ts';
+
+export interface ForecastView {
+  /** The manager whose predictor says so. */
+  readonly manager: string;
+  readonly ecu: Mac | undefined;
+  /** Undefined: the ECU itself is meant. */
+  readonly task: TaskName | undefined;
+  /** Of the ECU, by what it nears the limits of: within `horizonS`, and when, should it come. Absent where nothing has been heard for long. */
+  readonly failure: { readonly probability: number; readonly horizonS: number; readonly inS: number } | undefined;
+  /** No sample for so long, in seconds. */
+  readonly silentS: number;
+  readonly series: readonly ForecastSeries[];
+}
+
+export interface ForecastSeries {
+  readonly metric: string;
+  readonly unit: string;
+  /** The newest value; undefined: none has come yet. */
+  readonly now: number | undefined;
+  /** Values so far, of which as many as are remembered are learned from. */
+  readonly values: number;
+  /** Why it should not be relied on, if so. */
+  readonly degraded: Degraded | 'silent' | undefined;
+  readonly horizons: readonly ForecastPoint[];
+}
+
+export interface ForecastPoint {
+  readonly horizonS: number;
+  /** 10 % to 90 %; with what is booked by then in them. Empty: nothing is known. */
+  readonly quantiles: readonly number[];
+  /** Load that reservations bring by then, a share of all cores; absent: none. */
+  readonly booked?: number;
+}
