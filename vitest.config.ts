@@ -40,6 +40,8 @@ const EXHAUSTIVE = [
     'placement',
     'admission-schedulers',
   ].map((name) => `test/property/${name}.prop.test.ts`),
+  'test/sim/learning.test.ts',
+  'test/property/fleet-learning.prop.test.ts',
   'test/sim/loop/crash-points.test.ts',
   'test/sim/loop/random.test.ts',
   'test/unit/chart.test.ts',

@@ -18,7 +18,6 @@ import { bucket, buckets } from '../../src/domain/protocol/subjects.ts';
 import type { Bus } from '../../src/ports/bus.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { ModelBoard } from '../../src/ports/model-board.ts';
-import { decodeModel } from '../learned/model-file.ts';
 import { systemHasher } from '../system/hasher.ts';
 
 const HEAD = bucket.entry(buckets.learned, 'head');
@@ -29,17 +28,24 @@ const READS_MAX = 4;
 /** A file of the largest network that bridges learn on with is a tenth of it. */
 export const MODEL_BYTES_MAX = 1024 * 1024;
 
-export function createBusModelBoard({ bus, clock }: { readonly bus: Bus; readonly clock: Clock }): ModelBoard {
-  return new BusModelBoard(bus, clock);
+export interface ModelBoardParts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  /** Reads a file as a stranger's; fails with ERR_MODEL_FILE. The name is for sentences. */
+  readonly decode: (bytes: Uint8Array, name: string) => Model;
 }
+
+export const createBusModelBoard = (parts: ModelBoardParts): ModelBoard => new BusModelBoard(parts);
 
 class BusModelBoard implements ModelBoard {
   private readonly bus: Bus;
   private readonly clock: Clock;
+  private readonly decode: ModelBoardParts['decode'];
 
-  constructor(bus: Bus, clock: Clock) {
+  constructor({ bus, clock, decode }: ModelBoardParts) {
     this.bus = bus;
     this.clock = clock;
+    this.decode = decode;
   }
 
   async read(): Promise<{ readonly head: ModelHead; readonly position: number }> {
@@ -102,7 +108,7 @@ class BusModelBoard implements ModelBoard {
   private async modelOf(version: ModelVersion): Promise<Model> {
     for (let reads = 1; ; reads++) {
       try {
-        const model = decodeModel(await this.bytesOf(version), `the model ${versionText(version)}`);
+        const model = this.decode(await this.bytesOf(version), `the model ${versionText(version)}`);
         const fault = whyNot(model);
         if (fault !== undefined) throw new DroverError('ERR_MODEL_FILE', `the model ${versionText(version)} ${fault}`);
         return model;

@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { encodeModel } from '../../infra/learned/model-file.ts';
-import { createBusModelBoard } from '../../infra/nats/model-board.ts';
 import { queryFleet, queryManagers } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
 import { learningStatus } from '../../src/app/learn/fleet-status.ts';
+import { openModelBoard } from '../../src/app/learn/open-model-board.ts';
 import { trainModel } from '../../src/app/learn/train-model.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
 import { projectRoot } from '../../src/app/project-root.ts';
@@ -63,7 +63,7 @@ test('rows become a version, managers and bridges go over to it, and a restart f
   );
   const { fleet } = run;
   const { client } = fleet;
-  const board = createBusModelBoard(client.host);
+  const board = openModelBoard(client.host);
   const headNow = async () => (await board.read()).head;
   const managersNow = async () => (await queryManagers(client, await queryFleet(client))).map(({ learning }) => learning);
   // One consumer for all of the test: a status a poll would be one each.

@@ -8,9 +8,9 @@ import { FleetLearner, type FleetLearnerParts } from '../../actors/fleet-learner
 import type { Host } from '../../actors/host.ts';
 import { type LearnedTask, OutcomeWatch } from '../../actors/outcome-watch.ts';
 import { encodeModel } from '../../infra/learned/model-file.ts';
-import { createBusModelBoard } from '../../infra/nats/model-board.ts';
 import { SimWorld } from '../../infra/sim/world.ts';
 import { systemHasher } from '../../infra/system/hasher.ts';
+import { openModelBoard } from '../../src/app/learn/open-model-board.ts';
 import { trainModel } from '../../src/app/learn/train-model.ts';
 import { tune } from '../../src/app/learn/tune.ts';
 import { hostOf } from '../../src/app/simulation/simulated-ecu.ts';
@@ -66,7 +66,7 @@ async function world() {
   };
   const headNow = async (): Promise<ModelHead> => {
     let head: ModelHead | undefined;
-    void createBusModelBoard(host('bridge.x'))
+    void openModelBoard(host('bridge.x'))
       .read()
       .then((found) => {
         head = found.head;
@@ -78,7 +78,7 @@ async function world() {
   const learnerOf = async (manager: string, more: Partial<FleetLearnerParts> = {}) => {
     const at = host(`manager.${manager}`);
     const learner = new FleetLearner({
-      ...{ host: at, manager, board: createBusModelBoard(at), tuner: tunerOf() },
+      ...{ host: at, manager, board: openModelBoard(at), tuner: tunerOf() },
       ...{ policy: { setsLeast: 24, everyUs: EVERY_US }, rank: () => 0, given: await given() },
       ...more,
     });
@@ -87,7 +87,7 @@ async function world() {
   };
   const adviserOf = (manager: string): FleetAdviser => {
     const at = host(`manager.${manager}`);
-    const adviser = new FleetAdviser({ host: at, board: createBusModelBoard(at), given: undefined });
+    const adviser = new FleetAdviser({ host: at, board: openModelBoard(at), given: undefined });
     void adviser.start();
     return adviser;
   };
@@ -250,7 +250,7 @@ describe('a bridge that watches', () => {
   async function bridge(tasks: LearnedTask[]) {
     const { sim, elapse, host, report, learnerOf } = await world();
     const at = host('bridge.x');
-    const parts = { host: at, mac: MAC, ecu: { cores: 2 }, windowUs: SECOND_US, board: createBusModelBoard(at) };
+    const parts = { host: at, mac: MAC, ecu: { cores: 2 }, windowUs: SECOND_US, board: openModelBoard(at) };
     const watch = new OutcomeWatch({ ...parts, tasks: () => tasks });
     const reports: OutcomeReport[] = [];
     const read = { filter: learnSubject.all, from: 1 } as const;

@@ -145,9 +145,9 @@ async function learningOf(
   host: Host,
   { config, bridge }: { readonly config: BridgeConfig; readonly bridge: Bridge },
 ): Promise<OutcomeWatch> {
-  const [{ OutcomeWatch }, { createBusModelBoard }] = await Promise.all([
+  const [{ OutcomeWatch }, { openModelBoard }] = await Promise.all([
     import('../../../actors/outcome-watch.ts'),
-    import('../../../infra/nats/model-board.ts'),
+    import('../learn/open-model-board.ts'),
   ]);
   const { mac, cores, scheduling, learnWindowUs: windowUs = 0 } = config;
   const watch = new OutcomeWatch({
@@ -155,7 +155,7 @@ async function learningOf(
     mac,
     ecu: { cores, ...(scheduling === undefined ? {} : { scheduling }) },
     windowUs,
-    board: createBusModelBoard(host),
+    board: openModelBoard(host),
     tasks: () => bridge.running().all(),
   });
   await watch.start();

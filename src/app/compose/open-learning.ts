@@ -6,13 +6,13 @@ import { basename } from 'node:path';
 import { FleetAdviser } from '../../../actors/fleet-adviser.ts';
 import { FleetLearner } from '../../../actors/fleet-learner.ts';
 import type { Host } from '../../../actors/host.ts';
-import { createBusModelBoard } from '../../../infra/nats/model-board.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createAdviser } from '../../domain/learn/adviser.ts';
 import { whyNot } from '../../domain/learn/fleet/bridge-learner.ts';
 import type { Advising } from '../../ports/advising.ts';
 import { readAdviser } from '../learn/open-adviser.ts';
+import { openModelBoard } from '../learn/open-model-board.ts';
 import { createTuner } from '../learn/open-tuner.ts';
 import type { ManagerConfig } from './process-config.ts';
 
@@ -42,7 +42,7 @@ export async function openLearning(
   const fault = file === undefined ? undefined : whyNot(file.model);
   if (fault !== undefined)
     throw new DroverError('ERR_MODEL_FILE', `${path}: with --learn it is where learning begins, but it ${fault}`);
-  const board = createBusModelBoard(host);
+  const board = openModelBoard(host);
   const adviser = new FleetAdviser({ host, board, given });
   let learner: FleetLearner | undefined;
   return {

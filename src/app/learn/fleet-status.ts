@@ -1,5 +1,4 @@
 /** How a fleet's learning stands: versions and attempts from the bucket, rows from the stream, and what each manager and each bridge says. */
-import { createBusModelBoard } from '../../../infra/nats/model-board.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ModelHead } from '../../domain/learn/fleet/model-head.ts';
 import type { LearnerState, SchedulingKind } from '../../domain/learn/fleet/outcome.ts';
@@ -11,6 +10,7 @@ import { learnSubject, streams } from '../../domain/protocol/subjects.ts';
 import type { Cancel } from '../../ports/clock.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { queryFleet, queryManagers } from '../fleet/fleet-calls.ts';
+import { openModelBoard } from './open-model-board.ts';
 
 export interface LearningStatus extends ModelHead {
   readonly managers: readonly (LearningView & { readonly manager: string })[];
@@ -41,7 +41,7 @@ export async function learningStatus(client: FleetClient): Promise<LearningStatu
   const { bus } = client.host;
   const [fleet, head, seen, state] = await Promise.all([
     queryFleet(client),
-    createBusModelBoard(client.host).read(),
+    openModelBoard(client.host).read(),
     readReports(client),
     bus.streamState(streams.learning),
   ]);

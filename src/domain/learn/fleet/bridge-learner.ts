@@ -23,7 +23,7 @@ import { type LearnerState, type OutcomeRow, realtimeTasksOf } from './outcome.t
 export const KEEP = 128;
 export const REPLAYS = 8;
 const RATE = 1e-3;
-/** Four times the usual network of 32 × 32; a row is then about three milliseconds on a slow board. */
+/** Four times the usual network of 32 × 32 (`drover bench learn` measures both). */
 export const PARAMETERS_MAX = 16_384;
 
 type FeedForward = YesNoModel & { readonly learned: { readonly kind: 'network' } };
