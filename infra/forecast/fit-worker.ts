@@ -17,7 +17,7 @@ if (process.platform === 'linux') {
     // Of the calling thread alone.
     setPriority(0, NICE);
   } catch {
-    // Not allowed: then it shares the cores as any other thread.
+    // Not allowed: then it shares the cores like the other threads.
   }
 }
 port.on('message', (request: FitQuestion) => {

@@ -53,7 +53,7 @@ export interface ForecastBenchOptions {
 const HORIZONS = [1, 5, 12, 60];
 const WARM_UP = 1_000;
 const STEPS = 500;
-const LOOP_VALUES = 4_096;
+const LOOP_VALUES = 1_024;
 const AIM_US = 20;
 const AIM_SHARE = 0.25;
 /** Each of many keeps less than one alone. */

@@ -152,7 +152,7 @@ export class Bands {
     this.#move(this.#beatStretch, side + 1, STRETCH.beat * above);
   }
 
-  /** Until a beat has been seen, and a little after, it is as any other. */
+  /** Until a beat has been seen, and a little after, it is like all others. */
   #sizeAt(k: number, beat: number): number {
     const seen = this.#beats[k * RHYTHM_MOST + beat] as number;
     return seen === 0 ? (this.#usual[k] as number) : 0.9 * seen + 0.1 * (this.#usual[k] as number);
