@@ -2,7 +2,9 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerChainBench } from './bench-chain.ts';
 import { registerForecastBench } from './bench-forecast.ts';
+import { registerLearnBench } from './bench-learn.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
 import { registerMigrateBench } from './bench-migrate.ts';
 import { registerRealtimeBenches } from './bench-realtime.ts';
@@ -26,7 +28,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale, forecasts',
+      'measure: failover, migration, chains, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -40,6 +42,7 @@ export function registerBench(program: Command): void {
     .action(failoverBench);
   withExamples(failover, [{ does: 'Ten kills, then four with the claiming manager', line: 'drover bench failover' }]);
   registerMigrateBench(bench);
+  registerChainBench(bench);
   const checkpoint = bench
     .command('checkpoint')
     .description('what an incremental checkpoint of 64 MiB with 1 % dirty pages costs, against the bare compare')
@@ -97,6 +100,7 @@ export function registerBench(program: Command): void {
   registerMetricsBench(bench);
   registerSimulationBenches(bench);
   registerForecastBench(bench);
+  registerLearnBench(bench);
   registerRealtimeBenches(bench);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },
