@@ -42,6 +42,9 @@ export function simulatedResponses(
   );
 }
 
+/** Simulated to see the few that are kept; a trace has room for all of them. */
+const TRACED_JOBS_MOST = 500_000;
+
 /** The first `traces` jobs of each task, and the longest response of each; 0 where one of these jobs was late. */
 export function simulatedTraces(
   tasks: readonly RealtimeTask[],
@@ -54,6 +57,12 @@ export function simulatedTraces(
     0,
   );
   const jobsMax = played.tasks.reduce((sum, { periodUs }) => sum + Math.floor(durationUs / periodUs) + 1, 0);
+  if (jobsMax > TRACED_JOBS_MOST) {
+    throw new DroverError(
+      'ERR_WORK_LIMIT',
+      `${count} jobs of the rarest task of a set are ${jobsMax} jobs of all: ask for fewer --traces, or for periods closer together (--period-us)`,
+    );
+  }
   // A release pre-empts one job at most; round robin may end a slice a millisecond and core.
   const segmentsMax = 2 * jobsMax + cores * Math.ceil(durationUs / played.platform.sliceUs) + 1;
   const answer = simulate({ ...played, durationUs, trace: { jobsMax, segmentsMax } });

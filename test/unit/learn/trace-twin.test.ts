@@ -85,6 +85,15 @@ describe('simulated traces', () => {
     expect(simulated(2, 30).bytes).not.toEqual(bytes);
   });
 
+  it('are refused before they would take all memory', () => {
+    const far = [
+      { wcetUs: 1, periodUs: 10, deadlineUs: 10, priority: 2 },
+      { wcetUs: 1, periodUs: 60_000_000, deadlineUs: 60_000_000, priority: 1 },
+    ];
+    const options = { policy: 'rr', cores: 1, traces: 10 } as const;
+    expect(() => simulatedTraces(far, options, createRng(1))).toThrow(/fewer --traces, or for periods closer together/);
+  });
+
   it('are refused where they contradict themselves, or are not there', () => {
     const tasks = [{ wcetUs: 2, periodUs: 10, deadlineUs: 10, priority: 1 }];
     const job = { task: 0, releaseUs: 5, startUs: 5, stopUs: 7, executionUs: 2, onTime: true };
