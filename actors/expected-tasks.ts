@@ -48,13 +48,13 @@ export class ExpectedTasks {
     return this.expected.has(task);
   }
 
-  /** After its admission. */
-  async prepare(command: PrepareCommand): Promise<Answer> {
+  /** After its admission, to this core. */
+  async prepare(command: PrepareCommand, core: number | undefined): Promise<Answer> {
     const { task, epoch, spec, source, sequence } = command;
     const { clock } = this.host;
     const under = this.expected.get(task)?.copying;
     if (under !== undefined && under.sequence === sequence && source !== undefined) return under.answer;
-    const expected: Expected = { accepted: acceptedTaskOf(spec, epoch), untilUs: clock.monotonicUs() + EXPECTED_US };
+    const expected: Expected = { accepted: acceptedTaskOf(spec, epoch, core), untilUs: clock.monotonicUs() + EXPECTED_US };
     this.expected.set(task, expected);
     if (source === undefined) return { kind: 'prepared', task, epoch, sequence: 0, bytes: 0, stateBytes: 0, tookUs: 0 };
     this.standby.expect(task);
@@ -67,7 +67,7 @@ export class ExpectedTasks {
       const told = await answer;
       // Another may have come meanwhile, or the task itself.
       const isLast = command.standsStill === true && told.kind === 'prepared' && this.expected.get(task) === expected;
-      if (isLast) this.starts.startAhead(spec, { epoch, sequence });
+      if (isLast) this.starts.startAhead(spec, { epoch, sequence }, core);
       return told;
     } finally {
       expected.copying = undefined;
