@@ -129,10 +129,10 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
     const { number } = request;
     try {
       if (request.type === 'jobs') {
-        if (runOneJob(entry, request as JobsRequest)) queue.done(entry);
+        if (runOneJob(entry, request as JobsRequest)) queue.remove(entry);
         return undefined;
       }
-      queue.done(entry);
+      queue.remove(entry);
       const performed = perform(request as Exclude<LaneRequest<Start>, { type: 'jobs' }>);
       if (performed instanceof Promise)
         return performed.then(
@@ -141,7 +141,7 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
         );
       answer(number, performed);
     } catch (error) {
-      if (request.type === 'jobs') queue.done(entry);
+      if (request.type === 'jobs') queue.remove(entry);
       fail(number, error);
     }
     return undefined;

@@ -18,6 +18,7 @@ import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
 import type { EcuDescription, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
+import { ownScheduling } from '../../domain/placement/platform-of.ts';
 import type { TaskRuntime } from '../../ports/task-runtime.ts';
 import { VERSION } from '../version.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
@@ -65,7 +66,12 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       localFolder: config.localFolder,
     });
     closing.push(close);
-    const wasm = createWasmRuntime({ clock: host.clock, log: host.log, lanes: config.cores });
+    const wasm = createWasmRuntime({
+      clock: host.clock,
+      log: host.log,
+      lanes: config.cores,
+      order: config.scheduling?.scheduler === 'edf' ? 'edf' : 'fp',
+    });
     closing.push(() => wasm.close());
     const worker = createWorkerRuntime({ clock: host.clock, log: host.log });
     closing.push(() => worker.close());
@@ -161,7 +167,7 @@ function describe(
     supervisor,
     heartbeatIntervalUs,
     version: VERSION,
-    ...(config.scheduling === undefined ? {} : { scheduling: config.scheduling }),
+    scheduling: ownScheduling(config.scheduling),
     ...(metrics === undefined ? {} : { metrics }),
   };
 }

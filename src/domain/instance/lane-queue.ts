@@ -15,11 +15,11 @@
  *
  * Cost: a look at each program that waits. Nothing is allocated by a look.
  */
-import { assert } from '../kernel/assert.ts';
 import type { TaskSpec } from '../model/task.ts';
 
 /** Who goes first: by fixed priority or by the earliest deadline. */
-export type LaneOrder = 'fp' | 'edf';
+export const LANE_ORDERS = ['fp', 'edf'] as const;
+export type LaneOrder = (typeof LANE_ORDERS)[number];
 
 /** What of a task decides. */
 export type Urgency = Pick<TaskSpec, 'priority' | 'periodUs' | 'deadlineUs'>;
@@ -65,7 +65,7 @@ export class LaneQueue<Work> {
     else waiting.entries.push(entry);
   }
 
-  /** What is to be done now; it stays until it is `done`. */
+  /** What is to be done now; it stays until it is removed. */
   next(nowUs: number): LaneEntry<Work> | undefined {
     let best: Waiting<Work> | undefined;
     let bestTier = 0;
@@ -92,18 +92,14 @@ export class LaneQueue<Work> {
     return best?.entries[0];
   }
 
-  /** The first of its program, as `next` gave it. */
-  done(entry: LaneEntry<Work>): void {
+  /** It is done, or not wanted any more. */
+  remove(entry: LaneEntry<Work>): void {
     const waiting = this.#waiting.get(entry.program);
-    assert(waiting?.entries[0] === entry, 'what is done was the first of its program');
-    waiting.entries.shift();
+    const at = waiting?.entries.indexOf(entry) ?? -1;
+    if (waiting === undefined || at < 0) return;
+    waiting.entries.splice(at, 1);
     if (waiting.entries.length === 0) this.#waiting.delete(entry.program);
-    else waiting.turn = this.#turns++;
-  }
-
-  /** Takes back all that waits for a program. */
-  drop(program: number): void {
-    this.#waiting.delete(program);
+    else if (at === 0) waiting.turn = this.#turns++;
   }
 
   #rankOf({ kind, urgency, arrivedUs }: LaneEntry<Work>, tier: number): number {

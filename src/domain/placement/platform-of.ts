@@ -7,7 +7,7 @@
  * Charges, where the ECU names their costs: a checkpoint is taken at the end of a job, so a job brings at most one; two switches a
  * job; and bringing in a task (a restore, a move) as demand that comes before everything, at most once in `blackoutEveryUs`.
  */
-import type { EcuDescription } from '../model/ecu.ts';
+import type { EcuDescription, EcuScheduling } from '../model/ecu.ts';
 import type { Overheads } from '../realtime/overheads.ts';
 import type { Platform } from '../realtime/platform.ts';
 import { TIME_US_MAX } from '../realtime/set-check.ts';
@@ -16,7 +16,13 @@ import { TIME_US_MAX } from '../realtime/set-check.ts';
 const BLACKOUT_EVERY_US = 10_000_000;
 
 /** drover's own lanes: a job that has begun runs to its end, the most urgent that waits is next, and a program stays in its lane. */
-export const OWN_LANES = { nonPreemptive: true, bound: true } as const;
+const OWN_LANES = { nonPreemptive: true, bound: true } as const;
+
+/** What a bridge of drover declares: the order its lanes were told, and costs that somebody has measured. */
+export const ownScheduling = (told: Partial<EcuScheduling> = {}): EcuScheduling => ({ scheduler: 'fp', ...told, ...OWN_LANES });
+
+export const isOwnDefault = (scheduling: EcuScheduling | undefined): boolean =>
+  scheduling?.scheduler === 'fp' && scheduling.nonPreemptive === true && scheduling.bound === true;
 
 /** What of an ECU decides which test is asked. */
 export type SchedulingEcu = Pick<EcuDescription, 'cores' | 'scheduling'>;
