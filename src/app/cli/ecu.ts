@@ -108,7 +108,7 @@ function withEcuOptions(command: Command): Command {
         .default('fp'),
     )
     .option('--checkpoint-cost-us <us>', 'a checkpoint holds a job up for so long at most', wholeNumber(0, TIME_US_MAX))
-    .option('--context-switch-us <us>', 'a switch between tasks, charged twice a job', wholeNumber(0, TIME_US_MAX))
+    .option('--context-switch-us <us>', 'a switch between tasks, charged twice a job (default 5)', wholeNumber(0, TIME_US_MAX))
     .option('--blackout-us <us>', 'bringing in a task holds the others up so long at most', wholeNumber(0, TIME_US_MAX))
     .option('--record-jobs', 'publish the start and stop of every job on ecu.<mac>.jobs, for monitoring')
     .option(
@@ -150,7 +150,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
 
 function schedulingOf(flags: EcuFlags): Pick<EcuConfig, 'scheduling'> {
   const { scheduler, checkpointCostUs, contextSwitchUs, blackoutUs } = flags;
-  const times = Object.entries({ checkpointCostUs, contextSwitchUs, blackoutUs }).filter(([, us = 0]) => us > 0);
+  const times = Object.entries({ checkpointCostUs, contextSwitchUs, blackoutUs }).filter(([, us]) => us !== undefined);
   return { scheduling: { scheduler, ...Object.fromEntries(times) } };
 }
 

@@ -33,6 +33,11 @@ export interface OpenBridge {
 
 /** Small beside what a bridge takes at rest; the programs of tasks that run are held by the runtime in any case. */
 const ARTEFACTS_BYTES_MAX = 8 * 1024 ** 2;
+/**
+ * Charged twice a job. Between two jobs a lane's thread looks at what has been asked, decides, and answers: 3.4 to 5.3 µs in the median on two
+ * shared cores at a load of 19 (31 jobs of 2 µs more in one request).
+ */
+const LANE_SWITCH_US = 5;
 /** Larger ones are fetched when a task needs them. */
 const ARTEFACT_AHEAD_BYTES_MAX = 1024 ** 2;
 /** Entries of one actor's journal kept on the ECU; `replay` reads older ones from the JOURNAL stream. */
@@ -167,7 +172,7 @@ function describe(
     supervisor,
     heartbeatIntervalUs,
     version: VERSION,
-    scheduling: ownScheduling(config.scheduling),
+    scheduling: ownScheduling({ contextSwitchUs: LANE_SWITCH_US, ...config.scheduling }),
     ...(metrics === undefined ? {} : { metrics }),
   };
 }
