@@ -12,7 +12,19 @@ import { defineConfig } from 'vitest/config';
 const EXHAUSTIVE = [
   ...[
     ...['managers', 'eviction', 'bugs', 'random', 'many-lives', 'receiving', 'own-fleet'],
-    ...['zombie', 'placing', 'proving', 'migrating', 'leaving', 'catching-up', 'trimmed', 'shares', 'standby', 'predicting'],
+    ...[
+      'zombie',
+      'placing',
+      'proving',
+      'migrating',
+      'leaving',
+      'catching-up',
+      'trimmed',
+      'shares',
+      'standby',
+      'predicting',
+      'chains',
+    ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[
     'store-records',

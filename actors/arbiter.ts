@@ -8,10 +8,11 @@ import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import { type Incarnation, ownerOf } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import { type Adviser, assign } from '../src/domain/placement/assign.ts';
+import { assign } from '../src/domain/placement/assign.ts';
 import type { Candidate, Newcomer } from '../src/domain/placement/evidence.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
+import { type Advising, advised } from '../src/ports/advising.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { BeyondShare } from './beyond-share.ts';
@@ -29,7 +30,7 @@ export interface ArbiterEffectsParts {
   readonly beyond: BeyondShare;
   readonly lookup: CheckpointLookup;
   /** A learned model ranks what the test lets through. */
-  readonly adviser: Adviser | undefined;
+  readonly advising: Advising | undefined;
 }
 
 /** A lost message is found out after this long; a bridge that is still busy takes the repeated command for what it is. */
@@ -196,7 +197,7 @@ export class ArbiterEffects {
       newcomers: sameMachine === undefined ? newcomers : newcomers.map((newcomer) => preferring(newcomer, sameMachine)),
       candidates,
       excluded,
-      ...(this.parts.adviser === undefined ? {} : { adviser: this.parts.adviser }),
+      ...advised(this.parts.advising),
       apartOfRunning: knowledge.index.apartOfRunning(),
       criticalityOfRunning: (task: TaskName) => {
         const placement = knowledge.placement(task);

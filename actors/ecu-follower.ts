@@ -35,7 +35,8 @@ export class EcuFollower {
   temperature = Number.NaN;
   incarnation = 0;
   readonly #horizonS: number;
-  readonly #load: Forecaster;
+  /** Its load, a mean a second. */
+  readonly load: Forecaster;
   readonly #watch: EcuWatch;
   readonly #quantiles = new Float64Array(9);
   #stepAtUs = 0;
@@ -52,7 +53,7 @@ export class EcuFollower {
     this.limit = options.limit;
     this.#horizonS = options.horizonS;
     this.#watch = new EcuWatch({ periodS: STEP_US / 1e6, limitC: options.limit, capacity: CAPACITY });
-    this.#load = new Forecaster({ horizons: [options.horizonS], periodUs: STEP_US, memory: 600, least: 0, most: 1 });
+    this.load = new Forecaster({ horizons: [options.horizonS], periodUs: STEP_US, memory: 600, least: 0, most: 1 });
   }
 
   heard(sample: EcuSample, nowUs: number): void {
@@ -77,7 +78,7 @@ export class EcuFollower {
     const load = this.#loads / this.#samples;
     const temperatureC = this.#heats === 0 ? Number.NaN : this.#heat / this.#heats;
     this.#heat = this.#heats = this.#loads = this.#samples = 0;
-    this.#load.observeAt(sample.atUs, load);
+    this.load.observeAt(sample.atUs, load);
     this.#watch.observe({ timeS: sample.atUs / 1e6, temperatureC, powerW, load });
     this.#before = this.#newest;
     this.#newest = { atUs: sample.atUs, tasks: sample.tasks };
@@ -88,7 +89,7 @@ export class EcuFollower {
   outlook(): Outlook {
     if (this.#foreseen !== undefined) return this.#foreseen;
     const quantiles = this.#quantiles;
-    this.#load.forecast(0, quantiles);
+    this.load.forecast(0, quantiles);
     const of = (at: number): number => (Number.isFinite(quantiles[at]) ? (quantiles[at] as number) : 0);
     const forecast = { quantiles: [of(TENTH), of(HALF), of(NINE_TENTHS)], hazard: 0 } as const;
     this.#foreseen = { ...this.#watch.outlook(this.mac, this.incarnation, this.#horizonS, forecast), overload: 0 };

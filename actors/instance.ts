@@ -100,6 +100,11 @@ export class Instance {
     return this.core.state;
   }
 
+  /** Where its program runs; undefined: in a thread of its own. */
+  get lane(): number | undefined {
+    return this.parts.program.lane;
+  }
+
   start(): void {
     this.parts.source.onLocalGap = () => this.core.restartChain();
     this.tell(() => this.core.begin());
@@ -387,7 +392,8 @@ export class Instance {
         done.push(outputs);
         const arrivedUs = inputs[index]?.arrivedUs;
         const responseUs = endedUs === undefined || arrivedUs === undefined ? undefined : endedUs - arrivedUs;
-        this.totals.jobDone({ executionUs, fuelUsed, responseUs, deadlineUs });
+        const skipped = endedUs === undefined ? 0 : (inputs[index]?.skipped ?? 0);
+        this.totals.jobDone({ executionUs, fuelUsed, responseUs, deadlineUs, skipped });
       }
     }
     this.tell((nowUs) => this.core.jobsDone(done, nowUs, failure));

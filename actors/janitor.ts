@@ -4,14 +4,17 @@
  * J1. INPUTS goes below the cursor of the oldest checkpoint that is kept, of the placement's own epoch, while it is `owned`;
  *     the mark is written to the placement record first, then the stream is purged.
  * J2. OUTPUTS and ACTORS keep at least their last message per subject: it is the fence.
+ * J3. Outputs that are another task's data (`router.ts`) go only when every route of them has passed: `trimRouted`.
  */
 import { type CheckpointReference, laterCheckpoint } from '../src/domain/model/checkpoint.ts';
-import { shardOf } from '../src/domain/model/ids.ts';
+import { shardOf, type TaskName } from '../src/domain/model/ids.ts';
 import { actorSubject, streams, taskSubject } from '../src/domain/protocol/subjects.ts';
+import type { RoutePosition } from '../src/domain/task/routing.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
 import type { PlacementView } from './placement-index.ts';
+import { lastDatumOf } from './router.ts';
 import type { Shell } from './shell.ts';
 
 export interface JanitorPolicy {
@@ -34,6 +37,10 @@ export class Janitor {
   /** The revision at which a task's record was last purged, and the number of the output at which its outputs were. */
   private readonly purgedAt = new Map<string, { readonly revision: number; readonly output: number }>();
   private readonly purgedThrough = new Map<string, number>();
+  /** The tasks that are fed by a task. */
+  private readonly fed = new Map<TaskName, readonly TaskName[]>();
+  /** Where the slowest route of a task's outputs was, oldest first. */
+  private readonly routedThrough = new Map<TaskName, readonly RoutePosition[]>();
   private waiting: Cancel | undefined;
   private stopped = false;
 
@@ -67,6 +74,8 @@ export class Janitor {
 
   private async tidy(): Promise<void> {
     if (!this.host.bus.connected()) return;
+    this.fed.clear();
+    for (const [task, source] of this.knowledge.index.fedBy) this.fed.set(source, [...(this.fed.get(source) ?? []), task]);
     for (const placement of [...this.knowledge.placements()]) {
       if (!this.tidies(placement)) continue;
       try {
@@ -118,9 +127,35 @@ export class Janitor {
     if (hardlyGrew) return;
     this.purgedAt.set(task, { revision, output });
     const shard = shardOf(task, this.host.names.shardCount);
-    const outputs = taskSubject.outputs(this.host.names, task);
-    await this.host.bus.purge(streams.outputs(shard), { subject: outputs, keep: this.policy.outputsKept });
+    const fed = this.fed.get(task) ?? [];
+    if (fed.length > 0 && !planted(this.host, 'trim-unrouted')) await this.trimRouted(task, fed);
+    else {
+      const outputs = taskSubject.outputs(this.host.names, task);
+      await this.host.bus.purge(streams.outputs(shard), { subject: outputs, keep: this.policy.outputsKept });
+    }
     const record = actorSubject(this.host.names, view.actor);
     await this.host.bus.purge(streams.actors(shard), { subject: record, keep: this.policy.recordsKept });
+  }
+
+  /** J3: what lies as many outputs as are kept behind where the slowest route is. Where that is in the stream, an earlier look has noted. */
+  private async trimRouted(task: TaskName, fed: readonly TaskName[]): Promise<void> {
+    const { bus, names } = this.host;
+    let slowest: RoutePosition | undefined;
+    for (const one of fed) {
+      const { routed } = lastDatumOf(await bus.readLast(taskSubject.data(names, one))) ?? {};
+      if (routed?.source !== task) return;
+      if (slowest === undefined || routed.output < slowest.output)
+        slowest = { output: routed.output, sequence: routed.sequence };
+    }
+    if (slowest === undefined) return;
+    const noted = this.routedThrough.get(task) ?? [];
+    const last = noted.at(-1);
+    const now = last !== undefined && last.output >= slowest.output ? noted : [...noted, slowest];
+    const bound = slowest.output - this.policy.outputsKept;
+    const passed = now.filter(({ output }) => output <= bound).at(-1);
+    this.routedThrough.set(task, passed === undefined ? now : now.filter(({ output }) => output > passed.output));
+    if (passed === undefined) return;
+    const stream = streams.outputs(shardOf(task, names.shardCount));
+    await bus.purge(stream, { subject: taskSubject.outputs(names, task), beforeSequence: passed.sequence + 1 });
   }
 }

@@ -16,9 +16,11 @@ import type { Mac } from '../src/domain/model/ids.ts';
 import { Shares } from '../src/domain/placement/shares.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
+import type { ChainContext } from '../statecharts/chain.machine.ts';
 import type { DrainContext } from '../statecharts/drain.machine.ts';
 import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { RouteContext } from '../statecharts/route.machine.ts';
 import type { CheckpointReceiver } from './checkpoint.ts';
 import type { Detector } from './detector.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
@@ -55,6 +57,10 @@ export class ManagerShare {
   /** Undefined where everybody keeps everything. */
   keepersOf(key: string): readonly string[] | undefined {
     return this.shares.whole ? undefined : this.shares.keepersOf(key);
+  }
+
+  rankOf(key: string): number {
+    return this.shares.rankOf(key);
   }
 
   /** Resolves when what fell to this manager last is known here. */
@@ -125,6 +131,11 @@ export function shareKeyOf({ actor, record, snapshot }: ActorView): string | und
     if (snapshot.status !== 'active' && isIdle) return undefined;
     return (snapshot.context as MigrationContext).cause?.source.mac ?? actor;
   }
+  if (actor.startsWith('chain/')) {
+    if (snapshot.status !== 'active' && isIdle) return undefined;
+    return (snapshot.context as ChainContext).cause?.members[0]?.task ?? actor;
+  }
+  if (actor.startsWith('route/')) return isIdle ? undefined : (snapshot.context as RouteContext).task;
   if (actor.startsWith('drain/')) return (snapshot.context as DrainContext).mac;
   const { task, owner } = snapshot.context as PlacementContext;
   if ((snapshot.value === 'removed' || snapshot.value === 'undeclared') && isIdle) return undefined;

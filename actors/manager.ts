@@ -8,29 +8,23 @@
  */
 
 import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import type { Adviser } from '../src/domain/placement/assign.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type {
-  FleetTask,
-  FleetView,
-  InstanceReport,
-  ManagerAnswer,
-  ManagerCall,
-  RestoreRequest,
-} from '../src/domain/protocol/messages.ts';
+import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
+import type { Advising } from '../src/ports/advising.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { Hasher } from '../src/ports/digest.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
+import type { ModelFitter } from '../src/ports/model-fitter.ts';
 import type { PlacementBoard } from '../src/ports/placement-board.ts';
 import type { ProcessTable } from '../src/ports/process-table.ts';
 import type { ReceivePolicy } from '../src/ports/receive-policy.ts';
 import type { RecordStore } from '../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../src/ports/store-upkeep.ts';
-import { type ArbiterContext, arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { arbiterMachine, waitsForCapacity } from '../statecharts/arbiter.machine.ts';
+import { chainMachine } from '../statecharts/chain.machine.ts';
 import { checkpointMachine } from '../statecharts/checkpoint.machine.ts';
 import { type DrainEffect, drainMachine } from '../statecharts/drain.machine.ts';
 import { ecuMachine } from '../statecharts/ecu.machine.ts';
@@ -38,10 +32,13 @@ import { managerMachine } from '../statecharts/manager.machine.ts';
 import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
 import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
+import { routeMachine } from '../statecharts/route.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
+import { BackgroundFits } from './background-fits.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
+import { ChainMoves } from './chain-moves.ts';
 import type { Chart } from './chart.ts';
 import { CheckpointReceiver } from './checkpoint.ts';
 import { CheckpointLookup } from './checkpoint-lookup.ts';
@@ -50,7 +47,8 @@ import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host, planted } from './host.ts';
+import { envelope, type Host } from './host.ts';
+import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
 import { MigrationEffects } from './migration.ts';
@@ -62,6 +60,7 @@ import { PlacementEffects } from './placement.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
+import { Routes } from './routes.ts';
 import { Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
@@ -70,6 +69,8 @@ export const placementChart: Chart = { kind: 'placement', version: 1, machine: p
 export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
 const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
 const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
+const chainChart: Chart = { kind: 'chain', version: 1, machine: chainMachine };
+const routeChart: Chart = { kind: 'route', version: 1, machine: routeMachine };
 const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
 const ecuChart: Chart = { kind: 'ecu', version: 1, machine: ecuMachine };
 const checkpointChart: Chart = { kind: 'checkpoint', version: 1, machine: checkpointMachine };
@@ -97,21 +98,12 @@ export interface ManagerParts {
   /** How the fleet receives checkpoints; absent: it is notified. */
   readonly receive?: ReceivePolicy;
   /** Ranks candidates for a task; absent: the other terms alone. */
-  readonly adviser?: Adviser;
+  readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** Fits the models of its forecasts; absent: nobody does. */
+  readonly fitter?: ModelFitter;
 }
-
-/** The task failed by itself: it would fail again wherever it is restored. */
-const BY_ITSELF = new Set<ErrorCode>([
-  'ERR_JOB_TRAP',
-  'ERR_JOB_FUEL',
-  'ERR_JOB_MEMORY',
-  'ERR_JOB_OUTPUT',
-  'ERR_INPUT_GAP',
-  'ERR_MODULE_INVALID',
-  'ERR_MODULE_REFUSED',
-]);
 
 const PASSED_ON_TIMEOUT_US = 1_000_000;
 
@@ -137,6 +129,8 @@ export class Manager {
   private readonly migrationRequests: MigrationRequests;
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
+  private readonly routes: Routes;
+  private readonly chainMoves: ChainMoves;
 
   constructor(parts: ManagerParts) {
     this.parts = parts;
@@ -146,7 +140,7 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart, migrationChart, drainChart],
+      charts: [placementChart, arbiterChart, migrationChart, drainChart, chainChart, routeChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
@@ -179,7 +173,7 @@ export class Manager {
       knowledge: this.knowledge,
       processTable,
       beyond,
-      adviser: parts.adviser,
+      advising: parts.advising,
       lookup: new CheckpointLookup({ host, knowledge: this.knowledge, others: () => this.others() }),
     };
     this.arbiterEffects = new ArbiterEffects(effects);
@@ -191,7 +185,7 @@ export class Manager {
       beyond,
       store,
       gain: parts.predicts === true ? { gainOf: async (move) => this.predictor?.gainOf(move) } : undefined,
-      adviser: parts.adviser,
+      advising: parts.advising,
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
@@ -202,6 +196,8 @@ export class Manager {
       requests: this.migrationRequests,
       keeps: (mac) => this.share.keeps(mac),
     });
+    this.routes = new Routes({ host, ...known });
+    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests });
     const predictorKey = `predictor/${manager}`;
     this.predictor =
       parts.predicts !== true
@@ -212,6 +208,7 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             keeps: (mac) => this.share.keeps(mac),
+            fits: parts.fitter === undefined ? undefined : new BackgroundFits(host, parts.fitter),
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
@@ -313,6 +310,7 @@ export class Manager {
     this.draining.start();
     this.janitor.start();
     this.predictor?.start();
+    this.routes.start();
     void this.receiver.sayAgain();
   }
 
@@ -322,7 +320,16 @@ export class Manager {
     this.repair?.stop();
     this.prover?.stop();
     this.predictor?.stop();
-    for (const part of [this.janitor, this.duty, this.draining, this.detector, this.catchUp, this.peers, this.receiver])
+    for (const part of [
+      this.janitor,
+      this.duty,
+      this.draining,
+      this.routes,
+      this.detector,
+      this.catchUp,
+      this.peers,
+      this.receiver,
+    ])
       part.stop();
     await this.local.deliver(`manager/${this.parts.manager}`, {
       type: 'MANAGER.LEFT',
@@ -331,6 +338,11 @@ export class Manager {
     });
     this.replicated.stop();
     this.local.stop();
+  }
+
+  /** How many living managers come before this one for what one of them should do. */
+  rankOf(key: string): number {
+    return this.share.rankOf(key);
   }
 
   /** The store found damage in what it was asked for. */
@@ -351,6 +363,10 @@ export class Manager {
         return this.migrations.perform(open);
       case 'drain':
         return this.draining.perform(open.effect as DrainEffect);
+      case 'chain':
+        return this.chainMoves.perform(open);
+      case 'route':
+        return this.routes.perform(open);
       case 'predictor':
         // Who does not predict any more leaves its proposals unjudged until it does again.
         return (
@@ -460,7 +476,10 @@ export class Manager {
             sentence: `task ${name} exists and is ${placement.state}; remove it first`,
           };
         }
+        const unfit = await this.routes.whyNot(call.spec);
+        if (unfit !== undefined) return { kind: 'refused', ...unfit };
         await this.replicated.deliver(`placement/${name}`, { type: 'TASK.DECLARED', id: `declare:${id}`, spec: call.spec });
+        if (call.spec.inputs.from !== undefined) await this.routes.look(name);
         return { kind: 'accepted' };
       }
       case 'remove-task': {
@@ -468,14 +487,17 @@ export class Manager {
         if (placement === undefined || placement.state === 'removed')
           return { kind: 'refused', code: 'ERR_NO_TASK', sentence: `there is no task ${call.task}` };
         await this.replicated.deliver(`placement/${call.task}`, { type: 'TASK.REMOVED', id: `remove:${id}` });
+        if (placement.context.spec?.inputs.from !== undefined) await this.routes.look(call.task);
         return { kind: 'accepted' };
       }
       case 'instance-report':
-        return this.instanceReport(call);
+        return takeInstanceReport({ host: this.host, replicated: this.replicated, knowledge: this.knowledge }, call);
       case 'request-restore':
         return this.requestRestore(call, id);
       case 'migrate-task':
         return this.migrationRequests.ask(call, id);
+      case 'migrate-chain':
+        return this.chainMoves.ask(call, id);
       case 'drain-ecu':
         return this.drain(call, id);
       case 'query-fleet':
@@ -504,34 +526,6 @@ export class Manager {
     const event = undo ? { type: 'DRAIN.UNDONE' } : { type: 'DRAIN.ASKED', reason };
     await this.replicated.deliver(`drain/${mac}`, { ...event, id: `drain:${id}` });
     return { kind: 'accepted' };
-  }
-
-  private async instanceReport(report: InstanceReport): Promise<ManagerAnswer> {
-    const { task, epoch, nonce, what, code, sentence } = report;
-    if (what === 'ended') {
-      const reason = `${code ?? 'ended'}: ${sentence}`;
-      const byItself = code !== undefined && BY_ITSELF.has(code);
-      await this.replicated.deliver(`placement/${task}`, {
-        type: 'INSTANCE.ENDED',
-        id: `ended:${epoch}:${nonce}`,
-        epoch,
-        reason,
-        byItself,
-      });
-      return { kind: 'accepted' };
-    }
-    const placement = await this.knowledge.freshPlacement(task);
-    const arbiter = placement?.context.takenBy;
-    if (placement?.context.epoch === epoch && arbiter !== undefined) {
-      if (planted(this.host, 'forget-early-caught-up') && this.stillDeploys(arbiter, task)) return { kind: 'accepted' };
-      await this.replicated.deliver(arbiter, { type: 'INSTANCE.CAUGHT_UP', id: `caughtUp:${task}:${epoch}`, task, epoch });
-    }
-    return { kind: 'accepted' };
-  }
-
-  private stillDeploys(arbiter: string, task: string): boolean {
-    const context = this.replicated.view(arbiter)?.snapshot.context as ArbiterContext | undefined;
-    return ['taking', 'deploying'].includes(context?.tasks[task]?.phase ?? '');
   }
 
   fleet(): FleetView {
@@ -563,6 +557,7 @@ export class Manager {
       counters: this.host.counters.read(),
       receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
       ...this.store(),
+      ...(this.parts.advising === undefined ? {} : { learning: this.parts.advising.told() }),
     };
   }
 
@@ -581,6 +576,7 @@ export class Manager {
       owner: context.owner?.mac,
       programId: this.receiver.programOf(context.task, context.owner),
       reason: context.reason,
+      fed: this.routes.told(context.task),
       checkpoint:
         checkpoint === undefined
           ? undefined

@@ -14,8 +14,9 @@ import { PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { chargePpb } from '../src/domain/placement/admit.ts';
-import { type Adviser, assign } from '../src/domain/placement/assign.ts';
+import { assign } from '../src/domain/placement/assign.ts';
 import type { Candidate, Decision, Newcomer } from '../src/domain/placement/evidence.ts';
+import { type Advising, advised } from '../src/ports/advising.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { PredictedGain } from '../src/ports/predicted-gain.ts';
 import type { MigrationCause } from '../statecharts/migration.machine.ts';
@@ -32,7 +33,7 @@ export interface MigrationEstimatesParts {
   readonly store: CheckpointStore;
   readonly gain?: PredictedGain | undefined;
   /** Ranks candidates, as for restores. */
-  readonly adviser?: Adviser | undefined;
+  readonly advising?: Advising | undefined;
 }
 
 /** Until something was measured: a slow network's, and a loaded machine's. */
@@ -138,7 +139,7 @@ export class MigrationEstimates {
     cause: MigrationCause,
     excluded: readonly Mac[],
   ): Promise<{ decision: Decision | undefined; sentence: string | undefined; fleet: readonly Candidate[] }> {
-    const { knowledge, host, adviser } = this.parts;
+    const { knowledge, host, advising } = this.parts;
     const needs = knowledge.newestReference(context)?.needs;
     const newcomer: Newcomer = {
       spec,
@@ -153,7 +154,7 @@ export class MigrationEstimates {
     const plan = assign({
       newcomers: [newcomer],
       candidates: fleet.filter(({ mac }) => isMeant(mac)),
-      ...(adviser === undefined ? {} : { adviser }),
+      ...advised(advising),
       apartOfRunning: knowledge.index.apartOfRunning(),
       criticalityOfRunning: (task: TaskName) => {
         const running = knowledge.placement(task);

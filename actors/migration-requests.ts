@@ -50,7 +50,7 @@ export class MigrationRequests {
   }
 
   /** Undefined: one is open. */
-  private async nextAttempt(task: TaskName, epoch: number): Promise<number | undefined> {
+  async nextAttempt(task: TaskName, epoch: number): Promise<number | undefined> {
     for (let attempt = 0; ; attempt++) {
       const actor = migrationOf(task, epoch, attempt);
       const view = this.replicated.view(actor) ?? (await this.replicated.refresh(actor));

@@ -4,6 +4,7 @@
  *
  *   reserve, copyState      target: `prepare` (room, pages from the source); source: a checkpoint before each round
  *   claimPlacement          placement: `moving`
+ *   awaitChain              nothing: whether the chain that it moves with has come as far (`chain-moves.ts`)
  *   handOver                source: stand still after a job, save; target: the last difference
  *   commitSwitch            placement: the epoch. The target is told in the same breath, as an arbiter does (`arbiter.ts`, `deployAhead`)
  *   deployTarget            target: go on from there
@@ -20,6 +21,7 @@ import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-comman
 import type { Answer, Command, CommandHeader } from '../src/domain/protocol/messages.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { MigrationEffect } from '../statecharts/migration.machine.ts';
+import { awaitChain } from './chain-moves.ts';
 import type { Duty } from './duty.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
@@ -78,6 +80,8 @@ export class MigrationEffects {
         return this.copyState(open, effect);
       case 'claimPlacement':
         return this.claimPlacement(open, effect);
+      case 'awaitChain':
+        return awaitChain(this.parts, open, effect);
       case 'handOver':
         return this.handOver(open, effect);
       case 'commitSwitch':

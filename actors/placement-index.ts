@@ -50,6 +50,7 @@ const PLACEMENT = 'placement/';
 const ARBITER = 'arbiter/';
 const MIGRATION = 'migration/';
 const DRAIN = 'drain/';
+const ROUTE = 'route/';
 const NO_TASKS: ReadonlyMap<TaskName, PlacementView> = new Map();
 const NOTHING: readonly AcceptedTask[] = [];
 
@@ -60,6 +61,10 @@ export class PlacementIndex {
   private readonly acceptedOn = new Map<Mac, readonly AcceptedTask[]>();
   /** Tasks whose specification names others to keep away from. */
   private readonly apart = new Map<TaskName, readonly TaskName[]>();
+  /** By task that is fed by another (docs/CHAINS.md), also while it is placed nowhere: that other. */
+  readonly fedBy = new Map<TaskName, TaskName>();
+  /** Tasks with a route that is not idle. */
+  readonly routed = new Set<TaskName>();
   private readonly open = new Map<ActorKey, ArbiterView>();
   private readonly migrations = new Map<ActorKey, MigrationView>();
   /** ECUs that are to be empty. */
@@ -73,7 +78,10 @@ export class PlacementIndex {
     const { actor, snapshot } = view;
     if (actor.startsWith(PLACEMENT)) this.placementChanged(actor.slice(PLACEMENT.length), asPlacement(view));
     else if (actor.startsWith(MIGRATION)) this.migrationChanged(view);
-    else if (actor.startsWith(DRAIN)) {
+    else if (actor.startsWith(ROUTE)) {
+      if (snapshot.value === 'idle') this.routed.delete(actor.slice(ROUTE.length));
+      else this.routed.add(actor.slice(ROUTE.length));
+    } else if (actor.startsWith(DRAIN)) {
       const mac = actor.slice(DRAIN.length);
       if (snapshot.value === 'draining') this.draining.add(mac);
       else this.draining.delete(mac);
@@ -84,6 +92,7 @@ export class PlacementIndex {
 
   forgotten(actor: ActorKey): void {
     if (actor.startsWith(PLACEMENT)) this.placementChanged(actor.slice(PLACEMENT.length), undefined);
+    else if (actor.startsWith(ROUTE)) this.routed.delete(actor.slice(ROUTE.length));
     else if (!actor.startsWith(DRAIN)) {
       this.open.delete(actor);
       this.migrations.delete(actor);
@@ -192,12 +201,14 @@ export class PlacementIndex {
   private placementChanged(task: TaskName, now: PlacementView | undefined): void {
     const before = this.all.get(task);
     if (before !== undefined && isPlaced(before)) this.remove(task, before.context.owner?.mac);
+    this.fedBy.delete(task);
     if (now === undefined) {
       this.all.delete(task);
       return;
     }
     this.all.set(task, now);
     const { owner, spec } = now.context;
+    if (spec?.inputs.from !== undefined && now.state !== 'removed') this.fedBy.set(task, spec.inputs.from);
     if (!isPlaced(now)) return;
     this.unexpect(task);
     const apart = spec?.affinity.apart ?? [];

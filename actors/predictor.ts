@@ -29,6 +29,7 @@ import { ecuSubject, proposalSubject } from '../src/domain/protocol/subjects.ts'
 import type { Cancel } from '../src/ports/clock.ts';
 import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
+import type { BackgroundFits } from './background-fits.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
@@ -41,6 +42,8 @@ export interface PredictorParts {
   readonly knowledge: FleetKnowledge;
   readonly requests: MigrationRequests;
   readonly keeps: (mac: Mac) => boolean;
+  /** Fits what its forecasters ask for, in the background; absent: they go on without. */
+  readonly fits?: BackgroundFits | undefined;
   readonly context: () => PredictorContext | undefined;
   /** To this predictor's chart. */
   readonly tell: (event: ActorEvent) => Promise<void>;
@@ -155,7 +158,8 @@ export class Predictor implements PredictedGain {
 
   private async review(): Promise<void> {
     this.follow();
-    const { host, manager, context, tell } = this.parts;
+    const { host, manager, context, tell, fits } = this.parts;
+    fits?.look([...this.followed.values()].map(({ follower }) => follower.load));
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
     const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: POLICY });
@@ -228,7 +232,7 @@ export class Predictor implements PredictedGain {
       case 'judgeProposal':
         return this.pursue(effect.proposal);
       case 'retrain':
-        // Its models learn with every step, and nothing is fitted besides.
+        // Its models learn with every step, and are fitted when their series has grown (`background-fits.ts`).
         return { kind: 'event', event: { type: 'RETRAINED' } };
     }
   }

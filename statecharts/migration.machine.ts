@@ -12,6 +12,8 @@
  * M3. The source is told to resume only when the abort is on the placement's record. One whose epoch was taken is never resumed.
  * M4. The source stands still with its state until the target's epoch has a durable checkpoint, or has had long enough to get one.
  * M5. An effect that asks the world answers with what it heard; the chart goes on by that answer and by its timers.
+ * M7. One that moves with its chain (`chain.machine.ts`) waits twice for the chain's word: `gathered`, before it stands still, and `agreeing`,
+ *     before it takes its epoch. With that word it does not give up by itself any more.
  * M6. It is done only when the placement has heard that the target runs the task: whoever took an epoch answers for it until then.
  */
 import { assign, enqueueActions, setup } from 'xstate';
@@ -37,6 +39,8 @@ export interface MigrationCause {
   /** In late jobs; undefined: whatever it costs. */
   readonly costMax?: number | undefined;
   readonly reason: string;
+  /** That it moves with (M7). */
+  readonly chain?: ActorKey | undefined;
 }
 
 export interface CopyRound {
@@ -96,6 +100,8 @@ export type MigrationEvent = ActorEvent &
     | { readonly type: 'INSTANCE.CAUGHT_UP'; readonly task: TaskName; readonly epoch: number }
     | { readonly type: 'RESTORE.RAISED' }
     | { readonly type: 'TARGET.DURABLE'; readonly reason: string }
+    | { readonly type: 'CHAIN.WENT_ON' }
+    | { readonly type: 'CHAIN.GAVE_UP'; readonly reason: string }
     | { readonly type: 'SOURCE.RESUMED' }
     | { readonly type: 'SOURCE.STOPPED' }
   );
@@ -113,6 +119,7 @@ export type MigrationEffect =
   | (Between & { readonly kind: 'reserve' })
   | (Between & { readonly kind: 'copyState'; readonly round: number })
   | (Between & { readonly kind: 'claimPlacement' })
+  | (Between & { readonly kind: 'awaitChain'; readonly chain: ActorKey; readonly step: 'copied' | 'ready' })
   | (Between & { readonly kind: 'handOver'; readonly mode: MigrationMode })
   | (Between & { readonly kind: 'commitSwitch'; readonly mode: MigrationMode; readonly reference: CheckpointReference })
   | (Between & {
@@ -159,6 +166,14 @@ const opened = (key: string, effect: (context: MigrationContext) => MigrationEff
   entry: { type: OPEN, params: ({ context }: From) => ({ key, effect: effect(context) }) } as const,
   exit: { type: CLOSE, params: { key } } as const,
 });
+
+const awaitsChain = (step: 'copied' | 'ready') =>
+  opened('chain', (context) => ({ kind: 'awaitChain', ...between(context), chain: context.cause?.chain ?? '', step }));
+
+const isSmallOrNever = ({ context, event }: { readonly context: MigrationContext; readonly event: MigrationEvent }): boolean =>
+  event.type === 'STATE.COPIED' && (event.round.bytes <= SMALL_BYTES || context.rounds.length + 1 >= ROUNDS_MAX);
+
+const isInChain = ({ cause }: MigrationContext): boolean => cause?.chain !== undefined;
 
 const modeOf = ({ mode }: MigrationContext): MigrationMode => mode ?? 'cold';
 const reasonOf = (event: MigrationEvent): string | undefined => ('reason' in event ? String(event.reason) : undefined);
@@ -214,8 +229,9 @@ export const migrationMachine = setup({
     isUnable: ({ event }) => (event.type === 'TARGET.REFUSED' || event.type === 'HANDOVER.FAILED') && event.unable,
     isLastTarget: ({ context }) => isFinal(context),
     isLive: ({ context }) => context.mode === 'live',
-    isSmallOrNever: ({ context, event }) =>
-      event.type === 'STATE.COPIED' && (event.round.bytes <= SMALL_BYTES || context.rounds.length + 1 >= ROUNDS_MAX),
+    isSmallOrNever,
+    isGathered: (from) => isInChain(from.context) && isSmallOrNever(from),
+    isInChain: ({ context }) => isInChain(context),
     wasSuperseded: ({ context }) => context.superseded,
     isConfirmed: ({ context }) => context.confirmed,
     hasReference: ({ context }) => context.reference !== undefined,
@@ -262,7 +278,11 @@ export const migrationMachine = setup({
       ...opened('claim', (context) => ({ kind: 'claimPlacement', ...between(context) })),
       after: { [CLAIM_MS]: { target: 'rollingBack', actions: 'noteSilence' } },
       on: {
-        'PLACEMENT.CLAIMED': [{ guard: 'isLive', target: 'duplicating' }, { target: 'switching' }],
+        'PLACEMENT.CLAIMED': [
+          { guard: 'isLive', target: 'duplicating' },
+          { guard: 'isInChain', target: 'gathered' },
+          { target: 'switching' },
+        ],
         'PLACEMENT.REFUSED': { target: 'rollingBack', actions: 'noteReason' },
       },
     },
@@ -272,6 +292,7 @@ export const migrationMachine = setup({
       on: {
         'COPY.FAILED': { target: 'rollingBack', actions: 'noteReason' },
         'STATE.COPIED': [
+          { guard: 'isGathered', target: 'gathered', actions: 'noteRound' },
           { guard: 'isSmallOrNever', target: 'switching', actions: 'noteRound' },
           { target: 'duplicating.delta', reenter: true, actions: 'noteRound' },
         ],
@@ -281,6 +302,10 @@ export const migrationMachine = setup({
         delta: opened('copy', (context) => ({ kind: 'copyState', ...between(context), round: context.rounds.length })),
       },
     },
+    gathered: {
+      ...awaitsChain('copied'),
+      on: { 'CHAIN.WENT_ON': 'switching', 'CHAIN.GAVE_UP': { target: 'rollingBack', actions: 'noteReason' } },
+    },
     switching: {
       initial: 'pausing',
       states: {
@@ -288,12 +313,19 @@ export const migrationMachine = setup({
           ...opened('handOver', (context) => ({ kind: 'handOver', ...between(context), mode: modeOf(context) })),
           after: { [PAUSE_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
           on: {
-            'STATE.HANDED_OVER': { target: 'committing', actions: 'noteReference' },
+            'STATE.HANDED_OVER': [
+              { guard: 'isInChain', target: 'agreeing', actions: 'noteReference' },
+              { target: 'committing', actions: 'noteReference' },
+            ],
             'HANDOVER.FAILED': [
               { guard: 'isUnable', target: 'pausing', reenter: true, actions: 'goCold' },
               { target: '#migration.rollingBack', actions: 'noteReason' },
             ],
           },
+        },
+        agreeing: {
+          ...awaitsChain('ready'),
+          on: { 'CHAIN.WENT_ON': 'committing', 'CHAIN.GAVE_UP': { target: '#migration.rollingBack', actions: 'noteReason' } },
         },
         committing: {
           ...opened('commit', (context) => ({
@@ -302,7 +334,12 @@ export const migrationMachine = setup({
             mode: modeOf(context),
             reference: context.reference as CheckpointReference,
           })),
-          after: { [COMMIT_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
+          after: {
+            [COMMIT_MS]: [
+              { guard: 'isInChain', target: 'committing', reenter: true },
+              { target: '#migration.rollingBack', actions: 'noteSilence' },
+            ],
+          },
           on: {
             'SWITCH.COMMITTED': { target: 'starting', actions: 'noteEpoch' },
             'SWITCH.LOST': { target: '#migration.rollingBack', actions: 'noteLost' },

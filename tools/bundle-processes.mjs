@@ -22,6 +22,7 @@ await build({
     'manager-main': join(compiled, 'src/app/processes/manager-main.js'),
     // Where `lane.ts` looks for them: beside the file that holds its own code.
     'lane-worker': join(compiled, 'infra/runtime/wasm/lane-worker.js'),
+    'fit-worker': join(compiled, 'infra/forecast/fit-worker.js'),
     'program-worker': join(compiled, 'infra/runtime/worker/program-worker.js'),
   },
   platform: 'node',

@@ -12,6 +12,7 @@
  * (`faultOf`). Only then is there a model. A file from another machine can so make a wrong forecast, but neither a crash nor an endless walk.
  */
 import { z } from 'zod';
+import { NETWORK_FAMILIES } from '../../src/domain/forecast/network.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { FAMILIES } from '../../src/domain/learn/architecture.ts';
 import { FEATURE_SETS } from '../../src/domain/learn/features.ts';
@@ -75,6 +76,17 @@ const headerSchema = z.discriminatedUnion('purpose', [
     arrays,
     architecture,
     range: z.strictObject({ leastUs: z.number(), mostUs: z.number() }),
+  }),
+  z.strictObject({
+    purpose: z.literal('forecast'),
+    trained,
+    arrays,
+    shape: z.strictObject({
+      family: z.enum(NETWORK_FAMILIES),
+      width: count.min(1).max(512),
+      layers: count.min(1).max(10),
+      horizons: z.array(count.min(1).max(100_000)).min(1).max(64),
+    }),
   }),
 ]);
 type Header = z.infer<typeof headerSchema>;
@@ -181,6 +193,11 @@ function takeApart(model: Model): { readonly header: Omit<Header, 'arrays'>; rea
       columns,
     };
   }
+  if (purpose === 'forecast') {
+    const { family, width, layers, horizons } = model.network;
+    columns.set('parameters', model.network.parameters);
+    return { header: { purpose, trained: by, shape: { family, width, layers, horizons: [...horizons] } } as Header, columns };
+  }
   columns.set('mean', model.scale.mean).set('factor', model.scale.factor);
   if (purpose === 'certified') {
     columns.set('parameters', model.parameters);
@@ -220,6 +237,8 @@ function putTogether(header: Header, columns: Columns): Model {
       architecture: header.architecture,
       parameters: column('parameters', Float32Array),
     };
+  if (purpose === 'forecast')
+    return { purpose, trained: by, network: { ...header.shape, parameters: column('parameters', Float32Array) } };
   const scale = { mean: column('mean', Float32Array), factor: column('factor', Float32Array) };
   if (purpose === 'certified')
     return { purpose, trained: by, scale, architecture: header.architecture, parameters: column('parameters', Float32Array) };

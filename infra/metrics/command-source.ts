@@ -56,18 +56,28 @@ export function createCommandSource(sensor: CommandSensor, { clock, log }: Comma
     atUs[COLUMN[metric]] = clock.monotonicUs();
     againUs = AGAIN_US_MIN;
   };
+  const cannotRun = (cause: unknown): void => {
+    over = true;
+    log.info('a program that measures cannot be run', { source: sensor.name, program: sensor.program, cause });
+  };
   const start = (nowUs: number): void => {
     startedUs = nowUs;
     dueUs = everyUs === 'stream' ? Number.POSITIVE_INFINITY : nowUs + everyUs;
-    const started = spawn(sensor.program, sensor.args, {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, LC_ALL: 'C' },
-    });
+    let started: ChildProcess;
+    try {
+      started = spawn(sensor.program, sensor.args, {
+        stdio: ['ignore', 'pipe', 'ignore'],
+        env: { ...process.env, LC_ALL: 'C' },
+      });
+    } catch (cause) {
+      // Node throws what is not a matter of permission, number or name: a program of another machine, for one.
+      cannotRun(cause);
+      return;
+    }
     child = started;
     eachLine(started, (line) => sensor.readLine(line, put));
     started.on('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT' || cause.code === 'EACCES') over = true;
-      log.info('a program that measures cannot be run', { source: sensor.name, program: sensor.program, cause });
+      if (cause.code === 'ENOENT' || cause.code === 'EACCES') cannotRun(cause);
     });
     started.on('close', () => {
       if (child === started) child = undefined;

@@ -45,6 +45,8 @@ const SETTINGS_KEY = 'settings';
 const INVENTORY_BYTES_MAX = 16 * 1024 * 1024;
 const PLACEMENT_BYTES_MAX = 64 * 1024 * 1024;
 const PROOFS_BYTES_MAX = 64 * 1024 * 1024;
+/** A few hundred bytes of versions and, for each manager, up to nine files of some ten KiB. */
+const LEARNED_BYTES_MAX = 64 * 1024 * 1024;
 const ARTEFACTS_BYTES_MAX = 512 * 1024 * 1024;
 
 /** Creates or updates everything and returns the fleet's settings, which may be other ones than asked for. */
@@ -65,6 +67,7 @@ export async function prepareBroker(connection: NatsConnection, layout: BrokerLa
   await kvm.create(buckets.inventory, { ...options, max_bytes: INVENTORY_BYTES_MAX });
   await kvm.create(buckets.placement, { ...options, max_bytes: PLACEMENT_BYTES_MAX });
   await kvm.create(buckets.proofs, { ...options, max_bytes: PROOFS_BYTES_MAX });
+  await kvm.create(buckets.learned, { ...options, max_bytes: LEARNED_BYTES_MAX });
   await new Objm(connection).create(buckets.artefacts, { replicas: layout.replicas, storage, max_bytes: ARTEFACTS_BYTES_MAX });
   return settings;
 }

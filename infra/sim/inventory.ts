@@ -25,6 +25,9 @@ export const inventoryStream: SimStreamOptions = {
 /** The bucket of what was proven, which drover's own adapter writes and reads over the bus. */
 export const proofsStream: SimStreamOptions = { ...inventoryStream, name: 'KV_proofs', subjects: ['$KV.proofs.>'] };
 
+/** The bucket of the fleet's model. */
+export const learnedStream: SimStreamOptions = { ...inventoryStream, name: 'KV_learned', subjects: ['$KV.learned.>'] };
+
 export class SimInventory implements Inventory {
   private readonly bus: Bus;
   private readonly clock: Clock;

@@ -5,11 +5,12 @@
 
 import { NoLostWork } from '../../src/domain/invariants/no-lost-work.ts';
 import { OneRestore, type PlacementStep } from '../../src/domain/invariants/one-restore.ts';
+import { RoutedOnce } from '../../src/domain/invariants/routed-once.ts';
 import { SingleWriter } from '../../src/domain/invariants/single-writer.ts';
 import { TicksIncrease } from '../../src/domain/invariants/ticks-increase.ts';
 import type { Violation } from '../../src/domain/invariants/violation.ts';
 import type { TaskName } from '../../src/domain/model/ids.ts';
-import { header } from '../../src/domain/protocol/subjects.ts';
+import { header, streams } from '../../src/domain/protocol/subjects.ts';
 import type { Headers, StreamMessage } from '../../src/ports/bus.ts';
 import type { JobInput } from '../../src/ports/task-runtime.ts';
 import type { SimBroker } from './broker.ts';
@@ -37,6 +38,9 @@ export class Judges {
   private readonly oneRestore = new OneRestore();
   private readonly ticks = new TicksIncrease();
   private readonly work: NoLostWork<JobInput>;
+  /** Where routes begin is told by whoever reads their records. */
+  readonly routed = new RoutedOnce();
+  private readonly broker: SimBroker;
   private readonly subjects = new Map<string, SubjectParts>();
 
   /** `artefactOf` gives the stand-in program of a task, for the run alone. */
@@ -45,6 +49,7 @@ export class Judges {
       const alone = StandInTask.fresh(options.artefactOf(task));
       return (input) => alone.run(input);
     });
+    this.broker = options.broker;
     options.broker.onCommit((message) => this.hear(message));
   }
 
@@ -89,6 +94,7 @@ export class Judges {
         const epoch = numberOf(headers, header.epoch);
         this.note(this.ticks.accept({ task, sequence, epoch, number, skipped, timing }));
       }
+      if (headers[header.from] !== undefined) this.hearRouted(task, message);
       this.work.record(task, { kind: tick ? 'tick' : 'data', number, skipped, payload });
       return;
     }
@@ -107,8 +113,23 @@ export class Judges {
     if (marker) this.markers++;
     else {
       this.outputs++;
+      this.routed.accepted(task, outputNumber);
       this.note(this.work.accept(task, { channel: numberOf(headers, header.channel), payload }));
     }
+  }
+
+  private hearRouted(task: TaskName, { headers, payload }: StreamMessage): void {
+    const output = numberOf(headers, header.fromOutput);
+    // Of what was appended by hand in between the headers tell how far the route was.
+    if (headers[header.byHand] === '1') return;
+    const source = headers[header.from] ?? '';
+    const stream = this.broker.stream(streams.outputs(0));
+    const at = stream.at(numberOf(headers, header.fromSequence));
+    const found =
+      at === undefined
+        ? undefined
+        : { marker: at.headers[header.marker] === '1', number: numberOf(at.headers, header.output), payload: at.payload };
+    this.note(this.routed.datum({ task, source, number: numberOf(headers, header.number), output, payload, found }));
   }
 
   private partsOf(subject: string): SubjectParts {

@@ -29,7 +29,7 @@ import { DiskCheckpointStore } from './disk-checkpoints.ts';
 import { DiskRecordStore } from './disk-records.ts';
 import { type DrawnFaults, FaultPlan, type ScriptedFault } from './faults.ts';
 import { SimHost, type SimProcess } from './host.ts';
-import { inventoryStream, proofsStream, SimInventory } from './inventory.ts';
+import { inventoryStream, learnedStream, proofsStream, SimInventory } from './inventory.ts';
 import { Judges } from './judges.ts';
 import { SimCounters, SimLogBook } from './log.ts';
 import type { LinkOptions } from './network.ts';
@@ -119,7 +119,7 @@ export class SimWorld {
     this.broker = new SimBroker({
       scheduler: this.scheduler,
       rng: this.rng,
-      streams: [...options.streams, inventoryStream, proofsStream],
+      streams: [...options.streams, inventoryStream, proofsStream, learnedStream],
       ...options.broker,
     });
     const artefactOf = options.artefactOf ?? ((task) => new TextEncoder().encode(task));

@@ -182,7 +182,11 @@ const taskFileSchema = z.strictObject(
       })
       .prefault({}),
     inputs: z
-      .strictObject({ backlog: wholeNumber(1, 10_000_000, '10000').default(10_000), catchUpTicks: yesOrNo.default(false) })
+      .strictObject({
+        backlog: wholeNumber(1, 10_000_000, '10000').default(10_000),
+        catchUpTicks: yesOrNo.default(false),
+        from: taskName.optional(),
+      })
       .prefault({}),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'a task file is a list of fields, e.g. `name: kalman`' : undefined) },
@@ -209,7 +213,11 @@ function draftOf(file: Omit<z.output<typeof taskFileSchema>, 'module' | 'constan
       quorum: file.checkpoint.quorum,
       standbys: file.checkpoint.standbys,
     },
-    inputs: { backlogMax: file.inputs.backlog, catchUpTicks: file.inputs.catchUpTicks },
+    inputs: {
+      backlogMax: file.inputs.backlog,
+      catchUpTicks: file.inputs.catchUpTicks,
+      ...(file.inputs.from === undefined ? {} : { from: file.inputs.from }),
+    },
     fuelPerJob: file.fuel,
   };
 }
@@ -232,6 +240,7 @@ function contradictions(draft: TaskSpecDraft): string[] {
     );
   if (memoryBytesMax < 65_536 || memoryBytesMax > 4_294_967_296)
     problems.push(`memory: ${memoryBytesMax} bytes is not between 64 KiB and 4 GiB`);
+  if (draft.inputs.from === draft.name) problems.push('inputs.from: a task cannot feed itself; name the task before it');
   const torn = draft.affinity.together.filter((name) => draft.affinity.apart.includes(name));
   if (torn.length > 0) problems.push(`affinity: ${torn.join(', ')} cannot be both together and apart`);
   return problems;

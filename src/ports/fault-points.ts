@@ -53,6 +53,11 @@ export const FaultPoint = {
   storeDropped: 47,
   /** Damage is set aside, the commit has not begun. */
   storeAside: 48,
+  // a route's router (actors/router.ts)
+  beforeRouteRead: 60,
+  beforeRoute: 61,
+  /** The outputs are the task's data; the router has not yet looked at the answer. */
+  afterRoute: 62,
 } as const;
 
 export type FaultPoint = (typeof FaultPoint)[keyof typeof FaultPoint];

@@ -128,6 +128,15 @@ export const FLEET_PLANTS = [
   'resume-unaborted',
   /** The target is deployed to without its epoch having been taken. */
   'switch-unclaimed',
+  // chains (actors/router.ts, janitor.ts, chain-moves.ts)
+  /** Outputs are routed wherever the data are. */
+  'route-blindly',
+  /** The marker of a new instance is taken for one of its outputs. */
+  'route-markers',
+  /** Outputs are trimmed that no route has passed. */
+  'trim-unrouted',
+  /** A task of a chain that moves as one goes on without the others. */
+  'move-alone',
 ] as const;
 
 /** All that can be planted in a fleet. */

@@ -8,6 +8,7 @@ import { CheckpointFeed } from '../../src/app/bench/checkpoint-feed.ts';
 import { deployTask, queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
 import { validateTaskSpec } from '../../src/domain/model/task-spec.ts';
+import { decodeCheckpointNotice } from '../../src/domain/protocol/codec-checkpoint.ts';
 import { checkpointSubject, streams } from '../../src/domain/protocol/subjects.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
 
@@ -63,12 +64,19 @@ test('a manager says again what it stored, an ECU what no quorum has', async () 
   const word = checkpointSubject.stored(MAC, 1, 'm1');
   const manager = await jetstreamManager(link.connection, { checkAPI: false });
   const forget = () => manager.streams.purge(streams.checkpoints);
-  await until('its word is in the stream', async () => (await host.bus.readLast(word)) !== undefined);
+  const saidOf = async (sequence: number): Promise<boolean> => {
+    const last = await host.bus.readLast(word);
+    const notice = last === undefined ? undefined : decodeCheckpointNotice(last.payload);
+    const body = notice?.ok === true ? notice.value.body : undefined;
+    return body?.kind === 'stored' && body.sequence === sequence;
+  };
+  // Its last word, lest it comes after the forgetting.
+  await until('its word is in the stream', () => saidOf(2));
   await forget();
   expect(await host.bus.readLast(word)).toBeUndefined();
   await run.fleet.restartServer();
-  await until('its word is there again', async () => (await host.bus.readLast(word)) !== undefined);
-  expect((await queryFleet(client)).counters['checkpoint.saidAgain']).toBe(1);
+  await until('its word is there again', () => saidOf(2));
+  await until('it has counted it', async () => (await queryFleet(client)).counters['checkpoint.saidAgain'] === 1);
 
   await run.fleet.killManager('m1');
   const stored = feed.next(TASK);

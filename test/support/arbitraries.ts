@@ -122,7 +122,10 @@ export const taskSpec = (task: fc.Arbitrary<string> = taskName()): fc.Arbitrary<
     affinity: affinity(),
     reservation: optional(fc.record({ cpuPpm: count(), memoryBytes: count() })),
     checkpoint: fc.record({ intervalUs: count(), chainMax: u32(), quorum: u32(), standbys: fc.integer({ min: 0, max: 4 }) }),
-    inputs: fc.record({ backlogMax: count(), catchUpTicks: fc.boolean() }),
+    inputs: fc.record(
+      { backlogMax: count(), catchUpTicks: fc.boolean(), from: taskName() },
+      { requiredKeys: ['backlogMax', 'catchUpTicks'] },
+    ),
     fuelPerJob: count(),
   });
 

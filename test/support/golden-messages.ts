@@ -1,4 +1,6 @@
 /** One message of every kind, with every field used and with as few as possible: the source of the golden vectors. */
+
+import type { OutcomeReport } from '../../src/domain/learn/fleet/outcome.ts';
 import { METRIC_COUNT } from '../../src/domain/metrics/kinds.ts';
 import type { EcuSample } from '../../src/domain/metrics/sample.ts';
 import type { CheckpointManifest, CheckpointReference } from '../../src/domain/model/checkpoint.ts';
@@ -240,6 +242,48 @@ const SCORED_PROPOSAL: ProposalNotice = {
   ...OPEN_PROPOSAL,
   score: { leadUs: 20_250_000, wasDone: true, came: true, regretNothing: -16.5, regretOracle: 0.5, paid: true },
 };
+/** A set that was met although the test refuses it, and one that was missed although it does not. */
+const OUTCOMES: OutcomeReport = {
+  mac: MAC,
+  incarnation: 3,
+  sequence: 5,
+  scheduling: 'npfp',
+  windowUs: 10_000_000,
+  rows: [
+    {
+      lane: 0,
+      tasks: [
+        { wcetUs: 400, periodUs: 5_000, deadlineUs: 1_000, isMeasured: false },
+        { wcetUs: 6_000, periodUs: 20_000, deadlineUs: 20_000, isMeasured: false },
+      ],
+      outcome: 'met',
+      exact: 'no',
+      windows: 60,
+      jobs: 150_000,
+      misses: 0,
+      observedUs: 600_250_000,
+    },
+    {
+      lane: 1,
+      tasks: [{ wcetUs: 908, periodUs: 10_000, deadlineUs: 10_000, isMeasured: true }],
+      outcome: 'missed',
+      exact: 'yes',
+      windows: 1,
+      jobs: 998,
+      misses: 2,
+      observedUs: 10_000_400,
+    },
+  ],
+  learner: { version: 4, learned: 17, rightAsCame: 12, rightLearning: 15, stateBytes: 58_000, updateUsMax: 870 },
+};
+/** A bridge that has seen nothing yet. */
+const NO_OUTCOMES: OutcomeReport = {
+  ...OUTCOMES,
+  sequence: 1,
+  scheduling: 'fp',
+  rows: [],
+  learner: { version: 0, learned: 0, rightAsCame: 0, rightLearning: 0, stateBytes: 0, updateUsMax: 0 },
+};
 /** Load, memory, a temperature that is stuck, a power that cannot be, and what one task took. */
 const SAMPLE: EcuSample = {
   mac: MAC,
@@ -358,6 +402,7 @@ export const GOLDEN_BODIES: Readonly<Record<string, readonly unknown[]>> = {
   'job-journal': [JOBS],
   'ecu-sample': [SAMPLE, BLIND_SAMPLE],
   proposal: [OPEN_PROPOSAL, SCORED_PROPOSAL],
+  'outcome-report': [OUTCOMES, NO_OUTCOMES],
   'decision-evidence': [EVIDENCE],
 };
 

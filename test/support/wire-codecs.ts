@@ -8,12 +8,14 @@ import type { WireError } from '../../src/domain/protocol/codec-envelope.ts';
 import * as evidence from '../../src/domain/protocol/codec-evidence.ts';
 import * as heartbeat from '../../src/domain/protocol/codec-heartbeat.ts';
 import * as job from '../../src/domain/protocol/codec-job.ts';
+import * as learn from '../../src/domain/protocol/codec-learn.ts';
 import * as manager from '../../src/domain/protocol/codec-manager.ts';
 import * as metrics from '../../src/domain/protocol/codec-metrics.ts';
 import * as proposal from '../../src/domain/protocol/codec-proposal.ts';
 import type { Envelope } from '../../src/domain/protocol/messages.ts';
 import * as arbitrary from './arbitraries.ts';
 import { ecuSample } from './metrics-arbitraries.ts';
+import { outcomeReport } from './outcome-arbitraries.ts';
 import { proposalNotice } from './proposal-arbitraries.ts';
 
 export interface WireCodec<Body = unknown> {
@@ -56,5 +58,6 @@ export const WIRE_CODECS: readonly WireCodec[] = [
   codec('job-journal', job.encodeJobJournal, job.decodeJobJournal, arbitrary.jobJournal()),
   codec('ecu-sample', metrics.encodeEcuSample, metrics.decodeEcuSample, ecuSample()),
   codec('proposal', proposal.encodeProposal, proposal.decodeProposal, proposalNotice()),
+  codec('outcome-report', learn.encodeOutcomeReport, learn.decodeOutcomeReport, outcomeReport()),
   codec('decision-evidence', evidence.encodeDecisionEvidence, evidence.decodeDecisionEvidence, arbitrary.decisionEvidence()),
 ];

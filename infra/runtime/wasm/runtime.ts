@@ -15,7 +15,7 @@ import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { StartOptions, TaskProgram, TaskRuntime } from '../../../src/ports/task-runtime.ts';
 import { Lane, threadFile } from '../lane.ts';
-import { compactImage, LaneProgram, logFromTask } from '../lane-program.ts';
+import { compactImage, LaneProgram, type LaneProgramOptions, logFromTask } from '../lane-program.ts';
 import { allowedImports } from './abi.ts';
 import type { WasmRequest } from './lane-messages.ts';
 import { MARK_VERSION, readMark } from './mark.ts';
@@ -53,6 +53,16 @@ export interface WasmRuntime extends TaskRuntime {
 
 export function createWasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
   return new LanesRuntime(options);
+}
+
+/** A program stays in the lane in which it was started. */
+class PlacedProgram extends LaneProgram {
+  readonly lane: number;
+
+  constructor(options: LaneProgramOptions, lane: number) {
+    super(options);
+    this.lane = lane;
+  }
 }
 
 interface HostedLane {
@@ -100,14 +110,15 @@ class LanesRuntime implements WasmRuntime {
     assert(!this.#closed, 'the runtime is open');
     const hosted = (core === undefined ? undefined : this.#lanes[core]) ?? this.#roomiest();
     const number = ++this.#lastProgram;
-    const program = new LaneProgram({
+    const options = {
       needs: { runtimeVersion: version, hostFunctions: hostFunctionsOf(module) },
       number,
       name: spec.name,
       lane: hosted.lane,
       onEnded,
       onStopped: () => hosted.programs.delete(number),
-    });
+    };
+    const program = new PlacedProgram(options, this.#lanes.indexOf(hosted));
     hosted.programs.set(number, program);
     try {
       await hosted.lane.ask({

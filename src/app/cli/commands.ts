@@ -24,6 +24,7 @@ import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPerformance } from './performance.ts';
 import { registerProposals } from './proposals.ts';
+import { registerRoute } from './route.ts';
 import { registerSchedule } from './schedule.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -41,6 +42,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerMetrics,
   registerTask,
+  registerRoute,
   registerMigrate,
   registerDrain,
   registerProposals,

@@ -9,11 +9,12 @@ import { MEASURING } from '../../domain/placement/measuring.ts';
 import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { ecuLearning, type LearnFlags, withEcuLearnOption } from './learn-option.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { collect, wholeNumber } from './numbers.ts';
 
-export interface EcuFlags extends BrokerFlags, LocalPathFlags, MetricsFlags {
+export interface EcuFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags {
   readonly mac?: string;
   readonly name?: string;
   readonly class: string;
@@ -91,7 +92,7 @@ export function registerBridge(program: Command): void {
 }
 
 function withEcuOptions(command: Command): Command {
-  return withBrokerOptions(withLocalPathOption(withMetricsOptions(command)))
+  return withBrokerOptions(withLocalPathOption(withEcuLearnOption(withMetricsOptions(command))))
     .option('--mac <mac>', "the ECU's MAC (default: that of this machine's first network interface)")
     .option('--name <name>', 'for people (default: the host name)')
     .option('--class <class>', 'whose detection thresholds count: default, safety, lossy, batch', 'default')
@@ -140,6 +141,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     coLocatedManagers: flags.coLocated,
     ...(flags.recordJobs === true || flags.measuring === true ? { recordJobs: true } : {}),
     ...(await metricsConfigOf(flags)),
+    ...ecuLearning(flags),
     ...schedulingOf(flags),
     broker: await brokerOf(flags),
     dataFolder: fleetFolders(flags.data).ecu(mac),

@@ -1,5 +1,6 @@
 /** `drover forecast`: how well loads and temperatures are forecast, on series of one's own. */
 import { type Command, Option } from 'commander';
+import { type ForecastNetwork, NETWORK_FAMILIES, type NetworkFamily } from '../../domain/forecast/network.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { SeriesReport, Summary } from '../forecast/evaluate-series.ts';
 import type { NamedSeries } from '../forecast/series-list.ts';
@@ -22,6 +23,7 @@ interface EvaluateFlags {
   readonly protocol: 'rolling' | 'ltsf';
   readonly context: number;
   readonly picture?: string;
+  readonly model: readonly string[];
   readonly json?: boolean;
 }
 
@@ -29,9 +31,13 @@ const HORIZONS = [1, 5, 12, 60];
 const HORIZON_MOST = 1_000;
 const HORIZONS_MOST = 16;
 const LTSF_HORIZON = 96;
+const BACKEND_CHOICES = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as const;
+type BackendChoice = (typeof BACKEND_CHOICES)[number];
 
 export function registerForecast(program: Command): void {
-  const forecast = program.command('forecast').description('judge the forecasts of loads and temperatures');
+  const forecast = program
+    .command('forecast')
+    .description('judge the forecasts of loads and temperatures, and train networks for them');
   const evaluate = forecast
     .command('evaluate')
     .description('hold the forecasts against those of simple models, on columns of CSV files, with no look ahead')
@@ -51,6 +57,7 @@ export function registerForecast(program: Command): void {
         .default('rolling'),
     )
     .option('--context <n>', 'ltsf: values that the model looks back on', wholeNumber(2, 2_000), 336)
+    .option('--model <file>', 'a trained network, in the race and alone; may be repeated', collect, [])
     .option('--picture <file>', 'draw the summary as SVG into this file')
     .option('--json', 'print one JSON object')
     .action(evaluateForecasts);
@@ -62,6 +69,7 @@ export function registerForecast(program: Command): void {
       does: 'The figures of docs/FORECASTING.md',
       line: 'drover forecast evaluate --list docs/forecast-series.csv --folder ../shared/data --split heldout',
     },
+    { does: 'With a trained network in the race', line: 'drover forecast evaluate load.csv --column cpu --model gru.model' },
     { does: 'The long-horizon benchmark', line: 'drover forecast evaluate --protocol ltsf --file ETTh1.csv --json' },
   ]).addHelpText(
     'after',
@@ -69,6 +77,42 @@ export function registerForecast(program: Command): void {
 With --json: {"series": [{"name", "results": [{"horizon", "model", "mae", "mase", "smape", "scrps", "coverage80", "width80",
 "relMae", "relCrps"}]}], "summary": […]}; with one series its results also stand on top. docs/FORECASTING.md has the protocol.`,
   );
+  const train = forecast
+    .command('train')
+    .description('train a network on series, in a thread of its own; forecasts of other series may then use it')
+    .argument('[files...]', 'CSV files, or folders of them')
+    .option('--file <path>', 'the same as the argument; may be repeated', collect, [])
+    .option('--column <name>', 'by its head, or its position from 1; may be repeated (default: all of numbers)', collect, [])
+    .option('--by <column>', 'a series for each value of this column')
+    .option('--delimiter <c>', 'between cells (default: found out: comma, semicolon or tab)', delimiter)
+    .option('--list <file>', 'series to read from a CSV of file,column,by,group,split')
+    .option('--folder <path>', 'where the files of the list lie (default: beside it)')
+    .option('--split <name>', 'only the series of the list that belong to it')
+    .addOption(new Option('--network <name>', 'what to train').choices(NETWORK_FAMILIES).default('tcn'))
+    .requiredOption('--out <file>', 'the model to write')
+    .option('--horizons <a,b,…>', `steps ahead (default: ${HORIZONS.join(',')})`, horizons)
+    .option('--width <n>', 'of a layer (default: by network)', wholeNumber(1, 512))
+    .option('--layers <n>', 'default: by network', wholeNumber(1, 10))
+    .option('--batches <n>', 'of 24 stretches of 128 steps', wholeNumber(1, 100_000), 600)
+    .addOption(
+      new Option('--backend <name>', 'of TensorFlow.js; auto takes the fastest that is installed and works')
+        .choices(BACKEND_CHOICES)
+        .default('auto'),
+    )
+    .option('--seed <n>', 'of first weights and of the stretches drawn', wholeNumber(0, 2 ** 32 - 1), 1)
+    .option('--json', 'print one JSON object at the end')
+    .action(trainForecasts);
+  withExamples(train, [
+    {
+      does: 'A convolutional network from all columns of a folder',
+      line: 'drover forecast train traces/ --network tcn --out tcn.model',
+    },
+    {
+      does: 'From the listed series',
+      line: 'drover forecast train --list docs/forecast-series.csv --folder ../shared/data --split tune --network gru --out gru.model',
+    },
+    { does: 'Whether it wins', line: 'drover forecast evaluate load.csv --column cpu --model gru.model' },
+  ]);
   withExamples(forecast, [
     { does: 'How good the forecasts of a column are', line: 'drover forecast evaluate load.csv --column cpu' },
   ]);
@@ -92,23 +136,16 @@ function delimiter(text: string): string {
 
 async function evaluateForecasts(files: readonly string[], flags: EvaluateFlags): Promise<void> {
   const all = [...files, ...flags.file];
-  if ((all.length === 0) === (flags.list === undefined))
-    throw new DroverError('ERR_USAGE', 'give either CSV files or a --list');
   if (flags.protocol === 'ltsf') return evaluateLongHorizon(all, flags);
-  const { chosenSeries, listedSeries } = await import('../forecast/series-list.ts');
   const { evaluateSeries, summarise } = await import('../forecast/evaluate-series.ts');
-  const { list, folder, split, by } = flags;
-  const series: NamedSeries[] = [
-    ...(list === undefined
-      ? chosenSeries({ files: all, columns: flags.column, delimiter: flags.delimiter, by })
-      : listedSeries({ list, folder, split })),
-  ];
+  const networks = await networksOf(flags.model);
+  const series = await seriesOf(all, flags);
   const { asked } = interruption();
   const tell = progressLine(series.length, 'series');
   const reports: SeriesReport[] = [];
   for (const [at, { name, values }] of series.entries()) {
     if (asked()) throw new QuietExit(EXIT_FAILED);
-    const report = evaluateSeries(values, { name, horizons: flags.horizons ?? HORIZONS, season: flags.season });
+    const report = evaluateSeries(values, { name, horizons: flags.horizons ?? HORIZONS, season: flags.season, networks });
     if (report !== undefined) reports.push(report);
     else process.stderr.write(`${name}: passed over, too short for these horizons or constant where models are fitted\n`);
     if (series.length > 1) tell(at + 1);
@@ -127,6 +164,95 @@ async function evaluateForecasts(files: readonly string[], flags: EvaluateFlags)
     const results = reports.length === 1 ? { results: only?.results } : {};
     process.stdout.write(`${JSON.stringify({ protocol: 'rolling', ...results, series: reports, summary })}\n`);
   } else await show(reports, summary);
+}
+
+interface SeriesFlags {
+  readonly column: readonly string[];
+  readonly by?: string;
+  readonly delimiter?: string;
+  readonly list?: string;
+  readonly folder?: string;
+  readonly split?: string;
+}
+
+async function seriesOf(files: readonly string[], flags: SeriesFlags): Promise<NamedSeries[]> {
+  const { list, folder, split, by, delimiter, column } = flags;
+  if ((files.length === 0) === (list === undefined)) throw new DroverError('ERR_USAGE', 'give either CSV files or a --list');
+  const { chosenSeries, listedSeries } = await import('../forecast/series-list.ts');
+  return [
+    ...(list === undefined ? chosenSeries({ files, columns: column, delimiter, by }) : listedSeries({ list, folder, split })),
+  ];
+}
+
+async function networksOf(files: readonly string[]): Promise<ForecastNetwork[]> {
+  if (files.length === 0) return [];
+  const { readModel } = await import('../learn/files.ts');
+  const networks: ForecastNetwork[] = [];
+  for (const file of files) {
+    const model = await readModel(file);
+    if (model.purpose !== 'forecast')
+      throw new DroverError(
+        'ERR_USAGE',
+        `${file} holds a ${model.purpose} model, no network that forecasts: drover forecast train makes one`,
+      );
+    networks.push(model.network);
+  }
+  return networks;
+}
+
+interface TrainFlags extends SeriesFlags {
+  readonly file: readonly string[];
+  readonly network: NetworkFamily;
+  readonly out: string;
+  readonly width?: number;
+  readonly layers?: number;
+  readonly batches: number;
+  readonly seed: number;
+  readonly backend: BackendChoice;
+  readonly horizons?: readonly number[];
+  readonly json?: boolean;
+}
+
+async function trainForecasts(files: readonly string[], flags: TrainFlags): Promise<void> {
+  const { trainNetwork } = await import('../forecast/train-network.ts');
+  const { writeModel } = await import('../learn/files.ts');
+  const series = await seriesOf([...files, ...flags.file], flags);
+  const { network, out, width, layers, batches, seed, backend } = flags;
+  const stop = new AbortController();
+  void interruption().done.then(() => stop.abort());
+  const tell = progressLine(batches, 'batches');
+  const beganMs = performance.now();
+  const trained = await trainNetwork(series, {
+    ...{ family: network, width, layers, batches, seed },
+    horizons: flags.horizons ?? HORIZONS,
+    backend: backend === 'auto' ? undefined : backend,
+    onBatch: (batch, loss) => tell(batch, `loss ${loss.toFixed(3)}`),
+    signal: stop.signal,
+  });
+  if (trained === undefined) {
+    process.stderr.write('interrupted: no model was written\n');
+    throw new QuietExit(EXIT_FAILED);
+  }
+  const { model, loss, passedOver } = trained;
+  for (const name of passedOver) process.stderr.write(`${name}: passed over, too short for these horizons or constant\n`);
+  const seconds = Math.round((performance.now() - beganMs) / 100) / 10;
+  const bytes = await writeModel(out, model);
+  const { trained: about, network: made } = model;
+  const result = {
+    out,
+    network,
+    series: about.sets,
+    backend: about.backend,
+    parameters: made.parameters.length,
+    loss,
+    bytes,
+    seconds,
+  };
+  process.stdout.write(
+    flags.json === true
+      ? `${JSON.stringify(result)}\n`
+      : `${out}: ${network} of ${made.parameters.length} numbers on ${about.sets} series, ${about.backend}, ${seconds} s; errs ${loss.toFixed(3)} of the last value on what it learned from\n`,
+  );
 }
 
 async function show(reports: readonly SeriesReport[], summary: readonly Summary[]): Promise<void> {

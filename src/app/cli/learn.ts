@@ -7,6 +7,7 @@ import { NETWORKS, type NetworkName, STUDIED } from '../learn/network-names.ts';
 import type { Study } from '../learn/study-result.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
+import { registerLearnStatus } from './learn-status.ts';
 import { wholeNumber } from './numbers.ts';
 import { progressLine } from './progress.ts';
 import { interruption } from './with-client.ts';
@@ -16,13 +17,17 @@ const BACKEND_CHOICES = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'wasm', 'cpu'] as
 type BackendChoice = (typeof BACKEND_CHOICES)[number];
 
 export function registerLearn(program: Command): void {
-  const learn = program.command('learn').description('train, judge and study models of schedulability');
+  const learn = program
+    .command('learn')
+    .description('train, judge and study models of schedulability, and see what a fleet learns');
   registerTrain(learn);
   registerEvaluate(learn);
   registerUpdate(learn);
   registerStudy(learn);
+  registerLearnStatus(learn);
   withExamples(learn, [
     { does: 'A network from a data set', line: 'drover learn train --network fnn --data sets.arrow --out fnn.model' },
+    { does: 'What a running fleet has learned', line: 'drover learn status' },
     { does: 'How good it is', line: 'drover learn evaluate --model fnn.model --data test.arrow' },
   ]);
 }

@@ -6,12 +6,13 @@ import { fleetFolders } from '../compose/process-config.ts';
 import { ADVISER_HELP, adviserFile } from './adviser-option.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
+import { type LearnFlags, managerLearning, withManagerLearnOption } from './learn-option.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface ManagerFlags extends BrokerFlags, LocalPathFlags, PredictFlags {
+interface ManagerFlags extends BrokerFlags, LearnFlags, LocalPathFlags, PredictFlags {
   readonly id: string;
   readonly prove?: number;
   readonly adviser?: string;
@@ -28,9 +29,10 @@ export function registerManager(program: Command): void {
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option('--adviser <model>', ADVISER_HELP)
     .option('--json', 'say that it serves as one JSON object');
-  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withPredictOption(command)))), [
+  withExamples(withBrokerOptions(withLocalPathOption(withManagerLearnOption(withReceiveOptions(withPredictOption(command))))), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
     { does: 'And from now on the whole fleet pushes', line: 'drover manager --id m3 --receive push' },
+    { does: 'One that trains on what ECUs report', line: 'drover manager --id m3 --learn' },
     {
       does: 'A manager elsewhere',
       line: 'drover manager --id m1 --nats nats://user:password@10.0.0.5 --nats-sys nats://sys:password@10.0.0.5',
@@ -47,7 +49,8 @@ export function registerManager(program: Command): void {
       broker,
       predicts: flags.predict === 'on',
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
-      ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
+      ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser, flags.learn) }),
+      ...managerLearning(flags),
       dataFolder: fleetFolders(flags.data).manager(flags.id),
       ...(flags.localPath === 'on' ? { localFolder: fleetFolders(flags.data).local } : {}),
       log: { level: 'info', file: undefined },

@@ -93,7 +93,7 @@ async function read(client: FleetClient): Promise<Status> {
   const { bus, names } = client.host;
   const streams = [
     ...fleetStreams({ shardCount: names.shardCount }).map(({ name }) => name),
-    ...[buckets.inventory, buckets.placement, buckets.proofs].map(bucket.stream),
+    ...[buckets.inventory, buckets.placement, buckets.proofs, buckets.learned].map(bucket.stream),
   ];
   const [fleet, newest, ...states] = await Promise.all([
     queryFleet(client),
@@ -135,7 +135,7 @@ function draw(status: Status): string {
       : [stdoutColours.yellow('one manager alone: nobody takes over when it dies')]),
   ];
   const sections = [
-    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}\n`,
+    `${stdoutColours.bold('fleet')} as ${status.manager} sees it: ${ecus.length} ECUs, ${tasks.length} tasks, managers ${managers.map(managerText).join(' ')}, checkpoints by ${status.receive ?? 'notify'}${adviceText(status)}\n`,
     ...(notes.length === 0 ? [] : [`${notes.join('\n')}\n`]),
     ecuTable(status),
     ...(tasks.length === 0 ? [] : [taskTable(status)]),
@@ -145,6 +145,9 @@ function draw(status: Status): string {
   ];
   return sections.join('\n');
 }
+
+const adviceText = ({ learning }: Status): string =>
+  learning === undefined ? '' : `, targets ranked by ${learning.advisedBy ?? 'no model yet'}`;
 
 const managerText = ({ id, alive }: { readonly id: string; readonly alive: boolean }): string =>
   alive ? stdoutColours.green(id) : stdoutColours.red(`${id} (gone)`);

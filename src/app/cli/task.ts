@@ -145,10 +145,24 @@ function registerList(task: Command): void {
 export function taskTable({ tasks, ecus }: FleetView): string {
   const nameOf = (mac: string | undefined): string =>
     mac === undefined ? '' : (ecus.find((ecu) => ecu.mac === mac)?.name ?? mac);
+  const chained = tasks.some(({ fed }) => fed !== undefined);
   return table(
-    ['TASK', 'STATE', 'ECU', 'EPOCH', 'CHECKPOINT', 'AGE', 'HELD BY', 'DURABILITY', 'PROVEN', 'REASON'],
-    tasks.map(({ task, state, owner, epoch, checkpoint, durability, reason, ...trials }) => [
+    [
+      'TASK',
+      ...(chained ? ['FED BY'] : []),
+      'STATE',
+      'ECU',
+      'EPOCH',
+      'CHECKPOINT',
+      'AGE',
+      'HELD BY',
+      'DURABILITY',
+      'PROVEN',
+      'REASON',
+    ],
+    tasks.map(({ task, fed, state, owner, epoch, checkpoint, durability, reason, ...trials }) => [
       task,
+      ...(chained ? [fedText(fed)] : []),
       coloured(state),
       nameOf(owner),
       String(epoch),
@@ -161,6 +175,9 @@ export function taskTable({ tasks, ecus }: FleetView): string {
     ]),
   );
 }
+
+const fedText = (fed: FleetTask['fed']): string =>
+  fed === undefined ? '-' : fed.state === 'routing' ? fed.from : stdoutColours.yellow(`${fed.from} (${fed.state})`);
 
 /** The age of the newest checkpoint that was proven; what was refuted since is said beside it. */
 function provenText({ proven, refuted }: Pick<FleetTask, 'proven' | 'refuted'>): string {
@@ -210,7 +227,10 @@ function registerShow(task: Command): void {
       checkpoint === undefined
         ? 'none yet'
         : `${checkpoint.epoch}.${checkpoint.sequence}, ${ageText(checkpoint.ageUs)} old, held by ${checkpoint.holders.join(' and ')} (${durability})`;
-    process.stdout.write(`${found.task} ${sentenceOf(found)}\ncheckpoint: ${held}\nproven: ${trialsText(found)}\n`);
+    const { fed } = found;
+    const route =
+      fed === undefined ? '' : `fed by ${fed.from}: ${fed.state}${fed.reason === undefined ? '' : `, ${fed.reason}`}\n`;
+    process.stdout.write(`${found.task} ${sentenceOf(found)}\n${route}checkpoint: ${held}\nproven: ${trialsText(found)}\n`);
   });
 }
 

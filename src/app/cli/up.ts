@@ -12,6 +12,7 @@ import { ADVISER_HELP, adviserFile } from './adviser-option.ts';
 import { type BrokerFlags, namedBroker, withBrokerOptions } from './broker-options.ts';
 import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
+import { ecuLearning, type LearnFlags, managerLearning, withFleetLearnOption } from './learn-option.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
@@ -19,7 +20,7 @@ import { onOutputGone } from './output-gone.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags, LocalPathFlags, MetricsFlags, PredictFlags {
+interface UpFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags, PredictFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
@@ -53,7 +54,8 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  withExamples(withBrokerOptions(withLocalPathOption(withReceiveOptions(withPredictOption(withMetricsOptions(command))))), [
+  const withAll = withFleetLearnOption(withReceiveOptions(withPredictOption(withMetricsOptions(command))));
+  withExamples(withBrokerOptions(withLocalPathOption(withAll)), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
@@ -61,6 +63,7 @@ export function registerUp(program: Command): void {
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
     { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
     { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
+    { does: 'And the model goes on learning from this fleet', line: 'drover up --adviser fnn.model --learn' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
   ]).action((file: string | undefined, flags: UpFlags) => up(file, flags));
 }
@@ -88,13 +91,14 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const broker = namedBroker(flags);
   const fleet = new LocalFleet({
     dataFolder: flags.data,
-    ecus: plan.ecus.map((ecu) => ({ ...ecu, ...metrics })),
+    ecus: plan.ecus.map((ecu) => ({ ...ecu, ...metrics, ...ecuLearning(flags) })),
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
     ...(plan.receive === undefined ? {} : { receive: plan.receive }),
     ...(plan.shardCount === undefined ? {} : { shardCount: plan.shardCount }),
     ...(plan.provesPerMinute === undefined ? {} : { provesPerMinute: plan.provesPerMinute }),
-    ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser) }),
+    ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser, flags.learn) }),
+    ...managerLearning(flags),
     compression: plan.compression,
     predicts: flags.predict === 'on',
     localPath: flags.localPath === 'on',

@@ -3,7 +3,9 @@
  * time, because after a death every millisecond here is one in which the ECU's tasks stand still.
  */
 import { Bridge } from '../../../actors/bridge.ts';
+import type { Host } from '../../../actors/host.ts';
 import { JournalMirror } from '../../../actors/journal-mirror.ts';
+import type { OutcomeWatch } from '../../../actors/outcome-watch.ts';
 import { openLmdbCheckpointStore } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createArtefactCache, followArtefacts } from '../../../infra/nats/artefact-cache.ts';
@@ -15,7 +17,7 @@ import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
-import type { EcuDescription, MetricsPlan } from '../../domain/model/ecu.ts';
+import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import { ownScheduling } from '../../domain/placement/platform-of.ts';
@@ -118,6 +120,9 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     closing.push(async () => forget());
     const mirror = new JournalMirror({ host, journal: records });
     mirror.start();
+    // Whoever waits for this bridge does not wait for that.
+    const learning = config.learnWindowUs === undefined ? undefined : learningOf(host, { config, bridge });
+    learning?.catch((cause: unknown) => host.log.error('this bridge does not learn', { cause }));
     const metrics = plan === undefined ? undefined : openMetrics({ host, connection: link.connection, config, plan, bridge });
     // The monotonic clock of a process begins with it: how long a restart takes is in every log.
     host.log.info('the bridge serves', {
@@ -131,6 +136,7 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       incarnation,
       stop: async (reason) => {
         metrics?.stop();
+        (await learning?.catch(() => undefined))?.stop();
         await bridge.stop(reason);
         await mirror.stop();
         await closeAll();
@@ -141,6 +147,31 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
     throw error;
   }
 }
+
+/** Loaded only where it is asked for: what learns is nothing that a bridge has to start with. */
+async function learningOf(
+  host: Host,
+  { config, bridge }: { readonly config: BridgeConfig; readonly bridge: Bridge },
+): Promise<OutcomeWatch> {
+  const [{ OutcomeWatch }, { createBusModelBoard }] = await Promise.all([
+    import('../../../actors/outcome-watch.ts'),
+    import('../../../infra/nats/model-board.ts'),
+  ]);
+  const { mac, cores, learnWindowUs: windowUs = 0 } = config;
+  const watch = new OutcomeWatch({
+    host,
+    mac,
+    ecu: { cores, scheduling: schedulingOf(config) },
+    windowUs,
+    board: createBusModelBoard(host),
+    tasks: () => bridge.running().all(),
+  });
+  await watch.start();
+  return watch;
+}
+
+const schedulingOf = ({ scheduling }: BridgeConfig): EcuScheduling =>
+  ownScheduling({ contextSwitchUs: LANE_SWITCH_US, ...scheduling });
 
 function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
   const { metricsEveryUs: everyUs = METRICS_EVERY_US, metricsKeptEveryUs: keptEveryUs = METRICS_KEPT_EVERY_US } = config;
@@ -172,7 +203,7 @@ function describe(
     supervisor,
     heartbeatIntervalUs,
     version: VERSION,
-    scheduling: ownScheduling({ contextSwitchUs: LANE_SWITCH_US, ...config.scheduling }),
+    scheduling: schedulingOf(config),
     ...(metrics === undefined ? {} : { metrics }),
   };
 }

@@ -1,6 +1,8 @@
 /** A manager process, put together: the actor, its stores, and a second connection that hears the server's disconnect events. */
+import type { Host } from '../../../actors/host.ts';
 import { JournalMirror } from '../../../actors/journal-mirror.ts';
 import { Manager } from '../../../actors/manager.ts';
+import { createWorkerFitter } from '../../../infra/forecast/worker-fitter.ts';
 import { openLmdbCheckpointStore, type StoreDamage } from '../../../infra/lmdb/checkpoint-store.ts';
 import { openLmdbRecordStore } from '../../../infra/lmdb/record-store.ts';
 import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
@@ -12,8 +14,8 @@ import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { FAULT_VARIABLE, plannedFaults } from '../../../infra/system/fault-plan.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
-import type { Adviser } from '../../domain/placement/assign.ts';
 import { nextIncarnation, openHost } from './open-host.ts';
+import type { OpenLearning } from './open-learning.ts';
 import { openSandbox } from './open-sandbox.ts';
 import { type ManagerConfig, PROVES_PER_MINUTE } from './process-config.ts';
 
@@ -24,9 +26,10 @@ export interface OpenManager {
 }
 
 const HISTORY_MAX = 1_000;
+/** The key by which managers share out who trains. */
+const LEARNING = 'learning';
 
 export async function openManager(config: ManagerConfig): Promise<OpenManager> {
-  const adviser = config.adviser === undefined ? undefined : await adviserOf(config.adviser);
   const damaged: string[] = [];
   // What a manager sees for itself it can see again after a power cut; the fleet's decisions are in the shared records.
   const localRecords = openLmdbRecordStore({
@@ -60,7 +63,10 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       prepares: true,
     });
     closing.push(close);
+    const learning = config.adviser === undefined && config.learns === undefined ? undefined : await learningOf(host, config);
     if (config.receive !== undefined) await chooseReceiving(host.bus, config.receive);
+    const fitter = createWorkerFitter();
+    closing.push(() => fitter.close());
     const manager = new Manager({
       host,
       manager: config.id,
@@ -85,8 +91,9 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
+      fitter,
       receive: new BusReceivePolicy(host),
-      ...(adviser === undefined ? {} : { adviser }),
+      ...(learning === undefined ? {} : { advising: learning.advising }),
     });
     onStoreDamage = ({ checkpoint, what, pages, reason }) => {
       host.counters.add('store.damagedFound', Math.max(1, pages));
@@ -101,6 +108,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
     };
     for (const damage of storeDamage) onStoreDamage(damage);
     await manager.start();
+    await learning?.start(() => manager.rankOf(LEARNING));
     for (const sentence of damaged) {
       host.counters.add('records.corrupt');
       host.log.error('a local record is damaged; its actor stands still', { code: 'ERR_RECORD_CORRUPT', why: sentence });
@@ -112,6 +120,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       manager,
       incarnation,
       stop: async (reason) => {
+        await learning?.stop();
         await manager.stop(reason);
         await mirror.stop();
         await closeAll();
@@ -124,7 +133,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
 }
 
 /** Loaded only where it is asked for. */
-async function adviserOf(path: string): Promise<Adviser> {
-  const { openAdviser } = await import('../learn/open-adviser.ts');
-  return openAdviser(path);
+async function learningOf(host: Host, config: ManagerConfig): Promise<OpenLearning> {
+  const { openLearning } = await import('./open-learning.ts');
+  return openLearning(host, config);
 }

@@ -42,6 +42,8 @@ export interface EcuConfig {
   readonly scheduling?: Partial<EcuScheduling>;
   /** Managers on the same machine: a copy with them does not count as one elsewhere. */
   readonly coLocatedManagers: readonly string[];
+  /** Watch whether task sets meet their deadlines, in windows of so long, learn and report; absent: no. */
+  readonly learnWindowUs?: number;
   /** Publish the start and stop of every job on `ecu.<mac>.jobs`. */
   readonly recordJobs?: boolean;
   /** Between two samples of its metrics; 0: none. Absent: METRICS_EVERY_US. */
@@ -78,6 +80,8 @@ export interface ManagerConfig {
   readonly receive?: ReceiveChoice;
   /** The file of a learned yes/no model that ranks candidates. Absent: none does. */
   readonly adviser?: string;
+  /** Train the fleet's model on what ECUs report; absent: no. */
+  readonly learns?: { readonly setsLeast: number; readonly everyUs: number };
   readonly broker: BrokerChoice;
   readonly dataFolder: string;
   /** Shared with the ECUs of this machine: the local path. Absent: everything goes over the bus. */

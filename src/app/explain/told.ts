@@ -48,6 +48,7 @@ function* decisionTold(task: string, decision: DecisionTold, nameOf: NameOf): Ge
   for (const one of candidates) {
     if (one.verdict === 'feasible') tests.set(one.admission.test, [...(tests.get(one.admission.test) ?? []), nameOf(one.mac)]);
   }
+  if (evidence.advisedBy !== undefined) yield `advice by ${evidence.advisedBy}\n`;
   for (const [test, ecus] of tests) yield `tested on ${ecus.join(', ')} by: ${test}\n`;
 }
 

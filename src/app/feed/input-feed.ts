@@ -8,16 +8,25 @@ import { type Host, pause } from '../../../actors/host.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { shardOf, type TaskName } from '../../domain/model/ids.ts';
 import { header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
+import { repeatedOf } from '../../domain/task/routing.ts';
+import type { Headers } from '../../ports/bus.ts';
 
 const APPEND_TIMEOUT_US = 2_000_000;
 const RETRY_US = 20_000;
+
+interface LastInput {
+  readonly sequence: number;
+  readonly number: number;
+  /** Of a task that is fed by another too: how far that was. */
+  readonly routed: Headers;
+}
 
 export class InputFeed {
   private readonly host: Host;
   private readonly subject: string;
   private readonly stream: string;
   /** What stands last, as far as we know; undefined: to be read. */
-  private last: { readonly sequence: number; readonly number: number } | undefined;
+  private last: LastInput | undefined;
 
   constructor(host: Host, task: TaskName) {
     this.host = host;
@@ -35,18 +44,20 @@ export class InputFeed {
         return attempted.number;
       const number = last.number + 1;
       attempted = { number, afterSequence: last.sequence };
-      const written = await this.tryAppend(payload, number, last.sequence);
+      const written = await this.tryAppend(payload, number, last);
       if (written) return number;
     }
   }
 
-  private async tryAppend(payload: Uint8Array, number: number, expectedSequence: number): Promise<boolean> {
+  private async tryAppend(payload: Uint8Array, number: number, last: LastInput): Promise<boolean> {
     const { bus, clock } = this.host;
-    const options = { expectedSequence, headers: { [header.number]: String(number) }, timeoutUs: APPEND_TIMEOUT_US };
+    const { sequence: expectedSequence, routed } = last;
+    const headers = { ...routed, [header.number]: String(number) };
+    const options = { expectedSequence, headers, timeoutUs: APPEND_TIMEOUT_US };
     const answer = await bus.append(this.subject, payload, options);
     switch (answer.kind) {
       case 'appended':
-        this.last = { sequence: answer.sequence, number };
+        this.last = { sequence: answer.sequence, number, routed };
         return true;
       case 'full':
         throw new DroverError(
@@ -64,14 +75,18 @@ export class InputFeed {
     }
   }
 
-  private async readLast(): Promise<{ readonly sequence: number; readonly number: number }> {
+  private async readLast(): Promise<LastInput> {
     for (;;) {
       try {
         const message = await this.host.bus.readLast(this.subject);
         this.last =
           message === undefined
-            ? { sequence: 0, number: 0 }
-            : { sequence: message.sequence, number: Number(message.headers[header.number] ?? 0) };
+            ? { sequence: 0, number: 0, routed: repeatedOf(undefined) }
+            : {
+                sequence: message.sequence,
+                number: Number(message.headers[header.number] ?? 0),
+                routed: repeatedOf(message.headers),
+              };
         return this.last;
       } catch (error) {
         if (!(error instanceof DroverError) || !error.retryable) throw error;
@@ -82,6 +97,8 @@ export class InputFeed {
 
   private async isOurs(afterSequence: number, payload: Uint8Array): Promise<boolean> {
     const message = await this.host.bus.readNext(this.stream, this.subject, afterSequence + 1);
-    return message !== undefined && Buffer.compare(message.payload, payload) === 0;
+    if (message === undefined || Buffer.compare(message.payload, payload) !== 0) return false;
+    // A router's may be the same by chance.
+    return message.headers[header.from] === undefined || message.headers[header.byHand] === '1';
   }
 }

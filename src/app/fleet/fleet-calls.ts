@@ -118,18 +118,24 @@ export async function queryBridgeCounters(client: FleetClient, macs: readonly Ma
   return counted;
 }
 
-/** Every living manager is asked for its own store; one that does not answer is left out, because the others' still count. */
-export async function queryStores(
-  client: FleetClient,
-  { managers }: FleetView,
-): Promise<(NonNullable<FleetView['store']> & { readonly manager: string })[]> {
+/** Every living manager is asked for its own view; one that does not answer is left out, because the others' still count. */
+export async function queryManagers(client: FleetClient, { managers }: FleetView): Promise<FleetView[]> {
   const asked = managers
     .filter(({ alive }) => alive)
     .map(async ({ id }) => {
       const answer = await callAt(client, managerSubject.callOf(id), { kind: 'query-fleet' }, STORE_TIMEOUT_US);
-      return answer.kind === 'fleet' && answer.fleet.store !== undefined ? [{ manager: id, ...answer.fleet.store }] : [];
+      return answer.kind === 'fleet' ? [answer.fleet] : [];
     });
   return (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+}
+
+/** Its own store of each of them. */
+export async function queryStores(
+  client: FleetClient,
+  fleet: FleetView,
+): Promise<(NonNullable<FleetView['store']> & { readonly manager: string })[]> {
+  const views = await queryManagers(client, fleet);
+  return views.flatMap(({ manager, store }) => (store === undefined ? [] : [{ manager, ...store }]));
 }
 
 /** What these managers counted, summed; one that does not answer counts as nothing. */

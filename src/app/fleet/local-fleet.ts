@@ -52,6 +52,8 @@ export interface LocalFleetOptions {
   readonly provesPerMinute?: number;
   /** The file of a learned model that ranks candidates. */
   readonly adviser?: string;
+  /** How managers learn; absent: they do not. That ECUs report is said of each ECU. */
+  readonly learns?: ManagerConfig['learns'];
   /** Whether managers foresee failures; absent: they do. */
   readonly predicts?: boolean | undefined;
   /** How pages are packed on their way; only where the fleet does not exist yet. */
@@ -333,11 +335,12 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute, adviser, predicts } = this.options;
+    const { provesPerMinute, adviser, learns, predicts } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       ...(adviser === undefined ? {} : { adviser }),
+      ...(learns === undefined ? {} : { learns }),
       ...(predicts === undefined ? {} : { predicts }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),

@@ -3,6 +3,9 @@
  * the point plus the quantiles of what they missed by at the calibration origins; fixed, as the protocol has it.
  */
 import { TAUS } from '../../domain/forecast/deciles.ts';
+import { type ForecastNetwork, NetworkRunner } from '../../domain/forecast/network.ts';
+import { networkRows } from '../../domain/forecast/network-examples.ts';
+import { StateArena } from '../../domain/forecast/state-arena.ts';
 import { calibrationOrigins, type Protocol, type Score, Scorer } from './rolling-origin.ts';
 
 export interface BaselineScore {
@@ -24,6 +27,15 @@ export function scoreBaselines(protocol: Protocol, season: number | undefined): 
   return baselines.flatMap(([model, baseline]) =>
     protocol.horizons.map((horizon) => ({ model, horizon, score: scoreBaseline(protocol, baseline, horizon) })),
   );
+}
+
+/** A network alone: trained on other series, it is the same wherever it is asked. */
+export function scoreNetwork(protocol: Protocol, network: ForecastNetwork): readonly BaselineScore[] {
+  const said = networkChanges(protocol.series, network, protocol.horizons);
+  const alone: Baseline = (series) => (t, h) => (series[t] as number) + (said[protocol.horizons.indexOf(h)]?.[t] ?? 0);
+  return protocol.horizons
+    .filter((h) => network.horizons.includes(h))
+    .map((horizon) => ({ model: network.family, horizon, score: scoreBaseline(protocol, alone, horizon) }));
 }
 
 function scoreBaseline(protocol: Protocol, baseline: Baseline, horizon: number): Score {
@@ -83,4 +95,18 @@ function squaredError(series: Float64Array, rate: number): number {
     level += rate * error;
   }
   return sum;
+}
+
+/** What the network says after each step, a horizon each; 0 where it does not speak yet, or the horizon is none of its own. */
+function networkChanges(series: Float64Array, network: ForecastNetwork, horizons: readonly number[]): Float64Array[] {
+  const runner = new NetworkRunner(new StateArena(), network);
+  const changes = horizons.map(() => new Float64Array(series.length));
+  const places = horizons.map((h) => network.horizons.indexOf(h));
+  for (const { t, row, now } of networkRows(series, network.family)) {
+    runner.push(row);
+    for (const [k, place] of places.entries())
+      if (place >= 0)
+        (changes[k] as Float64Array)[t] = (runner.outputs[place] as number) * now * Math.sqrt(horizons[k] as number);
+  }
+  return changes;
 }

@@ -5,7 +5,8 @@
 import { fitBatch } from '../../domain/forecast/batch.ts';
 import { TAUS } from '../../domain/forecast/deciles.ts';
 import { Forecaster } from '../../domain/forecast/forecaster.ts';
-import { scoreBaselines } from './baselines.ts';
+import type { ForecastNetwork } from '../../domain/forecast/network.ts';
+import { scoreBaselines, scoreNetwork } from './baselines.ts';
 import { protocolFor, type Score, Scorer } from './rolling-origin.ts';
 
 export interface ModelScore extends Score {
@@ -30,18 +31,23 @@ export interface EvaluateOptions {
   readonly name: string;
   readonly horizons: readonly number[];
   readonly season: number | undefined;
+  /** In the race, and each alone beside the baselines. */
+  readonly networks?: readonly ForecastNetwork[];
 }
 
 /** Of our own rows in the report. */
 export const OURS = 'drover';
 
 /** Nothing for a series that is too short, or constant where models are fitted. */
-export function evaluateSeries(raw: Float64Array, { name, horizons, season }: EvaluateOptions): SeriesReport | undefined {
+export function evaluateSeries(
+  raw: Float64Array,
+  { name, horizons, season, networks = [] }: EvaluateOptions,
+): SeriesReport | undefined {
   const protocol = protocolFor(raw, horizons);
   if (protocol === undefined) return undefined;
   const { series, origins, scale, trainEnd } = protocol;
   const scorers = horizons.map(() => new Scorer(scale));
-  const forecaster = new Forecaster({ horizons, season });
+  const forecaster = new Forecaster({ horizons, season, networks });
   const at = new Set(origins);
   const quantiles = new Float64Array(TAUS.length);
   for (let t = 0; t < series.length; t++) {
@@ -56,6 +62,7 @@ export function evaluateSeries(raw: Float64Array, { name, horizons, season }: Ev
   const baselines = scoreBaselines(protocol, season);
   const all = [
     ...horizons.map((horizon, k) => ({ model: OURS, horizon, score: (scorers[k] as Scorer).score() })),
+    ...networks.flatMap((network) => scoreNetwork(protocol, network)),
     ...baselines,
   ];
   const results = horizons.flatMap((horizon) => {

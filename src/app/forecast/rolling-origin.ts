@@ -11,7 +11,7 @@
  */
 import { TAUS } from '../../domain/forecast/deciles.ts';
 
-const VALUES_MOST = 6000;
+export const VALUES_MOST = 6000;
 const TRAIN_SHARE = 0.6;
 const FIT_SHARE = 0.4;
 const CONTEXT = 96;
@@ -105,7 +105,8 @@ export class Scorer {
   }
 }
 
-function fillMissing(series: Float64Array): void {
+/** A missing value becomes the one before it. */
+export function fillMissing(series: Float64Array): void {
   const first = series.find((value) => !Number.isNaN(value)) ?? 0;
   for (let t = 0; t < series.length; t++) if (Number.isNaN(series[t])) series[t] = t === 0 ? first : (series[t - 1] as number);
 }

@@ -2,6 +2,7 @@
  * How good is a model on sets it has not seen? Every number stands beside what costs nothing: answering the same every time, proposing the
  * deadline, training on the real sets.
  */
+import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import { createProposer, judgeCertificates } from '../../domain/learn/certificate.ts';
 import { exactResponses, labelExactly } from '../../domain/learn/exact-label.ts';
@@ -18,7 +19,8 @@ export function evaluateModel(model: Model, sets: LabelledSets) {
   const about = { ...model.trained, purpose: model.purpose };
   if (model.purpose === 'yes-no') return { ...about, ...evaluateYesNo(model, sets) };
   if (model.purpose === 'certified') return { ...about, ...evaluateCertified(model, sets) };
-  return { ...about, ...evaluateTwin(model, sets) };
+  if (model.purpose === 'twin') return { ...about, ...evaluateTwin(model, sets) };
+  throw new DroverError('ERR_USAGE', 'the model forecasts series: judge it with drover forecast evaluate --model');
 }
 
 export type Evaluation = ReturnType<typeof evaluateModel>;

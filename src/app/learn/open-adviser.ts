@@ -2,22 +2,22 @@
 import { readFile } from 'node:fs/promises';
 import { decodeModel } from '../../../infra/learned/model-file.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import { createAdviser } from '../../domain/learn/adviser.ts';
-import type { Adviser } from '../../domain/placement/assign.ts';
+import type { YesNoModel } from '../../domain/learn/model.ts';
 
 /** Fails with ERR_MODEL_FILE: unreadable, damaged, or a model that answers something else. */
-export async function openAdviser(path: string): Promise<Adviser> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+export async function readAdviser(path: string): Promise<{ readonly bytes: Uint8Array; readonly model: YesNoModel }> {
+  const read = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new DroverError('ERR_MODEL_FILE', `${path} cannot be read (${cause.code}); "drover learn train" writes one`, {
       cause,
     });
   });
-  const model = decodeModel(new Uint8Array(bytes), path);
+  const bytes = new Uint8Array(read);
+  const model = decodeModel(bytes, path);
   if (model.purpose !== 'yes-no') {
     throw new DroverError(
       'ERR_MODEL_FILE',
       `${path} holds a ${model.purpose} model, and an adviser answers yes or no: give an fnn or a forest`,
     );
   }
-  return createAdviser(model);
+  return { bytes, model };
 }

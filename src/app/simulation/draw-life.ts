@@ -103,11 +103,12 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
     const hardDeadline = (task.periodUs ?? 0) > 0 && more.below(3) === 0;
     return { ...task, hardDeadline, priority: 1 + more.below(20), checkpoint: { ...task.checkpoint, standbys } };
   });
+  const chained = isPlain ? tasksDrawn : drawChains(draw.stream('chains'), tasksDrawn);
   const faultsUs = size.faultsUs ?? drawnFaultsUs;
   const schedulers = createRng(seed, 'schedulers');
   const scheduled = drawnFleet.map((ecu) => ({ ...ecu, scheduling: drawScheduling(schedulers) }));
   const { ecus, managers } = size.own ?? { ecus: scheduled, managers: managersDrawn };
-  const tasks = size.own?.tasks.map(({ draft }) => draft) ?? tasksDrawn;
+  const tasks = size.own?.tasks.map(({ draft }) => draft) ?? chained;
   const hosts = [
     ...ecus.flatMap(({ mac }) => [bridgeOf(mac), supervisorOf(mac)]),
     ...managers.map(({ name }) => managerHost(name)),
@@ -117,6 +118,14 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
     keyof Added
   >;
   return { life: { ...common, weather: drawWeather(draw), ...(isPlain ? PLAIN : drawMore(more, hosts)) }, people };
+}
+
+/** In half of the lives that are not plain, some tasks are fed by one that was declared before them. */
+function drawChains(rng: Rng, tasks: readonly TaskDraft[]): readonly TaskDraft[] {
+  if (rng.below(2) !== 0) return tasks;
+  return tasks.map((task, at) =>
+    at === 0 || rng.below(3) === 0 ? task : { ...task, inputs: { ...task.inputs, from: `task-${1 + rng.below(at)}` } },
+  );
 }
 
 type Added = Pick<

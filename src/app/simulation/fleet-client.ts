@@ -13,6 +13,7 @@ import type { TaskName } from '../../domain/model/ids.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
 import type { ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
 import { type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
+import { repeatedOf } from '../../domain/task/routing.ts';
 import { hostOf } from './simulated-ecu.ts';
 
 export interface Feed {
@@ -95,7 +96,7 @@ export class FleetClient {
         const payload = Uint8Array.of(number & 0xff, (number * 7) & 0xff, ports.rng.below(256));
         await ports.bus.append(subject, payload, {
           expectedSequence: last?.sequence ?? 0,
-          headers: { [header.number]: String(number) },
+          headers: { ...repeatedOf(last?.headers), [header.number]: String(number) },
           timeoutUs: APPEND_TIMEOUT_US,
         });
       } catch (cause) {

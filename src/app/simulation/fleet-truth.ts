@@ -7,8 +7,10 @@ import { stateName } from '../../../actors/chart.ts';
 import type { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';
 import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
+import { type ChainContext, migrationOfMember } from '../../../statecharts/chain.machine.ts';
 import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
+import type { RouteContext } from '../../../statecharts/route.machine.ts';
 import {
   droppedEarly,
   type SourceDoes,
@@ -17,6 +19,7 @@ import {
   writesUngiven,
 } from '../../domain/invariants/atomic-migration.ts';
 import { DurableBeforeFree, unstored } from '../../domain/invariants/durable-before-free.ts';
+import { movedAlone, tornChain } from '../../domain/invariants/moves-as-one.ts';
 import { Replayable } from '../../domain/invariants/replayable.ts';
 import { unsaid } from '../../domain/invariants/restore-or-say-why.ts';
 import type { Incarnation } from '../../domain/model/ecu.ts';
@@ -24,7 +27,7 @@ import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
 import { decodeCheckpointNotice } from '../../domain/protocol/codec-checkpoint.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
-import { actorOfSubject, header, streams } from '../../domain/protocol/subjects.ts';
+import { actorOfSubject, header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
 import { replayByChart } from './replay-by-chart.ts';
 
@@ -46,6 +49,19 @@ export interface MigrationTruth {
   readonly record: ActorRecord;
 }
 
+export interface RouteTruth {
+  readonly state: string;
+  readonly context: RouteContext;
+  readonly record: ActorRecord;
+}
+
+export interface ChainTruth {
+  readonly state: string;
+  readonly context: ChainContext;
+  readonly record: ActorRecord;
+}
+
+const CHAIN_ENDS = new Set(['aborted', 'done']);
 const MIGRATION_ENDS = new Set(['rejected', 'aborted', 'superseded', 'done']);
 
 /** One committed message that belongs to the story: a record, a marker, the first output after a marker. */
@@ -74,6 +90,8 @@ export class FleetTruth {
   readonly placements = new Map<TaskName, PlacementTruth>();
   readonly arbiters = new Map<ActorKey, ArbiterTruth>();
   readonly migrations = new Map<ActorKey, MigrationTruth>();
+  readonly routes = new Map<ActorKey, RouteTruth>();
+  readonly chains = new Map<ActorKey, ChainTruth>();
   /** By task, those that are not at their end. */
   private readonly migrating = new Map<TaskName, Set<ActorKey>>();
   /** By task and manager: the latest epoch of which it said that it can rebuild a checkpoint. */
@@ -103,6 +121,10 @@ export class FleetTruth {
 
   openMigrations(): ActorKey[] {
     return [...this.migrations].filter(([, { state }]) => !MIGRATION_ENDS.has(state)).map(([actor]) => actor);
+  }
+
+  openChains(): ActorKey[] {
+    return [...this.chains].filter(([, { state }]) => !CHAIN_ENDS.has(state)).map(([actor]) => actor);
   }
 
   private hear(message: StreamMessage): void {
@@ -145,6 +167,14 @@ export class FleetTruth {
       this.arbiters.set(actor, arbiter);
       return;
     }
+    if (actor.startsWith('chain/')) {
+      this.hearChain(actor, { state, context: context as ChainContext, record });
+      return;
+    }
+    if (actor.startsWith('route/')) {
+      this.hearRoute(actor, { state, context: context as RouteContext, record });
+      return;
+    }
     if (actor.startsWith('migration/')) {
       this.hearMigration(actor, { state, context: context as MigrationContext, record });
       return;
@@ -156,6 +186,30 @@ export class FleetTruth {
     this.judge(placement, before);
     // Until the abort stands here the source stands still: also in the moment in which it is written.
     this.judgeMigrations(placement.context.task, record.event.type === 'MOVE.ABORTED' ? before : placement);
+  }
+
+  private hearChain(actor: ActorKey, chain: ChainTruth): void {
+    this.chains.set(actor, chain);
+    const { state, context } = chain;
+    if (!CHAIN_ENDS.has(state)) return;
+    const members = (context.cause?.members ?? []).map((member) => {
+      const placement = this.placements.get(member.task)?.context;
+      const { context: migration } = this.migrations.get(migrationOfMember(member)) ?? {};
+      const moved = migration?.epoch !== undefined && migration.cause?.chain === actor;
+      return { task: member.task, epoch: member.epoch, placementEpoch: placement?.epoch ?? 0, moved };
+    });
+    this.world.judges.report(tornChain({ chain: actor, state }, members));
+  }
+
+  private hearRoute(actor: ActorKey, route: RouteTruth): void {
+    this.routes.set(actor, route);
+    const { task, source, begun } = route.context;
+    const { type } = route.record.event;
+    if (type !== 'ROUTE.BEGUN' || source === undefined || begun === undefined) return;
+    const first = this.world.broker.stream(streams.outputs(0)).next(taskSubject.outputs({ shardCount: 1 }, source), 1);
+    const number = Number(first?.headers[header.output] ?? 0);
+    const kept = first === undefined ? undefined : number + (first.headers[header.marker] === '1' ? 1 : 0);
+    this.world.judges.report(this.world.judges.routed.begun(task, source, begun.output, kept));
   }
 
   private hearMigration(actor: ActorKey, migration: MigrationTruth): void {
@@ -208,6 +262,9 @@ export class FleetTruth {
     this.world.judges.report(unsaid({ task, revision: record.revision, state, reason }));
     const event = JSON.parse(record.event.json) as { readonly expectedEpoch?: number };
     const taken = epoch !== (before?.context.epoch ?? 0);
+    const chain = taken && takenBy !== undefined ? this.migrations.get(takenBy)?.context.cause?.chain : undefined;
+    if (chain !== undefined && takenBy !== undefined)
+      this.world.judges.report(movedAlone({ chain, state: this.chains.get(chain)?.state ?? 'unknown' }, task, takenBy));
     // What the taker planned by, by its own record: what it asked for may be another thing.
     const planned =
       takenBy === undefined

@@ -175,6 +175,11 @@ export class FleetWorld {
     return this.client.call({ kind: 'migrate-task', task, ...plain, reason: 'somebody asked', ...more });
   }
 
+  /** It and all that it is joined to by feeding. */
+  migrateChain(task: TaskName, target?: Mac): Promise<ManagerAnswer> {
+    return this.client.call({ kind: 'migrate-chain', task, target, dryRun: false, reason: 'somebody asked' });
+  }
+
   /** Everything away from there, and nothing new; or no more of that. */
   drain(mac: Mac, undo = false): Promise<ManagerAnswer> {
     return this.client.call({ kind: 'drain-ecu', mac, undo, reason: 'somebody asked' });
@@ -289,8 +294,17 @@ export class FleetWorld {
       if (state === undefined || state.inputsWaiting > 0) return false;
     }
     const { truth } = this;
-    const settled = truth.openArbiters().length === 0 && truth.openMigrations().length === 0;
-    return this.lived && this.client.fed() && settled && this.leftOver().length === 0;
+    const settled = [truth.openArbiters(), truth.openMigrations(), truth.openChains()].every(({ length }) => length === 0);
+    return this.lived && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0;
+  }
+
+  private unrouted(): Violation | undefined {
+    const routes: (readonly [TaskName, TaskName])[] = [];
+    for (const task of this.wanted) {
+      const source = this.truth.placements.get(task)?.context.spec?.inputs.from;
+      if (source !== undefined) routes.push([task, source]);
+    }
+    return this.world.judges.routed.unrouted(routes);
   }
 
   /** What is left over, looked for now and then: it is asked after every step. */
@@ -360,7 +374,8 @@ export class FleetWorld {
       ([task, { state, context }]) =>
         `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`,
     );
-    const said = `lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
+    const routed = this.unrouted()?.sentence ?? 'every route has passed everything';
+    const said = `${routed}; lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
     const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) =>
       [...(bridge?.running().all() ?? [])].map(
         ({ instance, source }) =>

@@ -162,9 +162,11 @@ async function live({ fleet, drafts, rng, untilUs, removes }: People & { readonl
   fleet.lived = false;
   const { scheduler } = fleet.world;
   const sleep = (us: number): Promise<void> => new Promise((resolve) => scheduler.after(us, resolve));
-  for (const draft of drafts) {
+  for (const [at, draft] of drafts.entries()) {
     await fleet.declare(draft);
-    if (rng.below(3) > 0 || draft.periodUs === 0)
+    const fed = rng.below(3) > 0 || draft.periodUs === 0;
+    // Some that other tasks feed get data by hand in between.
+    if (fed && (draft.inputs?.from === undefined || at % 2 === 0))
       fleet.feed({ task: draft.name, count: 10 + rng.below(100), everyUs: 1_000 + rng.below(30_000) });
     await sleep(rng.below(100_000));
   }
@@ -190,6 +192,7 @@ async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: Ran
   const macs = [...fleet.ecus.keys()];
   // Drawn apart, as whatever was added later: what was drawn before keeps its values.
   const how = rng.stream('how');
+  const chains = rng.stream('chains');
   for (;;) {
     await new Promise<void>((resolve) => void scheduler.after(drawUs(rng, everyUs), resolve));
     if (scheduler.nowUs() >= untilUs) return;
@@ -198,6 +201,13 @@ async function askForMoves({ fleet, drafts, rng, untilUs }: People, everyUs: Ran
     if (fleet.owner(name) === undefined) continue;
     fleet.truth.note(`somebody asks for ${name} to go to ${target ?? 'any other ECU'}`);
     const mode = MODES[how.below(MODES.length + 1)];
+    const isChained =
+      drafts.some((draft) => draft.inputs?.from === name) ||
+      drafts.some((draft) => draft.name === name && draft.inputs?.from !== undefined);
+    if (isChained && chains.below(2) === 0) {
+      await fleet.migrateChain(name, target);
+      continue;
+    }
     await (how.below(2) === 0 ? fleet.move(name, target) : fleet.migrate(name, { target, mode }));
   }
 }

@@ -41,6 +41,8 @@ export class RestJudge {
     for (const [actor, { state, record }] of truth.arbiters) if (state === 'settled') found.push(leftOver(actor, record));
     for (const [actor, { record }] of truth.migrations)
       if (!truth.openMigrations().includes(actor)) found.push(leftOver(actor, record));
+    for (const [actor, { record }] of truth.chains)
+      if (!truth.openChains().includes(actor)) found.push(leftOver(actor, record));
     for (const [task, { state, record }] of truth.placements)
       if (state === 'removed') found.push(leftOver(`placement/${task}`, record));
     for (const { mac, bridge } of ecus.values()) {

@@ -8,6 +8,7 @@ import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { createStreamRecordStore } from '../../../infra/nats/record-store.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
+import { createSimFitter } from '../../../infra/sim/model-fitter.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { StorePlace } from '../../../infra/sim/weather.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
@@ -75,6 +76,7 @@ export class SimulatedManager {
         ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
+        fitter: createSimFitter(ports.clock),
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
       });
       await manager.start();

@@ -1,8 +1,10 @@
 /**
- * From a point to nine quantiles. Three views of the errors made of late are each a window of the last ones, kept in order: as they are, over
- * how much the series moves now, over the size of error that the trees expect here. The views are mixed for each quantile by
+ * From a point to nine quantiles. Four views of the errors made of late are each a window of the last ones, kept in order: as they are, over
+ * how much the series moves now, over the size of error that the trees expect here, and over its size at this beat of the series' rhythm, where
+ * it has one. The views are mixed for each quantile by
  * exponential weights on pinball loss. At last the outer two are moved until they miss as often as they should (adaptive conformal inference): a
- * miss moves a side out by (1 − MISSES) γ in the logarithm of the half width, a hit in by MISSES γ.
+ * miss moves a side out by (1 − MISSES) γ in the logarithm of the half width, a hit in by MISSES γ; where there is a rhythm, at each beat once more,
+ * for a series asked always at the same beat must find its band right there.
  *
  *   Q1  Quantiles ascend.
  *   Q2  What is learned of a forecast is learned when its horizon has passed, never before.
@@ -12,10 +14,11 @@
  */
 import { MEDIAN, OUTER, TAUS } from './deciles.ts';
 import { ExpertWeights } from './expert-weights.ts';
+import { RHYTHM_MOST } from './rhythm.ts';
 import { SortedWindows } from './sorted-window.ts';
 import type { StateArena } from './state-arena.ts';
 
-const VIEWS = 3;
+const VIEWS = 4;
 const Q = TAUS.length;
 /** A forecast's numbers: the offsets of each view, what each view's errors are measured in, the quantiles. */
 export const BAND_LENGTH = VIEWS * Q + VIEWS + Q;
@@ -27,11 +30,17 @@ const thinning = (horizon: number): number => 1 + Math.floor(Math.sqrt(horizon) 
 /** Fewer errors than this say nothing of quantiles. */
 const ERRORS_LEAST = 15;
 const MIX = { rate: 0.3, slower: 0.3, fading: 0.998 };
-/** γ = RATE / √h. */
-const RATE = 0.03;
-/** Of each side. */
+/** γ = rate / h^slower; of what belongs to a beat alone, γ is `beat`. */
+const STRETCH = { rate: 0.08, slower: 0.6, beat: 0.15 };
+/** Of each side; fewer are aimed at while few forecasts have been scored: of a short series they are hardly known. */
 const MISSES = 0.1;
+const CAREFUL = { count: 45, slower: 0.12 };
+/** Of the errors at this beat, beside the other views. */
+const BEAT_PRIOR = 1.5;
 const STRETCH_MOST = 3;
+/** How quickly the usual size of an error follows: in general, and at a beat. */
+const USUAL_RATE = 0.02;
+const BEAT_RATE = 0.1;
 /** Of a standard normal, for a series of which no error is known yet. */
 const NORMAL: readonly number[] = [-1.2816, -0.8416, -0.5244, -0.2533, 0, 0.2533, 0.5244, 0.8416, 1.2816];
 
@@ -42,6 +51,11 @@ export class Bands {
   /** Lower and upper, a horizon each: how many half widths further out. */
   readonly #stretch: Float64Array;
   readonly #settled: Float64Array;
+  /** Usual size of an error at each beat, a horizon each; 0: not seen yet. */
+  readonly #beats: Float64Array;
+  readonly #usual: Float64Array;
+  /** As #stretch, at each beat on top. */
+  readonly #beatStretch: Float64Array;
   readonly #offsets = new Float64Array(VIEWS);
 
   /** `errorsKept`: of each view and horizon. */
@@ -53,19 +67,23 @@ export class Bands {
       experts: VIEWS,
       rates: horizons.flatMap((h) => TAUS.map(() => MIX.rate / h ** MIX.slower)),
       fading: MIX.fading,
-      prior: [0, 0, 0],
+      prior: [0, 0, 0, BEAT_PRIOR],
     });
     this.#stretch = arena.take(2 * horizons.length);
     this.#settled = arena.take(horizons.length);
+    this.#beats = arena.take(horizons.length * RHYTHM_MOST);
+    this.#usual = arena.take(horizons.length);
+    this.#beatStretch = arena.take(2 * horizons.length * RHYTHM_MOST);
   }
 
   /** The quantiles around `point`, into `out` from `at` (BAND_LENGTH numbers). `moving`: a usual change now; `spread` may be NaN. */
-  forecast(k: number, point: number, { moving, spread, unit }: BandInput, out: Float64Array, at: number): void {
+  forecast(k: number, point: number, { moving, spread, unit, beat }: BandInput, out: Float64Array, at: number): void {
     const h = this.#horizons[k] as number;
     const floor = 1e-3 * unit;
     out[at + SIZES] = 1;
     out[at + SIZES + 1] = moving + floor;
     out[at + SIZES + 2] = spread + floor;
+    out[at + SIZES + 3] = beat < 0 ? Number.NaN : this.#sizeAt(k, beat) + floor;
     const looks = ((this.#settled[k] as number) + 1) / h;
     const wider = 1 + 1 / (looks + 0.5);
     const offsets = this.#offsets;
@@ -74,15 +92,16 @@ export class Bands {
       for (let view = 0; view < VIEWS; view++) {
         const window = k * VIEWS + view;
         let offset = Number.NaN;
-        if (this.#windows.count(window) >= ERRORS_LEAST)
-          offset = wider * (out[at + SIZES + view] as number) * this.#windows.quantile(window, TAUS[q] as number);
+        const size = out[at + SIZES + view] as number;
+        if (this.#windows.count(window) >= ERRORS_LEAST && !Number.isNaN(size))
+          offset = wider * size * this.#windows.quantile(window, TAUS[q] as number);
         else if (cold && view === 0) offset = wider * unit * Math.sqrt(h) * (NORMAL[q] as number);
         offsets[view] = offset;
         out[at + view * Q + q] = offset;
       }
       out[at + QUANTILES + q] = q === MEDIAN ? point : point + this.#weights.mix(k * Q + q, offsets, 0);
     }
-    this.#order(k, out, at + QUANTILES);
+    this.#order(k, beat, out, at + QUANTILES);
   }
 
   /** Quantile `q` of what was forecast from `at`. */
@@ -91,7 +110,7 @@ export class Bands {
   }
 
   /** Learns that `value` came where `forecast` wrote at `at` around `point`; `scale` is a usual error of the last value. */
-  learn(k: number, { value, point, scale }: BandOutcome, row: Float64Array, at: number): void {
+  learn(k: number, { value, point, scale, beat }: BandOutcome, row: Float64Array, at: number): void {
     const error = value - point;
     const offsets = this.#offsets;
     for (let q = 0; q < Q; q++) {
@@ -108,19 +127,48 @@ export class Bands {
       if (!Number.isNaN(size)) this.#windows.push(k * VIEWS + view, error / size);
     }
     this.#settled[k] = settled + 1;
-    const rate = RATE / Math.sqrt(this.#horizons[k] as number);
-    this.#move(2 * k, rate * ((value < this.quantile(row, at, 0) ? 1 : 0) - MISSES));
-    this.#move(2 * k + 1, rate * ((value > this.quantile(row, at, OUTER) ? 1 : 0) - MISSES));
+    this.#measure(k, beat, Math.abs(error));
+    const h = this.#horizons[k] as number;
+    const rate = STRETCH.rate / h ** STRETCH.slower;
+    const misses = (MISSES * (settled + 1)) / (settled + 1 + CAREFUL.count * h ** CAREFUL.slower);
+    const below = (value < this.quantile(row, at, 0) ? 1 : 0) - misses;
+    const above = (value > this.quantile(row, at, OUTER) ? 1 : 0) - misses;
+    this.#move(this.#stretch, 2 * k, rate * below);
+    this.#move(this.#stretch, 2 * k + 1, rate * above);
+    if (beat < 0) return;
+    const side = 2 * (k * RHYTHM_MOST + beat);
+    this.#move(this.#beatStretch, side, STRETCH.beat * below);
+    this.#move(this.#beatStretch, side + 1, STRETCH.beat * above);
   }
 
-  #move(side: number, by: number): void {
-    this.#stretch[side] = Math.max(-STRETCH_MOST, Math.min(STRETCH_MOST, (this.#stretch[side] as number) + by));
+  /** Until a beat has been seen, and a little after, it is as any other. */
+  #sizeAt(k: number, beat: number): number {
+    const seen = this.#beats[k * RHYTHM_MOST + beat] as number;
+    return seen === 0 ? (this.#usual[k] as number) : 0.9 * seen + 0.1 * (this.#usual[k] as number);
   }
 
-  #order(k: number, out: Float64Array, at: number): void {
+  #measure(k: number, beat: number, size: number): void {
+    const usual = this.#usual[k] as number;
+    this.#usual[k] = usual === 0 ? size : usual + USUAL_RATE * (size - usual);
+    if (beat < 0) return;
+    const at = k * RHYTHM_MOST + beat;
+    const before = (this.#beats[at] as number) || (this.#usual[k] as number);
+    this.#beats[at] = before + BEAT_RATE * (size - before);
+  }
+
+  #move(stretch: Float64Array, side: number, by: number): void {
+    stretch[side] = Math.max(-STRETCH_MOST, Math.min(STRETCH_MOST, (stretch[side] as number) + by));
+  }
+
+  #stretchOf(k: number, beat: number, side: number): number {
+    const general = this.#stretch[2 * k + side] as number;
+    return beat < 0 ? general : general + (this.#beatStretch[2 * (k * RHYTHM_MOST + beat) + side] as number);
+  }
+
+  #order(k: number, beat: number, out: Float64Array, at: number): void {
     const half = Math.max(0, (out[at + OUTER] as number) - (out[at] as number)) / 2;
-    out[at] = (out[at] as number) - half * (Math.exp(this.#stretch[2 * k] as number) - 1);
-    out[at + OUTER] = (out[at + OUTER] as number) + half * (Math.exp(this.#stretch[2 * k + 1] as number) - 1);
+    out[at] = (out[at] as number) - half * (Math.exp(this.#stretchOf(k, beat, 0)) - 1);
+    out[at + OUTER] = (out[at + OUTER] as number) + half * (Math.exp(this.#stretchOf(k, beat, 1)) - 1);
     // From the median outwards: the median is the point and stays.
     for (let q = MEDIAN - 1; q >= 0; q--)
       if ((out[at + q] as number) > (out[at + q + 1] as number)) out[at + q] = out[at + q + 1] as number;
@@ -133,10 +181,13 @@ export interface BandInput {
   readonly moving: number;
   readonly spread: number;
   readonly unit: number;
+  /** Of the rhythm, at the step the forecast is made at; −1 where there is none. */
+  readonly beat: number;
 }
 
 export interface BandOutcome {
   readonly value: number;
   readonly point: number;
   readonly scale: number;
+  readonly beat: number;
 }

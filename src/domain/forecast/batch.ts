@@ -6,6 +6,7 @@ import { createRng } from '../kernel/rng.ts';
 import { type BoostedTrees, type BoostOptions, fitBoostedTrees, intoBuckets } from './boosted-trees.ts';
 import { Ewmas, TREE_CONTEXT, TREE_WIDTH, treeFeatures } from './features.ts';
 import { fitNLinear, type NLinear } from './nlinear.ts';
+import { findRhythm } from './rhythm.ts';
 import { StateArena } from './state-arena.ts';
 
 export interface BatchModels {
@@ -16,6 +17,8 @@ export interface BatchModels {
   readonly spreads: readonly BoostedTrees[];
   /** What the trees' level is counted from. */
   readonly origin: number;
+  /** Steps after which the series does the same again, if it does. */
+  readonly rhythm: number | undefined;
 }
 
 export interface FitRequest {
@@ -30,7 +33,12 @@ const SPREAD: BoostOptions = { trees: 12, depth: 3, rate: 0.3, leafLeast: 20, fe
 
 export function fitBatch({ series, horizons, seed }: FitRequest): BatchModels {
   const origin = series[0] ?? 0;
-  return { nlinear: fitNLinear(series, horizons, TREE_CONTEXT), ...fitTrees(series, horizons, { origin, seed }), origin };
+  return {
+    nlinear: fitNLinear(series, horizons, TREE_CONTEXT),
+    ...fitTrees(series, horizons, { origin, seed }),
+    origin,
+    rhythm: findRhythm(series),
+  };
 }
 
 function fitTrees(

@@ -16,11 +16,13 @@
 
 import { BAND_LENGTH, Bands } from './bands.ts';
 import type { BatchModels, FitRequest } from './batch.ts';
+import { ChangeSizes } from './change-sizes.ts';
 import { MEDIAN, TAUS } from './deciles.ts';
 import { ExpertWeights } from './expert-weights.ts';
 import { TREE_CONTEXT } from './features.ts';
 import { History } from './history.ts';
 import { type Degraded, Intake } from './intake.ts';
+import type { ForecastNetwork } from './network.ts';
 import { EXPERTS, PointExperts } from './point-experts.ts';
 import { StateArena } from './state-arena.ts';
 
@@ -37,6 +39,8 @@ export interface ForecasterOptions {
   /** What the series cannot leave, such as 0 … 100 %. */
   readonly least?: number;
   readonly most?: number;
+  /** Trained on other series, in the race as experts. */
+  readonly networks?: readonly ForecastNetwork[] | undefined;
 }
 
 const MEMORY = 4096;
@@ -45,38 +49,37 @@ const WARM_UP = 20;
 const EXPERT_RATE = { rate: 0.2, slower: 0.3, fading: 0.9998 };
 /** Gains at the start. */
 const PRIORS: readonly [RegExp, number][] = [
-  [/^(ewma|median)/, -1],
+  [/^(ewma|median|rhythm)/, -1],
   [/^trees/, 0.5],
 ];
-/** How quickly the usual size of a change follows: now, and in general. */
-const MOVING_RATE = 0.05;
-const GENERAL_RATE = 0.002;
 const ERROR_RATE = 0.01;
 /** Fits come when the series has grown by this much, at the latest after so many steps. */
 const FIT_LEAST = 200;
 const FIT_GROWTH = 1.5;
 const FIT_EVERY = 800;
 
-const E = EXPERTS.length;
-/** A forecast kept until its time comes: the experts' (the first is the value it was made at), the mixture, the bands. */
-const POINT = E;
-const BAND = E + 1;
-const ROW = E + 1 + BAND_LENGTH;
-
 /** Places among the scalars. */
 const UNIT = 0;
 /** The first step with a forecast. */
 const SINCE = 1;
-const MOVING = 2;
-const GENERAL = 3;
-const NEXT_FIT = 4;
-const FITS = 5;
+const NEXT_FIT = 2;
+const FITS = 3;
 
 export class Forecaster {
   readonly options: ForecasterOptions;
+  /** Who is in the race. */
+  readonly experts: readonly string[];
+  /**
+   * A forecast kept until its time comes, #row numbers: the experts' (the first is the value it was made at), at #point the mixture, at #band
+   * the bands.
+   */
+  readonly #row: number;
+  readonly #point: number;
+  readonly #band: number;
   readonly #arena = new StateArena();
   readonly #intake: Intake;
   readonly #history: History;
+  readonly #changes: ChangeSizes;
   readonly #experts: PointExperts;
   readonly #weights: ExpertWeights;
   readonly #bands: Bands;
@@ -85,27 +88,32 @@ export class Forecaster {
   /** Of the last value as a forecast, a horizon each. */
   readonly #usualError: Float64Array;
   readonly #scalars: Float64Array;
-  readonly #bandInput = { moving: 0, spread: 0, unit: 0 };
-  readonly #outcome = { value: 0, point: 0, scale: 0 };
+  readonly #bandInput = { moving: 0, spread: 0, unit: 0, beat: -1 };
+  readonly #outcome = { value: 0, point: 0, scale: 0, beat: -1 };
 
   constructor(options: ForecasterOptions) {
     this.options = options;
-    const { horizons, season, memory = MEMORY, errorsKept = ERRORS_KEPT } = options;
+    const { horizons, season, memory = MEMORY, errorsKept = ERRORS_KEPT, networks = [] } = options;
+    this.experts = [...EXPERTS, ...networks.map(({ family }) => family)];
+    this.#point = this.experts.length;
+    this.#band = this.#point + 1;
+    this.#row = this.#band + BAND_LENGTH;
     const arena = this.#arena;
     this.#intake = new Intake(arena);
     this.#history = new History(arena, Math.max(memory, TREE_CONTEXT + 1, season ?? 0));
-    this.#experts = new PointExperts(arena, this.#history, { horizons, season });
+    this.#changes = new ChangeSizes(arena);
+    this.#experts = new PointExperts(arena, this.#history, { horizons, season, networks });
     this.#weights = new ExpertWeights(arena, {
       groups: horizons.length,
-      experts: E,
+      experts: this.experts.length,
       rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower),
       fading: EXPERT_RATE.fading,
-      prior: EXPERTS.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
+      prior: this.experts.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
     });
     this.#bands = new Bands(arena, horizons, errorsKept);
-    this.#rows = horizons.map((h) => arena.take((h + 1) * ROW));
+    this.#rows = horizons.map((h) => arena.take((h + 1) * this.#row));
     this.#usualError = arena.take(horizons.length);
-    this.#scalars = arena.take(6);
+    this.#scalars = arena.take(4);
     this.#scalars[NEXT_FIT] = FIT_LEAST;
   }
 
@@ -127,16 +135,17 @@ export class Forecaster {
     const before = this.#history.back(0);
     this.#history.push(value);
     const isMadeUp = this.#intake.missingRun > 0;
-    if (step > 0 && !isMadeUp) this.#measure(step, Math.abs(value - before));
+    if (step > 0) this.#measure(step, Math.abs(value - before), isMadeUp);
     const unit = this.#scalars[UNIT] as number;
     if (unit === 0) {
       this.#experts.pushOnly(value);
       return;
     }
     if (!isMadeUp) this.#settle(step, value, unit);
-    this.#experts.push(step, value, unit);
-    this.#bandInput.moving = (this.#scalars[MOVING] as number) + 0.3 * (this.#scalars[GENERAL] as number);
+    this.#experts.push(step, value, value - before, unit, this.#changes);
+    this.#bandInput.moving = this.#changes.now;
     this.#bandInput.unit = unit;
+    this.#bandInput.beat = this.#beat(step);
     for (let k = 0; k < this.options.horizons.length; k++) this.#forecast(k, step, unit);
   }
 
@@ -150,12 +159,12 @@ export class Forecaster {
       return out[MEDIAN] as number;
     }
     const rows = this.#rows[k] as Float64Array;
-    const at = ((this.#history.count - 1) % (h + 1)) * ROW;
-    const point = rows[at + POINT] as number;
+    const at = ((this.#history.count - 1) % (h + 1)) * this.#row;
+    const point = rows[at + this.#point] as number;
     // What is known is older than the newest step: as if the horizon were so much longer.
     const older = Math.sqrt(1 + this.#intake.missingRun / h);
     for (let q = 0; q < TAUS.length; q++) {
-      const value = point + older * (this.#bands.quantile(rows, at + BAND, q) - point);
+      const value = point + older * (this.#bands.quantile(rows, at + this.#band, q) - point);
       out[q] = Math.max(least, Math.min(most, value));
     }
     return out[MEDIAN] as number;
@@ -174,10 +183,17 @@ export class Forecaster {
   /** What an expert weighs at the k-th horizon, of 1 among all that are awake. */
   weights(k: number): ReadonlyMap<string, number> {
     const h = this.options.horizons[k] as number;
-    const at = ((this.#history.count - 1) % (h + 1)) * ROW;
-    const awake = EXPERTS.map((_, e) => (Number.isNaN(this.#rows[k]?.[at + e]) ? 0 : this.#weights.weight(k, e)));
+    const at = ((this.#history.count - 1) % (h + 1)) * this.#row;
+    const awake = this.experts.map((_, e) => (Number.isNaN(this.#rows[k]?.[at + e]) ? 0 : this.#weights.weight(k, e)));
     const sum = awake.reduce((a, b) => a + b, 0);
-    return new Map(EXPERTS.map((name, e) => [name, (awake[e] as number) / sum]));
+    return new Map(this.experts.map((name, e) => [name, (awake[e] as number) / sum]));
+  }
+
+  /** What each expert says of the k-th horizon; NaN of those asleep. */
+  saidBy(k: number): ReadonlyMap<string, number> {
+    const h = this.options.horizons[k] as number;
+    const at = ((this.#history.count - 1) % (h + 1)) * this.#row;
+    return new Map(this.experts.map((name, e) => [name, this.#rows[k]?.[at + e] ?? Number.NaN]));
   }
 
   // ——— in the background ———
@@ -214,24 +230,29 @@ export class Forecaster {
     return forecaster;
   }
 
-  #measure(step: number, change: number): void {
+  #beat(step: number): number {
+    const rhythm = this.#experts.batch?.rhythm;
+    return rhythm === undefined ? -1 : step % rhythm;
+  }
+
+  #measure(step: number, size: number, isMadeUp: boolean): void {
+    if (isMadeUp) return this.#changes.pass();
     const s = this.#scalars;
-    s[MOVING] = (s[MOVING] as number) + Math.max(MOVING_RATE, 1 / step) * (change - (s[MOVING] as number));
-    s[GENERAL] = (s[GENERAL] as number) + Math.max(GENERAL_RATE, 1 / step) * (change - (s[GENERAL] as number));
-    if (s[UNIT] === 0 && step >= WARM_UP && (s[GENERAL] as number) > 0) {
-      s[UNIT] = s[GENERAL] as number;
+    this.#changes.push(step, size);
+    if (s[UNIT] === 0 && step >= WARM_UP && this.#changes.general > 0) {
+      s[UNIT] = this.#changes.general;
       s[SINCE] = step;
     }
   }
 
   #forecast(k: number, step: number, unit: number): void {
     const rows = this.#rows[k] as Float64Array;
-    const at = (step % ((this.options.horizons[k] as number) + 1)) * ROW;
+    const at = (step % ((this.options.horizons[k] as number) + 1)) * this.#row;
     this.#experts.forecast(k, step, unit, rows, at);
     const point = this.#weights.mix(k, rows, at);
-    rows[at + POINT] = point;
+    rows[at + this.#point] = point;
     this.#bandInput.spread = this.#experts.spread(k);
-    this.#bands.forecast(k, point, this.#bandInput, rows, at + BAND);
+    this.#bands.forecast(k, point, this.#bandInput, rows, at + this.#band);
   }
 
   /** Scores and learns from what was forecast for this step. */
@@ -242,19 +263,20 @@ export class Forecaster {
       const origin = step - h;
       if (origin < (this.#scalars[SINCE] as number)) break;
       const rows = this.#rows[k] as Float64Array;
-      const at = (origin % (h + 1)) * ROW;
+      const at = (origin % (h + 1)) * this.#row;
       const change = value - (rows[at] as number);
       this.#experts.learn(k, origin, change, unit);
       const usual = this.#usualError[k] as number;
       const size = Math.abs(change);
       this.#usualError[k] = usual === 0 ? size : usual + ERROR_RATE * (size - usual);
       const scale = Math.max(this.#usualError[k] as number, 1e-9 * unit);
-      const point = rows[at + POINT] as number;
+      const point = rows[at + this.#point] as number;
       this.#weights.learn(k, rows, at, point, point > value ? 1 : point < value ? -1 : 0, scale);
       this.#outcome.value = value;
       this.#outcome.point = point;
       this.#outcome.scale = scale;
-      this.#bands.learn(k, this.#outcome, rows, at + BAND);
+      this.#outcome.beat = this.#beat(origin);
+      this.#bands.learn(k, this.#outcome, rows, at + this.#band);
     }
   }
 }

@@ -1,7 +1,8 @@
 /**
  * The forecasters in the race, each saying what the series will be `h` steps on: the last value, exponentially weighted means of six speeds
  * (simple exponential smoothing), the median of the last 96 values, two recursive least squares on differences (sixteen lags; the
- * means alone), and, once fitted in the background, NLinear and boosted trees. With a season, also the value a season ago.
+ * means alone), and, once fitted in the background, NLinear, boosted trees and, where a rhythm was found, what followed at the same beat. With a season, also the value a season ago; with networks
+ * trained on other series (network.ts), what each of them says.
  *
  *   P1  What an expert says depends on values up to the newest alone.
  *   P2  One that has nothing to say gives NaN; the last value and the means always speak.
@@ -9,6 +10,7 @@
  */
 import type { BatchModels } from './batch.ts';
 import { askBoostedTrees, intoCodes } from './boosted-trees.ts';
+import type { ChangeSizes } from './change-sizes.ts';
 import {
   EWMA_RATES,
   Ewmas,
@@ -21,6 +23,15 @@ import {
   treeFeatures,
 } from './features.ts';
 import type { History } from './history.ts';
+import {
+  type ForecastNetwork,
+  inputWidth,
+  NetworkRunner,
+  type NetworkSight,
+  networkInputs,
+  WIDE_INPUT_WIDTH,
+  wideInputs,
+} from './network.ts';
 import { predictNLinear } from './nlinear.ts';
 import { RecursiveLeastSquares } from './recursive-least-squares.ts';
 import { SortedWindows } from './sorted-window.ts';
@@ -35,11 +46,13 @@ export const EXPERTS: readonly string[] = [
   'nlinear',
   'trees',
   'season',
+  'rhythm',
 ];
 /** The first of those that learn. */
 const LEARNED = EXPERTS.indexOf('rls lags');
 
 const MEDIAN_LENGTH = 96;
+const BEATS = 4;
 const REACH = 1.5;
 const REACH_FADING = 0.998;
 const RLS = { lags: { forgetting: 0.9995, clip: 4, prior: 1 }, means: { forgetting: 0.9995, clip: 1, prior: 0.1 } };
@@ -47,6 +60,14 @@ const RLS = { lags: { forgetting: 0.9995, clip: 4, prior: 1 }, means: { forgetti
 export interface ExpertOptions {
   readonly horizons: readonly number[];
   readonly season: number | undefined;
+  readonly networks: readonly ForecastNetwork[];
+}
+
+/** Between which of a network's horizons one of ours lies; nothing where it lies outside. */
+interface Between {
+  readonly below: number;
+  readonly above: number;
+  readonly share: number;
 }
 
 export class PointExperts {
@@ -63,9 +84,16 @@ export class PointExperts {
   readonly #smoothRow = new Float64Array(SMOOTH_WIDTH);
   readonly #treeRow = new Float32Array(TREE_WIDTH);
   readonly #treeCodes = new Int32Array(TREE_WIDTH);
+  readonly #runners: readonly NetworkRunner[];
+  /** A network each, a horizon each. */
+  readonly #between: readonly (readonly (Between | undefined)[])[];
+  readonly #inputRow = new Float32Array(WIDE_INPUT_WIDTH);
+  readonly #inputs: readonly Float32Array[];
+  readonly #readsWide: boolean;
+  #now = 0;
   #batch: BatchModels | undefined;
 
-  constructor(arena: StateArena, history: History, { horizons, season }: ExpertOptions) {
+  constructor(arena: StateArena, history: History, { horizons, season, networks }: ExpertOptions) {
     this.#horizons = horizons;
     this.#season = season;
     this.#history = history;
@@ -75,6 +103,10 @@ export class PointExperts {
     this.#lags = new RecursiveLeastSquares(arena, { ...shared, ...RLS.lags, width: LINEAR_WIDTH });
     this.#means = new RecursiveLeastSquares(arena, { ...shared, ...RLS.means, width: SMOOTH_WIDTH });
     this.#reach = arena.take(horizons.length);
+    this.#runners = networks.map((network) => new NetworkRunner(arena, network));
+    this.#between = networks.map((network) => horizons.map((h) => betweenHorizons(network.horizons, h)));
+    this.#inputs = networks.map(({ family }) => this.#inputRow.subarray(0, inputWidth(family)));
+    this.#readsWide = networks.some(({ family }) => family === 'fnn');
   }
 
   get batch(): BatchModels | undefined {
@@ -91,8 +123,8 @@ export class PointExperts {
     this.#median.push(0, value);
   }
 
-  /** Takes in the newest value, which the history has already; `unit` is a usual change of the series. */
-  push(step: number, value: number, unit: number): void {
+  /** Takes in the newest value, which the history has already and which came by `change`; `unit` is a usual change of the series. */
+  push(step: number, value: number, change: number, unit: number, changes: ChangeSizes): void {
     this.pushOnly(value);
     const { values, length } = this.#history;
     const at = this.#history.window(1);
@@ -101,9 +133,33 @@ export class PointExperts {
     smoothFeatures(this.#smoothRow, value, this.#ewmas.values, unit);
     this.#means.push(step, this.#smoothRow);
     const batch = this.#batch;
-    if (batch === undefined || batch.trees.length === 0 || length <= TREE_CONTEXT) return;
-    treeFeatures(this.#treeRow, values, at, this.#ewmas.values, batch.origin);
-    intoCodes(this.#treeRow, this.#treeCodes);
+    const hasTrees = batch !== undefined && batch.trees.length > 0;
+    const isLong = length > TREE_CONTEXT;
+    if (isLong && (hasTrees || this.#readsWide)) {
+      treeFeatures(this.#treeRow, values, at, this.#ewmas.values, batch?.origin ?? 0);
+      if (hasTrees) intoCodes(this.#treeRow, this.#treeCodes);
+    }
+    if (this.#runners.length > 0) this.#runNetworks(value, change, changes, isLong);
+  }
+
+  #runNetworks(last: number, change: number, { now, general, still }: ChangeSizes, isLong: boolean): void {
+    const sight: NetworkSight = { last, change, ewmas: this.#ewmas.values, now, general, still };
+    this.#now = now;
+    networkInputs(this.#inputRow, sight);
+    if (this.#readsWide && isLong) wideInputs(this.#inputRow, this.#treeRow, now);
+    for (let n = 0; n < this.#runners.length; n++) {
+      const runner = this.#runners[n] as NetworkRunner;
+      if (runner.network.family === 'fnn' && !isLong) runner.outputs.fill(Number.NaN);
+      else runner.push(this.#inputs[n] as Float32Array);
+    }
+  }
+
+  #networkSays(n: number, k: number): number {
+    const between = this.#between[n]?.[k];
+    if (between === undefined) return Number.NaN;
+    const { network, outputs } = this.#runners[n] as NetworkRunner;
+    const of = (at: number): number => (outputs[at] as number) * Math.sqrt(network.horizons[at] as number);
+    return this.#now * (of(between.below) * (1 - between.share) + of(between.above) * between.share);
   }
 
   /** What each says of horizon `k` after `step`, the newest, into `out` from `at`. */
@@ -123,9 +179,11 @@ export class PointExperts {
     out[e++] = ready && batch.nlinear !== undefined ? last + predictNLinear(batch.nlinear, k, values, t) : Number.NaN;
     const trees = ready ? batch.trees[k] : undefined;
     out[e++] = trees !== undefined ? last + askBoostedTrees(trees, this.#treeCodes) : Number.NaN;
-    out[e] = this.#seasonAgo(this.#horizons[k] as number);
+    out[e++] = this.#seasonAgo(this.#horizons[k] as number);
+    out[e++] = this.#rhythmSays(this.#horizons[k] as number);
+    for (let n = 0; n < this.#runners.length; n++) out[e++] = last + this.#networkSays(n, k);
     const reach = REACH * (this.#reach[k] as number);
-    for (let learned = at + LEARNED; learned <= e; learned++) {
+    for (let learned = at + LEARNED; learned < e; learned++) {
       const value = out[learned] as number;
       if (value > last + reach) out[learned] = last + reach;
       else if (value < last - reach) out[learned] = last - reach;
@@ -145,10 +203,30 @@ export class PointExperts {
     this.#reach[k] = Math.max(Math.abs(change), REACH_FADING * (this.#reach[k] as number));
   }
 
+  /** The newest value, and what followed at the same beat of the rhythm, on average of the last few times. */
+  #rhythmSays(horizon: number): number {
+    const rhythm = this.#batch?.rhythm;
+    const history = this.#history;
+    if (rhythm === undefined) return Number.NaN;
+    let [sum, times] = [0, 0];
+    for (let back = rhythm * Math.ceil(horizon / rhythm); times < BEATS && back < history.length; back += rhythm, times++)
+      sum += history.back(back - horizon) - history.back(back);
+    return times === 0 ? Number.NaN : history.back(0) + sum / times;
+  }
+
   #seasonAgo(horizon: number): number {
     const season = this.#season;
     if (season === undefined) return Number.NaN;
     const back = season * Math.ceil(horizon / season) - horizon;
     return back < this.#history.length ? this.#history.back(back) : Number.NaN;
   }
+}
+
+function betweenHorizons(known: readonly number[], horizon: number): Between | undefined {
+  const above = known.findIndex((each) => each >= horizon);
+  if (above < 0) return undefined;
+  if (known[above] === horizon) return { below: above, above, share: 0 };
+  if (above === 0) return undefined;
+  const [from, to] = [known[above - 1] as number, known[above] as number];
+  return { below: above - 1, above, share: (horizon - from) / (to - from) };
 }

@@ -16,5 +16,7 @@ export type InvariantName =
   | 'restore-or-say-why'
   | 'schedulable'
   | 'atomic-migration'
+  | 'routed-once'
+  | 'moves-as-one'
   | 'replayable'
   | 'conservation';

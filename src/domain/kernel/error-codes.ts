@@ -63,13 +63,16 @@ export const ERROR_CODES = [
   'ERR_NO_TASK',
   'ERR_NO_ECU',
   'ERR_TASK_EXISTS',
+  'ERR_CHAIN', // a task that cannot be fed as its file says: from nowhere, or from itself by way of others
   'ERR_TASK_BUSY', // it is being placed, moved or removed
   'ERR_NO_MANAGER', // no manager answers
   // learning
   'ERR_DATASET_FILE', // a data set that is damaged, unfinished, or of another kind
   'ERR_LEARN_BACKEND', // no TensorFlow.js backend works here
+  'ERR_LEARN_WORKER', // the thread that trains died, or took too long
   'ERR_MODEL_FILE', // a learned model that is damaged, cut short, forged, or none
-  // failure probabilities
+  // forecasts and failure probabilities
+  'ERR_FIT_FAILED', // models of a forecast could not be fitted in the background
   'ERR_UNIT_TABLE', // a table of units over time that cannot be read, or that nothing can be learned from
   // the command line
   'ERR_USAGE',

@@ -1,27 +1,29 @@
 /**
  * A learned model as the planner's adviser: how sure it is that the core a task would come to keeps all its deadlines, 0 … 1.
  *
- * Models are about one core under pre-emptive fixed priorities. So the ECU's tasks are dealt out as the admission deals them (largest
+ * Models are about one core, under pre-emptive fixed priorities unless the fleet has taught them otherwise. So the ECU's tasks are dealt out as the admission deals them (largest
  * utilisation first, first core with room), but by utilisation alone, and the best of the cores counts: a guess that costs microseconds. Of
- * an ECU with another scheduler, and of a task without a period, the model knows nothing, and the advice is NEUTRAL.
+ * an ECU that shares its cores in another way than those the model learned from, and of a task without a period, the model knows nothing, and
+ * the advice is NEUTRAL.
  *
  * The exact test of the planner and of the bridge decide, whatever is said here (`assign.ts`, P1).
  */
 import type { Adviser } from '../placement/assign.ts';
 import { platformOf } from '../placement/platform-of.ts';
 import type { RealtimeTask } from '../realtime/realtime-task.ts';
+import { type SchedulingKind, schedulingKindOf } from './fleet/outcome.ts';
 import { createScorer, type YesNoModel } from './model.ts';
 import { columnsOf } from './task-sets.ts';
 
 export const NEUTRAL = 0.5;
 
-export function createAdviser(model: YesNoModel): Adviser {
+export function createAdviser(model: YesNoModel, scheduling: SchedulingKind = 'fp'): Adviser {
   const scorer = createScorer(model);
   // A network and naive Bayes answer in log-odds, the others in shares of votes less a half.
   const isLogOdds = model.learned.kind === 'network' || model.learned.kind === 'bayes';
   return ({ spec }, { accepted, description }) => {
     const platform = platformOf(description);
-    const isSpokenOf = platform?.scheduler === 'fp' && platform.preemptive && platform.placement === 'partitioned';
+    const isSpokenOf = platform?.placement === 'partitioned' && schedulingKindOf(description) === scheduling;
     if (!isSpokenOf || !isPeriodic(spec)) return NEUTRAL;
     const others = accepted.filter((task) => task.task !== spec.name && isPeriodic(task));
     const cores = dealt(others, platform.cores);

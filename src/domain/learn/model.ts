@@ -5,7 +5,9 @@
  *               in which the exact test should be asked instead
  *   certified   proposes times that a check accepts or refuses (`certificate.ts`)
  *   twin        draws task sets like those it was trained on (`twin.ts`)
+ *   forecast    says how series go on (`src/domain/forecast/network.ts`); its `trained.sets` are series
  */
+import { type ForecastNetwork, networkSize } from '../forecast/network.ts';
 import { type Architecture, parameterCount, readsTasks } from './architecture.ts';
 import { CANDIDATE_FEATURES } from './certificate.ts';
 import { inputLength, type Scale, type Shape, scaleRow, TASKS_MAX } from './examples.ts';
@@ -57,7 +59,13 @@ export interface TwinModel {
   readonly parameters: Float32Array;
 }
 
-export type Model = YesNoModel | CertifiedModel | TwinModel;
+export interface ForecastModel {
+  readonly purpose: 'forecast';
+  readonly trained: Trained;
+  readonly network: ForecastNetwork;
+}
+
+export type Model = YesNoModel | CertifiedModel | TwinModel | ForecastModel;
 
 export interface Scorer {
   /** Above 0: schedulable. The farther from 0 the surer, on a scale of the model's own. */
@@ -107,6 +115,7 @@ export function faultOf(model: Model): string | undefined {
     if (!(model.range.leastUs > 0 && model.range.mostUs > model.range.leastUs)) return 'has no range of periods';
     return faultOfNetwork(model.architecture, model.parameters);
   }
+  if (model.purpose === 'forecast') return faultOfForecast(model.network);
   const width = model.purpose === 'certified' ? CANDIDATE_FEATURES.length : inputLength(model.shape, model.reads);
   const { mean, factor } = model.scale;
   if (mean.length !== width || factor.length !== width) return `has a scale for other features than its ${width}`;
@@ -141,6 +150,13 @@ function faultOfLearned(learned: Learned, width: number, shape: Shape): string |
   const { k, rows, labels } = learned;
   if (!Number.isSafeInteger(k) || k < 1 || k > 1000) return 'asks an absurd number of neighbours';
   return rows.length === labels.length * width && allFinite(rows) ? undefined : 'has neighbours of other features';
+}
+
+function faultOfForecast({ parameters, ...shape }: ForecastNetwork): string | undefined {
+  if (shape.horizons.some((h, k) => k > 0 && h <= (shape.horizons[k - 1] as number))) return 'has horizons that do not ascend';
+  if (parameters.length !== networkSize(shape))
+    return `has ${parameters.length} parameters where its network has ${networkSize(shape)}`;
+  return allFinite(parameters) ? undefined : 'has parameters that are not finite';
 }
 
 function faultOfNetwork(architecture: Architecture, parameters: Float32Array): string | undefined {

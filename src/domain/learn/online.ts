@@ -50,6 +50,12 @@ export class OnlineLearner {
     return this.parameters.byteLength + this.#rows.byteLength + this.#labels.byteLength + this.#descent.roomBytes;
   }
 
+  /** Other parameters of the same shape to go on from; what is kept for replay stays. */
+  rebase(parameters: Float32Array): void {
+    assert(parameters.length === this.parameters.length, 'a learner goes on with a network of its own shape');
+    this.parameters.set(parameters);
+  }
+
   /** The log-odds it gives a scaled row, with what it has learned so far. */
   answer(input: Float32Array, at: number): number {
     return this.#descent.answer(input, at);

@@ -12,6 +12,8 @@ export interface JobFigures {
   readonly responseUs: number | undefined;
   /** 0: none. */
   readonly deadlineUs: number;
+  /** Ticks that fell due before this job's and were not made up, while the instance was running. */
+  readonly skipped?: number;
 }
 
 export class TaskCounters {
@@ -20,6 +22,7 @@ export class TaskCounters {
   responses = 0;
   responseUs = 0;
   misses = 0;
+  skipped = 0;
   fuel = 0;
   outputs = 0;
   captures = 0;
@@ -28,17 +31,27 @@ export class TaskCounters {
   pages = 0;
   private readonly flying = new WorstCases();
   private readonly kept = new WorstCases();
+  private longestUs = 0;
 
-  jobDone({ executionUs, fuelUsed, responseUs, deadlineUs }: JobFigures): void {
+  jobDone({ executionUs, fuelUsed, responseUs, deadlineUs, skipped = 0 }: JobFigures): void {
     this.jobs++;
     this.executionUs += executionUs;
     this.fuel += fuelUsed;
     this.flying.job(executionUs, responseUs ?? 0);
     this.kept.job(executionUs, responseUs ?? 0);
+    this.skipped += skipped;
+    if (executionUs > this.longestUs) this.longestUs = executionUs;
     if (responseUs === undefined) return;
     this.responses++;
     this.responseUs += responseUs;
     if (deadlineUs > 0 && responseUs > deadlineUs) this.misses++;
+  }
+
+  /** The longest execution since this was last asked. */
+  takeLongestUs(): number {
+    const { longestUs } = this;
+    this.longestUs = 0;
+    return longestUs;
   }
 
   captured(capture: { readonly captureUs: number; readonly dirtyPages: number; readonly pages: number }): void {

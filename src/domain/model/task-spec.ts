@@ -25,6 +25,7 @@
  * | checkpoint.standbys      | 1                         | 0 … 4                        | ECUs with a copy at hand, beside the quorum   |
  * | inputs.backlogMax        | 10,000                    | 1 … 10,000,000               |                                               |
  * | inputs.catchUpTicks      | false                     |                              |                                               |
+ * | inputs.from              | none                      | `[a-z0-9-]`, ≤ 63            | another task, whose outputs are its data      |
  * | fuelPerJob               | 100,000,000               | 1,000 … 10¹²                 | loop iterations and calls                     |
  */
 import type { Result } from '../kernel/result.ts';
@@ -131,6 +132,7 @@ function contradictions(spec: TaskSpec, options: SpecOptions, problems: SpecProb
   }
   if (affinity.together.includes(spec.name)) report('affinity.together', 'names the task itself');
   if (affinity.apart.includes(spec.name)) report('affinity.apart', 'names the task itself');
+  if (spec.inputs.from === spec.name) report('inputs.from', 'names the task itself: a task cannot feed itself');
   if (spec.checkpoint.intervalUs < periodUs / 1000) {
     report(
       'checkpoint.intervalUs',
@@ -183,6 +185,7 @@ function inputsOf(fields: Fields | undefined): InputPolicy {
   const policy = {
     backlogMax: fields.integer('backlogMax', { default: defaults.backlogMax, min: 1, max: 10_000_000, unit: '' }),
     catchUpTicks: fields.flag('catchUpTicks', defaults.catchUpTicks),
+    ...(fields.has('from') ? { from: fields.text('from', undefined, isTaskName, 'the name of a task') } : {}),
   };
   fields.reportUnknown();
   return policy;

@@ -78,6 +78,8 @@ export interface InputPolicy {
   readonly backlogMax: number;
   /** Whether ticks that fell due while the task was down are made up (true) or skipped and counted (false). */
   readonly catchUpTicks: boolean;
+  /** The task whose outputs are its data, each once and in order (docs/CHAINS.md); undefined: whoever feeds it. */
+  readonly from?: TaskName | undefined;
 }
 
 export const NO_AFFINITY: Affinity = {

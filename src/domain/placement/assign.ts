@@ -55,6 +55,8 @@ export interface AssignRequest {
    * test lets through and decides nothing: P1 holds whatever it says, and what is no number counts as 0.
    */
   readonly adviser?: Adviser;
+  /** Who that is, for whoever reads the decision later: a version of the fleet's model, or a file. */
+  readonly advisedBy?: string;
 }
 
 export type Adviser = (newcomer: Newcomer, candidate: Candidate) => number;
@@ -157,6 +159,7 @@ class Planner {
 
   decide(newcomer: Newcomer, order: number): { decision: Decision; assignment: Assignment | undefined } {
     const { together } = newcomer.spec.affinity;
+    const { advisedBy } = this.#request;
     const wished = together.length > 0 && together.some((partner) => this.#livePartnerHosts(partner).length > 0);
     const first = this.#search(newcomer, wished);
     const gaveUpTogether = wished && first.best === undefined;
@@ -170,6 +173,7 @@ class Planner {
       refusedByKind,
       untested,
       gaveUpTogether,
+      ...(this.#adviser === undefined || advisedBy === undefined ? {} : { advisedBy }),
       candidates: shown,
     };
     if (best === undefined) return { decision, assignment: undefined };

@@ -214,6 +214,8 @@ export interface Decision {
   readonly untested: number;
   /** `together` is a wish: true when it had to be given up. */
   readonly gaveUpTogether: boolean;
+  /** Whose the term `advice` is; undefined: nobody advised. */
+  readonly advisedBy?: string;
   /** The best first, then refused ones by MAC; the rest is only counted. */
   readonly candidates: readonly CandidateEvidence[];
 }

@@ -47,6 +47,15 @@ export class Shares {
     return true;
   }
 
+  /** How many living managers draw a higher number: whoever draws the highest is first to do what one of them should. */
+  rankOf(key: string): number {
+    const mine = draw(key, this.self);
+    return this.living.filter((other) => {
+      const its = draw(key, other);
+      return other !== this.self && (its > mine || (its === mine && other < this.self));
+    }).length;
+  }
+
   /** The first choice first. */
   keepersOf(key: string): readonly string[] {
     return this.living

@@ -12,9 +12,10 @@ import { WIRE_BYTES_MAX } from './limits.ts';
 import { type Envelope, type Heartbeat, WIRE_VERSION } from './messages.ts';
 import { WireReader } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
+import { beginEnvelope, ENVELOPE } from './write-envelope.ts';
 
 /** Field number × 8 + wire type. */
-const TAG = { version: 0x08, id: 0x12, sender: 0x1a, trace: 0x22, sentAtUs: 0x28, heartbeat: 0x82 } as const;
+const TAG = { ...ENVELOPE, heartbeat: 0x82 } as const;
 const BEAT = { mac: 0x0a, incarnation: 0x10, sequence: 0x18, uptimeUs: 0x20 } as const;
 
 /** Above this the message is no ordinary heartbeat. */
@@ -45,12 +46,7 @@ const writer = new WireWriter();
 export function encodeHeartbeat(envelope: Envelope<Heartbeat>): Uint8Array {
   const w = writer;
   const { body } = envelope;
-  w.start();
-  w.integer(TAG.version, WIRE_VERSION);
-  w.text(TAG.id, envelope.id);
-  w.text(TAG.sender, envelope.sender);
-  w.text(TAG.trace, envelope.trace);
-  w.integer(TAG.sentAtUs, envelope.sentAtUs);
+  beginEnvelope(w, envelope);
   const start = w.open(TAG.heartbeat, BODY_BYTES);
   w.text(BEAT.mac, body.mac);
   w.integer(BEAT.incarnation, body.incarnation);

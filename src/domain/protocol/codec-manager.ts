@@ -28,6 +28,7 @@ import {
 } from './generated/drover/v1/manager_pb.ts';
 import { LIST_MAX, TASKS_PER_QUERY_MAX } from './limits.ts';
 import type {
+  ChainPlan,
   FleetView,
   InstanceReport,
   ManagerAnswer,
@@ -72,6 +73,10 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'requestRestore', value: writeRestoreRequest(call) } };
       case 'migrate-task':
         return { call: { case: 'migrateTask', value: writeMigrate(call) } };
+      case 'migrate-chain': {
+        const { task, target = '', dryRun, reason } = call;
+        return { call: { case: 'migrateChain', value: { task, target, dryRun, reason } } };
+      }
       case 'drain-ecu':
         return { call: { case: 'drainEcu', value: { mac: call.mac, undo: call.undo, reason: call.reason } } };
       default:
@@ -99,6 +104,14 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return readRestoreRequest(call.value);
       case 'migrateTask':
         return readMigrate(call.value);
+      case 'migrateChain':
+        return {
+          kind: 'migrate-chain',
+          task: taskText(call.value.task, 'migrate_chain.task'),
+          target: call.value.target === '' ? undefined : macText(call.value.target, 'migrate_chain.target'),
+          dryRun: call.value.dryRun,
+          reason: sentenceText(call.value.reason, 'migrate_chain.reason'),
+        };
       case 'drainEcu':
         return {
           kind: 'drain-ecu',
@@ -201,6 +214,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'fleet', value: { fleetJson: JSON.stringify(answer.fleet) } } };
       case 'estimate':
         return { answer: { case: 'estimate', value: { estimateJson: JSON.stringify(answer.estimate) } } };
+      case 'chain':
+        return { answer: { case: 'chain', value: { planJson: JSON.stringify(answer.plan) } } };
       case 'checkpoints':
         return { answer: { case: 'checkpoints', value: { references: answer.references.map(writeReference) } } };
       default:
@@ -217,6 +232,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'fleet', fleet: readFleet(answer.value.fleetJson) };
       case 'estimate':
         return { kind: 'estimate', estimate: readEstimate(answer.value.estimateJson) };
+      case 'chain':
+        return { kind: 'chain', plan: readChainPlan(answer.value.planJson) };
       case 'checkpoints':
         return {
           kind: 'checkpoints',
@@ -263,6 +280,23 @@ function readEstimate(json: string): MigrationEstimate {
   if (!Array.isArray(candidates) || !candidates.every(isObject))
     refuse('estimate.estimate_json.candidates must be a list of objects');
   return estimate as MigrationEstimate;
+}
+
+/** Its outline, as of a fleet. */
+function readChainPlan(json: string): ChainPlan {
+  let plan: unknown;
+  try {
+    plan = JSON.parse(json);
+  } catch {
+    return refuse('chain.plan_json is no JSON');
+  }
+  const { chain, members, candidates } = (isObject(plan) ? plan : {}) as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(chain) || !chain.every((task) => typeof task === 'string'))
+    refuse('chain.plan_json.chain must be a list of texts');
+  for (const [field, list] of Object.entries({ members, candidates })) {
+    if (!Array.isArray(list) || !list.every(isObject)) refuse(`chain.plan_json.${field} must be a list of objects`);
+  }
+  return plan as ChainPlan;
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);

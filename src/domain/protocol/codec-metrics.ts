@@ -19,8 +19,9 @@ import type {
 } from './generated/drover/v1/metrics_pb.ts';
 import type { ResourceKind as WireResourceKind } from './generated/drover/v1/task_pb.ts';
 import { LIST_MAX, WIRE_BYTES_MAX } from './limits.ts';
-import { type Envelope, WIRE_VERSION } from './messages.ts';
+import type { Envelope } from './messages.ts';
 import { WireWriter } from './wire-writer.ts';
+import { beginEnvelope, ENVELOPE } from './write-envelope.ts';
 
 /** By the generated code: the yardstick of the tests, and the one that reads. */
 export const plainEcuSampleCodec = envelopeCodec<'ecuSample', EcuSample>(
@@ -69,7 +70,7 @@ export const plainEcuSampleCodec = envelopeCodec<'ecuSample', EcuSample>(
 export const decodeEcuSample = plainEcuSampleCodec.decode;
 
 /** Field number × 8 + wire type. */
-const TAG = { version: 0x08, id: 0x12, sender: 0x1a, trace: 0x22, sentAtUs: 0x28, ecuSample: 0x142 } as const;
+const TAG = { ...ENVELOPE, ecuSample: 0x142 } as const;
 const SAMPLE = {
   ...{ mac: 0x0a, incarnation: 0x10, sequence: 0x18, atUs: 0x20, everyUs: 0x28, resourceKind: 0x30 },
   ...{ metrics: 0x3a, values: 0x42, stuck: 0x4a, refused: 0x52, tasks: 0x5a },
@@ -93,12 +94,7 @@ const given = new Float64Array(METRIC_COUNT);
 export function encodeEcuSample(envelope: Envelope<EcuSample>): Uint8Array {
   const w = writer;
   const { body } = envelope;
-  w.start();
-  w.integer(TAG.version, WIRE_VERSION);
-  w.text(TAG.id, envelope.id);
-  w.text(TAG.sender, envelope.sender);
-  w.text(TAG.trace, envelope.trace);
-  w.integer(TAG.sentAtUs, envelope.sentAtUs);
+  beginEnvelope(w, envelope);
   const start = w.open(TAG.ecuSample, SAMPLE_BYTES);
   w.text(SAMPLE.mac, body.mac);
   w.integer(SAMPLE.incarnation, body.incarnation);

@@ -61,7 +61,11 @@ export function writeTaskSpec(spec: TaskSpec): MessageInitShape<typeof TaskSpecS
       quorum: spec.checkpoint.quorum,
       standbys: spec.checkpoint.standbys,
     },
-    inputs: { backlogMax: wide(spec.inputs.backlogMax), catchUpTicks: spec.inputs.catchUpTicks },
+    inputs: {
+      backlogMax: wide(spec.inputs.backlogMax),
+      catchUpTicks: spec.inputs.catchUpTicks,
+      from: spec.inputs.from ?? '',
+    },
     fuelPerJob: wide(spec.fuelPerJob),
   };
 }
@@ -97,7 +101,11 @@ export function readTaskSpec(wire: WireTaskSpec): TaskSpec {
       quorum: checkpoint.quorum,
       standbys: integerWithin(checkpoint.standbys, 'spec.checkpoint.standbys', { min: 0, max: STANDBYS_MAX }),
     },
-    inputs: { backlogMax: safeInteger(inputs.backlogMax, 'spec.inputs.backlog_max'), catchUpTicks: inputs.catchUpTicks },
+    inputs: {
+      backlogMax: safeInteger(inputs.backlogMax, 'spec.inputs.backlog_max'),
+      catchUpTicks: inputs.catchUpTicks,
+      ...(inputs.from === '' ? {} : { from: taskText(inputs.from, 'spec.inputs.from') }),
+    },
     fuelPerJob: safeInteger(wire.fuelPerJob, 'spec.fuel_per_job'),
   };
 }

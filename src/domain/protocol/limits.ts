@@ -30,6 +30,8 @@ export const PAGES_PER_REQUEST_MAX = 1024;
 export const GLOBALS_BYTES_MAX = 1024 * 1024;
 /** Jobs in one journal message: a second of 64 tasks at 1 kHz. */
 export const JOB_RECORDS_MAX = 65_536;
+/** Task sets in one report of a bridge: more wait for the next. */
+export const OUTCOME_ROWS_MAX = 256;
 /** Filters or score terms of one candidate. */
 export const TERMS_MAX = 64;
 /** W3C traceparent, version 00. */

@@ -229,6 +229,7 @@ export type ManagerCall =
   | InstanceReport
   | RestoreRequest
   | MigrateCall
+  | MigrateChainCall
   | { readonly kind: 'drain-ecu'; readonly mac: Mac; readonly undo: boolean; readonly reason: string }
   | { readonly kind: 'query-fleet' }
   /** Of another manager, which did not follow where these tasks ran. */
@@ -250,6 +251,35 @@ export interface MigrateCall {
   /** In late jobs; undefined: whatever it costs. */
   readonly costMax: number | undefined;
   readonly reason: string;
+}
+
+/** Move a task and all that it is joined to by feeding to one ECU, together or not at all (docs/CHAINS.md). */
+export interface MigrateChainCall {
+  readonly kind: 'migrate-chain';
+  /** Any of them. */
+  readonly task: TaskName;
+  /** Undefined: the best one that can take all. */
+  readonly target: Mac | undefined;
+  readonly dryRun: boolean;
+  readonly reason: string;
+}
+
+/** Where a chain can go. JSON on the wire, as a fleet's view. */
+export interface ChainPlan {
+  /** Those before before those after. */
+  readonly chain: readonly TaskName[];
+  /** Undefined: it stays. */
+  readonly target: Mac | undefined;
+  /** Those that do not run there already. */
+  readonly members: readonly { readonly task: TaskName; readonly from: Mac; readonly epoch: number }[];
+  readonly candidates: readonly {
+    readonly mac: Mac;
+    /** Of those that would have to move; undefined: not all of them can. */
+    readonly score: number | undefined;
+    readonly reason: string | undefined;
+  }[];
+  /** The record of the move, where one was begun. */
+  readonly actor: ActorKey | undefined;
 }
 
 /** Move a task while its ECU lives. It is known by where it runs, as its checkpoints are. */
@@ -281,6 +311,8 @@ export type ManagerAnswer =
   | { readonly kind: 'fleet'; readonly fleet: FleetView }
   /** To a dry run. */
   | { readonly kind: 'estimate'; readonly estimate: MigrationEstimate }
+  /** To `migrate-chain`. */
+  | { readonly kind: 'chain'; readonly plan: ChainPlan }
   | { readonly kind: 'checkpoints'; readonly references: readonly CheckpointReference[] };
 
 /** What `status` shows; JSON on the wire, because it is for people and scripts and grows with every issue. */
@@ -298,6 +330,25 @@ export interface FleetView {
     readonly bytesMax: number;
     readonly damagedPages: number;
     readonly damagedManifests: number;
+  };
+  /** Whose advice counts in the answering manager's plans; absent: it asks no model. */
+  readonly learning?: LearningView;
+}
+
+/** What a manager says of the model that it asks, and of its learning. */
+export interface LearningView {
+  /** A version of the fleet's model, or the file that the manager was given; absent: none yet. */
+  readonly advisedBy?: string;
+  /** Why a newer version is not taken. */
+  readonly refused?: string;
+  /** Only where it learns. */
+  readonly learner?: {
+    readonly training: boolean;
+    /** Different sets that it knows reports of, and how many are needed. */
+    readonly sets: number;
+    readonly setsLeast: number;
+    /** Managers that are to train before it. */
+    readonly rank: number;
   };
 }
 
@@ -320,6 +371,15 @@ export interface FleetTask {
   /** On its owner, once a checkpoint of it was announced there. */
   readonly programId?: number | undefined;
   readonly reason: string | undefined;
+  /** Where its data are another task's outputs: whose, how that goes, and which host routes them (docs/CHAINS.md). */
+  readonly fed?:
+    | {
+        readonly from: TaskName;
+        readonly state: string;
+        readonly by: HostId | undefined;
+        readonly reason: string | undefined;
+      }
+    | undefined;
   /** The newest checkpoint that as many living managers hold as the task asks for; failing that, the newest that one holds. */
   readonly checkpoint:
     | {

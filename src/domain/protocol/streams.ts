@@ -5,12 +5,12 @@
  * S1. ACTORS and OUTPUTS are fences: the last message of a subject decides who may append next, so nothing that the broker
  *     does by itself may remove it. They have no age limit, and their byte bound refuses (`discard: new`), it never evicts.
  * S2. INPUTS are work not yet done: at the bound the publisher is refused. The janitor trims below the oldest checkpoint.
- * S3. CHECKPOINTS, PROPOSALS, JOURNAL and METRICS are announcements and copies: at the bound the oldest go.
+ * S3. CHECKPOINTS, PROPOSALS, JOURNAL, METRICS and LEARNING are announcements and copies: at the bound the oldest go.
  * S4. What CHECKPOINTS says is durable elsewhere: what a manager stored in its store, what an ECU holds at the ECU until a quorum
  *     stored it. So an append there need not wait for the disk; what a power cut takes is said again (`actors/checkpoint.ts` Q5,
- *     `actors/checkpoint-source.ts` C5). A sample that METRICS loses is one of many.
+ *     `actors/checkpoint-source.ts` C5). A sample that METRICS loses, or a row that LEARNING does, is one of many.
  */
-import { ecuSubject, proposalSubject, streams } from './subjects.ts';
+import { ecuSubject, learnSubject, proposalSubject, streams } from './subjects.ts';
 
 export interface StreamSpec {
   readonly name: string;
@@ -37,6 +37,7 @@ export interface FleetLimits {
   readonly proposalsBytesMax: number;
   readonly journalBytesMax: number;
   readonly metricsBytesMax: number;
+  readonly learningBytesMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -52,6 +53,7 @@ export const FLEET_LIMITS_DEFAULT: FleetLimits = {
   proposalsBytesMax: 32 * MIB,
   journalBytesMax: 256 * MIB,
   metricsBytesMax: 64 * MIB,
+  learningBytesMax: 16 * MIB,
 };
 
 /**
@@ -118,6 +120,14 @@ export function fleetStreams(fleet: {
       subjects: [ecuSubject.allMetricsKept],
       bytesMax: limits.metricsBytesMax,
       ageUsMax: 24 * HOUR_US,
+      saidAgain: true,
+    },
+    {
+      ...bounded,
+      name: streams.learning,
+      subjects: [learnSubject.all],
+      bytesMax: limits.learningBytesMax,
+      ageUsMax: 30 * 24 * HOUR_US,
       saidAgain: true,
     },
   );

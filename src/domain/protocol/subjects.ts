@@ -63,6 +63,12 @@ export const proposalSubject = {
   all: 'proposal.>',
 } as const;
 
+export const learnSubject = {
+  /** What an ECU saw of the task sets on its lanes. */
+  of: (mac: Mac) => `learn.${mac}`,
+  all: 'learn.*',
+} as const;
+
 export interface FleetNames {
   readonly shardCount: number;
 }
@@ -101,6 +107,7 @@ export const streams = {
   proposals: 'PROPOSALS',
   journal: 'JOURNAL',
   metrics: 'METRICS',
+  learning: 'LEARNING',
 } as const;
 
 /** A key-value bucket is a stream whose subjects end in the key and whose last message is the value. */
@@ -118,6 +125,7 @@ export const buckets = {
   inventory: 'inventory',
   placement: 'placement',
   proofs: 'proofs',
+  learned: 'learned',
   artefacts: 'artefacts',
   fleet: 'fleet',
 } as const;
@@ -134,6 +142,12 @@ export const header = {
   /** Data number or tick number. */
   number: 'Drover-Number',
   skipped: 'Drover-Skipped',
+  /** On routed data: the task whose output it is, the output's number, and its place in the stream of outputs. */
+  from: 'Drover-From',
+  fromOutput: 'Drover-From-Output',
+  fromSequence: 'Drover-From-Sequence',
+  /** `1` on data that were appended in between by somebody else, and repeat the three above. */
+  byHand: 'Drover-By-Hand',
   /** On an actor's record: who wrote it, and by which key managers share it out. */
   writer: 'Drover-Writer',
   key: 'Drover-Key',

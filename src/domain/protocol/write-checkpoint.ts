@@ -6,11 +6,11 @@ import { unreachable } from '../kernel/assert.ts';
 import type { CheckpointManifest, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
 import type { CheckpointNeeds } from '../model/compatibility.ts';
 import { runtimeKinds } from './codec-task.ts';
-import { type CheckpointNotice, type Envelope, type PageRequest, WIRE_VERSION } from './messages.ts';
+import type { CheckpointNotice, Envelope, PageRequest } from './messages.ts';
 import { WireWriter } from './wire-writer.ts';
+import { beginEnvelope } from './write-envelope.ts';
 
 /** Field number × 8 + wire type. */
-const TAG = { version: 0x08, id: 0x12, sender: 0x1a, trace: 0x22, sentAtUs: 0x28 } as const;
 const BODY = { notice: 0xba, pageRequest: 0xc2, pageAnswer: 0xca } as const;
 const NOTICE = { announced: 0x0a, stored: 0x12, freed: 0x1a } as const;
 const ANNOUNCED = { manifest: 0x0a, standbys: 0x12 } as const;
@@ -109,13 +109,8 @@ export function writePages(envelope: Envelope<unknown>, pages: Uint8Array): Uint
   return bytes;
 }
 
-function begin({ id, sender, trace, sentAtUs }: Envelope<unknown>): WireWriter {
-  writer.start();
-  writer.integer(TAG.version, WIRE_VERSION);
-  writer.text(TAG.id, id);
-  writer.text(TAG.sender, sender);
-  writer.text(TAG.trace, trace);
-  writer.integer(TAG.sentAtUs, sentAtUs);
+function begin(envelope: Envelope<unknown>): WireWriter {
+  beginEnvelope(writer, envelope);
   return writer;
 }
 

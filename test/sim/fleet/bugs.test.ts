@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { judgeSeed } from '../../../src/app/simulation/judge-seed.ts';
 import { FLEET_PLANTS, type FleetPlant } from '../../../src/ports/plants.ts';
 import { BUG_STORIES } from './bug-stories.ts';
+import { CHAIN_STORIES } from './chain-stories.ts';
 import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
 
@@ -15,7 +16,7 @@ const SEEDS_MAX = 200;
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES };
+const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...CHAIN_STORIES };
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -70,6 +71,10 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'trust-taker': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'no-duty': { story: 'a task makes room while its own restore still waits for it to catch up' },
   'resume-unaborted': { story: 'the only manager is cut off just when it could commit' },
+  'route-blindly': { seed: 21 },
+  'route-markers': { seed: 6 },
+  'trim-unrouted': { seed: 137 },
+  'move-alone': { story: 'a chain moves as one, and one of its tasks takes longest' },
   'switch-unclaimed': { story: 'a task is moved, and nobody else wants anything' },
 };
 

@@ -43,5 +43,7 @@ test('a calm hour of tasks that come and go: nothing is moved', async () => {
   await fleet.until('every task runs', () => ['alpha', 'beta'].every((name) => fleet.runs(name)));
   await fleet.elapse(3_600_000_000);
   expect(counted(fleet, 'predictor.proposed')).toBe(0);
+  // Meanwhile what forecasts the loads was fitted, a virtual while after each request.
+  expect(counted(fleet, 'forecast.fitted')).toBeGreaterThan(0);
   expect(['alpha', 'beta'].map((name) => epochOf(fleet, name))).toEqual([1, 1]);
 }, 300_000);

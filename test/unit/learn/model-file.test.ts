@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel } from '../../../infra/learned/model-file.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
+import { initialNetwork } from '../../../src/domain/forecast/network.ts';
 import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
 import { createRng } from '../../../src/domain/kernel/rng.ts';
 import { type Architecture, initialParameters } from '../../../src/domain/learn/architecture.ts';
@@ -66,6 +67,11 @@ const MODELS: Readonly<Record<string, Model>> = {
     architecture: generating,
     parameters: initialParameters(generating, createRng(1)),
   },
+  forecast: {
+    purpose: 'forecast',
+    trained,
+    network: initialNetwork({ family: 'tcn', width: 4, layers: 2, horizons: [1, 12] }, createRng(1)),
+  },
 };
 
 /** The sentence with which it is refused. */
@@ -121,6 +127,9 @@ describe('a model in a file', () => {
     expect(refusal(withHeader(fnn, '"purpose"', '"porpose"'))).toMatch(/header/);
     expect(refusal(withHeader(fnn, '"name":"mean"', '"name":"moan"'))).toMatch(/no column mean/);
     expect(refusal(withHeader(fnn, '"shape":"row"', '"shape":"raw"'))).toMatch(/shape/);
+    const forecast = encodeModel(MODELS['forecast'] as Model);
+    expect(refusal(withHeader(forecast, '"layers":2', '"layers":3'))).toMatch(/parameters/);
+    expect(refusal(withHeader(forecast, '[1,12]', '[9,2 ]'))).toMatch(/ascend/);
     const version = encodeModel(MODELS['fnn'] as Model);
     version[8] = 9;
     expect(refusal(resealed(version))).toMatch(/version 9/);

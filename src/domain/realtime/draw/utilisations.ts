@@ -12,6 +12,8 @@
 import type { Rng } from '../../kernel/rng.ts';
 
 const DISCARDS_MAX = 10_000;
+/** How far a sum may be beyond what the bounds allow and still be at them: the caller has added up in floating point too. */
+const ROUNDING = 1e-12;
 
 export interface UtilisationBounds {
   readonly count: number;
@@ -46,8 +48,9 @@ export function uuniFastDiscard(rng: Rng, { count, total, least = 0, most = 1 }:
 export function randFixedSum(rng: Rng, { count, total, least = 0, most = 1 }: UtilisationBounds): Float64Array | undefined {
   const span = most - least;
   // The sum of `count` numbers of [0, 1] that are wanted.
-  const sum = span === 0 ? 0 : (total - count * least) / span;
-  if (count === 0 || sum < 0 || sum > count || (span === 0 && total !== count * least)) return undefined;
+  const wanted = span === 0 ? 0 : (total - count * least) / span;
+  const sum = Math.max(0, Math.min(count, wanted));
+  if (count === 0 || Math.abs(wanted - sum) > count * ROUNDING || (span === 0 && total !== count * least)) return undefined;
   if (count === 1) return Float64Array.of(total);
   const unit = unitFixedSum(rng, count, sum);
   for (let i = 0; i < count; i++) unit[i] = least + span * (unit[i] as number);

@@ -12,6 +12,8 @@ import type { EcuDescription, Goodbye, Heartbeat } from "./ecu_pb.ts";
 import { file_drover_v1_ecu } from "./ecu_pb.ts";
 import type { DecisionEvidence } from "./evidence_pb.ts";
 import { file_drover_v1_evidence } from "./evidence_pb.ts";
+import type { OutcomeReport } from "./learn_pb.ts";
+import { file_drover_v1_learn } from "./learn_pb.ts";
 import type { ManagerAnswer, ManagerCall, ManagerHeartbeat } from "./manager_pb.ts";
 import { file_drover_v1_manager } from "./manager_pb.ts";
 import type { EcuSample } from "./metrics_pb.ts";
@@ -26,7 +28,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file drover/v1/envelope.proto.
  */
 export const file_drover_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("Chhkcm92ZXIvdjEvZW52ZWxvcGUucHJvdG8SCWRyb3Zlci52MSK9CAoIRW52ZWxvcGUSDwoHdmVyc2lvbhgBIAEoDRIKCgJpZBgCIAEoCRIOCgZzZW5kZXIYAyABKAkSDQoFdHJhY2UYBCABKAkSEgoKc2VudF9hdF91cxgFIAEoBBIpCgloZWFydGJlYXQYECABKAsyFC5kcm92ZXIudjEuSGVhcnRiZWF0SAASJQoHZ29vZGJ5ZRgRIAEoCzISLmRyb3Zlci52MS5Hb29kYnllSAASOAoRbWFuYWdlcl9oZWFydGJlYXQYEiABKAsyGy5kcm92ZXIudjEuTWFuYWdlckhlYXJ0YmVhdEgAEiUKB2NvbW1hbmQYEyABKAsyEi5kcm92ZXIudjEuQ29tbWFuZEgAEiMKBmFuc3dlchgUIAEoCzIRLmRyb3Zlci52MS5BbnN3ZXJIABI6ChJzdXBlcnZpc29yX2NvbW1hbmQYFSABKAsyHC5kcm92ZXIudjEuU3VwZXJ2aXNvckNvbW1hbmRIABI4ChFzdXBlcnZpc29yX2Fuc3dlchgWIAEoCzIbLmRyb3Zlci52MS5TdXBlcnZpc29yQW5zd2VySAASOAoRY2hlY2twb2ludF9ub3RpY2UYFyABKAsyGy5kcm92ZXIudjEuQ2hlY2twb2ludE5vdGljZUgAEi4KDHBhZ2VfcmVxdWVzdBgYIAEoCzIWLmRyb3Zlci52MS5QYWdlUmVxdWVzdEgAEiwKC3BhZ2VfYW5zd2VyGBkgASgLMhUuZHJvdmVyLnYxLlBhZ2VBbnN3ZXJIABI2ChBtYW5pZmVzdF9yZXF1ZXN0GBogASgLMhouZHJvdmVyLnYxLk1hbmlmZXN0UmVxdWVzdEgAEjQKD21hbmlmZXN0X2Fuc3dlchgbIAEoCzIZLmRyb3Zlci52MS5NYW5pZmVzdEFuc3dlckgAEi4KDG1hbmFnZXJfY2FsbBgcIAEoCzIWLmRyb3Zlci52MS5NYW5hZ2VyQ2FsbEgAEjIKDm1hbmFnZXJfYW5zd2VyGB0gASgLMhguZHJvdmVyLnYxLk1hbmFnZXJBbnN3ZXJIABI0Cg9lY3VfZGVzY3JpcHRpb24YHiABKAsyGS5kcm92ZXIudjEuRWN1RGVzY3JpcHRpb25IABIsCgtqb2Jfam91cm5hbBgfIAEoCzIVLmRyb3Zlci52MS5Kb2JKb3VybmFsSAASOAoRZGVjaXNpb25fZXZpZGVuY2UYICABKAsyGy5kcm92ZXIudjEuRGVjaXNpb25FdmlkZW5jZUgAEi4KDHBhZ2VzX3B1c2hlZBghIAEoCzIWLmRyb3Zlci52MS5QYWdlc1B1c2hlZEgAEioKCmVjdV9zYW1wbGUYKCABKAsyFC5kcm92ZXIudjEuRWN1U2FtcGxlSAASJwoIcHJvcG9zYWwYMiABKAsyEy5kcm92ZXIudjEuUHJvcG9zYWxIAEIGCgRib2R5YgZwcm90bzM", [file_drover_v1_checkpoint, file_drover_v1_command, file_drover_v1_ecu, file_drover_v1_evidence, file_drover_v1_manager, file_drover_v1_metrics, file_drover_v1_proposal, file_drover_v1_record]);
+  fileDesc("Chhkcm92ZXIvdjEvZW52ZWxvcGUucHJvdG8SCWRyb3Zlci52MSLxCAoIRW52ZWxvcGUSDwoHdmVyc2lvbhgBIAEoDRIKCgJpZBgCIAEoCRIOCgZzZW5kZXIYAyABKAkSDQoFdHJhY2UYBCABKAkSEgoKc2VudF9hdF91cxgFIAEoBBIpCgloZWFydGJlYXQYECABKAsyFC5kcm92ZXIudjEuSGVhcnRiZWF0SAASJQoHZ29vZGJ5ZRgRIAEoCzISLmRyb3Zlci52MS5Hb29kYnllSAASOAoRbWFuYWdlcl9oZWFydGJlYXQYEiABKAsyGy5kcm92ZXIudjEuTWFuYWdlckhlYXJ0YmVhdEgAEiUKB2NvbW1hbmQYEyABKAsyEi5kcm92ZXIudjEuQ29tbWFuZEgAEiMKBmFuc3dlchgUIAEoCzIRLmRyb3Zlci52MS5BbnN3ZXJIABI6ChJzdXBlcnZpc29yX2NvbW1hbmQYFSABKAsyHC5kcm92ZXIudjEuU3VwZXJ2aXNvckNvbW1hbmRIABI4ChFzdXBlcnZpc29yX2Fuc3dlchgWIAEoCzIbLmRyb3Zlci52MS5TdXBlcnZpc29yQW5zd2VySAASOAoRY2hlY2twb2ludF9ub3RpY2UYFyABKAsyGy5kcm92ZXIudjEuQ2hlY2twb2ludE5vdGljZUgAEi4KDHBhZ2VfcmVxdWVzdBgYIAEoCzIWLmRyb3Zlci52MS5QYWdlUmVxdWVzdEgAEiwKC3BhZ2VfYW5zd2VyGBkgASgLMhUuZHJvdmVyLnYxLlBhZ2VBbnN3ZXJIABI2ChBtYW5pZmVzdF9yZXF1ZXN0GBogASgLMhouZHJvdmVyLnYxLk1hbmlmZXN0UmVxdWVzdEgAEjQKD21hbmlmZXN0X2Fuc3dlchgbIAEoCzIZLmRyb3Zlci52MS5NYW5pZmVzdEFuc3dlckgAEi4KDG1hbmFnZXJfY2FsbBgcIAEoCzIWLmRyb3Zlci52MS5NYW5hZ2VyQ2FsbEgAEjIKDm1hbmFnZXJfYW5zd2VyGB0gASgLMhguZHJvdmVyLnYxLk1hbmFnZXJBbnN3ZXJIABI0Cg9lY3VfZGVzY3JpcHRpb24YHiABKAsyGS5kcm92ZXIudjEuRWN1RGVzY3JpcHRpb25IABIsCgtqb2Jfam91cm5hbBgfIAEoCzIVLmRyb3Zlci52MS5Kb2JKb3VybmFsSAASOAoRZGVjaXNpb25fZXZpZGVuY2UYICABKAsyGy5kcm92ZXIudjEuRGVjaXNpb25FdmlkZW5jZUgAEi4KDHBhZ2VzX3B1c2hlZBghIAEoCzIWLmRyb3Zlci52MS5QYWdlc1B1c2hlZEgAEioKCmVjdV9zYW1wbGUYKCABKAsyFC5kcm92ZXIudjEuRWN1U2FtcGxlSAASJwoIcHJvcG9zYWwYMiABKAsyEy5kcm92ZXIudjEuUHJvcG9zYWxIABIyCg5vdXRjb21lX3JlcG9ydBg8IAEoCzIYLmRyb3Zlci52MS5PdXRjb21lUmVwb3J0SABCBgoEYm9keWIGcHJvdG8z", [file_drover_v1_checkpoint, file_drover_v1_command, file_drover_v1_ecu, file_drover_v1_evidence, file_drover_v1_learn, file_drover_v1_manager, file_drover_v1_metrics, file_drover_v1_proposal, file_drover_v1_record]);
 
 /**
  * What every request, answer, core message and checkpoint notice travels in. At most 8 MiB.
@@ -238,6 +240,14 @@ export type Envelope = Message<"drover.v1.Envelope"> & {
      */
     value: Proposal;
     case: "proposal";
+  } | {
+    /**
+     * What a bridge saw of the task sets on its lanes.
+     *
+     * @generated from field: drover.v1.OutcomeReport outcome_report = 60;
+     */
+    value: OutcomeReport;
+    case: "outcomeReport";
   } | { case: undefined; value?: undefined };
 };
 

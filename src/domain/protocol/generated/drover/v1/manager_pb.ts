@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCK9AwoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAQgYKBGNhbGwiNAoPRGVjbGFyZVRhc2tDYWxsEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMiHgoOUmVtb3ZlVGFza0NhbGwSDAoEdGFzaxgBIAEoCSKrAQoOSW5zdGFuY2VSZXBvcnQSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBILCgNtYWMYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAQSDQoFbm9uY2UYBSABKAkSKwoEd2hhdBgGIAEoDjIdLmRyb3Zlci52MS5JbnN0YW5jZVJlcG9ydEtpbmQSDAoEY29kZRgHIAEoCRIQCghzZW50ZW5jZRgIIAEoCSJ/ChJSZXF1ZXN0UmVzdG9yZUNhbGwSKAoGb3Bjb2RlGAEgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSCwoDbWFjGAIgASgJEhIKCnByb2dyYW1faWQYAyABKA0SDgoGdGFyZ2V0GAQgASgJEg4KBnJlYXNvbhgFIAEoCSLSAQoPTWlncmF0ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSKAoGb3Bjb2RlGAQgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSJgoEbW9kZRgFIAEoDjIYLmRyb3Zlci52MS5NaWdyYXRpb25Nb2RlEhsKDmNvc3RfbWF4X21pbGxpGAYgASgESACIAQESDgoGcmVhc29uGAcgASgJQhEKD19jb3N0X21heF9taWxsaSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIvwBCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySABCCAoGYW5zd2VyIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiEAoOQWNjZXB0ZWRBbnN3ZXIiRwoRQ2hlY2twb2ludHNBbnN3ZXISMgoKcmVmZXJlbmNlcxgBIAMoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiEKC0ZsZWV0QW5zd2VyEhIKCmZsZWV0X2pzb24YASABKAkqfgoSSW5zdGFuY2VSZXBvcnRLaW5kEiQKIElOU1RBTkNFX1JFUE9SVF9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeSU5TVEFOQ0VfUkVQT1JUX0tJTkRfQ0FVR0hUX1VQEAESHgoaSU5TVEFOQ0VfUkVQT1JUX0tJTkRfRU5ERUQQAiqkAQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAISGAoUUkVTVE9SRV9PUENPREVfRFJBSU4QAxIbChdSRVNUT1JFX09QQ09ERV9GT1JFQ0FTVBAEKoMBCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTTUlHUkFUSU9OX01PREVfTElWRRABEiAKHE1JR1JBVElPTl9NT0RFX1NUT1BfQU5EX0NPUFkQAhIXChNNSUdSQVRJT05fTU9ERV9DT0xEEANiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLzAwoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEjQKDW1pZ3JhdGVfY2hhaW4YFCABKAsyGy5kcm92ZXIudjEuTWlncmF0ZUNoYWluQ2FsbEgAQgYKBGNhbGwiNAoPRGVjbGFyZVRhc2tDYWxsEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMiHgoOUmVtb3ZlVGFza0NhbGwSDAoEdGFzaxgBIAEoCSKrAQoOSW5zdGFuY2VSZXBvcnQSDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBILCgNtYWMYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAQSDQoFbm9uY2UYBSABKAkSKwoEd2hhdBgGIAEoDjIdLmRyb3Zlci52MS5JbnN0YW5jZVJlcG9ydEtpbmQSDAoEY29kZRgHIAEoCRIQCghzZW50ZW5jZRgIIAEoCSJ/ChJSZXF1ZXN0UmVzdG9yZUNhbGwSKAoGb3Bjb2RlGAEgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSCwoDbWFjGAIgASgJEhIKCnByb2dyYW1faWQYAyABKA0SDgoGdGFyZ2V0GAQgASgJEg4KBnJlYXNvbhgFIAEoCSLSAQoPTWlncmF0ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSKAoGb3Bjb2RlGAQgASgOMhguZHJvdmVyLnYxLlJlc3RvcmVPcGNvZGUSJgoEbW9kZRgFIAEoDjIYLmRyb3Zlci52MS5NaWdyYXRpb25Nb2RlEhsKDmNvc3RfbWF4X21pbGxpGAYgASgESACIAQESDgoGcmVhc29uGAcgASgJQhEKD19jb3N0X21heF9taWxsaSJRChBNaWdyYXRlQ2hhaW5DYWxsEgwKBHRhc2sYASABKAkSDgoGdGFyZ2V0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgSDgoGcmVhc29uGAQgASgJIjkKDERyYWluRWN1Q2FsbBILCgNtYWMYASABKAkSDAoEdW5kbxgCIAEoCBIOCgZyZWFzb24YAyABKAkiEAoOUXVlcnlGbGVldENhbGwiJQoUUXVlcnlDaGVja3BvaW50c0NhbGwSDQoFdGFza3MYASADKAkipQIKDU1hbmFnZXJBbnN3ZXISLQoIYWNjZXB0ZWQYASABKAsyGS5kcm92ZXIudjEuQWNjZXB0ZWRBbnN3ZXJIABIlCgdyZWZ1c2VkGAIgASgLMhIuZHJvdmVyLnYxLlJlZnVzYWxIABInCgVmbGVldBgDIAEoCzIWLmRyb3Zlci52MS5GbGVldEFuc3dlckgAEjMKC2NoZWNrcG9pbnRzGAQgASgLMhwuZHJvdmVyLnYxLkNoZWNrcG9pbnRzQW5zd2VySAASLQoIZXN0aW1hdGUYBSABKAsyGS5kcm92ZXIudjEuRXN0aW1hdGVBbnN3ZXJIABInCgVjaGFpbhgUIAEoCzIWLmRyb3Zlci52MS5DaGFpbkFuc3dlckgAQggKBmFuc3dlciInCg5Fc3RpbWF0ZUFuc3dlchIVCg1lc3RpbWF0ZV9qc29uGAEgASgJIiAKC0NoYWluQW5zd2VyEhEKCXBsYW5fanNvbhgBIAEoCSIQCg5BY2NlcHRlZEFuc3dlciJHChFDaGVja3BvaW50c0Fuc3dlchIyCgpyZWZlcmVuY2VzGAEgAygLMh4uZHJvdmVyLnYxLkNoZWNrcG9pbnRSZWZlcmVuY2UiIQoLRmxlZXRBbnN3ZXISEgoKZmxlZXRfanNvbhgBIAEoCSp+ChJJbnN0YW5jZVJlcG9ydEtpbmQSJAogSU5TVEFOQ0VfUkVQT1JUX0tJTkRfVU5TUEVDSUZJRUQQABIiCh5JTlNUQU5DRV9SRVBPUlRfS0lORF9DQVVHSFRfVVAQARIeChpJTlNUQU5DRV9SRVBPUlRfS0lORF9FTkRFRBACKqQBCg1SZXN0b3JlT3Bjb2RlEh4KGlJFU1RPUkVfT1BDT0RFX1VOU1BFQ0lGSUVEEAASHwobUkVTVE9SRV9PUENPREVfTE9BRF9CQUxBTkNFEAESGwoXUkVTVE9SRV9PUENPREVfT1BFUkFUT1IQAhIYChRSRVNUT1JFX09QQ09ERV9EUkFJThADEhsKF1JFU1RPUkVfT1BDT0RFX0ZPUkVDQVNUEAQqgwEKDU1pZ3JhdGlvbk1vZGUSHgoaTUlHUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIXChNNSUdSQVRJT05fTU9ERV9MSVZFEAESIAocTUlHUkFUSU9OX01PREVfU1RPUF9BTkRfQ09QWRACEhcKE01JR1JBVElPTl9NT0RFX0NPTEQQA2IGcHJvdG8z", [file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -126,6 +126,14 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: DrainEcuCall;
     case: "drainEcu";
+  } | {
+    /**
+     * Move a task and all that it is joined to by feeding to one ECU, together or not at all.
+     *
+     * @generated from field: drover.v1.MigrateChainCall migrate_chain = 20;
+     */
+    value: MigrateChainCall;
+    case: "migrateChain";
   } | { case: undefined; value?: undefined };
 };
 
@@ -361,6 +369,48 @@ export const MigrateTaskCallSchema: GenMessage<MigrateTaskCall> = /*@__PURE__*/
   messageDesc(file_drover_v1_manager, 6);
 
 /**
+ * Move a task and all that it is joined to by feeding to one ECU, together or not at all.
+ *
+ * @generated from message drover.v1.MigrateChainCall
+ */
+export type MigrateChainCall = Message<"drover.v1.MigrateChainCall"> & {
+  /**
+   * Any of the chain's tasks.
+   *
+   * @generated from field: string task = 1;
+   */
+  task: string;
+
+  /**
+   * The ECU they are to go to, 12 lower-case hex digits. Empty: the best one that can take all.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * Only plan; nothing is begun.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+
+  /**
+   * For people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.MigrateChainCall.
+ * Use `create(MigrateChainCallSchema)` to create a new message.
+ */
+export const MigrateChainCallSchema: GenMessage<MigrateChainCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 7);
+
+/**
  * Move everything away from an ECU and send it nothing new.
  *
  * @generated from message drover.v1.DrainEcuCall
@@ -393,7 +443,7 @@ export type DrainEcuCall = Message<"drover.v1.DrainEcuCall"> & {
  * Use `create(DrainEcuCallSchema)` to create a new message.
  */
 export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 7);
+  messageDesc(file_drover_v1_manager, 8);
 
 /**
  * Say what the fleet looks like.
@@ -408,7 +458,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 9);
 
 /**
  * Say what is known of the checkpoints of some tasks.
@@ -429,7 +479,7 @@ export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
  * Use `create(QueryCheckpointsCallSchema)` to create a new message.
  */
 export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 10);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -482,6 +532,14 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: EstimateAnswer;
     case: "estimate";
+  } | {
+    /**
+     * To `migrate_chain`.
+     *
+     * @generated from field: drover.v1.ChainAnswer chain = 20;
+     */
+    value: ChainAnswer;
+    case: "chain";
   } | { case: undefined; value?: undefined };
 };
 
@@ -490,7 +548,7 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * What a migration would cost.
@@ -511,7 +569,28 @@ export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
  * Use `create(EstimateAnswerSchema)` to create a new message.
  */
 export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 12);
+
+/**
+ * Where a chain can go, and the record of its move where one was begun.
+ *
+ * @generated from message drover.v1.ChainAnswer
+ */
+export type ChainAnswer = Message<"drover.v1.ChainAnswer"> & {
+  /**
+   * A JSON object: for people and scripts, grows with every version.
+   *
+   * @generated from field: string plan_json = 1;
+   */
+  planJson: string;
+};
+
+/**
+ * Describes the message drover.v1.ChainAnswer.
+ * Use `create(ChainAnswerSchema)` to create a new message.
+ */
+export const ChainAnswerSchema: GenMessage<ChainAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 13);
 
 /**
  * Recorded; it will be done.
@@ -526,7 +605,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 12);
+  messageDesc(file_drover_v1_manager, 14);
 
 /**
  * The checkpoints that a manager has heard of, its own among them.
@@ -547,7 +626,7 @@ export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
  * Use `create(CheckpointsAnswerSchema)` to create a new message.
  */
 export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 13);
+  messageDesc(file_drover_v1_manager, 15);
 
 /**
  * The fleet as one manager sees it.
@@ -568,7 +647,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 14);
+  messageDesc(file_drover_v1_manager, 16);
 
 /**
  * What happened to an instance.

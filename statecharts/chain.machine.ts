@@ -1,0 +1,119 @@
+/**
+ * Moves the tasks of a chain to one ECU together, or none (docs/CHAINS.md). Replicated. Each member is an ordinary migration
+ * (`migration.machine.ts`) that waits twice for this record: with its state copied, before it stands still; and standing still, before it
+ * takes its epoch.
+ *
+ *   idle → gathering → pausing → committed → done        gathering, pausing → aborting → aborted
+ *
+ * Z1. `committed` is the one decision for all: no member takes its epoch before it stands here, and none gives up by itself after.
+ * Z2. Whatever fails before it, of any member, leads to `aborting`: every member rolls back, and its source runs on as if nothing had been.
+ * Z3. What fails after it fails for one task, as after the commit of any migration: a restore answers for it.
+ * Z4. Members' records are read and answer by event; nothing is acted upon that was not recorded.
+ */
+import { assign, setup } from 'xstate';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import { CLOSE, effectActions, OPEN } from './effects.ts';
+
+export interface ChainMember {
+  readonly task: TaskName;
+  /** That it leaves, and where it runs. */
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly source: Incarnation;
+}
+
+export interface ChainCause {
+  readonly members: readonly ChainMember[];
+  readonly target: Mac;
+  readonly reason: string;
+}
+
+export interface ChainContext {
+  readonly id: string;
+  readonly cause?: ChainCause | undefined;
+  /** Why it was given up. */
+  readonly reason?: string | undefined;
+}
+
+export type ChainEvent = ActorEvent &
+  (
+    | { readonly type: 'CHAIN.PROPOSED'; readonly cause: ChainCause }
+    | { readonly type: 'MEMBERS.COPIED' }
+    | { readonly type: 'MEMBERS.READY' }
+    | { readonly type: 'MEMBER.FAILED'; readonly task: TaskName; readonly reason: string }
+    | { readonly type: 'MEMBERS.OVER' }
+  );
+
+export type ChainStep = 'copied' | 'ready' | 'over';
+
+export type ChainEffect =
+  | (ChainCause & { readonly kind: 'beginMembers'; readonly chain: ActorKey })
+  | {
+      readonly kind: 'watchMembers';
+      readonly chain: ActorKey;
+      readonly members: readonly ChainMember[];
+      readonly step: ChainStep;
+    };
+
+/** Milliseconds. Copying may take each member its own bound; standing still is to be short. */
+const GATHER_MS = 60_000;
+const PAUSE_MS = 3_000;
+
+const NOTHING: ChainCause = { members: [], target: '', reason: '' };
+
+export const chainKey = (id: string): ActorKey => `chain/${id}`;
+export const migrationOfMember = ({ task, epoch, attempt }: ChainMember): ActorKey => `migration/${task}.${epoch}.${attempt}`;
+
+type From = { readonly context: ChainContext };
+
+const opens = (key: string, effect: (context: ChainContext) => ChainEffect) =>
+  ({ type: OPEN, params: ({ context }: From) => ({ key, effect: effect(context) }) }) as const;
+
+const watch = (step: ChainStep) =>
+  opens('watch', ({ id, cause = NOTHING }) => ({ kind: 'watchMembers', chain: chainKey(id), members: cause.members, step }));
+
+const begin = opens('begin', ({ id, cause = NOTHING }) => ({ kind: 'beginMembers', chain: chainKey(id), ...cause }));
+
+const closes = (key: string) => ({ type: CLOSE, params: { key } }) as const;
+
+export const chainMachine = setup({
+  types: { context: {} as ChainContext, events: {} as ChainEvent, input: {} as { id: string } },
+  actions: {
+    ...effectActions<ChainEffect>(),
+    noteCause: assign(({ event }) => (event.type === 'CHAIN.PROPOSED' ? { cause: event.cause } : {})),
+    noteFailure: assign(({ event }) => (event.type === 'MEMBER.FAILED' ? { reason: `${event.task}: ${event.reason}` } : {})),
+    noteSlow: assign({ reason: 'not every task was ready in time' }),
+  },
+}).createMachine({
+  id: 'chain',
+  initial: 'idle',
+  context: ({ input }) => ({ id: input.id }),
+  // Said twice: taken, and changes nothing.
+  on: { 'CHAIN.PROPOSED': {} },
+  states: {
+    idle: { on: { 'CHAIN.PROPOSED': { target: 'gathering', actions: 'noteCause' } } },
+    gathering: {
+      entry: [begin, watch('copied')],
+      exit: [closes('begin'), closes('watch')],
+      after: { [GATHER_MS]: { target: 'aborting', actions: 'noteSlow' } },
+      on: { 'MEMBERS.COPIED': 'pausing', 'MEMBER.FAILED': { target: 'aborting', actions: 'noteFailure' } },
+    },
+    pausing: {
+      entry: watch('ready'),
+      exit: closes('watch'),
+      after: { [PAUSE_MS]: { target: 'aborting', actions: 'noteSlow' } },
+      on: { 'MEMBERS.READY': 'committed', 'MEMBER.FAILED': { target: 'aborting', actions: 'noteFailure' } },
+    },
+    committed: { entry: watch('over'), exit: closes('watch'), on: { 'MEMBERS.OVER': 'done' } },
+    // What was not begun is begun all the same and told to give up: so nobody has to know how far `begin` came.
+    aborting: {
+      entry: [begin, watch('over')],
+      exit: [closes('begin'), closes('watch')],
+      on: { 'MEMBERS.OVER': 'aborted' },
+    },
+    aborted: { type: 'final' },
+    done: { type: 'final' },
+  },
+});

@@ -1,0 +1,33 @@
+/** What chains could do wrong, each as a story that passes as the code is and fails when its mechanism is taken out (`FLEET_PLANTS`). */
+import { expect } from 'vitest';
+import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
+import { type FleetPlant, plantsNamed } from '../../../src/ports/plants.ts';
+import { ECU1, ECU2, ECU3, type StageOptions, stage, task } from './stage.ts';
+
+type Story = (plants: readonly FleetPlant[]) => Promise<void>;
+
+export const CHAIN_ECUS = [ECU1, ECU2, ECU3].map((mac) => ({ mac }));
+
+export const CHAIN = [
+  task('alpha', { affinity: { preferredEcus: [ECU1] } }),
+  task('beta', { periodUs: 0, inputs: { from: 'alpha' }, affinity: { preferredEcus: [ECU2] } }),
+  task('gamma', { periodUs: 0, inputs: { from: 'beta' }, affinity: { preferredEcus: [ECU2] } }),
+];
+
+/** All three run and something has come out at the end. */
+export async function chainOn(more: StageOptions = {}): Promise<FleetWorld> {
+  const fleet = await stage({ ecus: CHAIN_ECUS, tasks: CHAIN, ...more });
+  await fleet.until('something comes out at the end', () => (fleet.truth.sinceMarker.get('gamma') ?? 0) > 10);
+  return fleet;
+}
+
+export const CHAIN_STORIES = {
+  'a chain moves as one, and one of its tasks takes longest': async (plants) => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const fleet = await chainOn({ seed, plants: plantsNamed(plants) });
+      expect(await fleet.done(fleet.migrateChain('alpha', ECU3))).toMatchObject({ kind: 'chain' });
+      await fleet.until('it is over', () => [...fleet.truth.chains.values()].every(({ state }) => state === 'done'));
+      await fleet.settle();
+    }
+  },
+} as const satisfies Readonly<Record<string, Story>>;

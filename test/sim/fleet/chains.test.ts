@@ -1,0 +1,153 @@
+/**
+ * Chains: one task's outputs are another's data, each once and in order, whoever dies and however often; and a chain that moves as one goes
+ * whole or not at all. The judges (routed-once, moves-as-one, no-lost-work) look at every message.
+ */
+import { describe, expect, test, vi } from 'vitest';
+import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
+import { managerHost } from '../../../src/app/simulation/simulated-manager.ts';
+import type { FaultPointName } from '../../../src/ports/fault-points.ts';
+import { CHAIN, CHAIN_ECUS, chainOn } from './chain-stories.ts';
+import { counted, ECU1, ECU3, epochOf, task } from './stage.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const routerOf = (fleet: FleetWorld): string => fleet.truth.routes.get('route/beta')?.record.writer ?? managerHost('m1');
+const NAMES = CHAIN.map(({ name }) => name);
+
+describe('a chain', () => {
+  test('gives at its end what its tasks give one after the other', async () => {
+    const fleet = await chainOn();
+    await fleet.elapse(2_000_000);
+    await fleet.settle();
+    expect(counted(fleet, 'route.outputs')).toBeGreaterThan(100);
+  });
+
+  const points: readonly FaultPointName[] = ['beforeRouteRead', 'beforeRoute', 'afterRoute'];
+  for (const action of ['kill', 'freeze'] as const) {
+    test.each(points)(`whose router is ${action === 'kill' ? 'killed' : 'stopped for a while'} %s`, async (point) => {
+      for (const nth of [1, 2, 7, 20]) {
+        const hosts = ['m1', 'm2'].map(managerHost);
+        const scripted = hosts.map((host) => ({ host, point, nth, action, forUs: 900_000 }));
+        const fleet = await chainOn({ world: { scripted } });
+        await fleet.elapse(2_500_000);
+        await fleet.settle();
+      }
+    });
+  }
+
+  test('whose source is restored again and again, and repeats what was accepted', async () => {
+    const fleet = await chainOn();
+    for (let times = 0; times < 3; times++) {
+      const owner = fleet.owner('alpha') as string;
+      fleet.killEcu(owner);
+      await fleet.until('it runs elsewhere', () => fleet.runs('alpha') && fleet.owner('alpha') !== owner);
+      fleet.startEcu(owner);
+      await fleet.elapse(300_000);
+    }
+    await fleet.settle();
+    expect(epochOf(fleet, 'alpha')).toBe(4);
+  });
+
+  test('two routers at once: one is stopped, another takes over, the first goes on', async () => {
+    const fleet = await chainOn();
+    const first = routerOf(fleet);
+    const host = fleet.world.host(first);
+    host.freeze();
+    await fleet.until('another routes', () => routerOf(fleet) !== first);
+    await fleet.elapse(300_000);
+    host.thaw();
+    await fleet.elapse(1_000_000);
+    await fleet.settle();
+  });
+
+  test('the broker restarts, and its ids are forgotten', async () => {
+    const fleet = await chainOn();
+    fleet.world.broker.restart(400_000);
+    await fleet.elapse(1_000_000);
+    const routing = routerOf(fleet);
+    fleet.killManager(routing.slice('manager.'.length));
+    // Longer than ids are remembered.
+    await fleet.elapse(130_000_000);
+    fleet.startManager(routing.slice('manager.'.length));
+    await fleet.settle();
+  });
+
+  test('data by hand in between change nothing about the route', async () => {
+    const fleet = await chainOn();
+    fleet.feed({ task: 'beta', count: 150, everyUs: 3_000 });
+    await fleet.until('it is fed', () => fleet.client.fed());
+    await fleet.settle();
+  });
+
+  test('a task of it is taken away and declared again: its route goes on where it was', async () => {
+    const fleet = await chainOn();
+    await fleet.done(fleet.remove('beta'));
+    await fleet.until('it is gone', () => fleet.truth.placements.get('beta')?.state === 'removed');
+    await fleet.until('nobody routes to it', () => fleet.truth.routes.get('route/beta')?.state === 'idle');
+    await fleet.elapse(500_000);
+    expect(await fleet.done(fleet.declare(CHAIN[1] as (typeof CHAIN)[number]))).toEqual({ kind: 'accepted' });
+    await fleet.settle();
+  });
+
+  test('is refused where it would begin nowhere, or feed itself', async () => {
+    const fleet = await chainOn();
+    const from = (name: string, source: string) => task(name, { inputs: { from: source } });
+    const refusal = async (...draft: [string, string]) => {
+      const answer = await fleet.done(fleet.client.call({ kind: 'declare-task', spec: fleet.spec(from(...draft)) }));
+      return answer.kind === 'refused' ? `${answer.code} ${answer.sentence}` : answer.kind;
+    };
+    expect(await refusal('delta', 'nobody')).toMatch(/ERR_CHAIN.*deploy nobody first/);
+    await fleet.done(fleet.remove('alpha'));
+    await fleet.until('it is gone', () => fleet.truth.placements.get('alpha')?.state === 'removed');
+    expect(await refusal('alpha', 'gamma')).toMatch(/ERR_CHAIN.*alpha → beta → gamma → alpha/);
+    await fleet.done(fleet.declare(CHAIN[0] as (typeof CHAIN)[number]));
+    await fleet.settle();
+  });
+});
+
+const chainNow = (fleet: FleetWorld) => [...fleet.truth.chains.values()].at(-1);
+const allOn = (fleet: FleetWorld, mac: string): boolean => NAMES.every((name) => fleet.owner(name) === mac && fleet.runs(name));
+
+describe('a chain that moves as one', () => {
+  test('goes to one ECU', async () => {
+    const fleet = await chainOn();
+    expect(await fleet.done(fleet.migrateChain('beta', ECU3))).toMatchObject({ kind: 'chain', plan: { target: ECU3 } });
+    await fleet.until('all are there', () => allOn(fleet, ECU3));
+    await fleet.settle();
+    expect(chainNow(fleet)?.state).toBe('done');
+  });
+
+  test('does not where one of its tasks has no room: all go on where they were', async () => {
+    const ecus = CHAIN_ECUS.map((plan) => (plan.mac === ECU3 ? { ...plan, memoryBytes: 2 * 16 * 1024 * 1024 } : plan));
+    const fleet = await chainOn({ ecus });
+    const before = NAMES.map((name) => epochOf(fleet, name));
+    const answer = await fleet.done(fleet.migrateChain('beta', ECU3));
+    expect(answer).toMatchObject({ kind: 'refused', code: 'ERR_NO_PLACE' });
+    await fleet.settle();
+    expect(NAMES.map((name) => epochOf(fleet, name))).toEqual(before);
+  });
+
+  const REVISIONS = [1, 2, 3, 4];
+  const VICTIMS = ['the target', 'a source', 'the manager', 'the target is cut off'] as const;
+  for (const victim of VICTIMS) {
+    test.each(REVISIONS)(`${victim}, when the chain's record is at revision %i`, async (revision) => {
+      const fleet = await chainOn();
+      void fleet.migrateChain('beta', ECU3).catch(() => undefined);
+      await fleet.until(
+        'it is there',
+        () => (chainNow(fleet)?.record.revision ?? 0) >= revision || chainNow(fleet)?.state === 'done',
+      );
+      const manager = (chainNow(fleet)?.record.writer ?? '').slice('manager.'.length);
+      if (victim === 'the target') fleet.killEcu(ECU3);
+      else if (victim === 'a source') fleet.killEcu(fleet.owner('alpha') ?? ECU1);
+      else if (victim === 'the manager') fleet.killManager(manager);
+      else fleet.partitionEcu(ECU3);
+      await fleet.elapse(1_500_000);
+      if (victim === 'the target is cut off') fleet.healEcu(ECU3);
+      if (victim === 'the manager') fleet.startManager(manager);
+      else if (victim !== 'the target is cut off') for (const { mac } of CHAIN_ECUS) fleet.startEcu(mac);
+      await fleet.settle();
+      expect(['done', 'aborted']).toContain(chainNow(fleet)?.state);
+    });
+  }
+});
