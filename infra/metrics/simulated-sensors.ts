@@ -19,7 +19,7 @@ export function createSimulatedSensors(options: {
   const { load, power, temperature } = RESOURCE_PROFILES[options.resourceKind];
   return {
     name: 'simulated',
-    metrics: [load, power, temperature],
+    metrics: [load, power, temperature, 'memory.used', 'memory.available', 'wear'],
     read: (into, nowUs) => {
       const taskLoad = into.get('tasks.load');
       machine.advance(nowUs, Number.isNaN(taskLoad) ? 0 : taskLoad);
@@ -27,6 +27,9 @@ export function createSimulatedSensors(options: {
       into.set(load, reading.load);
       into.set(power, reading.powerWatts);
       into.set(temperature, reading.temperatureCelsius);
+      into.set('memory.used', reading.memoryUsedBytes);
+      into.set('memory.available', reading.memoryAvailableBytes);
+      into.set('wear', reading.wear);
     },
     close: () => {},
   };

@@ -10,6 +10,7 @@ import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../
 import { LANE_ORDERS } from '../domain/instance/lane-queue.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseSensorProfile } from '../domain/metrics/sensor-profile.ts';
+import type { MetricLimits } from '../domain/model/ecu.ts';
 import { isTaskName, parseMac, type TaskName } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
@@ -179,6 +180,15 @@ const ecuSchema = z.strictObject({
   /** Sensor files, relative to this file. */
   sensors: z.array(z.string().min(1)).optional(),
   'simulated-sensors': sensorProfile.optional(),
+  /** °C, and percent: where it dies, or its tasks are late. */
+  limits: z
+    .strictObject({
+      temperature: z.number().min(30).max(150).optional(),
+      memory: z.number().min(1).max(100).optional(),
+      load: z.number().min(1).max(100).optional(),
+      wear: z.number().min(1).max(1_000).optional(),
+    })
+    .optional(),
 });
 
 const taskSchema = z.strictObject({
@@ -216,6 +226,13 @@ const fleetFileSchema = z.strictObject({
 
 type EcuLine = z.output<typeof ecuSchema>;
 
+const limitsOf = ({ temperature, memory, load, wear }: NonNullable<EcuLine['limits']>): MetricLimits => ({
+  ...(temperature === undefined ? {} : { temperatureLimit: temperature }),
+  ...(memory === undefined ? {} : { memoryLimit: memory / 100 }),
+  ...(load === undefined ? {} : { loadLimit: load / 100 }),
+  ...(wear === undefined ? {} : { wearLimit: wear / 100 }),
+});
+
 const plansOf =
   (lines: readonly EcuLine[], folder: string) =>
   (line: EcuLine, at: number): EcuPlan[] => {
@@ -239,6 +256,7 @@ const plansOf =
         ...(keptEveryMs === undefined ? {} : { metricsKeptEveryUs: keptEveryMs * 1000 }),
         ...(sensors === undefined ? {} : { sensors }),
         ...(line['simulated-sensors'] === undefined ? {} : { simulatedSensors: line['simulated-sensors'] }),
+        ...(line.limits === undefined ? {} : { limits: limitsOf(line.limits) }),
       };
     });
   };

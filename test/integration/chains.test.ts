@@ -88,13 +88,6 @@ test('its end is what its tasks give alone, though the middle, its router and th
   const then = ends.length;
   await until('and after the server', () => ends.length > then + 50);
 
-  const expected = await chainAlone(tasks, ticks.slice());
-  await until('all that was sensed has come out', () => ends.length >= Math.min(expected.length, sensed.length));
-  const got = ends.map(({ payload }) => hex(payload));
-  const count = Math.min(got.length, expected.length);
-  expect(count).toBeGreaterThan(120);
-  expect(got.slice(0, count)).toEqual(expected.slice(0, count));
-
   const drover = (...args: string[]) => {
     const env = { ...process.env, CI: 'true' };
     const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', run?.folder ?? ''], {
@@ -103,6 +96,22 @@ test('its end is what its tasks give alone, though the middle, its router and th
     });
     return { exitCode: status, out: stdout, error: stderr };
   };
+  expect(drover('migrate', '--chain', 'chain-filter', '--dry-run').out).toMatch(/would go to ecu\d, together[\s\S]*chosen/);
+  const told = drover('migrate', '--chain', 'chain-filter', '--wait', '120', '--json');
+  expect(told).toMatchObject({ exitCode: 0, error: '' });
+  const { to, owners } = JSON.parse(told.out);
+  expect(owners).toEqual({ 'chain-sensor': to, 'chain-filter': to, 'chain-actuator': to });
+  const moved = ends.length;
+  await until('the end goes on there', () => ends.length > moved + 50);
+  expect(drover('explain', 'task/chain-filter').out).toMatch(/the chain of chain-[\s\S]*It is fed by chain-sensor \(routing/);
+
+  const expected = await chainAlone(tasks, ticks.slice());
+  await until('all that was sensed has come out', () => ends.length >= Math.min(expected.length, sensed.length));
+  const got = ends.map(({ payload }) => hex(payload));
+  const count = Math.min(got.length, expected.length);
+  expect(count).toBeGreaterThan(120);
+  expect(got.slice(0, count)).toEqual(expected.slice(0, count));
+
   const { chains } = JSON.parse(drover('route', '--json').out);
   expect(chains).toMatchObject([{ tasks: CHAIN, routes: [{ state: 'routing' }, { state: 'routing' }] }]);
   expect(drover('route', 'chain-sensor').out).toMatch(/chain-sensor +chain-filter +routing[\s\S]*chain-filter +chain-actuator/);

@@ -435,6 +435,13 @@ export const managerCall = (): fc.Arbitrary<ManagerCall> =>
     fc.record({ kind: fc.constant('remove-task' as const), task: taskName() }),
     instanceReport(),
     fc.constant({ kind: 'query-fleet' as const }),
+    fc.record({
+      kind: fc.constant('migrate-chain' as const),
+      task: taskName(),
+      target: optional(mac()),
+      dryRun: fc.boolean(),
+      reason: sentence(),
+    }),
     fc.record({ kind: fc.constant('query-checkpoints' as const), tasks: list(taskName()) }),
   );
 

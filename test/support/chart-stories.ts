@@ -33,6 +33,10 @@ const toTheSwitch = (mode: 'live' | 'stop-and-copy') => [
   { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 900, copyUs: 1_200 },
 ];
 
+const together = { members: [{ task: 'a', epoch: 1, attempt: 0, source: e1 }], target: e2.mac, reason: 'asked' };
+const begun = { output: 0, sequence: 0, datum: 0, datumSequence: 0 };
+const withChain = { ...move, target: e2.mac, chain: 'chain/a.1.0' };
+
 const PROPOSED = { id: 'm1.1', task: 'a', epoch: 3 };
 const SCORED = {
   proposal: 'm1.1',
@@ -205,6 +209,29 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'PLACEMENT.CLAIMED' },
       { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 0, copyUs: 0 },
     ],
+    'it waits for its chain, twice; its commit is slow': [
+      { type: 'MIGRATION.PROPOSED', cause: withChain },
+      ...toTheSwitch('live').slice(1, -1),
+      { type: 'CHAIN.WENT_ON' },
+      ...toTheSwitch('live').slice(-1),
+      { type: 'CHAIN.WENT_ON' },
+      { type: 'xstate.after.2000.migration.switching.committing' },
+    ],
+    'its chain stays: before it stands still': [
+      { type: 'MIGRATION.PROPOSED', cause: withChain },
+      ...toTheSwitch('stop-and-copy').slice(1, -1),
+      { type: 'CHAIN.GAVE_UP', reason: 'b has no room' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
+    'its chain stays: when it stands still': [
+      { type: 'MIGRATION.PROPOSED', cause: withChain },
+      ...toTheSwitch('stop-and-copy').slice(1, -1),
+      { type: 'CHAIN.WENT_ON' },
+      ...toTheSwitch('stop-and-copy').slice(-1),
+      { type: 'CHAIN.GAVE_UP', reason: 'b has no room' },
+      { type: 'SWITCH.ABORTED' },
+    ],
     'the target that was named does not answer': [
       { type: 'MIGRATION.PROPOSED', cause: { ...move, target: e2.mac } },
       costed('live'),
@@ -302,6 +329,54 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'INSTANCE.RAN', epoch: 1, owner: e1, nonce: 'n1' },
       { type: 'TASK.REMOVED' },
       { type: 'INSTANCE.STOPPED', epoch: 3 },
+    ],
+  },
+  route: {
+    'begins, goes on, is not wanted any more, and is again': [
+      { type: 'ROUTE.WANTED', source: 'sensor' },
+      { type: 'ROUTE.WANTED', source: 'sensor' },
+      { type: 'ROUTE.BEGUN', begun },
+      { type: 'ROUTE.UNWANTED', reason: 'task x is removed' },
+      { type: 'ROUTE.WANTED', source: 'camera' },
+      { type: 'ROUTE.WANTED', source: 'sensor' },
+    ],
+    'an output is gone: before the first it begins later, after that it is broken': [
+      { type: 'ROUTE.WANTED', source: 'sensor' },
+      { type: 'ROUTE.BEGUN', begun },
+      { type: 'OUTPUT.MISSING', fresh: true, reason: 'outputs 1 to 3 are gone' },
+      { type: 'ROUTE.BEGUN', begun: { ...begun, output: 3 } },
+      { type: 'OUTPUT.MISSING', fresh: false, reason: 'outputs 5 to 6 are gone' },
+      { type: 'ROUTE.WANTED', source: 'camera' },
+    ],
+    'somebody else wrote, and nobody can tell where it was': [
+      { type: 'ROUTE.WANTED', source: 'sensor' },
+      { type: 'ROUTE.BEGUN', begun },
+      { type: 'ROUTE.BLOCKED', reason: 'lost' },
+      { type: 'ROUTE.UNWANTED', reason: 'task x is removed' },
+    ],
+  },
+  chain: {
+    'goes as one': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'MEMBERS.COPIED' },
+      { type: 'MEMBERS.READY' },
+      { type: 'MEMBERS.OVER' },
+    ],
+    'one of its tasks cannot go: none goes': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'MEMBERS.COPIED' },
+      { type: 'MEMBER.FAILED', task: 'b', reason: 'no bridge answers' },
+      { type: 'MEMBERS.OVER' },
+    ],
+    'copying takes too long': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'xstate.after.60000.chain.gathering' },
+      { type: 'MEMBERS.OVER' },
+    ],
+    'standing still takes too long': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'MEMBERS.COPIED' },
+      { type: 'xstate.after.3000.chain.pausing' },
     ],
   },
   supervisor: {

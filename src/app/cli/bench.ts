@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
+import { registerChainBench } from './bench-chain.ts';
 import { registerForecastBench } from './bench-forecast.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
 import { registerMigrateBench } from './bench-migrate.ts';
@@ -26,7 +27,7 @@ export function registerBench(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: failover, migration, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale, forecasts',
+      'measure: failover, migration, chains, checkpoints, the managers’ stores, receiving strategies, the loop, compression, metrics, real-time analysis and schedules, simulation, scale, forecasts',
     );
   const failover = bench
     .command('failover')
@@ -40,6 +41,7 @@ export function registerBench(program: Command): void {
     .action(failoverBench);
   withExamples(failover, [{ does: 'Ten kills, then four with the claiming manager', line: 'drover bench failover' }]);
   registerMigrateBench(bench);
+  registerChainBench(bench);
   const checkpoint = bench
     .command('checkpoint')
     .description('what an incremental checkpoint of 64 MiB with 1 % dirty pages costs, against the bare compare')

@@ -35,16 +35,18 @@ async function explainSubject(subject: string, flags: ExplainFlags): Promise<voi
   if (task === undefined || !isTaskName(task))
     throw new DroverError('ERR_USAGE', `${subject} is nothing that can be explained: write task/NAME, e.g. task/counter`);
   await withClient(flags, async (client) => {
-    const [{ readTaskJournal }, { explain }] = await Promise.all([
+    const [{ readTaskJournal }, { explain }, { fedNow, fedTold }] = await Promise.all([
       import('../explain/read-journal.ts'),
       import('../explain/decision.ts'),
+      import('../explain/fed-told.ts'),
     ]);
     const explanation = explain(task, await readTaskJournal(client.host, task));
     if (explanation.state === 'removed') throw new DroverError('ERR_NO_TASK', `task ${task} was removed`);
-    if (flags.json === true) return void process.stdout.write(`${JSON.stringify(explanation)}\n`);
+    const fed = await fedNow(client.host, task);
+    if (flags.json === true) return void process.stdout.write(`${JSON.stringify({ ...explanation, fed })}\n`);
     const [{ told }, fleet] = await Promise.all([import('../explain/told.ts'), fleetIfAny(client)]);
     const nameOf = (mac: string | undefined): string => fleet?.ecus.find((ecu) => ecu.mac === mac)?.name ?? mac ?? 'an ECU';
-    process.stdout.write(told(explanation, nameOf));
+    process.stdout.write(told(explanation, nameOf) + fedTold(fed));
   });
 }
 

@@ -12,6 +12,7 @@ import { withClient } from './with-client.ts';
 
 interface MigrateFlags extends BrokerFlags {
   readonly to?: string;
+  readonly chain?: string;
   readonly mode?: MigrationMode;
   readonly costMax?: number;
   readonly dryRun?: boolean;
@@ -25,8 +26,9 @@ const POLL_MS = 50;
 export function registerMigrate(program: Command): void {
   const command = program
     .command('migrate')
-    .argument('<task>', 'the task')
-    .description('move a running task to another ECU without a gap, or say what that would cost');
+    .argument('[task]', 'the task')
+    .option('--chain <task>', 'all tasks of the chain that this one is in, to one ECU, together or not at all')
+    .description('move a running task, or a whole chain, to another ECU without a gap, or say what that would cost');
   withExamples(withMigrateOptions(command), [
     { does: 'Where could it go, and at what cost? Nothing is begun', line: 'drover migrate counter --dry-run' },
     { does: 'Away from where it is', line: 'drover migrate counter' },
@@ -34,7 +36,22 @@ export function registerMigrate(program: Command): void {
       does: 'To one ECU, only if at most two jobs are expected to be late',
       line: 'drover migrate counter --to ecu2 --cost-max 2',
     },
-  ]).action(migrate);
+    { does: 'A chain as one: all its tasks go, or none', line: 'drover migrate --chain filter --to ecu3' },
+  ]).action(migrateTaskOrChain);
+}
+
+async function migrateTaskOrChain(name: string | undefined, flags: MigrateFlags): Promise<void> {
+  const { chain } = flags;
+  if (name !== undefined && chain === undefined) return migrate(name, flags);
+  if (name !== undefined || chain === undefined)
+    throw new DroverError('ERR_USAGE', 'name one task, or with --chain one task of the chain that is to move');
+  if (flags.mode !== undefined || flags.costMax !== undefined)
+    throw new DroverError(
+      'ERR_USAGE',
+      '--mode and --cost-max are for one task; a chain moves as the deadlines of its tasks allow',
+    );
+  const { migrateChainCommand } = await import('./migrate-chain.ts');
+  await withClient(flags, (client) => migrateChainCommand(client, chain, flags));
 }
 
 export function withMigrateOptions(command: Command): Command {

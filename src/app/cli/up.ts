@@ -14,7 +14,7 @@ import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { ecuLearning, type LearnFlags, managerLearning, withFleetLearnOption } from './learn-option.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
-import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
+import { checkNamedEcus, type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
@@ -61,7 +61,10 @@ export function registerUp(program: Command): void {
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
     { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
-    { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
+    {
+      does: 'One ECU that heats up among calm ones, to see its tasks leave (drover proposals)',
+      line: 'drover up --simulated-sensors calm --simulated-sensors ecu1:heating,after=30',
+    },
     { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
     { does: 'And the model goes on learning from this fleet', line: 'drover up --adviser fnn.model --learn' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
@@ -78,7 +81,10 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { readFleetState } = await import('../fleet/fleet-state.ts');
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
-  const metrics = await metricsConfigOf(flags);
+  checkNamedEcus(flags, plan.ecus);
+  const ecus = await Promise.all(
+    plan.ecus.map(async (ecu) => ({ ...ecu, ...(await metricsConfigOf(flags, ecu)), ...ecuLearning(flags) })),
+  );
   const tasks = await tasksOf(plan);
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);
@@ -91,7 +97,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const broker = namedBroker(flags);
   const fleet = new LocalFleet({
     dataFolder: flags.data,
-    ecus: plan.ecus.map((ecu) => ({ ...ecu, ...metrics, ...ecuLearning(flags) })),
+    ecus,
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
     ...(plan.receive === undefined ? {} : { receive: plan.receive }),

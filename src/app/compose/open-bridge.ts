@@ -17,6 +17,7 @@ import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
+import { limitsOf } from '../../domain/metrics/sensor-profile.ts';
 import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
@@ -175,8 +176,9 @@ const schedulingOf = ({ scheduling }: BridgeConfig): EcuScheduling =>
 
 function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
   const { metricsEveryUs: everyUs = METRICS_EVERY_US, metricsKeptEveryUs: keptEveryUs = METRICS_KEPT_EVERY_US } = config;
-  const limit = config.temperatureLimit ?? config.simulatedSensors?.limit;
-  return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...(limit === undefined ? {} : { temperatureLimit: limit }) };
+  const { simulatedSensors, limits } = config;
+  const simulated = simulatedSensors === undefined ? {} : limitsOf(simulatedSensors);
+  return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...simulated, ...limits };
 }
 
 function describe(

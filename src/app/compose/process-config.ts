@@ -7,7 +7,7 @@ import type { VendorSensor } from '../../../infra/metrics/vendor-sensor.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
-import type { EcuScheduling, ProcessIdentity } from '../../domain/model/ecu.ts';
+import type { EcuScheduling, MetricLimits, ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 
@@ -54,8 +54,8 @@ export interface EcuConfig {
   readonly sensors?: readonly VendorSensor[];
   /** Sensors of a machine that is not there, in place of this one's. */
   readonly simulatedSensors?: SensorProfile;
-  /** °C at which this machine switches itself off; absent: its simulated sensors' limit, or nobody knows. */
-  readonly temperatureLimit?: number;
+  /** What this machine dies of or suffers from; absent: what its simulated sensors say, or nobody knows. */
+  readonly limits?: MetricLimits;
   readonly broker: BrokerChoice;
   /** This ECU's own folder: records, local checkpoints. */
   readonly dataFolder: string;

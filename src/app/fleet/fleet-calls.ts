@@ -11,7 +11,14 @@ import { mergeViews } from '../../domain/placement/merge-views.ts';
 import { KEEPERS } from '../../domain/placement/shares.ts';
 import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, MigrateCall } from '../../domain/protocol/messages.ts';
+import type {
+  ChainPlan,
+  FleetTask,
+  FleetView,
+  ManagerAnswer,
+  ManagerCall,
+  MigrateCall,
+} from '../../domain/protocol/messages.ts';
 import { ecuSubject, managerSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import type { PreparedTask } from '../prepare-task.ts';
@@ -72,6 +79,19 @@ function migrateCall(fleet: FleetView, name: TaskName, { to, mode, costMax }: Mi
   const target = to === undefined ? undefined : macNamed(fleet, to);
   const reason = 'a person asked';
   return { kind: 'migrate-task', task: name, target, dryRun, opcode: 'operator', mode, costMax, reason };
+}
+
+/** Asks for a chain to go to one ECU as one, or only where it could. */
+export async function migrateChain(
+  client: FleetClient,
+  task: TaskName,
+  { to, dryRun }: { readonly to: string | undefined; readonly dryRun: boolean },
+): Promise<{ readonly plan: ChainPlan; readonly fleet: FleetView }> {
+  const fleet = await queryFleet(client);
+  const target = to === undefined ? undefined : macNamed(fleet, to);
+  const answer = await call(client, { kind: 'migrate-chain', task, target, dryRun, reason: 'a person asked' });
+  if (answer.kind !== 'chain') throw refusalOf(answer);
+  return { plan: answer.plan, fleet };
 }
 
 /** Asks for an ECU to be emptied and left alone, or for the end of that; answers its MAC. */

@@ -1,7 +1,8 @@
 /** The last word of a migration's own record, read from the fleet's journal: no manager needs to be asked how it went. */
 import { stateName } from '../../../actors/chart.ts';
+import type { ChainContext } from '../../../statecharts/chain.machine.ts';
 import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
-import type { TaskName } from '../../domain/model/ids.ts';
+import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { actorSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
@@ -27,4 +28,22 @@ export async function lastMigration({ host }: FleetClient, task: TaskName, epoch
     };
     last = { state: stateName(snapshot.value), context: snapshot.context, isOver: snapshot.status !== 'active' };
   }
+}
+
+export interface ChainMoveNow {
+  readonly state: string;
+  readonly context: ChainContext;
+  readonly isOver: boolean;
+}
+
+export async function chainMoveNow({ host }: FleetClient, actor: ActorKey): Promise<ChainMoveNow | undefined> {
+  const message = await host.bus.readLast(actorSubject(host.names, actor));
+  const record = message === undefined ? undefined : decodeRecord(message.payload);
+  if (record?.ok !== true) return undefined;
+  const { value, status, context } = JSON.parse(record.value.snapshot) as {
+    readonly value: unknown;
+    readonly status: string;
+    readonly context: ChainContext;
+  };
+  return { state: stateName(value), context, isOver: status !== 'active' };
 }

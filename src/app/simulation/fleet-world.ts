@@ -50,6 +50,8 @@ export interface FleetOptions {
   readonly plants?: Plants;
   /** Checkpoints that each manager tries a minute; none where this is not given. */
   readonly provesPerMinute?: number;
+  /** For how long streams remember message ids; absent: as the fleet's streams do. */
+  readonly duplicateWindowUs?: number;
   /** Whether managers foresee failures; absent: they do not. */
   readonly predicts?: boolean;
 }
@@ -100,7 +102,8 @@ export class FleetWorld {
       predicts = false,
     } = options;
     const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
-    const streams = specs.map((stream) => ({ ...stream, replicas }));
+    const window = options.duplicateWindowUs === undefined ? {} : { duplicateWindowUs: options.duplicateWindowUs };
+    const streams = specs.map((stream) => ({ ...stream, replicas, ...window }));
     this.world = new SimWorld({ ...options.world, seed, streams });
     const chooses = receive !== undefined;
     this.plannedManagers = managers;

@@ -13,7 +13,7 @@ import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
-import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
+import { limitsOf, type SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
@@ -214,7 +214,7 @@ export class SimulatedEcu {
 const metricsPlanOf = ({ everyUs, keptEveryUs, sensors }: NonNullable<EcuPlan['metrics']>): MetricsPlan => ({
   everyUs,
   keptEveryUs,
-  temperatureLimit: sensors.limit,
+  ...limitsOf(sensors),
 });
 
 const BRIDGE_FOLDER = 'bridge/';

@@ -34,7 +34,7 @@ const MIX = { rate: 0.3, slower: 0.3, fading: 0.998 };
 const STRETCH = { rate: 0.08, slower: 0.6, beat: 0.15 };
 /** Of each side; fewer are aimed at while few forecasts have been scored: of a short series they are hardly known. */
 const MISSES = 0.1;
-const CAREFUL = { count: 45, slower: 0.12 };
+const CAREFUL = { count: 30, slower: 0.1 };
 /** Of the errors at this beat, beside the other views. */
 const BEAT_PRIOR = 1.5;
 const STRETCH_MOST = 3;

@@ -41,7 +41,16 @@ export interface MetricsPlan {
   readonly keptEveryUs: number;
   /** °C at which it switches itself off; absent: nobody has said. */
   readonly temperatureLimit?: number;
+  /** Share of its memory in use at which its processes die; absent: nobody has said. */
+  readonly memoryLimit?: number;
+  /** Share of its load above which its tasks are late; absent: nobody has said. */
+  readonly loadLimit?: number;
+  /** Wear at which it is used up; absent: nobody has said. */
+  readonly wearLimit?: number;
 }
+
+/** What an ECU dies of or suffers from when it gets there. */
+export type MetricLimits = Pick<MetricsPlan, 'temperatureLimit' | 'memoryLimit' | 'loadLimit' | 'wearLimit'>;
 
 /** What of an ECU decides when a job runs. Everything absent is 0, false or fixed priorities. */
 export interface EcuScheduling {

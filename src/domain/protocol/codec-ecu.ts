@@ -1,6 +1,6 @@
 /** What ECUs say of themselves (`ecu.proto`): description, load, heartbeat, goodbye. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../model/ecu.ts';
+import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, MetricLimits, ProcessIdentity } from '../model/ecu.ts';
 import { envelopeCodec } from './codec-envelope.ts';
 import { readOffers, subjectList, writeOffer } from './codec-needs.ts';
 import { resourceKinds, runtimeKinds } from './codec-task.ts';
@@ -26,6 +26,7 @@ import {
   type ProcessIdentitySchema,
   type AcceptedTask as WireAcceptedTask,
   type EcuLoad as WireEcuLoad,
+  type MetricsPlan as WireMetricsPlan,
   type ProcessIdentity as WireProcessIdentity,
   Scheduler as WireScheduler,
   type EcuScheduling as WireScheduling,
@@ -89,13 +90,19 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
           metrics: {
             everyUs: safeInteger(wire.metrics.everyUs, 'ecu.metrics.every_us', 1),
             keptEveryUs: safeInteger(wire.metrics.keptEveryUs, 'ecu.metrics.kept_every_us'),
-            ...(wire.metrics.temperatureLimit === undefined
-              ? {}
-              : { temperatureLimit: finite(wire.metrics.temperatureLimit, 'ecu.metrics.temperature_limit') }),
+            ...readLimits(wire.metrics),
           },
         }),
   }),
 );
+
+/** Those that were said. */
+const readLimits = ({ temperatureLimit, memoryLimit, loadLimit, wearLimit }: WireMetricsPlan): MetricLimits => ({
+  ...(temperatureLimit === undefined ? {} : { temperatureLimit: finite(temperatureLimit, 'ecu.metrics.temperature_limit') }),
+  ...(memoryLimit === undefined ? {} : { memoryLimit: finite(memoryLimit, 'ecu.metrics.memory_limit') }),
+  ...(loadLimit === undefined ? {} : { loadLimit: finite(loadLimit, 'ecu.metrics.load_limit') }),
+  ...(wearLimit === undefined ? {} : { wearLimit: finite(wearLimit, 'ecu.metrics.wear_limit') }),
+});
 
 const schedulers = enumTable<Exclude<EcuScheduling['scheduler'], 'other'>>({
   fp: WireScheduler.FIXED_PRIORITY,

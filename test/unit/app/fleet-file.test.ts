@@ -98,10 +98,15 @@ test('what the lanes of a bridge do not do cannot be said of them', () => {
 test('how an ECU is measured: intervals, sensor files beside the fleet file, a machine that is not there', () => {
   const path = join(projectRoot(), 'examples', 'fleets', 'own.yaml');
   const line =
-    '{ count: 2, metrics-every-ms: 20, metrics-kept-every-ms: 0, sensors: [../sensors/board.yaml], simulated-sensors: "heating,after=3" }';
+    '{ count: 2, metrics-every-ms: 20, metrics-kept-every-ms: 0, sensors: [../sensors/board.yaml], simulated-sensors: "heating,after=3", limits: { temperature: 90, memory: 95 } }';
   const { ecus } = parseFleetFile(`ecus: [${line}, {}]`, path);
   for (const ecu of ecus.slice(0, 2)) {
-    expect(ecu).toMatchObject({ metricsEveryUs: 20_000, metricsKeptEveryUs: 0, simulatedSensors: { after: 3, cooling: 0.04 } });
+    expect(ecu).toMatchObject({
+      metricsEveryUs: 20_000,
+      metricsKeptEveryUs: 0,
+      simulatedSensors: { after: 3, cooling: 0.04 },
+      limits: { temperatureLimit: 90, memoryLimit: 0.95 },
+    });
     expect(ecu.sensors?.map(({ name }) => name)).toEqual(['board']);
   }
   expect(ecus[2]).toEqual({ mac: '02aa00000003', name: 'ecu3' });
