@@ -20,6 +20,7 @@ import { OverloadWatch } from '../src/domain/proposal/overload-watch.ts';
 import type { Outlook } from '../src/domain/proposal/proposal.ts';
 import type { Quantiles, Threat } from '../src/domain/proposal/threat.ts';
 import { createWearWatch } from '../src/domain/proposal/wear-watch.ts';
+import type { MeasuredStep } from './fleet-performance.ts';
 
 const STEP_US = 1_000_000;
 export const LOOK_US = 200_000;
@@ -43,6 +44,7 @@ export class EcuFollower {
   load = 0;
   readonly #limits: MetricLimits;
   readonly #horizonS: number;
+  readonly #onStep: ((step: MeasuredStep) => void) | undefined;
   readonly #loads: ShareForecast;
   readonly #heatWatch: HeatWatch;
   readonly #overloadWatch: OverloadWatch;
@@ -58,9 +60,16 @@ export class EcuFollower {
   #newest: Counted | undefined;
   #foreseen: Outlook | undefined;
 
-  constructor(options: { readonly mac: Mac; readonly limits: MetricLimits; readonly horizonS: number }) {
-    const { mac, limits, horizonS } = options;
+  constructor(options: {
+    readonly mac: Mac;
+    readonly limits: MetricLimits;
+    readonly horizonS: number;
+    /** What two seconds show between them. */
+    readonly onStep?: (step: MeasuredStep) => void;
+  }) {
+    const { mac, limits, horizonS, onStep } = options;
     this.mac = mac;
+    this.#onStep = onStep;
     this.#limits = limits;
     this.#horizonS = horizonS;
     this.#heatWatch = new HeatWatch({ periodS: STEP_US / 1e6, limitC: limits.temperatureLimit });
@@ -96,6 +105,12 @@ export class EcuFollower {
     const wear = this.#wear.take();
     this.#wearWatch?.observe(atUs, wear);
     this.#foreseen = undefined;
+    const before = this.#before;
+    if (before !== undefined)
+      this.#onStep?.({
+        ...{ mac: this.mac, passedUs: atUs - before.atUs, load },
+        ...{ before: before.tasks, now: tasks },
+      });
   }
 
   /** What its tasks felt since the step before; their own misses a second are kept, older ones fading. */

@@ -6,6 +6,7 @@
  * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
  * E2. Managers that keep the same ECU propose the same; the migration's record lets one begin, and the others see it moved.
  * E3. The migration weighs the proposal once more, with the newest outlooks (`gainOf`): what is not worth it any more stays.
+ *     It also says how the task would do there, against how it does (`fleet-performance.ts`), over the same horizon.
  * E4. Reasons are what an ECU's owner has named a limit of: heat, memory, wear (it dies there), and load (its tasks are late above it). The tasks that are on
  *     their way to an ECU are known future load.
  * E5. What was foreseen came when the ECU died or the level behind the proposal got to its limit. Where the task had left and it did not come,
@@ -37,6 +38,7 @@ import type { PredictorContext, PredictorEffect } from '../statecharts/predictor
 import type { BackgroundFits } from './background-fits.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
@@ -95,6 +97,7 @@ export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
   private readonly followed = new Map<Mac, Followed>();
   private readonly pursuits = new Map<string, Pursuit>();
+  private readonly performance: FleetPerformance;
   private memory: ReviewMemory = NOTHING_REMEMBERED;
   private waiting: Cancel | undefined;
   private stopped = false;
@@ -104,6 +107,7 @@ export class Predictor implements PredictedGain {
 
   constructor(parts: PredictorParts) {
     this.parts = parts;
+    this.performance = new FleetPerformance(parts.knowledge);
   }
 
   start(): void {
@@ -140,7 +144,8 @@ export class Predictor implements PredictedGain {
 
   private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
     const { bus, clock } = this.parts.host;
-    const follower = new EcuFollower({ mac, limits: metrics ?? {}, horizonS: POLICY.horizonS });
+    const onStep = (step: MeasuredStep): void => this.performance.measured(step);
+    const follower = new EcuFollower({ mac, limits: metrics ?? {}, horizonS: POLICY.horizonS, onStep });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
       const nowUs = clock.monotonicUs();
       if (nowUs - follower.lookedAtUs < LOOK_US) return;
@@ -233,8 +238,32 @@ export class Predictor implements PredictedGain {
     const [from, to] = [this.seeing(move.from), this.seeing(move.to)];
     if (from === undefined || to === undefined) return undefined;
     const task = movable(from, move.task, 0);
-    const [there, here] = [from, to].map((one) => lateJobsOfStaying(task, one.outlook(), POLICY.horizonS));
-    return { lateJobs: (there ?? 0) - (here ?? 0), by: `the predictor of ${this.parts.manager}` };
+    const performance = this.performanceOf(move.task, from, to);
+    const { failure: leaves } = from.outlook();
+    const late = (one: EcuFollower, predicted: number): number => {
+      const outlook = one.outlook();
+      const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, POLICY.horizonS);
+      // Late for one reason, seen in two ways; and where it fails the task goes elsewhere anyway, and does no better there than this.
+      const slow = Math.max(overloaded, (1 - leaves) * predicted);
+      return lateJobsOfStaying(task, { ...outlook, overload: 0 }, POLICY.horizonS) + slow;
+    };
+    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0);
+    return { lateJobs, by: `the predictor of ${this.parts.manager}`, performance };
+  }
+
+  private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
+    const spec = this.parts.knowledge.placement(task)?.context.spec;
+    if (spec === undefined) return undefined;
+    const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
+    const [here, there] = [from, to].map((one) => ({ mac: one.mac, load: one.outlook().loadQuantiles[1] }));
+    if (here === undefined || there === undefined) return undefined;
+    return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: POLICY.horizonS });
+  }
+
+  /** Whether it fails within the horizon, and the upper decile of its load then; undefined: nothing is seen of it. */
+  outlookOf(mac: Mac): { readonly failure: number; readonly load: number } | undefined {
+    const { failure, loadQuantiles } = this.seeing(mac)?.outlook() ?? {};
+    return failure === undefined || loadQuantiles === undefined ? undefined : { failure, load: loadQuantiles[2] };
   }
 
   private seeing(mac: Mac): EcuFollower | undefined {
@@ -322,7 +351,7 @@ export class Predictor implements PredictedGain {
   }
 
   private async ask(proposal: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
-    const { task, epoch, from, id } = proposal;
+    const { task, epoch, from, probability, id, cause, horizonS, loadQuantiles, staying, benefit, deadlineUs } = proposal;
     const { host, knowledge, requests } = this.parts;
     const placement = knowledge.placement(task);
     if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
@@ -336,6 +365,10 @@ export class Predictor implements PredictedGain {
           reason: `ECU ${from} is foreseen to ${foreseenText(proposal)}; proposal ${id}`,
         },
         `proposal:${id}:${host.incarnation}:${++this.numbers}`,
+        {
+          ...{ id, cause, probability, horizonS, loadQuantiles, staying, benefit, deadlineUs },
+          manager: this.parts.manager,
+        },
       );
       host.counters.add(answer.kind === 'accepted' ? 'predictor.asked' : 'predictor.refused');
       if (answer.kind === 'refused')

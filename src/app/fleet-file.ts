@@ -10,7 +10,7 @@ import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../
 import { LANE_ORDERS } from '../domain/instance/lane-queue.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseSensorProfile } from '../domain/metrics/sensor-profile.ts';
-import type { MetricLimits } from '../domain/model/ecu.ts';
+import type { EcuPower, MetricLimits } from '../domain/model/ecu.ts';
 import { isTaskName, parseMac, type TaskName } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
@@ -158,6 +158,38 @@ function schedulingOf(line: SchedulingLine): NonNullable<EcuPlan['scheduling']> 
   };
 }
 
+const watts = z.number().min(0).max(10_000);
+
+/** What an ECU takes, and how it can sleep (`EcuPower`). */
+const powerSchema = z
+  .strictObject({
+    'idle-w': watts,
+    'busy-w': watts,
+    sleep: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(63),
+          watts,
+          'wake-ms': z.number().min(0).max(600_000),
+          'wake-j': z.number().min(0).max(1e6).default(0),
+        }),
+      )
+      .max(8)
+      .default([]),
+  })
+  .refine((line) => line['busy-w'] >= line['idle-w'], 'an ECU takes no less when it is busy: busy-w is below idle-w');
+
+const powerOf = (line: z.output<typeof powerSchema>): EcuPower => ({
+  idleWatts: line['idle-w'],
+  busyWatts: line['busy-w'],
+  sleep: line.sleep.map((state) => ({
+    name: state.name,
+    watts: state.watts,
+    wakeUs: Math.round(state['wake-ms'] * 1000),
+    wakeJoules: state['wake-j'],
+  })),
+});
+
 const ecuSchema = z.strictObject({
   /** This line stands for so many ECUs; they get MACs and names in a row. */
   count: z.number().int().min(1).max(1_000).default(1),
@@ -174,6 +206,7 @@ const ecuSchema = z.strictObject({
   /** Publish the start and stop of every job. */
   'record-jobs': z.boolean().optional(),
   scheduling: schedulingSchema.optional(),
+  power: powerSchema.optional(),
   /** Between two samples of its metrics, and between two that are kept; 0: none. */
   'metrics-every-ms': z.union([z.literal(0), z.number().int().min(10).max(60_000)]).optional(),
   'metrics-kept-every-ms': z.union([z.literal(0), z.number().int().min(100).max(3_600_000)]).optional(),
@@ -252,6 +285,7 @@ const plansOf =
         ...(line.labels === undefined ? {} : { labels: line.labels }),
         ...(line['record-jobs'] === undefined ? {} : { recordJobs: line['record-jobs'] }),
         ...(line.scheduling === undefined ? {} : { scheduling: schedulingOf(line.scheduling) }),
+        ...(line.power === undefined ? {} : { power: powerOf(line.power) }),
         ...(everyMs === undefined ? {} : { metricsEveryUs: everyMs * 1000 }),
         ...(keptEveryMs === undefined ? {} : { metricsKeptEveryUs: keptEveryMs * 1000 }),
         ...(sensors === undefined ? {} : { sensors }),

@@ -1,6 +1,8 @@
 /** `drover proposals`: what managers foresaw and proposed to move, and what became of it. */
 import type { Command } from 'commander';
 import type { Mac } from '../../domain/model/ids.ts';
+import type { ProposalNotice } from '../../domain/proposal/proposal-notice.ts';
+import type { ProposedMigration } from '../proposals/migration-of.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
 import { table } from './table.ts';
@@ -46,12 +48,27 @@ async function proposals(flags: ProposalsFlags): Promise<void> {
       return;
     }
     const found = await readProposals(client);
-    if (flags.json === true) process.stdout.write(`${JSON.stringify({ proposals: found })}\n`);
+    const { migrationOf } = await import('../proposals/migration-of.ts');
+    const linked: LinkedProposal[] = [];
+    for (const notice of found) linked.push({ ...notice, migration: await migrationOf(client, notice) });
+    if (flags.json === true) process.stdout.write(`${JSON.stringify({ proposals: linked })}\n`);
     else if (found.length === 0) process.stdout.write('nothing was proposed\n');
     else {
-      const told = together(found);
-      const rows = told.map((notice) => proposalCells(notice, nameOf));
-      process.stdout.write(`${table(PROPOSAL_HEAD, rows)}${summaryOf(told)}\n`);
+      const told = together(linked);
+      const rows = told.map((notice) => [...proposalCells(notice, nameOf), migrationCell(notice, nameOf)]);
+      process.stdout.write(`${table([...PROPOSAL_HEAD, 'MIGRATION'], rows)}${summaryOf(told)}\n`);
     }
   });
+}
+
+interface LinkedProposal extends ProposalNotice {
+  /** What left the epoch that this is about; absent: nothing has. */
+  readonly migration: ProposedMigration | undefined;
+}
+
+function migrationCell({ migration }: LinkedProposal, nameOf: (mac: Mac) => string): string {
+  if (migration === undefined) return '-';
+  const { actor, state, to, proposal } = migration;
+  const where = to === undefined ? '' : ` to ${nameOf(to)}`;
+  return `${actor} ${state}${where}${proposal === undefined ? ', asked for by somebody' : ''}`;
 }

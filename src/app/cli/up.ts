@@ -17,10 +17,11 @@ import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts
 import { checkNamedEcus, type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
+import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags, PredictFlags {
+interface UpFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags, PredictFlags, PowerFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
@@ -54,7 +55,7 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  const withAll = withFleetLearnOption(withReceiveOptions(withPredictOption(withMetricsOptions(command))));
+  const withAll = withFleetLearnOption(withReceiveOptions(withPowerOption(withPredictOption(withMetricsOptions(command)))));
   withExamples(withBrokerOptions(withLocalPathOption(withAll)), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
@@ -64,6 +65,10 @@ export function registerUp(program: Command): void {
     {
       does: 'One ECU that heats up among calm ones, to see its tasks leave (drover proposals)',
       line: 'drover up --simulated-sensors calm --simulated-sensors ecu1:heating,after=30',
+    },
+    {
+      does: 'ECUs that sleep while nobody needs them',
+      line: 'drover up --simulated-sensors calm --power on --power-after 10s',
     },
     { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
     { does: 'And the model goes on learning from this fleet', line: 'drover up --adviser fnn.model --learn' },
@@ -107,6 +112,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...managerLearning(flags),
     compression: plan.compression,
     predicts: flags.predict === 'on',
+    ...powerConfigOf(flags),
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,

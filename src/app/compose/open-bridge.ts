@@ -18,7 +18,7 @@ import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
 import { limitsOf } from '../../domain/metrics/sensor-profile.ts';
-import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
+import type { EcuDescription, EcuScheduling, MetricsPlan, SleepState } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import { ownScheduling } from '../../domain/placement/platform-of.ts';
@@ -181,6 +181,15 @@ function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
   return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...simulated, ...limits };
 }
 
+/** A machine that is not there takes what its sensors show, and sleeps as such machines do. */
+const SIMULATED_SLEEP: SleepState = { name: 'suspend', watts: 0.4, wakeUs: 1_500_000, wakeJoules: 12 };
+
+function powerOf({ power, simulatedSensors }: BridgeConfig): Pick<EcuDescription, 'power'> {
+  if (power !== undefined) return { power };
+  if (simulatedSensors === undefined) return {};
+  return { power: { idleWatts: simulatedSensors.idle, busyWatts: simulatedSensors.max, sleep: [SIMULATED_SLEEP] } };
+}
+
 function describe(
   config: BridgeConfig,
   incarnation: number,
@@ -207,5 +216,6 @@ function describe(
     version: VERSION,
     scheduling: schedulingOf(config),
     ...(metrics === undefined ? {} : { metrics }),
+    ...powerOf(config),
   };
 }

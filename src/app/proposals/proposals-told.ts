@@ -9,8 +9,8 @@ export const PROPOSAL_HEAD = ['MADE', 'TASK', 'FROM', 'WHY', 'SEEN BY', 'CHANCE'
 export type NameOf = (mac: Mac) => string;
 
 /** Managers that keep the same ECU propose the same: of one task's epoch the first word, with the outcome that is known, and all who said it. */
-export function together(notices: readonly ProposalNotice[]): ProposalNotice[] {
-  const groups = new Map<string, ProposalNotice>();
+export function together<Notice extends ProposalNotice>(notices: readonly Notice[]): Notice[] {
+  const groups = new Map<string, Notice>();
   for (const notice of notices) {
     const key = `${notice.task} ${notice.epoch} ${notice.from} ${notice.cause}`;
     const first = groups.get(key);

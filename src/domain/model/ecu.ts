@@ -32,6 +32,25 @@ export interface EcuDescription extends Incarnation {
   readonly scheduling?: EcuScheduling;
   /** Which samples of its metrics it publishes; absent: none. */
   readonly metrics?: MetricsPlan;
+  /** What it takes, and how it can sleep; absent: nobody has said, and it never sleeps. */
+  readonly power?: EcuPower;
+}
+
+export interface EcuPower {
+  /** Awake, with nothing to do. */
+  readonly idleWatts: number;
+  readonly busyWatts: number;
+  /** Empty: it cannot. */
+  readonly sleep: readonly SleepState[];
+}
+
+export interface SleepState {
+  readonly name: string;
+  readonly watts: number;
+  /** From the word that wakes it until it takes tasks. */
+  readonly wakeUs: number;
+  /** Of falling asleep and waking together, above being idle as long. */
+  readonly wakeJoules: number;
 }
 
 /** How often an ECU says how it is. */
@@ -117,4 +136,6 @@ export interface AcceptedTask {
   readonly cpuPpm?: number;
   /** The core it is bound to, from 0; absent: not known, or none. */
   readonly core?: number;
+  /** It is on its way here and runs nowhere for so long: what arrives meanwhile is released that much later. Not on the wire. */
+  readonly blackoutUs?: number;
 }

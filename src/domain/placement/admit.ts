@@ -16,6 +16,7 @@
  *
  * A task without a period is charged its reservation. A hard deadline without period or WCET is refused as untestable.
  * A newcomer of the same name as an accepted task takes its place (a redeploy). The order of both lists does not matter.
+ * With a blackout the newcomers are tasks that are moved while they run: the test then also holds for the silence of the move (R4).
  */
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
@@ -54,6 +55,12 @@ export function acceptedTaskOf(spec: TaskSpec, epoch: number, core?: number): Ac
   };
 }
 
+/** The same of one that is moved here while it runs. */
+const inBlackout = (spec: TaskSpec, epoch: number, blackoutUs: number): AcceptedTask => ({
+  ...acceptedTaskOf(spec, epoch),
+  blackoutUs,
+});
+
 /** Utilisation charged for a task in parts per billion, rounded up. An integer, so that sums do not depend on their order. */
 export const chargePpb = ({ periodUs, wcetUs, cpuPpm }: AcceptedTask): number =>
   sharePpb({ periodUs, wcetUs, reservedPpm: cpuPpm ?? 0 });
@@ -62,6 +69,7 @@ export function admits(
   accepted: readonly AcceptedTask[],
   newcomers: readonly TaskSpec[],
   ecu: AdmittingEcu,
+  blackoutUs = 0,
 ): Result<AdmissionEvidence, Refusal> {
   if (ecu.draining) return err({ kind: 'draining' });
   for (const spec of newcomers) {
@@ -72,7 +80,7 @@ export function admits(
   }
   const replaced = new Set(newcomers.map((spec) => spec.name));
   const staying = accepted.filter((task) => !replaced.has(task.task));
-  const joining = newcomers.map((spec) => acceptedTaskOf(spec, 0));
+  const joining = newcomers.map((spec) => (blackoutUs === 0 ? acceptedTaskOf(spec, 0) : inBlackout(spec, 0, blackoutUs)));
   // It comes back to the core it has, if it may.
   const wishes = new Map(
     accepted.flatMap(({ task, core }) => (core === undefined || !replaced.has(task) ? [] : [[task, core]])),

@@ -66,6 +66,12 @@ export interface Proposal {
   readonly deadlineUs: number;
 }
 
+/** What stands in a migration's record of the proposal that caused it. */
+export interface ProposalNamed
+  extends Pick<Proposal, 'id' | 'cause' | 'probability' | 'horizonS' | 'loadQuantiles' | 'staying' | 'benefit' | 'deadlineUs'> {
+  readonly manager: string;
+}
+
 /** Late jobs of a task that stays on an ECU with this outlook. */
 export function lateJobsOfStaying(task: MovableTask, { failure, overload }: Outlook, horizonS: number): number {
   return failure * task.restoreSilenceS * task.jobsPerS + overload * task.lateShare * task.jobsPerS * horizonS;

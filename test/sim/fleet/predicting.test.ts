@@ -34,8 +34,19 @@ test.each(DYING)('an ECU %s and dies of it: its tasks run elsewhere by then, and
   });
   const moved = tasksOn(fleet, ECU1);
   expect(moved.length).toBeGreaterThan(0);
+  await fleet.elapse(5_000_000);
+  const said = await fleet.done(fleet.migrate('alpha', { dryRun: true }));
+  if (said.kind !== 'estimate') throw new Error(said.kind);
+  expect(said.estimate.performanceHere).toMatchObject({ basis: 'measured' });
+  expect(said.estimate.candidates.map(({ performance }) => performance?.basis)).toEqual(['kind', 'kind']);
   await fleet.until('the ECU is empty', () => tasksOn(fleet, ECU1).length === 0, 70_000_000);
-  for (const name of moved) expect(fleet.truth.placements.get(name)?.context.takenBy).toMatch(/^migration/);
+  for (const name of moved) {
+    const { takenBy = '' } = fleet.truth.placements.get(name)?.context ?? {};
+    expect(takenBy).toMatch(/^migration/);
+    const proposal = fleet.truth.migrations.get(takenBy)?.context.cause?.proposal;
+    expect(proposal).toMatchObject({ horizonS: 30, id: expect.stringContaining(`.${name}.1.`) });
+    expect(proposal?.probability).toBeGreaterThan(0.5);
+  }
   fleet.killEcu(ECU1);
   await fleet.elapse(1_000_000);
   await fleet.settle();

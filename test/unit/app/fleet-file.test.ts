@@ -114,3 +114,17 @@ test('how an ECU is measured: intervals, sensor files beside the fleet file, a m
   expect(() => parseFleetFile('ecus: [{ simulated-sensors: lukewarm }]', path)).toThrow(/there are calm, heating/);
   expect(() => parseFleetFile('ecus: [{ sensors: [none.yaml] }]', path)).toThrow(/none\.yaml cannot be read/);
 });
+
+test('what an ECU takes and how it sleeps; absurd ones are refused by the field', () => {
+  const file = (power: string): string => `ecus: [{ power: ${power} }, {}]`;
+  const sleep = '[{ name: suspend, watts: 0.5, wake-ms: 800, wake-j: 6 }]';
+  const [said, silent] = parseFleetFile(file(`{ idle-w: 8, busy-w: 20, sleep: ${sleep} }`), 'fleet.yaml').ecus;
+  expect(said?.power).toEqual({
+    ...{ idleWatts: 8, busyWatts: 20 },
+    sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }],
+  });
+  expect(silent).not.toHaveProperty('power');
+  expect(parseFleetFile(file('{ idle-w: 8, busy-w: 20 }'), 'fleet.yaml').ecus[0]?.power?.sleep).toEqual([]);
+  for (const wrong of ['{ idle-w: 8 }', '{ idle-w: 8, busy-w: 2 }', '{ idle-w: -1, busy-w: 2 }', '{ idle-w: .nan, busy-w: 2 }'])
+    expect(() => parseFleetFile(file(wrong), 'fleet.yaml')).toThrow(/power/);
+});
