@@ -5,7 +5,7 @@
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Json } from '../src/domain/kernel/json.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
-import type { Incarnation } from '../src/domain/model/ecu.ts';
+import { type Incarnation, ownerOf } from '../src/domain/model/ecu.ts';
 import type { TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { assign } from '../src/domain/placement/assign.ts';
@@ -335,7 +335,7 @@ export class ArbiterEffects {
     if (body.kind !== 'running') return refused(`the target answered ${body.kind}`);
     return {
       kind: 'event',
-      event: { type: 'INSTANCE.RAN', task, epoch, nonce: body.nonce, owner: { mac, incarnation: body.incarnation } },
+      event: { type: 'INSTANCE.RAN', task, epoch, nonce: body.nonce, owner: ownerOf(mac, body) },
     };
   }
 

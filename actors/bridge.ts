@@ -8,15 +8,15 @@
  * B3. Final admission: the exact test, memory and capabilities over all that is accepted here, and what the checkpoint needs,
  *     before one more is accepted; and beside what is reserved here, in its time.
  */
-import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { err, ok, type Result } from '../src/domain/kernel/result.ts';
 import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
 import type { AcceptedTask, EcuDescription, EcuLoad, SleepState } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits, admittingEcuOf } from '../src/domain/placement/admit.ts';
-import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { boundCoreOf, errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
 import { needsRefusal } from '../src/domain/placement/feasible.ts';
 import { decodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
@@ -385,9 +385,10 @@ export class Bridge {
     if (died !== undefined) return died;
     const before = this.taskContext(task);
     if (before === undefined || before.context.epoch < epoch) {
-      const refusal = this.admit(command, spec, checkpoint?.needs);
-      if (refusal !== undefined) return refusal;
-      this.admitting.set(task, acceptedTaskOf(spec, epoch));
+      const admitted = this.admit(command, spec, checkpoint?.needs);
+      if (!admitted.ok) return admitted.error;
+      const core = admitted.value;
+      this.admitting.set(task, acceptedTaskOf(spec, epoch, core));
       const programId = before?.context.programId ?? this.nextProgramId++;
       const nonce = newNonce(this.host);
       try {
@@ -403,6 +404,7 @@ export class Bridge {
           checkpoint,
           ...(trimmed === undefined ? {} : { trimmed }),
           ...(source === undefined ? {} : { source }),
+          ...(core === undefined ? {} : { core }),
         };
         await this.shell.deliver(`task/${task}`, event);
         this.expected.arrived(task);
@@ -422,26 +424,29 @@ export class Bridge {
 
   /** For a task that is about to move here (`expected-tasks.ts`). */
   private async prepare(command: Extract<Command, { kind: 'prepare' }>): Promise<Answer> {
-    const refusal = this.forAnother(command) ?? this.admit(command, command.spec, undefined, command.blackoutUs);
-    if (refusal !== undefined) return refusal;
+    const died = this.forAnother(command);
+    if (died !== undefined) return died;
+    const admitted = this.admit(command, command.spec, undefined, command.blackoutUs);
+    if (!admitted.ok) return admitted.error;
     if (this.tasks.get(command.task) !== undefined) return refuse(command, 'ERR_TASK_BUSY', 'it runs here');
-    return this.expected.prepare(command);
+    return this.expected.prepare(command, admitted.value);
   }
 
-  /** B3. */
+  /** B3. The core it is to stay on, where this ECU binds tasks. */
   private admit(
     command: Extract<Command, { kind: 'deploy' | 'prepare' }>,
     spec: TaskSpec,
     needs: CheckpointNeeds | undefined,
     blackoutUs?: number,
-  ): Answer | undefined {
-    if (planted(this.host, 'overfill')) return undefined;
-    const lacking = needsRefusal(needs, this.parts.description);
-    if (lacking !== undefined) return refuse(command, errorCodeOf(lacking), sentenceOf(lacking));
+  ): Result<number | undefined, Answer> {
+    if (planted(this.host, 'overfill')) return ok(undefined);
     const { description, bookings } = this.parts;
+    const lacking = needsRefusal(needs, description);
+    if (lacking !== undefined) return err(refuse(command, errorCodeOf(lacking), sentenceOf(lacking)));
     const booked = bookings === undefined ? undefined : keptOn(bookings.current(), this.mac, this.host.clock.wallUs());
     const admission = admits(this.accepted(), [spec], admittingEcuOf(description, this.draining, booked), blackoutUs);
-    return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
+    if (!admission.ok) return err(refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error)));
+    return ok(boundCoreOf(description, admission.value, spec.name));
   }
 
   private isAsleep(): boolean {
@@ -459,8 +464,8 @@ export class Bridge {
     const accepted = new Map<TaskName, AcceptedTask>([...this.expected.accepted()].map((task) => [task.task, task]));
     for (const { actor, snapshot } of this.shell.views()) {
       if (!actor.startsWith('task/') || !ACCEPTED_STATES.has(stateName(snapshot.value))) continue;
-      const { spec, epoch } = snapshot.context as TaskContext;
-      if (spec !== undefined) accepted.set(spec.name, acceptedTaskOf(spec, epoch));
+      const { spec, epoch, core } = snapshot.context as TaskContext;
+      if (spec !== undefined) accepted.set(spec.name, acceptedTaskOf(spec, epoch, core));
     }
     for (const [task, admitting] of this.admitting) accepted.set(task, admitting);
     return [...accepted.values()];
@@ -490,10 +495,13 @@ export class Bridge {
 
   private remembered(command: CommandHeader & Command, context: TaskContext, state: string): Answer {
     const { task, epoch } = command;
-    const { incarnation, nonce = '', programId = 0, ended } = context;
+    const { incarnation, nonce = '', programId = 0, core, ended } = context;
     if (incarnation !== this.host.incarnation && !planted(this.host, 'answer-for-the-dead'))
       return refuse(command, 'ERR_COMMAND_DIED', 'it ran in an earlier incarnation of this bridge');
-    if (state === 'running' || state === 'paused') return { kind: 'running', task, epoch, incarnation, nonce, programId };
+    if (state === 'running' || state === 'paused') {
+      const answer = { kind: 'running', task, epoch, incarnation, nonce, programId } as const;
+      return core === undefined ? answer : { ...answer, core };
+    }
     if (state === 'stopped') return { kind: 'stopped', task, epoch };
     return refuse(command, ended?.code ?? 'ERR_COMMAND_DIED', ended?.sentence ?? 'it has ended');
   }
@@ -581,12 +589,8 @@ export class Bridge {
   }
 }
 
-const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: string): Answer => ({
-  kind: 'refused',
-  task,
-  epoch,
-  code,
-  sentence,
-});
+const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: string): Answer => {
+  return { kind: 'refused', task, epoch, code, sentence };
+};
 
 const newNonce = ({ rng }: Host): string => `${rng.u32().toString(36)}${rng.u32().toString(36)}`;

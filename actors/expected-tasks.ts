@@ -9,7 +9,7 @@
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import { acceptedTaskOf, inBlackout } from '../src/domain/placement/admit.ts';
+import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { Answer, PrepareCommand } from '../src/domain/protocol/messages.ts';
 import type { Host } from './host.ts';
 import type { ProgramStarts } from './program-starts.ts';
@@ -49,8 +49,8 @@ export class ExpectedTasks {
     return this.expected.has(task);
   }
 
-  /** After its admission. */
-  async prepare(command: PrepareCommand): Promise<Answer> {
+  /** After its admission, to this core. */
+  async prepare(command: PrepareCommand, core: number | undefined): Promise<Answer> {
     const { task, epoch, spec, source, sequence } = command;
     const { clock } = this.host;
     const before = this.expected.get(task);
@@ -58,7 +58,8 @@ export class ExpectedTasks {
     if (under !== undefined && under.sequence === sequence && source !== undefined) return under.answer;
     // Said with the first word alone.
     const blackoutUs = command.blackoutUs ?? before?.accepted.blackoutUs ?? 0;
-    const accepted = blackoutUs === 0 ? acceptedTaskOf(spec, epoch) : inBlackout(spec, epoch, blackoutUs);
+    const plain = acceptedTaskOf(spec, epoch, core);
+    const accepted = blackoutUs === 0 ? plain : { ...plain, blackoutUs };
     const expected: Expected = { accepted, untilUs: clock.monotonicUs() + EXPECTED_US };
     this.expected.set(task, expected);
     if (source === undefined) return { kind: 'prepared', task, epoch, sequence: 0, bytes: 0, stateBytes: 0, tookUs: 0 };
@@ -72,7 +73,7 @@ export class ExpectedTasks {
       const told = await answer;
       // Another may have come meanwhile, or the task itself.
       const isLast = command.standsStill === true && told.kind === 'prepared' && this.expected.get(task) === expected;
-      if (isLast) this.starts.startAhead(spec, { epoch, sequence });
+      if (isLast) this.starts.startAhead(spec, { epoch, sequence }, core);
       return told;
     } finally {
       expected.copying = undefined;

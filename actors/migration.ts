@@ -14,7 +14,7 @@
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { MigrationMode } from '../src/domain/migration/estimate.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
-import type { Incarnation } from '../src/domain/model/ecu.ts';
+import { type Incarnation, ownerOf } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
@@ -276,12 +276,13 @@ export class MigrationEffects {
     const pausedAtUs = this.pausedAtUs.get(open.actor);
     this.pausedAtUs.delete(open.actor);
     if (pausedAtUs !== undefined) this.parts.estimates.noteSwitched(host.clock.monotonicUs() - pausedAtUs);
-    const owner = { mac: target.mac, incarnation: answer.incarnation };
+    const owner = ownerOf(target.mac, answer);
     return event({ type: 'INSTANCE.RAN', epoch, nonce: answer.nonce, owner });
   }
 
   private async confirmPlacement(open: OpenEffect, effect: Effect<'confirmPlacement'>): Promise<EffectOutcome> {
-    const { task, epoch, target: owner, nonce } = effect;
+    const { task, epoch, target, nonce } = effect;
+    const owner = ownerOf(target.mac, { ...effect, incarnation: target.incarnation });
     if (!(await this.tellPlacement(task, { type: 'INSTANCE.RAN', id: open.entry.id, epoch, owner, nonce }))) return again();
     return event({ type: 'PLACEMENT.CONFIRMED', epoch });
   }

@@ -173,8 +173,8 @@ export class PlacementIndex {
     if (placed === undefined && planned === undefined) return NOTHING;
     let accepted = this.acceptedOn.get(mac);
     if (accepted === undefined) {
-      const running = [...(placed?.values() ?? [])].flatMap(({ context: { spec, epoch } }) =>
-        spec === undefined ? [] : [acceptedTaskOf(spec, epoch)],
+      const running = [...(placed?.values() ?? [])].flatMap(({ context: { spec, epoch, owner } }) =>
+        spec === undefined ? [] : [acceptedTaskOf(spec, epoch, owner?.core)],
       );
       const expected = [...(planned?.values() ?? [])].filter(({ task }) => placed?.has(task.task) !== true);
       accepted = [...running, ...expected.map(({ task }) => task)];

@@ -7,7 +7,7 @@ import type { CheckpointOrder, CheckpointReference } from '../src/domain/model/c
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
-import type { TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
+import type { StartOptions, TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
 import type { Host } from './host.ts';
 import type { RestoredState, RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
@@ -29,6 +29,7 @@ export interface ProgramStartsParts {
 
 interface Ahead {
   readonly state: CheckpointReference;
+  readonly core: number | undefined;
   readonly begun: Promise<BegunProgram>;
 }
 
@@ -40,10 +41,14 @@ export class ProgramStarts {
     this.parts = parts;
   }
 
-  async begin(spec: TaskSpec, checkpoint: CheckpointReference | undefined, standsAt: Mac | undefined): Promise<BegunProgram> {
+  async begin(
+    spec: TaskSpec,
+    checkpoint: CheckpointReference | undefined,
+    { standsAt, core }: { readonly standsAt: Mac | undefined; readonly core: number | undefined },
+  ): Promise<BegunProgram> {
     const ahead = this.ahead.get(spec.name);
     this.ahead.delete(spec.name);
-    if (ahead !== undefined && checkpoint !== undefined && isSame(ahead.state, checkpoint)) {
+    if (ahead !== undefined && checkpoint !== undefined && isSame(ahead.state, checkpoint) && ahead.core === core) {
       try {
         const begun = await ahead.begun;
         this.parts.host.counters.add('restore.ahead');
@@ -57,19 +62,19 @@ export class ProgramStarts {
       this.parts.artefacts.get(spec.artefact),
       checkpoint === undefined ? undefined : this.parts.restoreImage.fetch(checkpoint, standsAt),
     ]);
-    return begin(runtime, spec, artefact, restored);
+    return begin(runtime, { spec, core, artefact }, restored);
   }
 
   /** From the copy that is at hand, if it is of this order; what it fails by, the deploy will say. */
-  startAhead(spec: TaskSpec, { epoch, sequence }: CheckpointOrder): void {
+  startAhead(spec: TaskSpec, { epoch, sequence }: CheckpointOrder, core: number | undefined): void {
     const copy = this.parts.standby.find(spec.name);
     if (copy === undefined || copy.manifest.epoch !== epoch || copy.manifest.sequence !== sequence) return;
     const { input, outputNumber, stateDigest } = copy.manifest;
     const state = { task: spec.name, epoch, sequence, input, outputNumber, stateDigest, holders: [] };
     this.drop(spec.name);
-    const begun = this.beginAhead(spec, state);
+    const begun = this.beginAhead(spec, state, core);
     begun.catch(() => undefined); // heard by whoever takes it
-    this.ahead.set(spec.name, { state, begun });
+    this.ahead.set(spec.name, { state, core, begun });
   }
 
   isAhead(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
@@ -83,10 +88,10 @@ export class ProgramStarts {
     if (ahead !== undefined) stop(ahead);
   }
 
-  private async beginAhead(spec: TaskSpec, state: CheckpointReference): Promise<BegunProgram> {
+  private async beginAhead(spec: TaskSpec, state: CheckpointReference, core: number | undefined): Promise<BegunProgram> {
     const restored = this.parts.restoreImage.atHand(state);
     if (restored === undefined) throw new DroverError('ERR_STORE_MISSING', 'the copy at hand is not of that state');
-    return begin(this.runtimeOf(spec), spec, await this.parts.artefacts.get(spec.artefact), restored);
+    return begin(this.runtimeOf(spec), { spec, core, artefact: await this.parts.artefacts.get(spec.artefact) }, restored);
   }
 
   private runtimeOf({ runtime: kind }: TaskSpec): TaskRuntime {
@@ -98,15 +103,13 @@ export class ProgramStarts {
 
 async function begin(
   runtime: TaskRuntime,
-  spec: TaskSpec,
-  artefact: Uint8Array,
+  what: Pick<StartOptions, 'spec' | 'core' | 'artefact'>,
   restored: RestoredState | undefined,
 ): Promise<BegunProgram> {
   let end: { readonly code: ErrorCode; readonly sentence: string } | undefined;
   let heard: ((code: ErrorCode, sentence: string) => void) | undefined;
   const program = await runtime.start({
-    spec,
-    artefact,
+    ...what,
     image: restored?.image,
     onEnded: (failure) => {
       end = failure;

@@ -160,11 +160,11 @@ export class TaskEffects {
   /** Resolves when the marker stands (undefined), or with why the instance ended before. */
   private async start(effect: StartInstance, turn: Turn): Promise<{ code: ErrorCode; sentence: string } | undefined> {
     const { host, mac, hasher, localStore, coLocatedManagers, standbyChoice } = this.parts;
-    const { task, epoch, nonce, programId, spec, checkpoint, trimmed, source: standsAt } = effect;
+    const { task, epoch, nonce, programId, spec, checkpoint, trimmed, source: standsAt, core } = effect;
     const below = belowTrimMark(checkpoint?.input, trimmed);
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     standbyChoice.need(spec);
-    const { program, restored, hear } = await this.starts.begin(spec, checkpoint, standsAt);
+    const { program, restored, hear } = await this.starts.begin(spec, checkpoint, { standsAt, core });
     let instance: Instance | undefined;
     hear((code, sentence) => instance?.programEnded(code, sentence));
     // The image took its time: a later deploy may be further, and must not be replaced by this one.

@@ -16,7 +16,7 @@
 import { assign, enqueueActions, setup } from 'xstate';
 import type { Json } from '../src/domain/kernel/json.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
-import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { Incarnation, TaskOwner } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import { CLOSE, effectActions, OPEN } from './effects.ts';
@@ -100,7 +100,7 @@ export type ArbiterEvent = ActorEvent &
         readonly task: TaskName;
         readonly epoch: number;
         readonly nonce: string;
-        readonly owner: Incarnation;
+        readonly owner: TaskOwner;
       }
     | { readonly type: 'DEPLOY.REFUSED'; readonly task: TaskName; readonly epoch: number; readonly reason: string }
     | { readonly type: 'PLACEMENT.CONFIRMED'; readonly task: TaskName; readonly epoch: number }
@@ -143,7 +143,7 @@ export type ArbiterEffect =
       readonly kind: 'confirmPlacement';
       readonly task: TaskName;
       readonly epoch: number;
-      readonly owner: Incarnation;
+      readonly owner: TaskOwner;
       readonly nonce: string;
     }
   | { readonly kind: 'recordShed'; readonly task: TaskName; readonly epoch: number; readonly reason: string }

@@ -19,7 +19,7 @@
 import { assign, enqueueActions, setup } from 'xstate';
 import { type MigrationEstimate, type MigrationMode, ROUNDS_MAX, SMALL_BYTES } from '../src/domain/migration/estimate.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
-import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { Incarnation, TaskOwner } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { ProposalNamed } from '../src/domain/proposal/proposal.ts';
@@ -98,7 +98,7 @@ export type MigrationEvent = ActorEvent &
     | { readonly type: 'SWITCH.ABORTED' }
     /** Neither: the placement has gone to another. */
     | { readonly type: 'SWITCH.LOST'; readonly epoch: number; readonly by: ActorKey | undefined }
-    | { readonly type: 'INSTANCE.RAN'; readonly epoch: number; readonly nonce: string; readonly owner: Incarnation }
+    | { readonly type: 'INSTANCE.RAN'; readonly epoch: number; readonly nonce: string; readonly owner: TaskOwner }
     | { readonly type: 'DEPLOY.REFUSED'; readonly epoch: number; readonly reason: string }
     | { readonly type: 'PLACEMENT.CONFIRMED'; readonly epoch: number }
     /** The target's instance has consumed what waited; told by its bridge to whoever took its epoch. */
@@ -134,7 +134,12 @@ export type MigrationEffect =
       readonly mode: MigrationMode;
       readonly reference: CheckpointReference;
     })
-  | (Between & { readonly kind: 'confirmPlacement'; readonly epoch: number; readonly nonce: string })
+  | (Between & {
+      readonly kind: 'confirmPlacement';
+      readonly epoch: number;
+      readonly nonce: string;
+      readonly core?: number | undefined;
+    })
   | (Between & { readonly kind: 'abortSwitch'; readonly reason: string })
   | (Between & { readonly kind: 'resumeSource' })
   | (Between & { readonly kind: 'raiseRestore'; readonly epoch: number; readonly reason: string })
@@ -214,8 +219,9 @@ export const migrationMachine = setup({
     noteRan: assign(({ event }) => (event.type === 'INSTANCE.RAN' ? { nonce: event.nonce } : {})),
     openConfirm: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'INSTANCE.RAN') return;
-      const { epoch, nonce } = event;
-      const effect: MigrationEffect = { kind: 'confirmPlacement', ...between(context), epoch, nonce };
+      const { epoch, nonce, owner } = event;
+      const on = owner.core === undefined ? {} : { core: owner.core };
+      const effect: MigrationEffect = { kind: 'confirmPlacement', ...between(context), epoch, nonce, ...on };
       enqueue({ type: OPEN, params: { key: 'confirm', effect } });
     }),
     noteConfirmed: assign({ confirmed: true }),

@@ -15,7 +15,7 @@
  */
 import { assign, setup } from 'xstate';
 import type { InputCursor } from '../src/domain/model/checkpoint.ts';
-import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { Incarnation, TaskOwner } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
@@ -25,7 +25,7 @@ export interface PlacementContext {
   readonly task: TaskName;
   readonly spec?: TaskSpec | undefined;
   readonly epoch: number;
-  readonly owner?: Incarnation | undefined;
+  readonly owner?: TaskOwner | undefined;
   /** The actor that took the present epoch, and the outbox entry of its attempt. */
   readonly takenBy?: ActorKey | undefined;
   readonly takeId?: string | undefined;
@@ -50,7 +50,7 @@ export type PlacementEvent = ActorEvent &
         readonly takeId: string;
         readonly target: Incarnation;
       }
-    | { readonly type: 'INSTANCE.RAN'; readonly epoch: number; readonly owner: Incarnation; readonly nonce: string }
+    | { readonly type: 'INSTANCE.RAN'; readonly epoch: number; readonly owner: TaskOwner; readonly nonce: string }
     | { readonly type: 'INSTANCE.ENDED'; readonly epoch: number; readonly reason: string; readonly byItself: boolean }
     | { readonly type: 'TASK.SHED'; readonly epoch: number; readonly reason: string }
     | { readonly type: 'INPUTS.TRIMMABLE'; readonly epoch: number; readonly cursor: InputCursor }

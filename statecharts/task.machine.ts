@@ -30,6 +30,8 @@ export interface TaskContext {
   readonly trimmed?: InputCursor | undefined;
   /** Where it stands still with this state. */
   readonly source?: Mac | undefined;
+  /** The core it was admitted to; absent where the ECU does not bind its tasks. */
+  readonly core?: number | undefined;
   readonly ended?: { readonly code: ErrorCode; readonly sentence: string } | undefined;
 }
 
@@ -46,6 +48,7 @@ export type TaskEvent = ActorEvent &
         readonly checkpoint: CheckpointReference | undefined;
         readonly trimmed?: InputCursor | undefined;
         readonly source?: Mac | undefined;
+        readonly core?: number | undefined;
       }
     | { readonly type: 'INSTANCE.STARTED'; readonly epoch: number }
     | { readonly type: 'INSTANCE.ENDED'; readonly epoch: number; readonly code: ErrorCode; readonly sentence: string }
@@ -67,6 +70,7 @@ export type TaskEffect =
       readonly checkpoint: CheckpointReference | undefined;
       readonly trimmed?: InputCursor | undefined;
       readonly source?: Mac | undefined;
+      readonly core?: number | undefined;
     }
   | {
       readonly kind: 'reportInstance';
@@ -107,6 +111,7 @@ const start = ({ context }: { context: TaskContext }) => ({
     checkpoint: context.checkpoint,
     ...(context.trimmed === undefined ? {} : { trimmed: context.trimmed }),
     ...(context.source === undefined ? {} : { source: context.source }),
+    ...(context.core === undefined ? {} : { core: context.core }),
   } satisfies TaskEffect,
 });
 
@@ -126,6 +131,7 @@ export const taskMachine = setup({
             checkpoint: event.checkpoint,
             trimmed: event.trimmed,
             source: event.source,
+            core: event.core,
             ended: undefined,
           }
         : {},

@@ -2,6 +2,7 @@
  * What the main thread and a lane say to each other. Both ends are this build, in one process, so there is no version and
  * no validation; buffers that answers carry are transferred, not copied.
  */
+import type { LaneOrder, Urgency } from '../../src/domain/instance/lane-queue.ts';
 import type { ErrorCode } from '../../src/domain/kernel/error-codes.ts';
 import type { JobInput, TaskImage } from '../../src/ports/task-runtime.ts';
 
@@ -10,6 +11,8 @@ export interface StartRequest {
   readonly type: 'start';
   readonly program: number;
   readonly image: TaskImage | undefined;
+  /** How urgent whatever is asked of this program is. */
+  readonly urgency: Urgency;
 }
 
 export type LaneRequest<Start extends StartRequest = StartRequest> =
@@ -19,14 +22,28 @@ export type LaneRequest<Start extends StartRequest = StartRequest> =
   | { readonly type: 'read-shadow'; readonly program: number; readonly pageIndexes: Uint32Array }
   | { readonly type: 'stop'; readonly program: number }
   /** Answered at once: the lane is up. */
-  | { readonly type: 'ping' };
+  | { readonly type: 'ping'; readonly program: 0 };
 
-/** Requests are answered in the order they were sent, so that an answer needs no number. */
+/** A request on its way: its number, which the answer carries, and when it was asked. */
+export type Numbered<Request> = Request & { readonly number: number; readonly askedUs: number };
+
+/** What a lane's thread is started with. */
+export interface LaneData {
+  readonly order: LaneOrder;
+}
+
+/** Requests of one program are answered in the order they were sent; among programs, the most urgent first. */
 export type LaneAnswer =
   /** Said once, before anything else: the thread has loaded its code. */
   | { readonly type: 'up' }
-  | { readonly type: 'done'; readonly value: unknown }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly sentence: string; readonly retryable: boolean }
+  | { readonly type: 'done'; readonly number: number; readonly value: unknown }
+  | {
+      readonly type: 'failed';
+      readonly number: number;
+      readonly code: ErrorCode;
+      readonly sentence: string;
+      readonly retryable: boolean;
+    }
   /** The lane's own bug: an assertion. */
-  | { readonly type: 'broken'; readonly stack: string }
+  | { readonly type: 'broken'; readonly number: number; readonly stack: string }
   | { readonly type: 'log'; readonly program: number; readonly level: number; readonly sentence: string };

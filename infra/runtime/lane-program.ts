@@ -13,12 +13,10 @@ interface Asked {
 /** A message copies the whole buffer behind a view, so a view of a larger one is cut out first. Shared buffers are not copied. */
 const compact = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength === bytes.buffer.byteLength || bytes.buffer instanceof SharedArrayBuffer ? bytes : bytes.slice();
-const compactInput = ({ kind, number, skipped, payload }: JobInput): JobInput => ({
-  kind,
-  number,
-  skipped,
-  payload: compact(payload),
-});
+const compactInput = ({ kind, number, skipped, payload, arrivedUs }: JobInput): JobInput =>
+  arrivedUs === undefined
+    ? { kind, number, skipped, payload: compact(payload) }
+    : { kind, number, skipped, payload: compact(payload), arrivedUs };
 export const compactImage = ({ memory, globals }: TaskImage): TaskImage => ({
   memory: compact(memory),
   globals: compact(globals),

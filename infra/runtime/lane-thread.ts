@@ -1,14 +1,17 @@
 /**
- * The thread's side of a lane: hosts programs and does one thing at a time, in the order it was asked.
+ * The thread's side of a lane: hosts programs and does one thing at a time, always the most urgent that waits
+ * (`src/domain/instance/lane-queue.ts`). What has begun runs to its end; of several jobs each is decided on anew, after a look at what
+ * has been asked meanwhile. The decision is made here and not in the main thread, so that nothing waits for a round trip between jobs.
  *
  * What one program does wrong (a trap, no fuel left, too many outputs) is an answer, and its lane mates go on. Only a job
  * that does not end in time takes the lane with it, because a thread is ended as a whole.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type LaneEntry, LaneQueue, type Urgency } from '../../src/domain/instance/lane-queue.ts';
 import { assert, unreachable } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { JOBS_BUDGET_US, type JobInput, type JobResult, type TaskCapture } from '../../src/ports/task-runtime.ts';
-import type { LaneAnswer, LaneRequest, StartRequest } from './lane-messages.ts';
+import type { LaneAnswer, LaneData, LaneRequest, Numbered, StartRequest } from './lane-messages.ts';
 
 /** A program in the thread that calls. */
 export interface HostedProgram {
@@ -27,21 +30,46 @@ interface Performed {
   readonly transfer?: ArrayBuffer[];
 }
 
+/** What a program takes up and how urgent that is. */
+interface Hosted {
+  readonly program: HostedProgram;
+  readonly urgency: Urgency;
+}
+
+/** Jobs of one request that are done, and the time they took. */
+interface JobsDone {
+  readonly results: JobResult[];
+  spentMs: number;
+}
+
+interface Work<Start extends StartRequest> {
+  readonly request: Numbered<LaneRequest<Start>>;
+  readonly jobs: JobsDone;
+}
+
+const NO_URGENCY: Urgency = { priority: 0, periodUs: 0, deadlineUs: 0 };
+const KINDS = {
+  start: 'command',
+  stop: 'command',
+  ping: 'command',
+  jobs: 'jobs',
+  capture: 'upkeep',
+  'read-shadow': 'upkeep',
+} as const;
+
 export function serveLane<Start extends StartRequest>(port: MessagePort | null, open: OpenProgram<Start>): void {
   assert(port !== null, 'a lane runs in a worker thread');
-  const programs = new Map<number, HostedProgram>();
+  const programs = new Map<number, Hosted>();
+  const queue = new LaneQueue<Work<Start>>((workerData as LaneData).order);
   const find = (program: number): HostedProgram => {
     const found = programs.get(program);
     assert(found !== undefined, `program ${program} runs in this lane`);
-    return found;
+    return found.program;
   };
-  const perform = (request: LaneRequest<Start>): Performed | Promise<Performed> => {
+  const perform = (request: Exclude<LaneRequest<Start>, { type: 'jobs' }>): Performed | Promise<Performed> => {
     switch (request.type) {
       case 'ping':
         return { value: undefined };
-      case 'jobs':
-        // Small payloads are cheaper to copy than to transfer.
-        return { value: runJobs(find(request.program), request.inputs) };
       case 'capture': {
         const value = find(request.program).capture(request.mode);
         return { value, transfer: [value.pages.buffer, value.pageDigests.buffer, value.pageIndexes.buffer] as ArrayBuffer[] };
@@ -54,12 +82,12 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
         programs.delete(request.program);
         return { value: undefined };
       case 'start': {
-        const { program } = request;
+        const { program, urgency } = request;
         const opened = open(request, (level, sentence) =>
           port.postMessage({ type: 'log', program, level, sentence } satisfies LaneAnswer),
         );
         const keep = (hosted: HostedProgram): Performed => {
-          programs.set(program, hosted);
+          programs.set(program, { program: hosted, urgency });
           return { value: undefined };
         };
         return opened instanceof Promise ? opened.then(keep) : keep(opened);
@@ -68,43 +96,85 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
         return unreachable(request);
     }
   };
-  const answer = ({ value, transfer }: Performed): void =>
-    port.postMessage({ type: 'done', value } satisfies LaneAnswer, transfer);
-  const fail = (error: unknown): void => port.postMessage(failedAnswer(error));
-  /** While a program opens, what comes after it waits: answers keep the order of the requests. */
-  let opening: Promise<void> | undefined;
-  const serve = (request: LaneRequest<Start>): void | Promise<void> => {
+  const answer = (number: number, { value, transfer }: Performed): void =>
+    port.postMessage({ type: 'done', number, value } satisfies LaneAnswer, transfer);
+  const fail = (number: number, error: unknown): void => port.postMessage(failedAnswer(number, error));
+
+  const take = (request: Numbered<LaneRequest<Start>>): void => {
+    const { type, program, askedUs } = request;
+    const urgency = programs.get(program)?.urgency ?? NO_URGENCY;
+    const arrivedUs = type === 'jobs' ? arrivalOf(request, 0) : askedUs;
+    const work = { request, jobs: { results: [], spentMs: 0 } };
+    queue.add({ program, kind: KINDS[type], urgency, arrivedUs, queuedUs: performance.now() * 1000, work });
+  };
+  /** One job of it; true when the request is answered with that. */
+  const runOneJob = (entry: LaneEntry<Work<Start>>, request: JobsRequest): boolean => {
+    const { jobs } = entry.work;
+    const startedMs = performance.now();
+    const result = find(request.program).runJob(request.inputs[jobs.results.length] as JobInput);
+    jobs.spentMs += performance.now() - startedMs;
+    jobs.results.push(result);
+    const { length } = jobs.results;
+    if (result.kind !== 'failed' && jobs.spentMs * 1000 < JOBS_BUDGET_US && length < request.inputs.length) {
+      entry.arrivedUs = arrivalOf(request, length);
+      return false;
+    }
+    // Small payloads are cheaper to copy than to transfer.
+    answer(request.number, { value: jobs.results });
+    return true;
+  };
+  /** Does the entry, or one job of it. A promise: a program opens, and everything else waits for it. */
+  const serve = (entry: LaneEntry<Work<Start>>): Promise<void> | undefined => {
+    const { request } = entry.work;
+    const { number } = request;
     try {
-      const performed = perform(request);
-      return performed instanceof Promise ? performed.then(answer, fail) : answer(performed);
+      if (request.type === 'jobs') {
+        if (runOneJob(entry, request as JobsRequest)) queue.remove(entry);
+        return undefined;
+      }
+      queue.remove(entry);
+      const performed = perform(request as Exclude<LaneRequest<Start>, { type: 'jobs' }>);
+      if (performed instanceof Promise)
+        return performed.then(
+          (value) => answer(number, value),
+          (error: unknown) => fail(number, error),
+        );
+      answer(number, performed);
     } catch (error) {
-      fail(error);
+      if (request.type === 'jobs') queue.remove(entry);
+      fail(number, error);
+    }
+    return undefined;
+  };
+  let opening = false;
+  const serveAll = (): void => {
+    while (!opening) {
+      for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
+        take(more.message as Numbered<LaneRequest<Start>>);
+      const entry = queue.next(performance.now() * 1000);
+      if (entry === undefined) return;
+      const serving = serve(entry);
+      if (serving === undefined) continue;
+      opening = true;
+      void serving.then(() => {
+        opening = false;
+        serveAll();
+      });
     }
   };
-  port.on('message', (request: LaneRequest<Start>) => {
-    const serving = opening === undefined ? serve(request) : opening.then(() => serve(request));
-    if (!(serving instanceof Promise)) return;
-    const mine = serving.then(() => {
-      if (opening === mine) opening = undefined;
-    });
-    opening = mine;
+  port.on('message', (request: Numbered<LaneRequest<Start>>) => {
+    take(request);
+    serveAll();
   });
   port.postMessage({ type: 'up' } satisfies LaneAnswer);
 }
 
-function runJobs(program: HostedProgram, inputs: readonly JobInput[]): JobResult[] {
-  const endMs = performance.now() + JOBS_BUDGET_US / 1000;
-  const results: JobResult[] = [];
-  for (const input of inputs) {
-    const result = program.runJob(input);
-    results.push(result);
-    if (result.kind === 'failed' || performance.now() >= endMs) break;
-  }
-  return results;
-}
+type JobsRequest = Numbered<Extract<LaneRequest, { type: 'jobs' }>>;
 
-function failedAnswer(error: unknown): LaneAnswer {
+const arrivalOf = ({ inputs, askedUs }: JobsRequest, at: number): number => inputs[at]?.arrivedUs ?? askedUs;
+
+function failedAnswer(number: number, error: unknown): LaneAnswer {
   if (error instanceof DroverError)
-    return { type: 'failed', code: error.code, sentence: error.message, retryable: error.retryable };
-  return { type: 'broken', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return { type: 'failed', number, code: error.code, sentence: error.message, retryable: error.retryable };
+  return { type: 'broken', number, stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

@@ -7,17 +7,20 @@
  * hosts; so is one whose thread dies by itself. The watchdog starts when the thread has loaded its code.
  */
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import type { LaneOrder } from '../../src/domain/instance/lane-queue.ts';
 import { AssertionError } from '../../src/domain/kernel/assert.ts';
 import { DroverError, type ErrorCode } from '../../src/domain/kernel/error-codes.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { JobFailure } from '../../src/ports/task-runtime.ts';
-import type { LaneAnswer } from './lane-messages.ts';
+import type { LaneAnswer, LaneData, Numbered } from './lane-messages.ts';
 
 export interface LaneOptions {
   /** What the thread runs: compiled JavaScript, because a thread has no loader of its own. */
   readonly file: URL;
   readonly name: string;
   readonly resourceLimits: ResourceLimits;
+  /** Who goes first among the programs it hosts. */
+  readonly order: LaneOrder;
   readonly clock: Clock;
   readonly watchdogUs: number;
   /** The lane is gone, and everything open in it has failed with the same words. Called once, unless `close` came first. */
@@ -32,12 +35,11 @@ interface Open {
   readonly reject: (error: Error) => void;
 }
 
-export class Lane<Request> {
+export class Lane<Request extends object> {
   readonly #worker: Worker;
   readonly #options: LaneOptions;
-  /** Oldest first; `#head` is the first that is still open (a queue without moving its elements). */
-  #open: Open[] = [];
-  #head = 0;
+  readonly #open = new Map<number, Open>();
+  #lastNumber = 0;
   #up = false;
   #progress = 0;
   #cancelWatchdog: Cancel | undefined;
@@ -45,8 +47,8 @@ export class Lane<Request> {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    const { file, name, resourceLimits } = options;
-    this.#worker = new Worker(file, { resourceLimits, execArgv: [], name });
+    const { file, name, resourceLimits, order } = options;
+    this.#worker = new Worker(file, { resourceLimits, execArgv: [], name, workerData: { order } satisfies LaneData });
     this.#worker.on('message', (answer: LaneAnswer) => this.#answered(answer));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       const code = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'ERR_JOB_MEMORY' : 'ERR_JOB_TRAP';
@@ -59,8 +61,10 @@ export class Lane<Request> {
     const ended = this.#ended;
     if (ended !== undefined) return Promise.reject(new DroverError(ended.code, ended.sentence));
     return new Promise((resolve, reject) => {
-      this.#open.push({ resolve, reject });
-      this.#worker.postMessage(request);
+      const number = ++this.#lastNumber;
+      this.#open.set(number, { resolve, reject });
+      const askedUs = this.#options.clock.monotonicUs();
+      this.#worker.postMessage({ ...request, number, askedUs } satisfies Numbered<Request>);
       if (this.#up && this.#cancelWatchdog === undefined) this.#watch(this.#progress, 0);
     });
   }
@@ -79,20 +83,13 @@ export class Lane<Request> {
     }
     if (answer.type === 'up') {
       this.#up = true;
-      if (this.#open.length > 0) this.#watch(this.#progress, 0);
+      if (this.#open.size > 0) this.#watch(this.#progress, 0);
       return;
     }
-    const open = this.#open[this.#head];
+    const open = this.#open.get(answer.number);
     if (open === undefined) return;
     this.#progress++;
-    this.#head++;
-    if (this.#head === this.#open.length) {
-      this.#open = [];
-      this.#head = 0;
-    } else if (this.#head === 1024) {
-      this.#open = this.#open.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#open.delete(answer.number);
     if (answer.type === 'done') open.resolve(answer.value);
     else if (answer.type === 'failed')
       open.reject(new DroverError(answer.code, answer.sentence, { retryable: answer.retryable }));
@@ -103,7 +100,7 @@ export class Lane<Request> {
   #watch(progressBefore: number, ticks: number): void {
     this.#cancelWatchdog = this.#options.clock.after(this.#options.watchdogUs / TICKS_WITHOUT_PROGRESS, () => {
       this.#cancelWatchdog = undefined;
-      if (this.#ended !== undefined || this.#head === this.#open.length) return;
+      if (this.#ended !== undefined || this.#open.size === 0) return;
       const still = this.#progress === progressBefore ? ticks + 1 : 0;
       if (still < TICKS_WITHOUT_PROGRESS) this.#watch(this.#progress, still);
       else this.#end('ERR_JOB_HANG', `its worker thread did not answer within ${this.#options.watchdogUs} µs and was ended`);
@@ -120,9 +117,8 @@ export class Lane<Request> {
   }
 
   #rejectOpen({ code, sentence }: JobFailure): void {
-    const open = this.#open.slice(this.#head);
-    this.#open = [];
-    this.#head = 0;
+    const open = [...this.#open.values()];
+    this.#open.clear();
     for (const { reject } of open) reject(new DroverError(code, sentence));
   }
 }

@@ -4,12 +4,15 @@
  * were written to; execution takes virtual time drawn from the seed, which no output depends on.
  */
 import { allPages, gatherPages, sameWords } from '../../src/domain/checkpoint/pages.ts';
+import { type Urgency, urgencyOf } from '../../src/domain/instance/lane-queue.ts';
 import { assert } from '../../src/domain/kernel/assert.ts';
 import type { Rng } from '../../src/domain/kernel/rng.ts';
 import { DIGEST_BYTES, PAGE_BYTES } from '../../src/domain/model/checkpoint.ts';
 import type { RuntimeOffer } from '../../src/domain/model/compatibility.ts';
+import type { EcuScheduling } from '../../src/domain/model/ecu.ts';
 import type { Digest, HostId } from '../../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
+import { ownScheduling } from '../../src/domain/placement/platform-of.ts';
 import {
   JOBS_BUDGET_US,
   type JobFailure,
@@ -20,6 +23,7 @@ import {
   type TaskProgram,
   type TaskRuntime,
 } from '../../src/ports/task-runtime.ts';
+import { type Piece, SimCore } from './core.ts';
 import type { SimProcess } from './host.ts';
 import { drawUs, type RangeUs } from './network.ts';
 import { notePages, pageDigest, writeDigest } from './page-digests.ts';
@@ -29,6 +33,8 @@ import { noteWriting } from './stated-tables.ts';
 export interface SimRuntimeOptions {
   readonly process: SimProcess;
   readonly rng: Rng;
+  /** How programs share their cores; absent: as drover's own lanes. */
+  readonly scheduling?: EcuScheduling | undefined;
   readonly kind?: RuntimeKind;
   /** Host functions besides the usual ones, which every program started here then needs: for scenarios of what lacks. */
   readonly hostFunctions?: readonly string[];
@@ -48,6 +54,8 @@ export class SimTaskRuntime implements TaskRuntime {
   readonly options: SimRuntimeOptions;
   readonly offer: RuntimeOffer;
   private readonly programs = new Map<string, SimProgram>();
+  private readonly cores = new Map<number, SimCore>();
+  private started = 0;
 
   constructor(options: SimRuntimeOptions) {
     this.options = options;
@@ -64,13 +72,24 @@ export class SimTaskRuntime implements TaskRuntime {
       try {
         const { artefact, image } = options;
         const task = image === undefined ? StandInTask.fresh(artefact) : StandInTask.restored(artefact, image);
-        const program = new SimProgram(this.options, options, task);
+        const program = new SimProgram(this.options, options, {
+          task,
+          core: this.coreOf(options.core),
+          number: ++this.started,
+        });
         this.programs.set(options.spec.name, program);
         settle.resolve(program);
       } catch (error) {
         settle.reject(error as Error);
       }
     });
+  }
+
+  private coreOf(number: number | undefined): SimCore {
+    const { process, scheduling = ownScheduling() } = this.options;
+    const core = (number === undefined ? undefined : this.cores.get(number)) ?? new SimCore(process, scheduling);
+    if (number !== undefined) this.cores.set(number, core);
+    return core;
   }
 
   /** Scenarios: the program's worker dies by itself. */
@@ -89,6 +108,9 @@ class SimProgram implements TaskProgram {
   private readonly options: SimRuntimeOptions;
   private readonly started: StartOptions;
   private readonly task: StandInTask;
+  private readonly core: SimCore;
+  private readonly number: number;
+  private readonly urgency: Urgency;
   private shadow: Uint8Array | undefined;
   /** Of the shadow's pages, as far as they are known. */
   private readonly digests: (Digest | undefined)[] = [];
@@ -96,54 +118,70 @@ class SimProgram implements TaskProgram {
   private ended: JobFailure | undefined;
   private stopped = false;
 
-  constructor(options: SimRuntimeOptions, started: StartOptions, task: StandInTask) {
+  constructor(
+    options: SimRuntimeOptions,
+    started: StartOptions,
+    { task, core, number }: { readonly task: StandInTask; readonly core: SimCore; readonly number: number },
+  ) {
+    this.core = core;
+    this.number = number;
+    this.urgency = urgencyOf(started.spec);
     this.options = options;
     this.needs = { runtimeVersion: 1, hostFunctions: ['drover.output', ...(options.hostFunctions ?? [])] };
     this.started = started;
     this.task = task;
   }
 
-  runJob(input: JobInput): Promise<JobResult> {
-    const { process, rng, failing } = this.options;
-    assert(this.running === undefined, 'T1: one job at a time per program');
-    return process.promise((settle) => {
-      const failure = this.ended ?? failing?.(this.started.spec, input);
-      if (failure !== undefined || this.stopped) {
-        settle.resolve({ kind: 'failed', failure: failure ?? STOPPED });
-        return;
-      }
-      const { executionUs: range = EXECUTION_US, onJob } = this.options;
-      const { spec } = this.started;
-      const executionUs = drawUs(rng, typeof range === 'function' ? range(spec) : range);
-      const cancel = process.after(executionUs, () => {
-        this.running = undefined;
-        onJob?.({ host: process.host.id, spec, input });
-        settle.resolve({ kind: 'done', outputs: this.task.run(input), executionUs, fuelUsed: 100 + input.payload.length });
-      });
-      this.running = (ended) => {
-        cancel();
-        this.running = undefined;
-        settle.resolve({ kind: 'failed', failure: ended });
-      };
-    });
+  async runJob(input: JobInput): Promise<JobResult> {
+    const [result] = await this.runJobs([input]);
+    assert(result !== undefined, 'one job at least has a result');
+    return result;
   }
 
   runJobs(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
-    const [first] = inputs;
-    return first !== undefined && inputs.length === 1 ? this.runJob(first).then((result) => [result]) : this.runAll(inputs);
-  }
-
-  private async runAll(inputs: readonly JobInput[]): Promise<readonly JobResult[]> {
-    const results: JobResult[] = [];
-    let spentUs = 0;
-    for (const input of inputs) {
-      const result = await this.runJob(input);
-      results.push(result);
-      if (result.kind === 'failed') break;
-      spentUs += result.executionUs;
-      if (spentUs >= JOBS_BUDGET_US) break;
-    }
-    return results;
+    const { process, rng, failing, executionUs: range = EXECUTION_US, onJob } = this.options;
+    const { spec } = this.started;
+    assert(this.running === undefined, 'T1: one job at a time per program');
+    return process.promise((settle) => {
+      const results: JobResult[] = [];
+      let spentUs = 0;
+      let executionUs = 0;
+      const begin = (): Piece | undefined => {
+        const input = inputs[results.length];
+        if (input === undefined || spentUs >= JOBS_BUDGET_US) return undefined;
+        const failure = this.ended ?? (this.stopped ? STOPPED : failing?.(spec, input));
+        if (failure !== undefined) {
+          results.push({ kind: 'failed', failure });
+          return undefined;
+        }
+        executionUs = drawUs(rng, typeof range === 'function' ? range(spec) : range);
+        return { us: executionUs, arrivedUs: input.arrivedUs ?? process.clock.monotonicUs() };
+      };
+      const done = (): Piece | undefined => {
+        const input = inputs[results.length] as JobInput;
+        onJob?.({ host: process.host.id, spec, input });
+        const outputs = this.task.run(input);
+        results.push({ kind: 'done', outputs, executionUs, fuelUsed: 100 + input.payload.length });
+        spentUs += executionUs;
+        const next = begin();
+        if (next === undefined) {
+          this.running = undefined;
+          settle.resolve(results);
+        }
+        return next;
+      };
+      const first = begin();
+      if (first === undefined) {
+        settle.resolve(results);
+        return;
+      }
+      const cancel = this.core.add({ program: this.number, kind: 'jobs', urgency: this.urgency, first, done });
+      this.running = (failure) => {
+        cancel();
+        this.running = undefined;
+        settle.resolve([...results, { kind: 'failed', failure }]);
+      };
+    });
   }
 
   capture(mode: 'full' | 'delta'): Promise<TaskCapture> {
@@ -177,7 +215,11 @@ class SimProgram implements TaskProgram {
         globals: this.task.globals(),
         captureUs,
       };
-      process.after(captureUs, () => settle.resolve(capture));
+      const done = (): undefined => {
+        settle.resolve(capture);
+      };
+      const first = { us: captureUs, arrivedUs: process.clock.monotonicUs() };
+      this.core.add({ program: this.number, kind: 'upkeep', urgency: this.urgency, first, done });
     });
   }
 

@@ -7,6 +7,7 @@
  */
 import { assert } from '../../src/domain/kernel/assert.ts';
 import { createRng, hash32, type Rng } from '../../src/domain/kernel/rng.ts';
+import type { EcuScheduling } from '../../src/domain/model/ecu.ts';
 import type { HostId, TaskName } from '../../src/domain/model/ids.ts';
 import { rememberDecoded } from '../../src/domain/protocol/decoded-once.ts';
 import type { Artefacts } from '../../src/ports/artefacts.ts';
@@ -73,6 +74,8 @@ export interface PortsOptions {
   readonly folder?: string;
   /** Of its checkpoint store; by default an answered write survives a power cut. */
   readonly durability?: SimDurability;
+  /** How its machine's cores are shared; absent: as drover's own lanes. */
+  readonly scheduling?: EcuScheduling | undefined;
 }
 
 /** What a process may use; the bus comes once it is connected. */
@@ -153,7 +156,7 @@ export class SimWorld {
   /** Builds every port for one process, and connects it. */
   async portsOf(process: SimProcess, options: PortsOptions = {}): Promise<SimPorts> {
     const { id, machine } = process.host;
-    const { connection = process.name, folder = '', durability = 'sync' } = options;
+    const { connection = process.name, folder = '', durability = 'sync', scheduling } = options;
     const log = this.book.logOf(connection);
     const counters = this.countersOf(id);
     const bus = await connectSim(this.broker, process, { ...this.options.bus, name: connection, log, counters });
@@ -163,7 +166,12 @@ export class SimWorld {
       bus,
       records: new DiskRecordStore(this.disk(machine), process, `${folder}records`),
       checkpoints: new DiskCheckpointStore(this.disk(machine), process, { name: `${folder}checkpoints`, durability }),
-      runtime: new SimTaskRuntime({ process, rng: this.rng.stream(`runtime ${process.name}`), ...this.options.runtime }),
+      runtime: new SimTaskRuntime({
+        process,
+        rng: this.rng.stream(`runtime ${process.name}`),
+        scheduling,
+        ...this.options.runtime,
+      }),
       artefacts: new SimArtefacts({ shelf: this.shelf, bus, process, link: this.broker.link(id) }),
       inventory: new SimInventory(bus, process.clock),
       processes: this.processes.tableOf(process),

@@ -7,12 +7,12 @@ import { dirname, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
+import { LANE_ORDERS } from '../domain/instance/lane-queue.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseSensorProfile } from '../domain/metrics/sensor-profile.ts';
-import type { EcuPower, EcuScheduling, MetricLimits } from '../domain/model/ecu.ts';
+import type { EcuPower, MetricLimits } from '../domain/model/ecu.ts';
 import { isTaskName, parseMac, type TaskName } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
-import { SCHEDULERS } from '../domain/realtime/platform.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 import { loadSensorFile } from './sensor-file.ts';
@@ -129,12 +129,14 @@ const sensorProfile = z.string().transform((text, context) => {
 
 const us = z.number().int().min(1).max(86_400_000_000);
 
-/** How an ECU shares its cores (`EcuScheduling`), and what that costs. */
+/** Which waiting job a core of an ECU takes next, and what sharing it costs. */
 const schedulingSchema = z.strictObject({
-  scheduler: z.enum(SCHEDULERS).default('fp'),
-  preemptive: z.boolean().default(true),
-  placement: z.enum(['partitioned', 'global']).default('partitioned'),
-  'slice-us': us.optional(),
+  scheduler: z
+    .enum(LANE_ORDERS, 'a bridge takes the next job by fixed priority (fp) or by the earliest deadline (edf)')
+    .default('fp'),
+  /** A job that has begun runs to its end, in the lane of its task: these two can only say so. */
+  preemptive: z.literal(false, 'a bridge does not interrupt a job: leave it out').optional(),
+  placement: z.literal('partitioned', 'a task stays on its core: leave it out').optional(),
   'checkpoint-cost-us': us.optional(),
   'context-switch-us': us.optional(),
   'blackout-us': us.optional(),
@@ -143,9 +145,8 @@ const schedulingSchema = z.strictObject({
 
 type SchedulingLine = z.output<typeof schedulingSchema>;
 
-function schedulingOf(line: SchedulingLine): EcuScheduling {
+function schedulingOf(line: SchedulingLine): NonNullable<EcuPlan['scheduling']> {
   const times = {
-    sliceUs: line['slice-us'],
     checkpointCostUs: line['checkpoint-cost-us'],
     contextSwitchUs: line['context-switch-us'],
     blackoutUs: line['blackout-us'],
@@ -153,8 +154,6 @@ function schedulingOf(line: SchedulingLine): EcuScheduling {
   };
   return {
     scheduler: line.scheduler,
-    ...(line.preemptive ? {} : { nonPreemptive: true }),
-    ...(line.placement === 'global' ? { global: true } : {}),
     ...Object.fromEntries(Object.entries(times).filter(([, value]) => value !== undefined)),
   };
 }

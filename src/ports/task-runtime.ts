@@ -5,6 +5,8 @@ import type { RuntimeKind, TaskSpec } from '../domain/model/task.ts';
 /**
  * Runs tasks of one runtime. The instance core in `src/domain/instance` decides when; the runtime only does.
  *
+ * Where programs share a core the most urgent that waits goes first (`src/domain/instance/lane-queue.ts`).
+ *
  * T1. One job at a time per program; a second `runJob` or `runJobs` before the first has answered is a bug of the caller.
  * T2. A program's state after `runJob` is a function of its state before and of the input.
  * T3. A failure of one program harms no other, and never the bridge. (Where several share a worker, a job that has to be
@@ -31,6 +33,8 @@ export interface StartOptions {
   readonly artefact: Uint8Array;
   /** The state to go on from; without it the program starts fresh and runs its own initialisation. */
   readonly image: TaskImage | undefined;
+  /** The core that it was admitted to, from 0; absent: any. */
+  readonly core?: number | undefined;
   /** Called at most once, when the program ends by itself (its worker died, or was ended for hanging). */
   readonly onEnded: (failure: JobFailure) => void;
 }
@@ -66,6 +70,8 @@ export interface JobInput {
   /** Ticks that fell due since the last one and were not made up; 0 for data. */
   readonly skipped: number;
   readonly payload: Uint8Array;
+  /** When it arrived, by the host's monotonic clock: where deadlines decide who runs first, they count from here. */
+  readonly arrivedUs?: number;
 }
 
 export type JobResult =

@@ -24,6 +24,20 @@ interface Spoilt {
 
 const SPOILT: readonly Spoilt[] = [
   {
+    what: 'lets the least urgent go first',
+    file: 'core.py',
+    from: '-spec.get("priority", 0)',
+    to: 'spec.get("priority", 0)',
+    finds: 'scheduling/most-urgent-first',
+  },
+  {
+    what: 'takes jobs first come first served',
+    file: 'core.py',
+    from: 'mine = (not spec.get("period_us"), -spec.get("priority", 0), next(self.numbers))',
+    to: 'mine = (next(self.numbers),)',
+    finds: 'scheduling/most-urgent-first',
+  },
+  {
     what: 'appends without an expected sequence',
     file: 'instance.py',
     from: 'self.output_sequence, message_id',

@@ -48,11 +48,16 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
       return task?.state === 'owned' && task.owner === mac;
     });
 
-  // 97 % of a core: both on one hold under earliest deadline first, and not under fixed priorities.
-  const hard = { hardDeadline: true, affinity: { ...NO_AFFINITY, preferredEcus: [FP] } };
-  await deploy({ ...hard, name: 'urgent', periodUs: 50_000, deadlineUs: 50_000, wcetUs: 20_000, priority: 2 });
+  // The soonest deadline has the lowest priority: it waits for two jobs under fixed priorities, for one where deadlines decide.
+  const hard = { hardDeadline: true, periodUs: 100_000, affinity: { ...NO_AFFINITY, preferredEcus: [FP] } };
+  const large = { ...hard, deadlineUs: 100_000, wcetUs: 20_000 };
+  await deploy({ ...hard, name: 'urgent', deadlineUs: 40_000, wcetUs: 10_000, priority: 1 });
   await owned('urgent', FP);
-  await deploy({ ...hard, name: 'large', periodUs: 70_000, deadlineUs: 70_000, wcetUs: 39_500, priority: 1 });
+  await deploy({ ...large, name: 'middle', priority: 2, affinity: { ...NO_AFFINITY, requiredEcus: [FP] } });
+  await owned('middle', FP);
+  await deploy({ ...large, name: 'beside', priority: 2, affinity: { ...NO_AFFINITY, requiredEcus: [EDF] } });
+  await owned('beside', EDF);
+  await deploy({ ...large, name: 'large', priority: 3 });
   await owned('large', EDF);
 
   const first = explained(folder, 'urgent');
@@ -65,12 +70,12 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
       mac: EDF,
       verdict: 'feasible',
       admission: {
-        test: 'processor demand (QPA), pre-emptive EDF',
-        utilisationBeforePpm: 0,
-        joining: [{ task: 'large', responseUs: 39_600, deadlineUs: 70_000 }],
+        test: 'processor demand with blocking, non-pre-emptive EDF',
+        utilisationBeforePpm: 201_100,
+        joining: [{ task: 'large', responseUs: 40_220, deadlineUs: 100_000 }],
       },
     },
-    { mac: FP, verdict: 'refused', refusal: { kind: 'schedule', task: 'large', responseUsMin: 79_500, deadlineUs: 70_000 } },
+    { mac: FP, verdict: 'refused', refusal: { kind: 'schedule', task: 'urgent', responseUsMin: 50_030, deadlineUs: 40_000 } },
   ]);
 
   // The bridge of the second ECU admits it too: by its own test.
@@ -96,7 +101,7 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
   const shown = drover(folder, 'explain', 'task/large');
   expect(shown).toMatchObject({ exitCode: 0, error: '' });
   expect(shown.out).toMatch(/large runs on earliest \(epoch 1\)[\s\S]*placed on earliest[\s\S]*earliest +chosen/);
-  expect(shown.out).toContain('large would answer after 79500 µs or more, its deadline is 70000 µs');
+  expect(shown.out).toContain('urgent would answer after 50030 µs or more, its deadline is 40000 µs');
   expect(drover(folder, 'explain', 'task/homeless').out).toMatch(/is shed[\s\S]*no ECU could take it[\s\S]*lacks can0/);
   expect(drover(folder, 'explain', 'task/nobody')).toMatchObject({
     exitCode: 1,

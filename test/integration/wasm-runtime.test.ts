@@ -1,14 +1,14 @@
 /** Programs in real worker threads, compiled as they ship: isolation, the watchdog, and every promise of the port. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { runAlone } from '../../infra/runtime/wasm/run-alone.ts';
-import { createWasmRuntime, type WasmRuntime } from '../../infra/runtime/wasm/runtime.ts';
+import { createWasmRuntime, type WasmRuntime, type WasmRuntimeOptions } from '../../infra/runtime/wasm/runtime.ts';
 import type { TaskSpec } from '../../src/domain/model/task.ts';
 import type { JobFailure, JobInput, TaskImage, TaskProgram } from '../../src/ports/task-runtime.ts';
 import { data, listLog, loadExample, prepareText, realClock, tick } from '../support/wasm.ts';
 
 const runtimes: WasmRuntime[] = [];
 const log = listLog();
-const openRuntime = (options: { lanes?: number; watchdogUs?: number } = {}): WasmRuntime => {
+const openRuntime = (options: Partial<Pick<WasmRuntimeOptions, 'lanes' | 'watchdogUs' | 'order'>> = {}): WasmRuntime => {
   const runtime = createWasmRuntime({ clock: realClock, log, ...options });
   runtimes.push(runtime);
   return runtime;
@@ -27,13 +27,19 @@ interface Started {
 
 async function start(
   runtime: WasmRuntime,
-  options: { artefact?: Uint8Array; spec?: Partial<TaskSpec>; image?: TaskImage } = {},
+  options: { artefact?: Uint8Array; spec?: Partial<TaskSpec>; image?: TaskImage; core?: number } = {},
 ): Promise<Started> {
   const example = await loadCounter();
   const ended: JobFailure[] = [];
   const artefact = options.artefact ?? example.artefact;
   const spec: TaskSpec = { ...example.spec, artefact: `digest of ${artefact.length} bytes`, ...options.spec };
-  const program = await runtime.start({ spec, artefact, image: options.image, onEnded: (failure) => ended.push(failure) });
+  const program = await runtime.start({
+    spec,
+    artefact,
+    image: options.image,
+    core: options.core,
+    onEnded: (failure) => ended.push(failure),
+  });
   return { program, ended };
 }
 
@@ -165,5 +171,86 @@ describe('the wasm runtime', () => {
     const results = await Promise.all(programs.map(({ program }, at) => program.runJob(data(1, String(at)))));
     expect(results.map(text)).toEqual(programs.map((_, at) => String(at)));
     await Promise.all(programs.map(({ program }) => program.stop()));
+  });
+});
+
+describe('programs that share a lane', () => {
+  /** Jobs of so many turns: the longest take some hundredths of a second, enough for what is asked next to arrive. */
+  const slow = (turns: number): Uint8Array =>
+    prepareText(`(local.set $length (i32.const ${turns}))
+      (loop $again (local.set $length (i32.sub (local.get $length) (i32.const 1))) (br_if $again (local.get $length)))`);
+  const LONG = slow(40_000_000);
+  const SHORTER = slow(2_000_000);
+  const periodic = (priority: number, deadlineUs = 1_000_000): Partial<TaskSpec> => ({
+    periodUs: 1_000_000,
+    deadlineUs,
+    priority,
+    memoryBytesMax: 1 << 20,
+    fuelPerJob: Number.MAX_SAFE_INTEGER,
+  });
+
+  /** In which order jobs are done that are asked for while a long one runs, which is the most urgent of them, so that it begins. */
+  async function orderBehind(
+    first: Started,
+    waiting: readonly (readonly [string, Started, JobInput])[],
+  ): Promise<readonly string[]> {
+    const done: string[] = [];
+    const long = first.program.runJob({ ...tick(1), arrivedUs: 0 }).then(() => done.push('first'));
+    await Promise.all([
+      long,
+      ...waiting.map(([name, { program }, input]) => program.runJob(input).then(() => done.push(name))),
+    ]);
+    return done;
+  }
+
+  it('run in the order of their priorities, and what has no period after the others', async () => {
+    const runtime = openRuntime({ lanes: 1 });
+    const first = await start(runtime, { artefact: LONG, spec: periodic(100) });
+    const low = await start(runtime, { artefact: SHORTER, spec: periodic(1) });
+    const high = await start(runtime, { artefact: SHORTER, spec: periodic(9) });
+    const onData = await start(runtime, { artefact: SHORTER, spec: { ...periodic(99, 0), periodUs: 0 } });
+    const waiting = [
+      ['on data', onData, data(1, '')],
+      ['low', low, tick(1)],
+      ['high', high, tick(1)],
+    ] as const;
+    expect(await orderBehind(first, waiting)).toEqual(['first', 'high', 'low', 'on data']);
+  });
+
+  it('run in the order of their deadlines where those decide', async () => {
+    const runtime = openRuntime({ lanes: 1, order: 'edf' });
+    const first = await start(runtime, { artefact: LONG, spec: periodic(1, 5) });
+    const late = await start(runtime, { artefact: SHORTER, spec: periodic(9, 900_000) });
+    const early = await start(runtime, { artefact: SHORTER, spec: periodic(1, 100_000) });
+    const waiting = [
+      ['late', late, { ...tick(1), arrivedUs: 10 }],
+      ['early', early, { ...tick(1), arrivedUs: 20 }],
+    ] as const;
+    expect(await orderBehind(first, waiting)).toEqual(['first', 'early', 'late']);
+  });
+
+  it('let a more urgent one in between the jobs that another asked for together', async () => {
+    const runtime = openRuntime({ lanes: 1 });
+    const low = await start(runtime, { artefact: slow(1), spec: periodic(1) });
+    const long = await start(runtime, { artefact: LONG, spec: periodic(5) });
+    const high = await start(runtime, { artefact: slow(1), spec: periodic(9) });
+    const done: string[] = [];
+    const first = long.program.runJob(tick(1));
+    const batch = low.program.runJobs([tick(1), tick(2), tick(3)]).then(() => done.push('batch'));
+    const between = high.program.runJob(tick(1)).then(() => done.push('urgent'));
+    await Promise.all([first, batch, between]);
+    expect(done).toEqual(['urgent', 'batch']);
+  });
+
+  it('stay in the lane of the core they were admitted to', async () => {
+    const runtime = openRuntime({ lanes: 2, watchdogUs: 1_000_000 });
+    const artefact = prepareText('(loop $again (br $again))');
+    const other = await start(runtime, { core: 0 });
+    const hanging = await start(runtime, { artefact, spec: periodic(1), core: 1 });
+    const mate = await start(runtime, { core: 1 });
+    await hanging.program.runJob(tick(1));
+    expect(mate.ended.map(({ code }) => code)).toEqual(['ERR_JOB_HANG']);
+    expect(other.ended).toEqual([]);
+    expect(text(await other.program.runJob(tick(1)))).toBe('1');
   });
 });

@@ -24,6 +24,7 @@ export function ecuOf(mac: string, overrides: Partial<EcuDescription> = {}): Ecu
     supervisor: undefined,
     heartbeatIntervalUs: 100_000,
     version: 'test',
+    scheduling: { scheduler: 'fp' },
     ...overrides,
   };
 }

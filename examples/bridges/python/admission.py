@@ -1,10 +1,11 @@
 """The final admission (docs/PROTOCOL.md, step 4): may this task join what was accepted here?
 
-Partitioned pre-emptive fixed priority: tasks are packed first-fit in order of decreasing utilisation, and one fits a core
-when by exact response-time analysis every hard deadline there still holds; on a core with soft tasks the utilisation also
-stays within 1.
+One core, fixed priorities, and a job that has begun is not interrupted (`core.py`): every hard deadline still holds when by
+response-time analysis it does, with the longest job of the less urgent tasks before it; with soft tasks the utilisation also stays within 1.
 """
 from wire import RUNTIMES, Refused
+
+BUSY_PERIODS = 1000
 
 
 def check(spec, accepted, ecu):
@@ -20,12 +21,8 @@ def check(spec, accepted, ecu):
     tasks = [*accepted, spec]
     if any(is_hard(task) and not (task.get("period_us") and task.get("wcet_us")) for task in tasks):
         raise Refused("ERR_ADMIT_SCHEDULE", "a hard deadline without period or execution time cannot be tested")
-    cores = [[] for _ in range(ecu["cores"])]
-    for task in sorted(tasks, key=lambda one: (-utilisation(one), one["name"])):
-        core = next((core for core in cores if fits([*core, task])), None)
-        if core is None:
-            raise Refused("ERR_ADMIT_SCHEDULE", f"with {spec['name']}, {task['name']} finds no core on which all deadlines hold")
-        core.append(task)
+    if not fits(tasks):
+        raise Refused("ERR_ADMIT_SCHEDULE", f"with {spec['name']} not all deadlines hold")
 
 
 def memory(spec):
@@ -42,24 +39,37 @@ def utilisation(spec):
     return max(own, spec.get("reservation", {}).get("cpu_ppm", 0) / 1e6)
 
 
-def fits(core):
-    if not all(is_hard(task) for task in core) and sum(map(utilisation, core)) > 1:
-        return False
-    periodic = [task for task in core if task.get("period_us")]
-    return all(response_us(task, periodic) is not None for task in periodic if is_hard(task))
+def fits(tasks):
+    if not any(map(is_hard, tasks)):
+        return sum(map(utilisation, tasks)) <= 1
+    if sum(map(utilisation, tasks)) > 1 or not all(task.get("wcet_us") for task in tasks):
+        return False  # a job of unknown length would not be interrupted
+    return all(response_us(task, tasks) is not None for task in tasks if is_hard(task))
 
 
-def response_us(task, core):
-    """The longest response, by the smallest fixed point of R = C + Σ ⌈R/T⌉·C over what is no less urgent; None: too late.
+def response_us(task, tasks):
+    """The longest response: of every job q of the longest busy period, which begins with the longest job of the less urgent tasks.
 
-    Deadlines beyond the period are held to the period: sound, and what this small bridge needs.
+    s = B + q·C + Σ (⌊s/T⌋ + 1)·C over what is no less urgent, R = s + C - q·T (Davis, Burns, Bril, Lukkien 2007). None: too late.
     """
-    limit = min(task.get("deadline_us", 0), task["period_us"])
-    urgent = [other for other in core if other is not task and other.get("priority", 0) >= task.get("priority", 0)]
-    response = task["wcet_us"]
-    while response <= limit:
-        demand = task["wcet_us"] + sum(-(-response // other["period_us"]) * other.get("wcet_us", 0) for other in urgent)
-        if demand == response:
-            return response
-        response = demand
-    return None
+    wcet, period, deadline = task["wcet_us"], task["period_us"], min(task.get("deadline_us", 0), task["period_us"])
+    others = [other for other in tasks if other is not task]
+    urgent = [other for other in others if other.get("period_us") and other.get("priority", 0) >= task.get("priority", 0)]
+    held = max([0] + [other["wcet_us"] for other in others if other not in urgent])
+    busy, ends = held + wcet, 0
+    while busy != ends and busy <= BUSY_PERIODS * period:
+        ends, busy = busy, held + sum(-(-busy // one["period_us"]) * one["wcet_us"] for one in [task, *urgent])
+    if busy != ends:
+        return None  # it may end later; that is not known, so nothing is promised
+    start, worst = held, 0
+    for q in range(-(-busy // period)):
+        while True:
+            demand = held + q * wcet + sum((start // other["period_us"] + 1) * other["wcet_us"] for other in urgent)
+            if demand > deadline - wcet + q * period:
+                return None
+            if demand == start:
+                break
+            start = demand
+        worst = max(worst, start + wcet - q * period)
+        start += wcet
+    return worst

@@ -17,6 +17,7 @@ import time
 import admission
 import counter
 from checkpoints import fetch
+from core import Core
 from instance import Ended, Instance, refused_of
 from jetstream import JetStream
 from memory import Memory
@@ -24,6 +25,7 @@ from nats import Nats, NoAnswer, NoResponder
 from wire import CAUGHT_UP, ENDED, RUNTIME_PROCESS, Refused, Sealer, read_command, unseal
 
 HEARTBEAT = 0.1
+FIXED_PRIORITY = 1
 REPORT_RETRY = 0.2
 
 
@@ -34,13 +36,13 @@ class Bridge:
         self.incarnation = self.memory.begin(self.mac)
         self.sealer = Sealer(f"bridge.{self.mac}", self.incarnation)
         self.ecu = {
-            "cores": options.cores, "memory_bytes": options.memory_mib << 20, "capabilities": options.capability,
-            "runtimes": [RUNTIME_PROCESS],
+            "cores": 1, "memory_bytes": options.memory_mib << 20, "capabilities": options.capability,
+            "runtimes": [RUNTIME_PROCESS], "scheduling": {"scheduler": FIXED_PRIORITY, "non_preemptive": True, "bound": True},
         }
         self.nats = Nats(options.nats or url_of(options.data), f"bridge.{self.mac}#{self.incarnation}")
         self.js = JetStream(self.nats)
         self.shard_count = self._fleet_settings()["shardCount"]
-        self.instances = {}
+        self.instances, self.core = {}, Core()
         self.task_locks, self.lock = {}, threading.Lock()
         self.started, self.leaving = time.monotonic(), threading.Event()
 
@@ -274,7 +276,7 @@ class Bridge:
 def accepted_task(name, spec, epoch):
     copied = {field: spec.get(field, 0) for field in ("period_us", "wcet_us", "deadline_us", "priority")}
     demand = {"memory_bytes_max": admission.memory(spec), "hard_deadline": admission.is_hard(spec), "cpu_ppm": spec.get("reservation", {}).get("cpu_ppm", 0)}
-    return {"task": name, "epoch": epoch, **copied, **demand}
+    return {"task": name, "epoch": epoch, "core": 0, **copied, **demand}
 
 
 def hash32(text):
@@ -312,7 +314,6 @@ def main():
     broker.add_argument("--nats", help="nats://[user:password@]host[:port]")
     broker.add_argument("--data", help="or the data folder of a fleet on this machine (drover up)")
     parser.add_argument("--folder", required=True, help="where the bridge keeps what must outlive it")
-    parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--memory-mib", type=int, default=64)
     parser.add_argument("--capability", action="append", default=[])
     bridge = Bridge(parser.parse_args())

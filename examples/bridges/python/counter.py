@@ -1,5 +1,6 @@
 """The counting program (docs of `drover conformance`), as a program of this bridge: 64 KiB of memory, a function of
 (memory, input). A tick adds one, a data input (a whole number as text) adds that number; the count goes out as text.
+A number followed by an x is counted up one by one, which takes its time.
 
     offset 0       the count, int64        offset 8   jobs run, uint64
     4096 · (1 + n mod 15)                  the count after job n: so that jobs change different pages
@@ -17,8 +18,13 @@ def job(memory, kind, payload):
     if kind == "tick":
         count += 1
     else:
+        text = payload.strip()
         try:
-            count += int(payload)
+            if text.endswith(b"x"):
+                for _ in range(int(text[:-1])):
+                    count += 1
+            else:
+                count += int(text)
         except ValueError:
             pass  # not a number: counts as 0
     jobs += 1

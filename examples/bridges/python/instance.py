@@ -214,7 +214,8 @@ class Instance:
         if number > last:
             if number - skipped != last + 1:
                 raise Ended("ERR_INPUT_GAP", f"the next {kind} is number {number - skipped}, expected was {last + 1}")
-            outputs = counter.job(self.memory, kind, message.data)
+            with self.bridge.core.turn(self.spec):
+                outputs = counter.job(self.memory, kind, message.data)
             for channel, payload in outputs:
                 self._put_out(channel, payload)
         # Both at once: the state stands behind this input, or before it.

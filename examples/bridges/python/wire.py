@@ -44,13 +44,14 @@ _STORED = {
 _ACCEPTED_TASK = {
     1: ("task", "text"), 2: ("epoch", "uint"), 3: ("period_us", "uint"), 4: ("wcet_us", "uint"), 5: ("deadline_us", "uint"),
     6: ("priority", "sint"), 7: ("memory_bytes_max", "uint"), 8: ("hard_deadline", "bool?"), 9: ("cpu_ppm", "uint?"),
+    10: ("core", "uint?"),
 }
 _LOAD = {1: ("mac", "text"), 2: ("incarnation", "uint"), 3: ("draining", "bool"), 4: ("tasks", [_ACCEPTED_TASK])}
 _DESCRIPTION = {
     1: ("mac", "text"), 2: ("incarnation", "uint"), 3: ("name", "text"), 4: ("ecu_class", "text"), 5: ("resource_kind", "uint"),
     6: ("cores", "uint"), 7: ("memory_bytes", "uint"), 8: ("capabilities", ["text"]), 9: ("labels", [_LABEL]),
     10: ("runtimes", ["uint"]), 11: ("bridge", _PROCESS), 12: ("supervisor", _PROCESS), 13: ("heartbeat_interval_us", "uint"),
-    14: ("version", "text"),
+    14: ("version", "text"), 17: ("scheduling", {1: ("scheduler", "uint"), 2: ("non_preemptive", "bool"), 9: ("bound", "bool")}),
 }
 _HEADER = {1: ("task", "text"), 2: ("epoch", "uint"), 3: ("effect_id", "text"), 4: ("actor", "text"), 5: ("actor_revision", "uint")}
 ORDERS = {
@@ -59,7 +60,7 @@ ORDERS = {
     6: ("checkpoint", {1: ("mode", "uint")}), 7: ("query_load", _EMPTY),
 }
 _ANSWER = {
-    1: ("running", {**_SUBJECT, 3: ("incarnation", "uint"), 4: ("nonce", "text"), 5: ("program_id", "uint")}),
+    1: ("running", {**_SUBJECT, 3: ("incarnation", "uint"), 4: ("nonce", "text"), 5: ("program_id", "uint"), 6: ("core", "uint?")}),
     2: ("stopped", _SUBJECT), 3: ("paused", _SUBJECT), 4: ("resumed", _SUBJECT),
     5: ("checkpointed", {**_SUBJECT, 3: ("sequence", "uint")}), 6: ("load", _LOAD),
     7: ("refused", {**_SUBJECT, 3: ("refusal", _REFUSAL)}),

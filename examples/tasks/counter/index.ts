@@ -1,6 +1,6 @@
 /**
  * The smallest task: it counts. A tick adds one, a data input (a whole number as text) adds that number; either way the
- * count goes out on channel 0 as text.
+ * count goes out on channel 0 as text. A number followed by an x is counted up one by one: a job that takes as long as one likes.
  *
  * Compiled with the constant PADDING_BYTES it also carries that many bytes of touched state, of which every job changes
  * eight: a task of a chosen size for benches.
@@ -28,7 +28,8 @@ export function drover_job(kind: i32, number: f64, skipped: f64, pointer: usize,
     const text = inputText(pointer, byteLength).trim();
     const value = I64.parseInt(text);
     if (value == 0 && text != "0") log(WARN, "not a number, ignored: " + text);
-    count += value;
+    if (text.endsWith("x")) for (let at: i64 = 0; at < value; at++) count += 1;
+    else count += value;
   }
   const touched = padding;
   if (touched) touched[<i32>((<u64>count * 2654435761) % <u64>touched.length)] = count;

@@ -3,9 +3,10 @@
  *
  * A failover restores a dozen tasks at once, so nothing is started per task: lanes are up before they are needed, a module
  * is compiled once per artefact in this thread (V8 shares the code between threads) and a restore is an instantiation and
- * a copy. A program stays in its lane; a new one goes to the lane with the fewest.
+ * a copy. A program stays in its lane: that of the core it was admitted to, or else the one with the fewest.
  */
 import { availableParallelism } from 'node:os';
+import { type LaneOrder, urgencyOf } from '../../../src/domain/instance/lane-queue.ts';
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../../src/domain/kernel/error-codes.ts';
 import type { RuntimeOffer } from '../../../src/domain/model/compatibility.ts';
@@ -26,6 +27,8 @@ export interface WasmRuntimeOptions {
   readonly log: Log;
   /** Worker threads; defaults to the number of cores. */
   readonly lanes?: number;
+  /** Who goes first in a lane; absent: by fixed priorities. */
+  readonly order?: LaneOrder;
   /** A lane that makes no progress for this long is ended. Fuel ends a job long before; this is for what fuel cannot see. */
   readonly watchdogUs?: number;
 }
@@ -87,14 +90,14 @@ class LanesRuntime implements WasmRuntime {
   }
 
   async ready(): Promise<void> {
-    await Promise.all(this.#lanes.map(({ lane }) => lane.ask({ type: 'ping' })));
+    await Promise.all(this.#lanes.map(({ lane }) => lane.ask({ type: 'ping', program: 0 })));
   }
 
   async compile(digest: Digest, artefact: Uint8Array): Promise<void> {
     await this.#module(digest, artefact);
   }
 
-  async start({ spec, artefact, image, onEnded }: StartOptions): Promise<TaskProgram> {
+  async start({ spec, artefact, image, core, onEnded }: StartOptions): Promise<TaskProgram> {
     assert(spec.runtime === this.kind, 'the caller chose the runtime by the spec');
     const module = await this.#module(spec.artefact, artefact);
     const { version, maximumPages } = readMark(module);
@@ -105,7 +108,7 @@ class LanesRuntime implements WasmRuntime {
       );
     }
     assert(!this.#closed, 'the runtime is open');
-    const hosted = this.#roomiest();
+    const hosted = (core === undefined ? undefined : this.#lanes[core]) ?? this.#roomiest();
     const number = ++this.#lastProgram;
     const options = {
       needs: { runtimeVersion: version, hostFunctions: hostFunctionsOf(module) },
@@ -124,6 +127,7 @@ class LanesRuntime implements WasmRuntime {
         module,
         fuelPerJob: spec.fuelPerJob,
         image: image && compactImage(image),
+        urgency: urgencyOf(spec),
       });
       program.started();
     } catch (error) {
@@ -139,8 +143,9 @@ class LanesRuntime implements WasmRuntime {
   }
 
   #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane<WasmRequest> {
-    const { clock, log, watchdogUs = WATCHDOG_US } = this.#options;
+    const { clock, log, watchdogUs = WATCHDOG_US, order = 'fp' } = this.#options;
     return new Lane<WasmRequest>({
+      order,
       file: threadFile(import.meta.url, 'lane-worker'),
       name: 'drover-lane',
       resourceLimits: RESOURCE_LIMITS,

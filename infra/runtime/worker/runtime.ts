@@ -8,6 +8,7 @@
  * Wall time bounds a job, not CPU time: as with lanes, a thread that makes no progress for several ticks of the watchdog is
  * ended. What of determinism is enforced says `realm.ts`.
  */
+import { urgencyOf } from '../../../src/domain/instance/lane-queue.ts';
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import type { RuntimeOffer } from '../../../src/domain/model/compatibility.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
@@ -63,6 +64,7 @@ class ThreadsRuntime implements TaskRuntime {
         maxYoungGenerationSizeMb: 8,
         maxOldGenerationSizeMb: HEAP_MIB_MIN + HEAP_PER_STATE * Math.ceil(spec.memoryBytesMax / MIB),
       },
+      order: 'fp',
       clock,
       watchdogUs: Math.max(watchdogUs, DEADLINES_MAX * spec.deadlineUs),
       onLog: (_program, level, sentence) => logFromTask(log, spec.name, level, sentence),
@@ -85,7 +87,8 @@ class ThreadsRuntime implements TaskRuntime {
     });
     try {
       const { memoryBytesMax } = spec;
-      await lane.ask({ type: 'start', program: 1, source, memoryBytesMax, image: image && compactImage(image) });
+      const start = { type: 'start', program: 1, source, memoryBytesMax, urgency: urgencyOf(spec) } as const;
+      await lane.ask({ ...start, image: image && compactImage(image) });
     } catch (error) {
       end();
       throw error;

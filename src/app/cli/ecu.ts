@@ -1,12 +1,11 @@
 /** `drover ecu`: one ECU, that is a supervisor (this process) and its bridge, until Ctrl-C. */
 import { availableParallelism, hostname, networkInterfaces, totalmem } from 'node:os';
 import { type Command, Option } from 'commander';
+import { LANE_ORDERS, type LaneOrder } from '../../domain/instance/lane-queue.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { EcuScheduling } from '../../domain/model/ecu.ts';
 import { type Mac, parseMac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 import { MEASURING } from '../../domain/placement/measuring.ts';
-import { SCHEDULERS, type Scheduler } from '../../domain/realtime/platform.ts';
 import { type EcuConfig, fleetFolders, HEARTBEAT_INTERVAL_US } from '../compose/process-config.ts';
 import { type BrokerFlags, brokerOf, withBrokerOptions } from './broker-options.ts';
 import { withExamples } from './help.ts';
@@ -28,10 +27,7 @@ export interface EcuFlags extends BrokerFlags, LearnFlags, LocalPathFlags, Metri
   readonly coLocated: readonly string[];
   readonly recordJobs?: boolean;
   readonly measuring?: boolean;
-  readonly scheduler: Scheduler;
-  readonly nonPreemptive?: boolean;
-  readonly global?: boolean;
-  readonly sliceUs?: number;
+  readonly scheduler: LaneOrder;
   readonly checkpointCostUs?: number;
   readonly contextSwitchUs?: number;
   readonly blackoutUs?: number;
@@ -108,15 +104,12 @@ function withEcuOptions(command: Command): Command {
     .option('--heartbeat <ms>', 'between two heartbeats', wholeNumber(10, 60_000), HEARTBEAT_INTERVAL_US / 1000)
     .option('--co-located <manager>', 'a manager on this machine: its copies do not count as stored elsewhere', collect, [])
     .addOption(
-      new Option('--scheduler <how>', 'who runs first: fixed priorities, earliest deadline, or everyone in turn')
-        .choices(SCHEDULERS)
+      new Option('--scheduler <how>', 'which waiting job a core takes next: by fixed priority or by the earliest deadline')
+        .choices(LANE_ORDERS)
         .default('fp'),
     )
-    .option('--non-preemptive', 'a job that has started runs to its end')
-    .option('--global', 'a job may run on any core; otherwise every task has one')
-    .option('--slice-us <us>', 'round robin: the longest turn (default 1000)', wholeNumber(1, TIME_US_MAX))
     .option('--checkpoint-cost-us <us>', 'a checkpoint holds a job up for so long at most', wholeNumber(0, TIME_US_MAX))
-    .option('--context-switch-us <us>', 'a switch between tasks, charged twice a job', wholeNumber(0, TIME_US_MAX))
+    .option('--context-switch-us <us>', 'a switch between tasks, charged twice a job (default 5)', wholeNumber(0, TIME_US_MAX))
     .option('--blackout-us <us>', 'bringing in a task holds the others up so long at most', wholeNumber(0, TIME_US_MAX))
     .option('--record-jobs', 'publish the start and stop of every job on ecu.<mac>.jobs, for monitoring')
     .option(
@@ -157,17 +150,10 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
   };
 }
 
-/** Nothing where all is as it is without a word, so that the description stays what older readers know. */
 function schedulingOf(flags: EcuFlags): Pick<EcuConfig, 'scheduling'> {
-  const { scheduler, sliceUs, checkpointCostUs, contextSwitchUs, blackoutUs } = flags;
-  const times = Object.entries({ sliceUs, checkpointCostUs, contextSwitchUs, blackoutUs }).filter(([, us = 0]) => us > 0);
-  const scheduling: EcuScheduling = {
-    scheduler,
-    ...(flags.nonPreemptive === true ? { nonPreemptive: true } : {}),
-    ...(flags.global === true ? { global: true } : {}),
-    ...Object.fromEntries(times),
-  };
-  return scheduler === 'fp' && Object.keys(scheduling).length === 1 ? {} : { scheduling };
+  const { scheduler, checkpointCostUs, contextSwitchUs, blackoutUs } = flags;
+  const times = Object.entries({ checkpointCostUs, contextSwitchUs, blackoutUs }).filter(([, us]) => us !== undefined);
+  return { scheduling: { scheduler, ...Object.fromEntries(times) } };
 }
 
 function labelOf(text: string): readonly [string, string] {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import { schedulingText } from '../../domain/placement/platform-of.ts';
+import { isOwnDefault, schedulingText } from '../../domain/placement/platform-of.ts';
 import type { FleetEcu, FleetView } from '../../domain/protocol/messages.ts';
 import type { StreamState } from '../../ports/bus.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
@@ -184,7 +184,7 @@ function ecuTable({ ecus }: Status): string {
       ...(heat ? [metrics?.temperatureCelsius?.toFixed(1) ?? ''] : []),
       ...(power ? [metrics?.powerWatts?.toFixed(1) ?? ''] : []),
       [
-        ...(description?.scheduling === undefined ? [] : [`${schedulingText(description)};`]),
+        ...(description === undefined || isOwnDefault(description.scheduling) ? [] : [`${schedulingText(description)};`]),
         ...(description?.capabilities ?? []),
         ...Object.entries(description?.labels ?? {}).map(([key, value]) => `${key}=${value}`),
       ].join(' '),

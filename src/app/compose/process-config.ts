@@ -40,8 +40,8 @@ export interface EcuConfig {
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly heartbeatIntervalUs: number;
-  /** How this machine shares its cores; absent: pre-emptive fixed priorities, partitioned. */
-  readonly scheduling?: EcuScheduling;
+  /** Who goes first in a lane, and what sharing costs; absent: fixed priorities, nothing charged. */
+  readonly scheduling?: Partial<EcuScheduling>;
   /** Managers on the same machine: a copy with them does not count as one elsewhere. */
   readonly coLocatedManagers: readonly string[];
   /** Watch whether task sets meet their deadlines, in windows of so long, learn and report; absent: no. */

@@ -10,6 +10,7 @@ export const GROUPS = [
   'wire',
   'commands',
   'admission',
+  'scheduling',
   'outputs',
   'ticks',
   'fencing',

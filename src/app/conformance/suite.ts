@@ -7,11 +7,13 @@ import { COMMAND_CHECKS } from './checks-commands.ts';
 import { LIFE_CHECKS } from './checks-life.ts';
 import { OUTPUT_CHECKS } from './checks-outputs.ts';
 import { PRESENCE_CHECKS } from './checks-presence.ts';
+import { SCHEDULING_CHECKS } from './checks-scheduling.ts';
 import { NotAsPromised, NotHere } from './promised.ts';
 
 export const CHECKS: readonly Check[] = [
   ...PRESENCE_CHECKS,
   ...COMMAND_CHECKS,
+  ...SCHEDULING_CHECKS,
   ...OUTPUT_CHECKS,
   ...CHECKPOINT_CHECKS,
   ...LIFE_CHECKS,

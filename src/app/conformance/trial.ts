@@ -187,8 +187,17 @@ export class Trial {
   }
 
   async feedNumbered(number: number, value: number): Promise<void> {
+    await this.feedText(String(value), number);
+  }
+
+  async feedText(text: string, number = ++this.dataNumber): Promise<void> {
     const subject = taskSubject.data(this.bench.host.names, this.task);
-    this.fedThrough = await this.append(subject, { [header.number]: String(number) }, new TextEncoder().encode(String(value)));
+    this.fedThrough = await this.append(subject, { [header.number]: String(number) }, new TextEncoder().encode(text));
+  }
+
+  /** Data inputs appended so far. */
+  get fed(): number {
+    return this.dataNumber;
   }
 
   /** Answers with the sequence. */

@@ -1,8 +1,8 @@
 /**
  * Which deadlines a simulated fleet met, in simulated time. A tick is released when it is due and must be done, in whatever
  * instance gets there first, within the task's deadline. A tick that nobody appended because the task was down is a deadline
- * missed too; so is one that was made up for too late. Jobs of different tasks do not wait for one another here: what they
- * cost one another on a core is bounded by the exact test, which every placement passed.
+ * missed too; so is one that was made up for too late. Jobs of tasks that share a core wait for one another as the ECU's scheduling has
+ * it (`infra/sim/core.ts`).
  */
 import type { SimRuntimeOptions } from '../../../infra/sim/runtime.ts';
 import type { SimWorld } from '../../../infra/sim/world.ts';

@@ -11,6 +11,7 @@ import { drawLinkOptions, type LinkOptions, type RangeUs } from '../../../infra/
 import { drawWeather, type WeatherOptions } from '../../../infra/sim/weather.ts';
 import { RECEIVE_STRATEGIES, type ReceiveChoice, type ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
+import type { EcuScheduling } from '../../domain/model/ecu.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import { type ManagerPlan, macOf, type TaskDraft } from './fleet-world.ts';
 import type { OwnFleet } from './own-fleet.ts';
@@ -104,7 +105,9 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   });
   const chained = isPlain ? tasksDrawn : drawChains(draw.stream('chains'), tasksDrawn);
   const faultsUs = size.faultsUs ?? drawnFaultsUs;
-  const { ecus, managers } = size.own ?? { ecus: drawnFleet, managers: managersDrawn };
+  const schedulers = createRng(seed, 'schedulers');
+  const scheduled = drawnFleet.map((ecu) => ({ ...ecu, scheduling: drawScheduling(schedulers) }));
+  const { ecus, managers } = size.own ?? { ecus: scheduled, managers: managersDrawn };
   const tasks = size.own?.tasks.map(({ draft }) => draft) ?? chained;
   const hosts = [
     ...ecus.flatMap(({ mac }) => [bridgeOf(mac), supervisorOf(mac)]),
@@ -157,6 +160,13 @@ function drawMore(rng: Rng, hosts: readonly HostId[]): More {
     drainsEveryUs: drains.below(3) === 0 ? { min: 200_000, max: 400_000 + drains.below(2_000_000) } : undefined,
     changesReceiving: receive !== undefined && rng.below(3) === 0,
   };
+}
+
+/** Every scheduler with a test that one core can have, so that each life has several; drover's own is the most frequent. */
+function drawScheduling(rng: Rng): EcuScheduling {
+  const scheduler = rng.below(3) === 0 ? 'edf' : 'fp';
+  const nonPreemptive = rng.below(3) !== 0;
+  return { scheduler, bound: true, ...(nonPreemptive ? { nonPreemptive } : {}) };
 }
 
 export function drawReceiving(rng: Rng): ReceiveChoice {

@@ -6,6 +6,7 @@
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import { ownScheduling } from '../../domain/placement/platform-of.ts';
 import { ECU_DEFAULTS } from '../fleet/local-fleet.ts';
 import type { FleetPlan } from '../fleet-file.ts';
 import type { FleetTask } from '../fleet-tasks.ts';
@@ -42,7 +43,7 @@ export function ownFleetOf(plan: FleetPlan, tasks: readonly FleetTask[], options
     memoryBytes: memoryBytes ?? ECU_DEFAULTS.memoryBytes,
     capabilities: capabilities ?? [],
     labels: labels ?? {},
-    ...(scheduling === undefined ? {} : { scheduling }),
+    scheduling: ownScheduling(scheduling),
   }));
   const managers = plan.managers.map((name, at) => {
     const ecu = options.managersOnEcus ? ecus[at % ecus.length] : undefined;

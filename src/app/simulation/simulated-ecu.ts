@@ -20,6 +20,7 @@ import type { EcuDescription, EcuPower, EcuScheduling, MetricsPlan } from '../..
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
+import { ownScheduling } from '../../domain/placement/platform-of.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import { type FleetNames, supervisorSubject } from '../../domain/protocol/subjects.ts';
@@ -35,6 +36,7 @@ export interface EcuPlan {
   readonly cores?: number;
   readonly memoryBytes?: number;
   readonly capabilities?: readonly string[];
+  /** Absent: as drover's own lanes. */
   readonly scheduling?: EcuScheduling;
   /** What it says its runtime offers, instead of all the runtime has. */
   readonly hostFunctions?: readonly string[];
@@ -57,7 +59,7 @@ export const admittingEcu = (plan: EcuPlan): AdmittingEcu => ({
   capabilities: plan.capabilities ?? [],
   runtimes: ['wasm'],
   draining: false,
-  ...(plan.scheduling === undefined ? {} : { scheduling: plan.scheduling }),
+  scheduling: plan.scheduling ?? ownScheduling(),
 });
 
 const HEARTBEAT_US = 100_000;
@@ -160,6 +162,7 @@ export class SimulatedEcu {
         connection: `${id}#${incarnation}`,
         folder: BRIDGE_FOLDER,
         durability: 'process',
+        scheduling: admittingEcu(plan).scheduling,
       });
       const supervisor = world.host(supervisorOf(mac)).process();
       const description: EcuDescription = {

@@ -28,7 +28,7 @@ export interface EcuDescription extends Incarnation {
   readonly offers?: readonly RuntimeOffer[];
   /** Subjects that instances here may use, with `*` and `>`; absent: all. */
   readonly subjects?: readonly string[];
-  /** How its cores are shared; absent: by pre-emptive fixed priorities, every task on one core (`placement/platform-of.ts`). */
+  /** How its cores are shared; absent: by fixed priorities, pre-emptive or not, every task on one core (`placement/platform-of.ts`). */
   readonly scheduling?: EcuScheduling;
   /** Which samples of its metrics it publishes; absent: none. */
   readonly metrics?: MetricsPlan;
@@ -78,6 +78,8 @@ export interface EcuScheduling {
   readonly nonPreemptive?: boolean;
   /** A job may run on any core. */
   readonly global?: boolean;
+  /** A task stays on the core that it was accepted for, which the ECU names in its load and in its answer; absent: nobody knows which. */
+  readonly bound?: boolean;
   /** Round robin only. */
   readonly sliceUs?: number;
   /** A checkpoint holds its task's job up for so long at most. */
@@ -88,6 +90,16 @@ export interface EcuScheduling {
   /** … and happens no more often than that. */
   readonly blackoutEveryUs?: number;
 }
+
+/** Who runs a task, and on which core where the ECU has said so. */
+export interface TaskOwner extends Incarnation {
+  readonly core?: number | undefined;
+}
+
+export const ownerOf = (
+  mac: Mac,
+  { incarnation, core }: { readonly incarnation: number; readonly core?: number | undefined },
+): TaskOwner => (core === undefined ? { mac, incarnation } : { mac, incarnation, core });
 
 /**
  * A process as its own host knows it. A manager on the same boot of the same host can look it up in the process table and
@@ -122,6 +134,8 @@ export interface AcceptedTask {
   readonly hardDeadline?: boolean;
   /** CPU kept free for it by its reservation; 0 when absent. */
   readonly cpuPpm?: number;
+  /** The core it is bound to, from 0; absent: not known, or none. */
+  readonly core?: number;
   /** It is on its way here and runs nowhere for so long: what arrives meanwhile is released that much later. Not on the wire. */
   readonly blackoutUs?: number;
 }

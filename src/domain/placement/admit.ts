@@ -11,6 +11,9 @@
  * Sound, not complete: `ok` means that no hard deadline is ever missed in the partition given in the evidence. On one core the
  * test is exact but for round robin; on more, first-fit may miss a packing that exists, and global tests are sufficient only.
  *
+ * Where the ECU binds tasks to cores, what it has accepted stays where it is and a newcomer joins the core with the least load that the test
+ * passes; elsewhere all are packed anew. What an ECU that says nothing of its scheduling takes passes two tests (`platform-of.ts`).
+ *
  * A task without a period is charged its reservation. A hard deadline without period or WCET is refused as untestable.
  * What is booked there (`reservation/booking.ts`) has to be admitted beside them, in its time (`beside-bookings.ts`).
  * A newcomer of the same name as an accepted task takes its place (a redeploy). The order of both lists does not matter.
@@ -43,8 +46,9 @@ export const admittingEcuOf = (description: EcuDescription, draining: boolean, b
 };
 
 /** The demand a spec makes on whatever ECU runs it: what a bridge records when it accepts. */
-export function acceptedTaskOf(spec: TaskSpec, epoch: number): AcceptedTask {
+export function acceptedTaskOf(spec: TaskSpec, epoch: number, core?: number): AcceptedTask {
   return {
+    ...(core === undefined ? {} : { core }),
     task: spec.name,
     epoch,
     periodUs: spec.periodUs,
@@ -95,6 +99,10 @@ function admitsWithout(
   const replaced = new Set(newcomers.map((spec) => spec.name));
   const staying = accepted.filter((task) => !replaced.has(task.task));
   const joining = newcomers.map((spec) => (blackoutUs === 0 ? acceptedTaskOf(spec, 0) : inBlackout(spec, 0, blackoutUs)));
+  // It comes back to the core it has, if it may.
+  const wishes = new Map(
+    accepted.flatMap(({ task, core }) => (core === undefined || !replaced.has(task) ? [] : [[task, core]])),
+  );
 
   const heldBytes = sum(staying, (task) => task.memoryBytesMax);
   const neededBytes = sum(joining, (task) => task.memoryBytesMax);
@@ -109,11 +117,18 @@ function admitsWithout(
   const platform = platformOf(ecu);
   const loads = loadsOf([...staying, ...joining], platform);
   if (!loads.ok) return loads;
-  const room = roomFor(loads.value, platform, Math.max(1, ecu.cores));
+  const { scheduling } = ecu;
+  const given = {
+    coreCount: Math.max(1, ecu.cores),
+    bound: scheduling?.bound === true,
+    silent: scheduling === undefined,
+    wishes,
+  };
+  const room = roomFor(loads.value, platform, given);
   if (!room.ok) return room;
   const memoryUsedBytes = heldBytes + neededBytes;
-  const given = { newcomers: replaced, memoryBeforeBytes: heldBytes, memoryUsedBytes, memoryCapacityBytes: ecu.memoryBytes };
-  return ok(evidenceOf(room.value, given));
+  const counted = { newcomers: replaced, memoryBeforeBytes: heldBytes, memoryUsedBytes, memoryCapacityBytes: ecu.memoryBytes };
+  return ok(evidenceOf(room.value, counted));
 }
 
 function loadsOf(tasks: readonly AcceptedTask[], platform: Platform | undefined): Result<readonly Load[], Refusal> {

@@ -32,7 +32,7 @@ import type {
   Score,
   Unplaced,
 } from './evidence.ts';
-import { sentenceOf } from './evidence.ts';
+import { boundCoreOf, sentenceOf } from './evidence.ts';
 import { lacksCpu, lacksMemory, loadRefusal, staticKeyOf, staticRefusal } from './feasible.ts';
 import { FleetRoom } from './fleet-room.ts';
 import { roomByShedding } from './make-room.ts';
@@ -179,8 +179,8 @@ class Planner {
       candidates: shown,
     };
     if (best === undefined) return { decision, assignment: undefined };
-    this.#fleet.place(best.index, newcomer.spec);
-    const { mac, incarnation } = this.#fleet.candidates[best.index] as Candidate;
+    const { mac, incarnation, description } = this.#fleet.candidates[best.index] as Candidate;
+    this.#fleet.place(best.index, newcomer.spec, boundCoreOf(description, best.admission, newcomer.spec.name));
     return {
       decision,
       assignment: { task: newcomer.spec.name, mac, incarnation, score: best.score, admission: best.admission },

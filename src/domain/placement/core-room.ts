@@ -5,6 +5,10 @@
  *   fixed priorities, pre-emptive     first fit, core by core          its response time by the exact analysis is within it
  *   any other, partitioned            first fit, core by core          the same, by `core-test.ts` (EDF, round robin, without pre-emption)
  *   global                            all cores together               all of the set is proven (soft tasks as if they were hard)
+ *   nothing said                      first fit, core by core          both: pre-emptive fixed priorities, and without pre-emption
+ *
+ * Where the ECU binds tasks, those that it has accepted stand on their cores, and a newcomer is tried on the core with the least load
+ * first: cores of real threads are not to be idle while others are full, as first fit would have it.
  *
  * First fit goes in order of decreasing utilisation and a task joins a core only when the test still passes there: packing by
  * utilisation alone leaves two sets in five with a core that misses deadlines.
@@ -17,7 +21,7 @@
  * R4. A task that is being moved here runs nowhere during its blackout: what arrives in it is released that much later, which is release
  *     jitter. Its own response counts from the arrival; the others bear what has gathered being done at once.
  *
- * The first row is the fleet's usual one and the hot one: it looks only at tasks that the newcomer can delay, one at a time.
+ * The first row looks only at tasks that the newcomer can delay, one at a time. The second is what drover's own bridges are.
  */
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
@@ -42,6 +46,18 @@ export interface Load extends RealtimeTask, CpuShare {
   readonly name: string;
   readonly hard: boolean;
   readonly chargePpb: number;
+  /** Where the ECU has it. */
+  readonly core?: number;
+}
+
+export interface RoomOptions {
+  readonly coreCount: number;
+  /** What has a core stays there. */
+  readonly bound: boolean;
+  /** The ECU says nothing of its scheduling. */
+  readonly silent: boolean;
+  /** Where a newcomer is tried first. */
+  readonly wishes: ReadonlyMap<string, number>;
 }
 
 export interface Core {
@@ -69,14 +85,16 @@ export function loadOf(task: AcceptedTask, hard: boolean, platform: Platform | u
   const wcetUs = overheads === undefined || task.wcetUs === 0 ? task.wcetUs : withCharges(task, overheads);
   const chargePpb = sharePpb({ periodUs, wcetUs, reservedPpm });
   const jitterUs = task.blackoutUs ?? 0;
-  return { name, wcetUs, periodUs, deadlineUs, priority, jitterUs, reservedPpm, hard, chargePpb };
+  const load = { name, wcetUs, periodUs, deadlineUs, priority, jitterUs, reservedPpm, hard, chargePpb };
+  return task.core === undefined ? load : { ...load, core: task.core };
 }
 
 const withCharges = (task: RealtimeTask, overheads: Overheads): number =>
   withOverheads([task], overheads).tasks[0]?.wcetUs ?? task.wcetUs;
 
 /** A place for all of them, or why there is none. `platform` undefined: a scheduler that no test speaks about. */
-export function roomFor(loads: readonly Load[], platform: Platform | undefined, coreCount: number): Result<Room, Refusal> {
+export function roomFor(loads: readonly Load[], platform: Platform | undefined, options: RoomOptions): Result<Room, Refusal> {
+  const { coreCount } = options;
   const sorted = [...loads].sort(byDecreasingUtilisation);
   if (platform !== undefined) {
     // Apart, each core is a platform of its own, so their number has no bound.
@@ -85,8 +103,9 @@ export function roomFor(loads: readonly Load[], platform: Platform | undefined, 
     if (bad !== undefined && hard !== undefined) return err(notProven(hard, hard, coreCount, sentence(bad, [])));
     if (platform.placement === 'global' && coreCount > 1) return together(sorted, platform);
   }
+  const rule = ruleOf(platform, options);
+  if (options.bound) return boundRoom(sorted, rule, options);
   const cores: Core[] = [];
-  const rule = ruleOf(platform, coreCount);
   for (const load of sorted) {
     let refusal: Refusal | undefined;
     let placed = false;
@@ -102,6 +121,58 @@ export function roomFor(loads: readonly Load[], platform: Platform | undefined, 
   }
   for (const core of cores) rule.complete(core);
   return ok({ cores, test: rule.name });
+}
+
+/** Those that have a core stand there; the others join where there is least, the largest first. */
+function boundRoom(sorted: readonly Load[], rule: CoreRule, { coreCount, wishes }: RoomOptions): Result<Room, Refusal> {
+  const cores = Array.from({ length: coreCount }, emptyCore);
+  const standing: Load[][] = cores.map(() => []);
+  const joining: Load[] = [];
+  for (const load of sorted) (standing[load.core ?? -1] ?? joining).push(load);
+  for (let at = 0; at < coreCount; at++) {
+    const refusal = settle(cores[at] as Core, standing[at] as Load[], rule);
+    if (refusal !== undefined) return err(refusal);
+  }
+  for (const load of joining) {
+    const wish = wishes.get(load.name);
+    const order = cores.map((_, at) => at);
+    order.sort((a, b) => Number(b === wish) - Number(a === wish) || byLoad(cores[a] as Core, cores[b] as Core) || a - b);
+    let refusal: Refusal | undefined;
+    for (const at of order) {
+      const core = cores[at] as Core;
+      const wasEmpty = countOf(core) === 0;
+      refusal = join(core, load, rule);
+      // An empty core refused it: so would the others, and those with more on them.
+      if (refusal === undefined || wasEmpty) break;
+    }
+    if (refusal !== undefined) return err(refusal);
+  }
+  for (const core of cores) rule.complete(core);
+  return ok({ cores, test: rule.name });
+}
+
+/** Cores that nothing is known to load count by their tasks. */
+const byLoad = (a: Core, b: Core): number => a.chargePpb - b.chargePpb || countOf(a) - countOf(b);
+const countOf = ({ periodic, background }: Core): number => periodic.length + background.length;
+
+/** All of them together: a core that was tested as a whole is tested once. */
+function settle(core: Core, loads: readonly Load[], rule: CoreRule): Refusal | undefined {
+  const last = loads.length - 1;
+  for (let at = 0; at <= last; at++) {
+    const load = loads[at] as Load;
+    if (rule.looksAtAll && at < last) take(core, load);
+    else {
+      const refusal = join(core, load, rule);
+      if (refusal !== undefined) return refusal;
+    }
+  }
+  return undefined;
+}
+
+function take(core: Core, load: Load): void {
+  (load.periodUs <= 0 ? core.background : core.periodic).push(load);
+  core.chargePpb += load.chargePpb;
+  core.soft ||= !load.hard;
 }
 
 const byDecreasingUtilisation = (a: Load, b: Load): number =>
@@ -136,14 +207,17 @@ function lacksUtilisation(usedPpb: number, load: Load, cores: number): Refusal {
 
 interface CoreRule {
   readonly name: string;
+  /** Whether a look is at the whole core, and not only at whom the last one delays. */
+  readonly looksAtAll: boolean;
   /** `load` has just joined; undefined: every hard deadline holds. */
   refusalFor(core: Core, load: Load): Refusal | undefined;
   /** Fills in responses that the verdicts did not need. */
   complete(core: Core): void;
 }
 
-function ruleOf(platform: Platform | undefined, coreCount: number): CoreRule {
+function ruleOf(platform: Platform | undefined, { coreCount, silent }: RoomOptions): CoreRule {
   if (platform === undefined) return new UnknownScheduler(coreCount);
+  if (silent) return new EitherWay(platform, coreCount);
   const { scheduler, preemptive } = platform;
   return scheduler === 'fp' && preemptive ? new FixedPriority(platform, coreCount) : new ByCoreTest(platform, coreCount);
 }
@@ -161,6 +235,7 @@ const notProven = (load: Load, unpacked: Load, cores: number, why: string, bound
 
 class UnknownScheduler implements CoreRule {
   readonly name = 'none: its scheduler is not known here';
+  readonly looksAtAll = true;
   readonly #coreCount: number;
 
   constructor(coreCount: number) {
@@ -177,6 +252,7 @@ class UnknownScheduler implements CoreRule {
 
 class FixedPriority implements CoreRule {
   readonly name = FIXED_PRIORITY_TEST;
+  readonly looksAtAll = false;
   readonly #coreCount: number;
   /** What comes before everything on each core. */
   readonly #interruptions: readonly RealtimeTask[];
@@ -202,6 +278,34 @@ class FixedPriority implements CoreRule {
     }
     for (const [name, responseUs] of changed) core.responses.set(name, responseUs);
     return undefined;
+  }
+
+  complete(): void {}
+}
+
+/** An ECU that does not say whether its jobs are interrupted: the deadlines hold in either case, the longer response is shown. */
+class EitherWay implements CoreRule {
+  readonly name = 'response times, fixed priorities with and without pre-emption';
+  readonly looksAtAll = false;
+  readonly #interrupted: CoreRule;
+  readonly #uninterrupted: CoreRule;
+
+  constructor(platform: Platform, coreCount: number) {
+    this.#interrupted = new FixedPriority(platform, coreCount);
+    this.#uninterrupted = new ByCoreTest({ ...platform, preemptive: false }, coreCount);
+  }
+
+  refusalFor(core: Core, load: Load): Refusal | undefined {
+    const { responses } = core;
+    const before = [...responses];
+    const interrupted = this.#interrupted.refusalFor(core, load);
+    if (interrupted !== undefined) return interrupted;
+    const found = [...responses];
+    const uninterrupted = this.#uninterrupted.refusalFor(core, load);
+    const kept = uninterrupted === undefined ? found : before;
+    if (uninterrupted !== undefined) responses.clear();
+    for (const [name, responseUs] of kept) responses.set(name, Math.max(responseUs, responses.get(name) ?? 0));
+    return uninterrupted;
   }
 
   complete(): void {}
@@ -235,6 +339,7 @@ const loadedSet = (tasks: readonly RealtimeTask[], { overheads }: Platform): Loa
 
 class ByCoreTest implements CoreRule {
   readonly name: string;
+  readonly looksAtAll = true;
   readonly #platform: Platform;
   readonly #coreCount: number;
 
@@ -266,6 +371,8 @@ class ByCoreTest implements CoreRule {
   }
 
   complete(core: Core): void {
+    // Elsewhere the verdict was made of them.
+    if (this.#platform.scheduler !== 'edf') return;
     // Where the answer is known to hold and takes too long to find exactly, the deadline bounds it.
     for (const [load, response] of this.#hardResponses(core))
       core.responses.set(load.name, response.ok ? response.value.responseUs : load.deadlineUs);
@@ -273,9 +380,10 @@ class ByCoreTest implements CoreRule {
 
   #firstUnmet(core: Core, unpacked: Load, otherwise: string): Refusal | undefined {
     let unproven: Refusal | undefined;
+    const found: [string, number][] = [];
     for (const [load, response] of this.#hardResponses(core)) {
-      if (response.ok) continue;
-      if (response.error.kind !== 'deadline-missed') {
+      if (response.ok) found.push([load.name, response.value.responseUs]);
+      else if (response.error.kind !== 'deadline-missed') {
         unproven ??= notProven(load, unpacked, this.#coreCount, otherwise);
       } else if (this.#platform.scheduler === 'rr') {
         unproven ??= notProven(load, unpacked, this.#coreCount, 'a bound, not exact', response.error.responseUsMin);
@@ -283,6 +391,7 @@ class ByCoreTest implements CoreRule {
         return late(load, unpacked, this.#coreCount, response.error.responseUsMin);
       }
     }
+    if (unproven === undefined) for (const [name, responseUs] of found) core.responses.set(name, responseUs);
     return unproven;
   }
 

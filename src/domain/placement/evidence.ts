@@ -117,6 +117,17 @@ export const errorCodeOf = (refusal: Refusal): ErrorCode => {
   }
 };
 
+/** The core that a task has by this evidence, if it is to stay there. */
+export function boundCoreOf(
+  { scheduling }: Pick<EcuDescription, 'scheduling'>,
+  { cores }: Pick<AdmissionEvidence, 'cores'>,
+  task: TaskName,
+): number | undefined {
+  if (scheduling?.bound !== true) return undefined;
+  const at = cores.findIndex(({ tasks }) => tasks.some((one) => one.task === task));
+  return at < 0 ? undefined : at;
+}
+
 /** One clause for people: "needs 64 MiB, 12 MiB of 256 MiB are free". */
 export function sentenceOf(refusal: Refusal): string {
   switch (refusal.kind) {

@@ -112,9 +112,9 @@ export class FleetRoom {
   }
 
   /** From now on the task counts as accepted there. */
-  place(index: number, spec: TaskSpec): void {
+  place(index: number, spec: TaskSpec, core: number | undefined): void {
     const { memoryFreeBytes, cpuFreePpb } = this.roomFor(index, spec.name);
-    const joining = acceptedTaskOf(spec, 0);
+    const joining = acceptedTaskOf(spec, 0, core);
     this.#accepted[index] = [...this.accepted(index).filter((one) => one.task !== spec.name), joining];
     this.memoryFree[index] = memoryFreeBytes - joining.memoryBytesMax;
     this.cpuFreePpb[index] = cpuFreePpb - chargePpb(joining);

@@ -179,6 +179,7 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
               incarnation: wide(answer.incarnation),
               nonce: answer.nonce,
               programId: answer.programId,
+              ...(answer.core === undefined ? {} : { core: answer.core }),
             },
           },
         };
@@ -244,6 +245,7 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
           incarnation: safeInteger(answer.value.incarnation, 'running.incarnation'),
           nonce: nonceText(answer.value.nonce, 'running.nonce'),
           programId: answer.value.programId,
+          ...(answer.value.core === undefined ? {} : { core: answer.value.core }),
         };
       case 'stopped':
         return { kind: 'stopped', ...readSubject(answer.value) };

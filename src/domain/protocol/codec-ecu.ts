@@ -155,6 +155,7 @@ const writeScheduling = (scheduling: EcuScheduling): MessageInitShape<typeof Ecu
   scheduler: scheduling.scheduler === 'other' ? SCHEDULER_OTHER : (schedulers.toWire[scheduling.scheduler] as WireScheduler),
   nonPreemptive: scheduling.nonPreemptive ?? false,
   global: scheduling.global ?? false,
+  bound: scheduling.bound ?? false,
   sliceUs: wide(scheduling.sliceUs ?? 0),
   checkpointCostUs: wide(scheduling.checkpointCostUs ?? 0),
   contextSwitchUs: wide(scheduling.contextSwitchUs ?? 0),
@@ -179,6 +180,7 @@ function readScheduling(wire: WireScheduling): EcuScheduling {
         : (schedulers.wordIfKnown(scheduler, 'ecu.scheduling.scheduler') ?? 'other'),
     ...(wire.nonPreemptive ? { nonPreemptive: true } : {}),
     ...(wire.global ? { global: true } : {}),
+    ...(wire.bound ? { bound: true } : {}),
     ...Object.fromEntries(Object.entries(times).filter(([, us]) => us > 0)),
   };
 }
@@ -209,6 +211,7 @@ export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSche
     memoryBytesMax: wide(task.memoryBytesMax),
     ...(task.hardDeadline === undefined ? {} : { hardDeadline: task.hardDeadline }),
     ...(task.cpuPpm === undefined ? {} : { cpuPpm: wide(task.cpuPpm) }),
+    ...(task.core === undefined ? {} : { core: task.core }),
   })),
   ...(load.counters === undefined
     ? {}
@@ -249,6 +252,7 @@ const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
   memoryBytesMax: safeInteger(wire.memoryBytesMax, 'load.tasks.memory_bytes_max'),
   ...(wire.hardDeadline === undefined ? {} : { hardDeadline: wire.hardDeadline }),
   ...(wire.cpuPpm === undefined ? {} : { cpuPpm: safeInteger(wire.cpuPpm, 'load.tasks.cpu_ppm') }),
+  ...(wire.core === undefined ? {} : { core: wire.core }),
 });
 
 export const { encode: encodeGoodbye, decode: decodeGoodbye } = envelopeCodec<'goodbye', Goodbye>(

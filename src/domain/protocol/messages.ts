@@ -112,6 +112,7 @@ export type Answer =
       readonly incarnation: number;
       readonly nonce: string;
       readonly programId: number;
+      readonly core?: number | undefined;
     }
   | { readonly kind: 'stopped'; readonly task: TaskName; readonly epoch: number }
   | {

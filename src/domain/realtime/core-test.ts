@@ -143,7 +143,10 @@ class NonPreemptiveFixedPriority implements CoreTest {
 
   responses(members: readonly number[], work = workForSet()): MemberResponse {
     const tasks = tasksOf(this.#set, members);
-    return (at) => nonPreemptiveResponse(tasks, at, work);
+    // Bringing in a task is not interrupted either, and goes before everything: a task of the highest urgency.
+    const brought = interruptionsFor(this.#set, members, Number.POSITIVE_INFINITY).map(interruptionRow);
+    const rows = brought.length === 0 ? tasks : [...tasks, ...brought];
+    return (at) => nonPreemptiveResponse(rows, at, work);
   }
 }
 

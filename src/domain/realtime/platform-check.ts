@@ -49,8 +49,8 @@ export function unmodelled(set: LoadedSet, { cores, scheduler, preemptive, place
           : interrupted
             ? 'faults or migrations under global scheduling'
             : undefined
-    : interrupted && (!preemptive || scheduler === 'rr')
-      ? 'faults or migrations without pre-emption or under round robin'
+    : interrupted && (scheduler === 'rr' || (!preemptive && (scheduler === 'edf' || set.faultEveryUs !== undefined)))
+      ? 'faults, or migrations under EDF, without pre-emption, or either under round robin'
       : blocked && !preemptive && scheduler === 'edf'
         ? 'blocking under non-pre-emptive EDF'
         : scheduler === 'rr' && !preemptive

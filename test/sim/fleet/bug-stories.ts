@@ -68,16 +68,19 @@ export const BUG_STORIES = {
 
   'answers to the deploys of one restore are lost': async (plants) => {
     const tasks = ['a', 'b', 'c', 'd'].map((name) => preferring(ECU1, name));
-    const fleet = await staged(plants, { tasks });
-    expect(tasksOn(fleet, ECU1)).toHaveLength(4);
-    fleet.killEcu(ECU1);
-    const link = fleet.world.broker.link(bridgeOf(ECU2));
-    const { options } = link;
-    link.options = { ...options, dropPpm: 500_000 };
-    await fleet.elapse(2_000_000);
-    link.options = options;
-    await fleet.settle();
-    expect(counted(fleet, 'command.refused.ERR_COMMAND_STALE')).toBe(0);
+    // Which answers are lost is chance; in one of a few fleets it is those that matter.
+    for (let seed = 1; seed <= 4; seed++) {
+      const fleet = await staged(plants, { tasks, seed });
+      expect(tasksOn(fleet, ECU1)).toHaveLength(4);
+      fleet.killEcu(ECU1);
+      const link = fleet.world.broker.link(bridgeOf(ECU2));
+      const { options } = link;
+      link.options = { ...options, dropPpm: 500_000 };
+      await fleet.elapse(2_000_000);
+      link.options = options;
+      await fleet.settle();
+      expect(counted(fleet, 'command.refused.ERR_COMMAND_STALE')).toBe(0);
+    }
   },
 
   'the manager that was ahead dies with the ECU': async (plants) => {

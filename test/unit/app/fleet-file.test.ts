@@ -78,19 +78,21 @@ test('sizes are whole bytes', () => {
 
 test('an ECU says how it schedules, and only what it says', () => {
   const file = (scheduling: string): string => `ecus: [{ scheduling: ${scheduling} }, {}]`;
-  const full = '{ scheduler: edf, preemptive: false, placement: global, checkpoint-cost-us: 40, blackout-every-us: 5000 }';
+  const full = '{ scheduler: edf, preemptive: false, checkpoint-cost-us: 40, blackout-every-us: 5000 }';
   const [said, silent] = parseFleetFile(file(full), 'fleet.yaml').ecus;
-  expect(said?.scheduling).toEqual({
-    scheduler: 'edf',
-    nonPreemptive: true,
-    global: true,
-    checkpointCostUs: 40,
-    blackoutEveryUs: 5_000,
-  });
+  expect(said?.scheduling).toEqual({ scheduler: 'edf', checkpointCostUs: 40, blackoutEveryUs: 5_000 });
   expect(silent).not.toHaveProperty('scheduling');
-  expect(parseFleetFile(file('{ slice-us: 7 }'), 'fleet.yaml').ecus[0]?.scheduling).toEqual({ scheduler: 'fp', sliceUs: 7 });
-  for (const wrong of ['{ scheduler: lottery }', '{ blackout-us: -1 }', '{ slice-us: 0.5 }', '{ quantum: 3 }'])
+  for (const wrong of ['{ scheduler: lottery }', '{ blackout-us: -1 }', '{ blackout-us: 0.5 }', '{ quantum: 3 }'])
     expect(() => parseFleetFile(file(wrong), 'fleet.yaml')).toThrow(/scheduling/);
+});
+
+test('what the lanes of a bridge do not do cannot be said of them', () => {
+  for (const [scheduling, why] of [
+    ['{ scheduler: rr }', /by fixed priority \(fp\) or by the earliest deadline/],
+    ['{ preemptive: true }', /does not interrupt a job/],
+    ['{ placement: global }', /stays on its core/],
+  ] as const)
+    expect(() => parseFleetFile(`ecus: [{ scheduling: ${scheduling} }]`, 'fleet.yaml')).toThrow(why);
 });
 
 test('how an ECU is measured: intervals, sensor files beside the fleet file, a machine that is not there', () => {
