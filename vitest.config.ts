@@ -24,6 +24,7 @@ const EXHAUSTIVE = [
       'standby',
       'predicting',
       'chains',
+      'sleeping',
     ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[

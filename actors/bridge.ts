@@ -11,24 +11,18 @@
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
-import type { AcceptedTask, EcuDescription, EcuLoad } from '../src/domain/model/ecu.ts';
+import type { AcceptedTask, EcuDescription, EcuLoad, SleepState } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admits, admittingEcuOf } from '../src/domain/placement/admit.ts';
 import { errorCodeOf, sentenceOf } from '../src/domain/placement/evidence.ts';
 import { needsRefusal } from '../src/domain/placement/feasible.ts';
-import {
-  decodeCheckpointNotice,
-  decodeManifestRequest,
-  decodePageRequest,
-  encodeManifestAnswer,
-  encodePageAnswer,
-} from '../src/domain/protocol/codec-checkpoint.ts';
+import { decodeCheckpointNotice } from '../src/domain/protocol/codec-checkpoint.ts';
 import { decodeAnswer, decodeCommand, encodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { encodeGoodbye } from '../src/domain/protocol/codec-ecu.ts';
 import { encodeHeartbeat } from '../src/domain/protocol/codec-heartbeat.ts';
-import type { Answer, Command, CommandHeader, ManifestAnswer, PageAnswer } from '../src/domain/protocol/messages.ts';
+import type { Answer, Command, CommandHeader } from '../src/domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../src/domain/protocol/subjects.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
@@ -41,6 +35,8 @@ import type { RecordStore } from '../src/ports/record-store.ts';
 import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
+import { BridgePages } from './bridge-pages.ts';
+import { BridgeSleep } from './bridge-sleep.ts';
 import { type Chart, stateName } from './chart.ts';
 import { ExpectedTasks } from './expected-tasks.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
@@ -48,7 +44,6 @@ import { JobRecorder } from './job-recorder.ts';
 import { saveLastCheckpoints } from './last-checkpoints.ts';
 import { claimMac, readEntry } from './mac-claim.ts';
 import { OvertakenCommands } from './overtaken-commands.ts';
-import { packedFor } from './page-transfer.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StandbyCopies } from './standby.ts';
 import { StandbyChoice } from './standby-choice.ts';
@@ -90,6 +85,8 @@ export class Bridge {
   private readonly standby: StandbyCopies;
   private readonly standbyChoice: StandbyChoice;
   private readonly expected: ExpectedTasks;
+  private readonly sleep: BridgeSleep;
+  private readonly pages: BridgePages;
   private readonly cancels: Cancel[] = [];
   private beating: Cancel | undefined;
   /** Commands that wait for a task's record to come to rest, by task. */
@@ -133,7 +130,14 @@ export class Bridge {
       onInstanceEnded: (task, epoch, code, sentence) => void this.instanceEnded(task, epoch, code, sentence),
       onCaughtUp: (task, epoch) => void this.caughtUp(task, epoch),
     });
+    this.pages = new BridgePages({ host, tasks: this.tasks, standbyChoice: this.standbyChoice });
     this.expected = new ExpectedTasks({ host, standby: this.standby, starts: this.tasks.starts });
+    this.sleep = new BridgeSleep({
+      clock: host.clock,
+      heldBy: () => this.keptAwakeBy(),
+      onAsleep: () => this.standby.stop(),
+      onAwake: () => this.standby.start(),
+    });
     this.shell = new Shell({
       ...this.host,
       host: this.host.id,
@@ -172,6 +176,7 @@ export class Bridge {
     this.leaving = true;
     await saveLastCheckpoints(this.host, [...this.tasks.all()], this.parts.coLocatedManagers);
     this.beating?.();
+    this.sleep.stop();
     for (const cancel of this.cancels.splice(0)) cancel();
     this.standby.stop();
     const { host, mac } = this;
@@ -188,7 +193,7 @@ export class Bridge {
   }
 
   private get draining(): boolean {
-    return this.leaving || this.drained;
+    return this.leaving || this.drained || this.isAsleep();
   }
 
   running(): TaskEffects {
@@ -197,6 +202,10 @@ export class Bridge {
 
   standbyCopies(): StandbyCopies {
     return this.standby;
+  }
+
+  asleep(): SleepState | undefined {
+    return this.sleep.asleep;
   }
 
   // ——— arriving ———
@@ -235,7 +244,7 @@ export class Bridge {
     const service = 'drover-bridge';
     this.cancels.push(
       await host.bus.serve({ service, subject: ecuSubject.command(mac) }, (message) => this.command(message)),
-      await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, ({ payload }) => this.servePages(payload)),
+      await host.bus.serve({ service, subject: ecuSubject.pages(mac) }, ({ payload }) => this.pages.serve(payload)),
       // From the stream, not as core messages: a word missed while disconnected would leave its pages held.
       await host.bus.consume(
         streams.checkpoints,
@@ -244,7 +253,7 @@ export class Bridge {
       ),
       () => this.standbyChoice.stop(),
     );
-    const local = await host.localPath?.serve(ecuSubject.pages(mac), (payload) => this.servePages(payload));
+    const local = await host.localPath?.serve(ecuSubject.pages(mac), (payload) => this.pages.serve(payload));
     if (local !== undefined) this.cancels.push(local);
     const { receive } = this.parts;
     // Read at every capture; a change needs nothing else.
@@ -276,7 +285,8 @@ export class Bridge {
       sequence: ++this.heartbeatSequence,
       uptimeUs,
     } as const;
-    host.bus.publish(ecuSubject.heartbeat(mac), encodeHeartbeat(envelope(host, heartbeat)));
+    if (this.sleep.asleep === undefined)
+      host.bus.publish(ecuSubject.heartbeat(mac), encodeHeartbeat(envelope(host, heartbeat)));
     this.beating = host.clock.after(this.parts.description.heartbeatIntervalUs, () => this.beat());
   }
 
@@ -316,6 +326,7 @@ export class Bridge {
   private async obey(command: Command): Promise<Answer> {
     if (!this.claimed && command.kind !== 'query-load' && command.kind !== 'drain')
       throw new DroverError('ERR_BUS_DISCONNECTED', 'this bridge has not claimed its MAC yet', { retryable: true });
+    if (command.kind === 'power') return this.sleep.obey(command.sleep);
     if (command.kind === 'drain') this.drained = !command.undo;
     if (command.kind === 'query-load' || command.kind === 'drain')
       return { kind: 'load', load: { ...this.load(), counters: this.host.counters.read() } };
@@ -399,13 +410,14 @@ export class Bridge {
 
   private forAnother(command: Extract<Command, { kind: 'deploy' | 'prepare' }>): Answer | undefined {
     const { incarnation } = this.host;
+    if (this.isAsleep()) return refuse(command, 'ERR_ECU_ASLEEP', 'this ECU sleeps');
     if (command.incarnation === incarnation || planted(this.host, 'answer-for-the-dead')) return undefined;
     return refuse(command, 'ERR_COMMAND_DIED', `this is incarnation ${incarnation}, the command is for ${command.incarnation}`);
   }
 
   /** For a task that is about to move here (`expected-tasks.ts`). */
   private async prepare(command: Extract<Command, { kind: 'prepare' }>): Promise<Answer> {
-    const refusal = this.forAnother(command) ?? this.admit(command, command.spec, undefined);
+    const refusal = this.forAnother(command) ?? this.admit(command, command.spec, undefined, command.blackoutUs);
     if (refusal !== undefined) return refusal;
     if (this.tasks.get(command.task) !== undefined) return refuse(command, 'ERR_TASK_BUSY', 'it runs here');
     return this.expected.prepare(command);
@@ -416,12 +428,24 @@ export class Bridge {
     command: Extract<Command, { kind: 'deploy' | 'prepare' }>,
     spec: TaskSpec,
     needs: CheckpointNeeds | undefined,
+    blackoutUs?: number,
   ): Answer | undefined {
     if (planted(this.host, 'overfill')) return undefined;
     const lacking = needsRefusal(needs, this.parts.description);
     if (lacking !== undefined) return refuse(command, errorCodeOf(lacking), sentenceOf(lacking));
-    const admission = admits(this.accepted(), [spec], admittingEcuOf(this.parts.description, this.draining));
+    const admission = admits(this.accepted(), [spec], admittingEcuOf(this.parts.description, this.draining), blackoutUs);
     return admission.ok ? undefined : refuse(command, errorCodeOf(admission.error), sentenceOf(admission.error));
+  }
+
+  private isAsleep(): boolean {
+    return this.sleep.asleep !== undefined && !planted(this.host, 'take-tasks-asleep');
+  }
+
+  private keptAwakeBy(): string | undefined {
+    if (planted(this.host, 'sleep-with-tasks')) return undefined;
+    if (this.parts.coLocatedManagers.size > 0) return 'a manager runs on its machine';
+    const [task] = this.accepted();
+    return task === undefined ? undefined : `it has ${task.task}`;
   }
 
   private accepted(): AcceptedTask[] {
@@ -548,35 +572,7 @@ export class Bridge {
     const running = this.tasks.get(body.task);
     if (running?.instance.epoch === body.epoch) running.source.stored(body.manager, body.sequence);
   }
-
-  private async servePages(payload: Uint8Array): Promise<Uint8Array> {
-    const pages = decodePageRequest(payload);
-    if (pages.ok) {
-      const running = this.tasks.get(pages.value.body.task);
-      if (pages.value.sender.startsWith(BRIDGE)) this.standbyChoice.heardFrom(pages.value.sender.slice(BRIDGE.length));
-      const here = running !== undefined && running.instance.epoch === pages.value.body.epoch;
-      const answer: PageAnswer = here ? await running.source.pages(pages.value.body) : NOT_HERE;
-      return encodePageAnswer(envelope(this.host, packedFor(this.host, pages.value.body, answer)));
-    }
-    const manifest = decodeManifestRequest(payload);
-    if (manifest.ok) {
-      const running = this.tasks.get(manifest.value.body.task);
-      const answer: ManifestAnswer = running === undefined ? NOT_HERE : await running.source.wholeManifest(manifest.value.body);
-      return encodeManifestAnswer(envelope(this.host, answer));
-    }
-    this.host.counters.add(`wire.${pages.error.kind}`);
-    throw new DroverError(pages.error.code, pages.error.sentence);
-  }
 }
-
-/** How bridges begin their host ids; their MAC follows. */
-const BRIDGE = 'bridge.';
-
-const NOT_HERE = {
-  kind: 'refused',
-  code: 'ERR_STORE_MISSING',
-  sentence: 'no instance of that task and epoch runs here',
-} as const;
 
 const refuse = ({ task, epoch }: CommandHeader, code: ErrorCode, sentence: string): Answer => ({
   kind: 'refused',

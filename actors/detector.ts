@@ -5,6 +5,7 @@
  * W1. A disconnect and a high phi are suspicions; a heartbeat of the same incarnation ends one.
  * W2. While this manager's own connection is down it is blind: the detector is frozen, and learns anew after.
  * W3. Above a number of simultaneous suspicions the broker is suspected first.
+ * W5. Who is put to sleep is silent, and is not watched until it is to be awake again. Only what is certain of its death is believed.
  * W4. A manager that starts into silence is probably part of a fleet that starts as a whole: an ECU that it has never heard is
  *     given time to come, unless some ECU beats on in the incarnation it had before, which tells that the fleet ran all the
  *     time.
@@ -186,12 +187,15 @@ export class Detector {
 
   private clientLeft(name: string, reason: string): void {
     const match = BRIDGE_CLIENT.exec(name);
-    const watched = match?.[1] === undefined ? undefined : this.watched.get(match[1]);
-    if (watched === undefined || Number(match?.[2]) !== watched.incarnation) return;
-    const { mac, incarnation } = watched;
+    const mac = match?.[1] ?? '';
+    const watched = this.watched.get(mac);
+    const incarnation = Number(match?.[2]);
+    const isAsleep = this.parts.knowledge.index.sleeps(mac) && this.parts.watches?.(mac) !== false;
+    if (watched === undefined ? !isAsleep : incarnation !== watched.incarnation) return;
     const death = this.parts.certainDeath({ mac, incarnation });
-    if (death === undefined) this.suspect(watched, `its connection ended (${reason})`);
-    else this.parts.tell(mac, { type: 'DEATH.CONFIRMED', id: `died:${incarnation}`, incarnation, reason: death });
+    if (death === undefined && watched !== undefined) this.suspect(watched, `its connection ended (${reason})`);
+    else if (death !== undefined)
+      this.parts.tell(mac, { type: 'DEATH.CONFIRMED', id: `died:${incarnation}`, incarnation, reason: death });
   }
 
   private scanLater(): void {
@@ -207,7 +211,10 @@ export class Detector {
     const count = this.phi.suspects(nowUs, this.suspects);
     for (let at = 0; at < count; at++) {
       const watched = this.byIndex.get(this.suspects[at] as number);
-      if (watched !== undefined && !this.mayStillCome(watched, nowUs)) this.suspect(watched, 'its heartbeats stopped');
+      if (watched === undefined || this.mayStillCome(watched, nowUs)) continue;
+      // W5.
+      if (this.parts.knowledge.index.sleeps(watched.mac)) this.unwatch(watched);
+      else this.suspect(watched, 'its heartbeats stopped');
     }
   }
 

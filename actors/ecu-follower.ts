@@ -1,24 +1,32 @@
 /**
- * What a manager makes of one ECU's samples: means of a second for the watch over its heat and the forecast of its load, and what its tasks
+ * What a manager makes of one ECU's samples: means of a second for the watches over its heat, its memory, its load and its wear, and what its tasks
  * do. A hot path: samples come ten times a second from every ECU, and most of them are not even decoded.
  *
  * G1. At most one sample in LOOK_US is read; one step of the models a second of the bridge's monotonic clock, the machine's own time.
  * G2. What is stuck or absent is no measurement. An ECU whose limit is known and whose heat is not is blind, not calm.
  * G3. Another incarnation begins anew: what it runs on may be another machine.
+ * G4. What has no limit foretells nothing, and costs nothing.
  */
-import { Forecaster } from '../src/domain/forecast/forecaster.ts';
+import type { Forecaster } from '../src/domain/forecast/forecaster.ts';
 import { COLUMN } from '../src/domain/metrics/kinds.ts';
 import { RESOURCE_PROFILES, resourceState } from '../src/domain/metrics/resource-kinds.ts';
 import { type EcuSample, QUALITY, type TaskSample } from '../src/domain/metrics/sample.ts';
+import type { MetricLimits } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import { EcuWatch } from '../src/domain/proposal/ecu-watch.ts';
+import { HeatWatch } from '../src/domain/proposal/heat-watch.ts';
+import { type LevelWatch, ShareForecast } from '../src/domain/proposal/level-watch.ts';
+import { outlookOf } from '../src/domain/proposal/outlook.ts';
+import { OverloadWatch } from '../src/domain/proposal/overload-watch.ts';
 import type { Outlook } from '../src/domain/proposal/proposal.ts';
+import type { Quantiles, Threat } from '../src/domain/proposal/threat.ts';
+import { createWearWatch } from '../src/domain/proposal/wear-watch.ts';
+import type { MeasuredStep } from './fleet-performance.ts';
 
 const STEP_US = 1_000_000;
 export const LOOK_US = 200_000;
-/** Above what a load can be: whether a full ECU is overloaded, its tasks' misses say, not the machine's load. */
-const CAPACITY = 1;
-const [TENTH, HALF, NINE_TENTHS] = [0, 4, 8];
+
+/** Of a step in the usual misses of a task: some ten seconds count. */
+const MISS_RATE = 0.1;
 
 interface Counted {
   readonly atUs: number;
@@ -27,73 +35,134 @@ interface Counted {
 
 export class EcuFollower {
   readonly mac: Mac;
-  readonly limit: number | undefined;
   /** By this manager's monotonic clock: when something was heard that can be judged by. */
   seenAtUs = 0;
   /** When it was last worth decoding one. */
   lookedAtUs = Number.NEGATIVE_INFINITY;
-  temperature = Number.NaN;
   incarnation = 0;
+  /** Share of its load in the last second. */
+  load = 0;
+  readonly #limits: MetricLimits;
   readonly #horizonS: number;
-  /** Its load, a mean a second. */
-  readonly load: Forecaster;
-  readonly #watch: EcuWatch;
-  readonly #quantiles = new Float64Array(9);
+  readonly #onStep: ((step: MeasuredStep) => void) | undefined;
+  readonly #loads: ShareForecast;
+  readonly #heatWatch: HeatWatch;
+  readonly #overloadWatch: OverloadWatch;
+  readonly #wearWatch: LevelWatch | undefined;
+  readonly #heat = new Mean();
+  readonly #busy = new Mean();
+  readonly #memory = new Mean();
+  readonly #wear = new Mean();
+  readonly #missRates = new Map<TaskName, number>();
   #stepAtUs = 0;
-  #heat = 0;
-  #heats = 0;
-  #loads = 0;
-  #samples = 0;
+  #planned = 0;
   #before: Counted | undefined;
   #newest: Counted | undefined;
   #foreseen: Outlook | undefined;
 
-  constructor(options: { readonly mac: Mac; readonly limit: number | undefined; readonly horizonS: number }) {
-    this.mac = options.mac;
-    this.limit = options.limit;
-    this.#horizonS = options.horizonS;
-    this.#watch = new EcuWatch({ periodS: STEP_US / 1e6, limitC: options.limit, capacity: CAPACITY });
-    this.load = new Forecaster({ horizons: [options.horizonS], periodUs: STEP_US, memory: 600, least: 0, most: 1 });
+  constructor(options: {
+    readonly mac: Mac;
+    readonly limits: MetricLimits;
+    readonly horizonS: number;
+    /** What two seconds show between them. */
+    readonly onStep?: (step: MeasuredStep) => void;
+  }) {
+    const { mac, limits, horizonS, onStep } = options;
+    this.mac = mac;
+    this.#onStep = onStep;
+    this.#limits = limits;
+    this.#horizonS = horizonS;
+    this.#heatWatch = new HeatWatch({ periodS: STEP_US / 1e6, limitC: limits.temperatureLimit });
+    this.#overloadWatch = new OverloadWatch(limits, horizonS);
+    this.#wearWatch = limits.wearLimit === undefined ? undefined : createWearWatch(limits.wearLimit, horizonS);
+    this.#loads = new ShareForecast(horizonS);
   }
 
   heard(sample: EcuSample, nowUs: number): void {
-    const { load, temperatureCelsius, powerWatts } = resourceState(sample);
+    const { load, temperatureCelsius, powerWatts, memoryShare, wear } = resourceState(sample);
     const isStuck = sample.qualities[COLUMN[RESOURCE_PROFILES[sample.resourceKind].temperature]] === QUALITY.stuck;
     this.incarnation = sample.incarnation;
-    if (temperatureCelsius !== undefined && !isStuck) {
-      this.#heat += temperatureCelsius;
-      this.#heats++;
-      this.temperature = temperatureCelsius;
-      this.seenAtUs = nowUs;
-    } else if (this.limit === undefined) this.seenAtUs = nowUs;
-    this.#loads += load ?? 0;
-    this.#samples++;
+    const heat = isStuck ? undefined : temperatureCelsius;
+    this.#heat.add(heat);
+    this.#busy.add(load ?? 0);
+    this.#memory.add(memoryShare);
+    this.#wear.add(wear);
+    if (heat !== undefined || this.#limits.temperatureLimit === undefined) this.seenAtUs = nowUs;
     if (this.#stepAtUs === 0) this.#stepAtUs = sample.atUs;
     if (sample.atUs - this.#stepAtUs < STEP_US) return;
     this.#stepAtUs = Math.max(this.#stepAtUs + STEP_US, sample.atUs - STEP_US);
     this.#step(sample, powerWatts ?? Number.NaN);
   }
 
-  #step(sample: EcuSample, powerW: number): void {
-    const load = this.#loads / this.#samples;
-    const temperatureC = this.#heats === 0 ? Number.NaN : this.#heat / this.#heats;
-    this.#heat = this.#heats = this.#loads = this.#samples = 0;
-    this.load.observeAt(sample.atUs, load);
-    this.#watch.observe({ timeS: sample.atUs / 1e6, temperatureC, powerW, load });
+  #step({ atUs, tasks }: EcuSample, powerW: number): void {
+    const load = this.#busy.take();
+    this.load = load;
     this.#before = this.#newest;
-    this.#newest = { atUs: sample.atUs, tasks: sample.tasks };
+    this.#newest = { atUs, tasks };
+    this.#loads.observe(atUs, load);
+    this.#heatWatch.observe({ timeS: atUs / 1e6, temperatureC: this.#heat.take(), powerW, load });
+    this.#overloadWatch.observe({ atUs, memory: this.#memory.take(), load, ...this.#felt() });
+    const wear = this.#wear.take();
+    this.#wearWatch?.observe(atUs, wear);
+    this.#foreseen = undefined;
+    const before = this.#before;
+    if (before !== undefined)
+      this.#onStep?.({
+        ...{ mac: this.mac, passedUs: atUs - before.atUs, load },
+        ...{ before: before.tasks, now: tasks },
+      });
+  }
+
+  /** What its tasks felt since the step before; their own misses a second are kept, older ones fading. */
+  #felt(): { readonly misses: number; readonly backlog: number } {
+    let [responses, misses, backlog] = [0, 0, 0];
+    for (const now of this.#newest?.tasks ?? []) {
+      backlog = Math.max(backlog, now.inputsBehind / Math.max(1, this.jobsPerS(now.task)));
+      const then = this.#before?.tasks.find(({ task, epoch }) => task === now.task && epoch === now.epoch);
+      if (then === undefined) continue;
+      responses += now.responses - then.responses;
+      misses += now.misses - then.misses;
+      const before = this.#missRates.get(now.task) ?? 0;
+      this.#missRates.set(now.task, before + MISS_RATE * (Math.max(0, now.misses - then.misses) - before));
+    }
+    return { misses: responses > 0 ? Math.min(1, Math.max(0, misses / responses)) : Number.NaN, backlog };
+  }
+
+  /** Whose models may be fitted in the background. */
+  get forecasters(): readonly Forecaster[] {
+    return [this.#loads.forecaster, ...this.#overloadWatch.forecasters];
+  }
+
+  /** A share of its load that is known to come on top of what it does by itself: tasks on their way here. */
+  plan(load: number): void {
+    if (load === this.#planned) return;
+    this.#planned = load;
     this.#foreseen = undefined;
   }
 
-  /** The same object until another second has passed. Its overload is 0 (`predictor.ts`, E4). */
+  /** The same object until another second has passed or something else is planned. */
   outlook(): Outlook {
     if (this.#foreseen !== undefined) return this.#foreseen;
-    const quantiles = this.#quantiles;
-    this.load.forecast(0, quantiles);
-    const of = (at: number): number => (Number.isFinite(quantiles[at]) ? (quantiles[at] as number) : 0);
-    const forecast = { quantiles: [of(TENTH), of(HALF), of(NINE_TENTHS)], hazard: 0 } as const;
-    this.#foreseen = { ...this.#watch.outlook(this.mac, this.incarnation, this.#horizonS, forecast), overload: 0 };
+    const quantiles = this.#loadAhead();
+    const threats = [
+      this.#heatWatch.threat(this.#horizonS, quantiles),
+      ...this.#overloadWatch.threats(this.#loads.isProven ? quantiles : undefined, this.#planned),
+      this.#wearWatch?.threat(),
+    ].filter((threat) => threat !== undefined);
+    const ecu = { mac: this.mac, incarnation: this.incarnation, horizonS: this.#horizonS };
+    this.#foreseen = outlookOf(ecu, threats, quantiles);
     return this.#foreseen;
+  }
+
+  #loadAhead(): Quantiles {
+    const [low, median, high] = this.#loads.quantiles();
+    const of = (share: number): number => Math.min(1, share + this.#planned);
+    return [of(low), of(median), of(high)];
+  }
+
+  /** As it was last measured; undefined: it has no limit, or nothing was measured. */
+  threat(level: Threat['level']): Threat | undefined {
+    return this.outlook().threats.find((threat) => threat.level === level);
   }
 
   /** Jobs a second between the last two steps. */
@@ -105,8 +174,31 @@ export class EcuFollower {
     return Math.max(0, ((now.jobs - then.jobs) * 1e6) / Math.max(1, newest.atUs - before.atUs));
   }
 
+  /** As of late. */
+  missesPerS(task: TaskName): number {
+    return this.#missRates.get(task) ?? 0;
+  }
+
   /** Deadline misses of the instance that runs there; undefined: none does. */
   misses(task: TaskName): number | undefined {
     return this.#newest?.tasks.find((one) => one.task === task)?.misses;
+  }
+}
+
+/** Of what was measured since it was last taken; NaN: nothing was. */
+class Mean {
+  #sum = 0;
+  #count = 0;
+
+  add(value: number | undefined): void {
+    if (value === undefined) return;
+    this.#sum += value;
+    this.#count++;
+  }
+
+  take(): number {
+    const mean = this.#count === 0 ? Number.NaN : this.#sum / this.#count;
+    this.#sum = this.#count = 0;
+    return mean;
   }
 }

@@ -1,14 +1,15 @@
 /**
  * Tasks that a migration is about to bring here: room is kept for them, and their states are copied while they run elsewhere.
  *
- * X1. What is expected counts in the final admission as if it ran here, so that the room is still there when the task comes.
+ * X1. What is expected counts in the final admission as if it ran here, with the blackout that it comes with, so that the room is still there
+ *     when the task comes.
  * X2. When the source stands still its program is started here, ahead of the deploy (`program-starts.ts`).
  * X3. It is expected for a while from each word of its migration on. Whoever is not heard of again is forgotten, and its room with it.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { AcceptedTask } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
+import { acceptedTaskOf, inBlackout } from '../src/domain/placement/admit.ts';
 import type { Answer, PrepareCommand } from '../src/domain/protocol/messages.ts';
 import type { Host } from './host.ts';
 import type { ProgramStarts } from './program-starts.ts';
@@ -52,9 +53,13 @@ export class ExpectedTasks {
   async prepare(command: PrepareCommand): Promise<Answer> {
     const { task, epoch, spec, source, sequence } = command;
     const { clock } = this.host;
-    const under = this.expected.get(task)?.copying;
+    const before = this.expected.get(task);
+    const under = before?.copying;
     if (under !== undefined && under.sequence === sequence && source !== undefined) return under.answer;
-    const expected: Expected = { accepted: acceptedTaskOf(spec, epoch), untilUs: clock.monotonicUs() + EXPECTED_US };
+    // Said with the first word alone.
+    const blackoutUs = command.blackoutUs ?? before?.accepted.blackoutUs ?? 0;
+    const accepted = blackoutUs === 0 ? acceptedTaskOf(spec, epoch) : inBlackout(spec, epoch, blackoutUs);
+    const expected: Expected = { accepted, untilUs: clock.monotonicUs() + EXPECTED_US };
     this.expected.set(task, expected);
     if (source === undefined) return { kind: 'prepared', task, epoch, sequence: 0, bytes: 0, stateBytes: 0, tookUs: 0 };
     this.standby.expect(task);

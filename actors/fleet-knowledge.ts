@@ -122,7 +122,8 @@ export class FleetKnowledge {
       const alive = ecu?.state === 'alive' || ecu?.state === 'rejoining';
       const incarnation = ecu?.context.incarnation ?? description.incarnation;
       const draining = this.index.draining.has(mac);
-      candidates.push({ mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining });
+      const asleep = this.index.sleeps(mac) || this.index.power.get(mac)?.state === 'emptying';
+      candidates.push({ mac, incarnation, description, accepted: this.index.acceptedAt(mac), alive, draining, asleep });
     }
     return candidates;
   }

@@ -19,7 +19,7 @@ import {
   withAttempt,
   withVersion,
 } from '../src/domain/learn/fleet/model-head.ts';
-import { keyOfSet } from '../src/domain/learn/fleet/outcome.ts';
+import { isTeachable, keyOfSet } from '../src/domain/learn/fleet/outcome.ts';
 import { decodeOutcomeReport } from '../src/domain/protocol/codec-learn.ts';
 import type { LearningView } from '../src/domain/protocol/messages.ts';
 import { learnSubject, streams } from '../src/domain/protocol/subjects.ts';
@@ -103,7 +103,8 @@ export class FleetLearner {
       return;
     }
     this.newestSequence = message.sequence;
-    const { rows, scheduling } = report.value.body;
+    const { scheduling } = report.value.body;
+    const rows = report.value.body.rows.filter(({ tasks }) => isTeachable(tasks));
     if (rows.length === 0) return;
     counters.add('learn.rowsHeard', rows.length);
     this.reports.push(message);

@@ -20,6 +20,7 @@ import type { ChainContext } from '../statecharts/chain.machine.ts';
 import type { DrainContext } from '../statecharts/drain.machine.ts';
 import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { PowerContext } from '../statecharts/power.machine.ts';
 import type { RouteContext } from '../statecharts/route.machine.ts';
 import type { CheckpointReceiver } from './checkpoint.ts';
 import type { Detector } from './detector.ts';
@@ -136,7 +137,7 @@ export function shareKeyOf({ actor, record, snapshot }: ActorView): string | und
     return (snapshot.context as ChainContext).cause?.members[0]?.task ?? actor;
   }
   if (actor.startsWith('route/')) return isIdle ? undefined : (snapshot.context as RouteContext).task;
-  if (actor.startsWith('drain/')) return (snapshot.context as DrainContext).mac;
+  if (actor.startsWith('drain/') || actor.startsWith('power/')) return (snapshot.context as DrainContext | PowerContext).mac;
   const { task, owner } = snapshot.context as PlacementContext;
   if ((snapshot.value === 'removed' || snapshot.value === 'undeclared') && isIdle) return undefined;
   return owner?.mac ?? task;

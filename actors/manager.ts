@@ -7,9 +7,8 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
-import { RECEIVE_DEFAULT } from '../src/domain/checkpoint/receiving.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
-import type { FleetTask, FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
+import type { FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
 import { managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { Advising } from '../src/ports/advising.ts';
 import type { BusMessage } from '../src/ports/bus.ts';
@@ -31,6 +30,7 @@ import { ecuMachine } from '../statecharts/ecu.machine.ts';
 import { managerMachine } from '../statecharts/manager.machine.ts';
 import { migrationMachine } from '../statecharts/migration.machine.ts';
 import { placementMachine } from '../statecharts/placement.machine.ts';
+import { type PowerEffect, powerMachine } from '../statecharts/power.machine.ts';
 import { type PredictorContext, type PredictorEffect, predictorMachine } from '../statecharts/predictor.machine.ts';
 import { routeMachine } from '../statecharts/route.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
@@ -51,17 +51,19 @@ import { envelope, type Host } from './host.ts';
 import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { ManagerShare, shareKeyOf } from './manager-share.ts';
+import { ManagerView } from './manager-view.ts';
 import { MigrationEffects } from './migration.ts';
 import { MigrationEstimates } from './migration-estimate.ts';
 import { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
-import { isPlaced, type PlacementView } from './placement-index.ts';
+import type { PlacementView } from './placement-index.ts';
+import { type PowerChoice, PowerManager } from './power-manager.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
 import { Routes } from './routes.ts';
-import { Shell } from './shell.ts';
+import { type ActorView, Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
 
 export const managerChart: Chart = { kind: 'manager', version: 1, machine: managerMachine };
@@ -69,6 +71,7 @@ export const placementChart: Chart = { kind: 'placement', version: 1, machine: p
 export const arbiterChart: Chart = { kind: 'arbiter', version: 1, machine: arbiterMachine };
 const migrationChart: Chart = { kind: 'migration', version: 1, machine: migrationMachine };
 const drainChart: Chart = { kind: 'drain', version: 1, machine: drainMachine };
+const powerChart: Chart = { kind: 'power', version: 1, machine: powerMachine };
 const chainChart: Chart = { kind: 'chain', version: 1, machine: chainMachine };
 const routeChart: Chart = { kind: 'route', version: 1, machine: routeMachine };
 const predictorChart: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
@@ -101,10 +104,13 @@ export interface ManagerParts {
   readonly advising?: Advising;
   /** Whether it foresees failures and has tasks moved before. Absent: no, and no migration gains anything that is known. */
   readonly predicts?: boolean;
+  /** Whether it lets ECUs sleep that nobody needs, and when; absent: no. */
+  readonly power?: PowerChoice;
   /** Fits the models of its forecasts; absent: nobody does. */
   readonly fitter?: ModelFitter;
 }
 
+const POWER = 'power/';
 const PASSED_ON_TIMEOUT_US = 1_000_000;
 
 export class Manager {
@@ -129,6 +135,8 @@ export class Manager {
   private readonly migrationRequests: MigrationRequests;
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
+  private readonly power: PowerManager;
+  private readonly view: ManagerView;
   private readonly routes: Routes;
   private readonly chainMoves: ChainMoves;
 
@@ -140,13 +148,14 @@ export class Manager {
     const common = { ...host, host: host.id };
     this.replicated = new Shell({
       ...common,
-      charts: [placementChart, arbiterChart, migrationChart, drainChart, chainChart, routeChart],
+      charts: [placementChart, arbiterChart, migrationChart, drainChart, powerChart, chainChart, routeChart],
       store: parts.sharedRecords,
       perform: (open) => this.perform(open),
       onRecord: (view) => {
         const { writer } = view.record;
         if (writer.startsWith('manager.')) this.peers.expect(writer.slice('manager.'.length));
         this.knowledge.index.changed(view);
+        if (view.actor.startsWith(POWER)) this.powerChanged(view);
         this.board?.changed(view);
       },
       sharing: {
@@ -212,6 +221,15 @@ export class Manager {
             context: () => this.local.view(predictorKey)?.snapshot.context as PredictorContext | undefined,
             tell: (event) => this.tellLocal(predictorKey, event),
           });
+    this.power = new PowerManager({
+      host,
+      knowledge: this.knowledge,
+      requests: this.migrationRequests,
+      decides: (mac) => (this.share.keepersOf(mac) ?? this.peers.living().sort())[0] === manager,
+      outlook: (mac) => this.predictor?.outlookOf(mac),
+      tell: async (mac, event) => void (await this.replicated.deliver(`${POWER}${mac}`, event)),
+      choice: parts.power,
+    });
     const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) =>
       this.tellLocal(`${kind}/${id}`, event);
     this.receiver = new CheckpointReceiver({
@@ -262,6 +280,11 @@ export class Manager {
       detector: this.detector,
       receiver: this.receiver,
     });
+    this.view = new ManagerView({
+      ...{ host, manager, knowledge: this.knowledge, receiver: this.receiver, prover: this.prover },
+      ...{ receive: parts.receive, upkeep, managers: () => this.peers.all() },
+      ...{ advising: parts.advising, routes: () => this.routes },
+    });
     this.duty = new Duty({ host, replicated: this.replicated, knowledge: this.knowledge });
     this.janitor = new Janitor({
       host,
@@ -308,6 +331,7 @@ export class Manager {
     );
     this.duty.start();
     this.draining.start();
+    this.power.start();
     this.janitor.start();
     this.predictor?.start();
     this.routes.start();
@@ -324,6 +348,7 @@ export class Manager {
       this.janitor,
       this.duty,
       this.draining,
+      this.power,
       this.routes,
       this.detector,
       this.catchUp,
@@ -363,6 +388,8 @@ export class Manager {
         return this.migrations.perform(open);
       case 'drain':
         return this.draining.perform(open.effect as DrainEffect);
+      case 'power':
+        return this.power.perform(open.effect as PowerEffect);
       case 'chain':
         return this.chainMoves.perform(open);
       case 'route':
@@ -412,6 +439,15 @@ export class Manager {
     // Only now a plan sees the ECU as it is.
     if (event.type === 'ECU.APPEARED' || event.type === 'ECU.SHOWED_LIFE')
       await this.duty.capacityReturned(`${mac}:${event.id}`);
+  }
+
+  /** One that is to be awake is watched again, and may take what waits. */
+  private powerChanged({ actor, record }: ActorView): void {
+    const mac = actor.slice(POWER.length);
+    const description = this.knowledge.descriptions.get(mac);
+    if (this.knowledge.index.power.get(mac)?.state !== 'awake' || description === undefined) return;
+    this.detector.expect(mac, description.incarnation);
+    void this.duty.capacityReturned(`${actor}:${record.revision}`);
   }
 
   private async connectionChanged(connected: boolean): Promise<void> {
@@ -529,60 +565,6 @@ export class Manager {
   }
 
   fleet(): FleetView {
-    const placements = [...this.knowledge.placements()];
-    const ecus = [...this.knowledge.descriptions]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([mac, description]) => {
-        const ecu = this.knowledge.ecu(mac);
-        const tasks = placements
-          .filter((placement) => isPlaced(placement) && placement.context.owner?.mac === mac)
-          .map(({ context }) => context.task)
-          .sort();
-        return {
-          mac,
-          name: description.name,
-          incarnation: ecu?.context.incarnation ?? description.incarnation,
-          state: ecu?.state ?? 'unknown',
-          draining: this.knowledge.index.draining.has(mac),
-          description,
-          tasks,
-        };
-      });
-    const tasks = placements.map((placement) => this.fleetTask(placement)).sort((a, b) => (a.task < b.task ? -1 : 1));
-    return {
-      manager: this.parts.manager,
-      ecus,
-      tasks,
-      managers: this.peers.all(),
-      counters: this.host.counters.read(),
-      receive: (this.parts.receive?.current() ?? RECEIVE_DEFAULT).strategy,
-      ...this.store(),
-      ...(this.parts.advising === undefined ? {} : { learning: this.parts.advising.told() }),
-    };
-  }
-
-  /** This manager's own store; the others answer for theirs. */
-  private store(): Pick<FleetView, 'store'> {
-    const { upkeep } = this.parts;
-    return upkeep === undefined ? {} : { store: upkeep.usage() };
-  }
-
-  private fleetTask({ context, state }: PlacementView): FleetTask {
-    const { checkpoint, ageUs, durability } = this.knowledge.safety(context, this.host.clock.wallUs());
-    return {
-      task: context.task,
-      state,
-      epoch: context.epoch,
-      owner: context.owner?.mac,
-      programId: this.receiver.programOf(context.task, context.owner),
-      reason: context.reason,
-      fed: this.routes.told(context.task),
-      checkpoint:
-        checkpoint === undefined
-          ? undefined
-          : { epoch: checkpoint.epoch, sequence: checkpoint.sequence, holders: checkpoint.holders, ageUs },
-      durability,
-      ...this.prover?.shown(context.task),
-    };
+    return this.view.fleet();
   }
 }

@@ -41,6 +41,8 @@ export interface MetricsAgentParts {
   /** Opened with the first sample: until then whoever starts has better things to do. */
   readonly openSources: () => readonly MetricsSource[];
   readonly tasks: () => Iterable<SampledTask>;
+  /** One that sleeps goes on being measured, and says nothing; absent: it never does. */
+  readonly isAsleep?: () => boolean;
 }
 
 /** M1, as a share of the interval. */
@@ -120,7 +122,7 @@ export class MetricsAgent {
     this.judge.judge(columns, nowUs);
     this.lastUs = nowUs;
     this.sequence++;
-    if (!host.bus.connected()) return;
+    if (!host.bus.connected() || this.parts.isAsleep?.() === true) return;
     try {
       host.bus.publish(ecuSubject.metrics(mac), this.encoded(nowUs, 'flying'));
       if (plan.keptEveryUs > 0 && nowUs >= this.keptDueUs) {

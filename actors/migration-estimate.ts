@@ -3,6 +3,7 @@
  * how fast that went lately, and acts on nothing. `src/domain/migration/estimate.ts` has the arithmetic.
  */
 import {
+  byCost,
   type CandidateEstimate,
   type EcuBusyness,
   estimateCandidate,
@@ -13,9 +14,10 @@ import {
 import { PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import { chargePpb } from '../src/domain/placement/admit.ts';
+import type { PredictedPerformance } from '../src/domain/performance/late-work.ts';
+import { admits, admittingEcuOf, chargePpb } from '../src/domain/placement/admit.ts';
 import { assign } from '../src/domain/placement/assign.ts';
-import type { Candidate, Decision, Newcomer } from '../src/domain/placement/evidence.ts';
+import { type Candidate, type Decision, type Newcomer, sentenceOf } from '../src/domain/placement/evidence.ts';
 import { type Advising, advised } from '../src/ports/advising.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { PredictedGain } from '../src/ports/predicted-gain.ts';
@@ -76,16 +78,19 @@ export class MigrationEstimates {
     }
     const facts = this.factsOf(placement.context, spec);
     const { decision, sentence, fleet } = await this.feasible(placement, spec, cause, excluded);
-    const busyOf = (mac: Mac): EcuBusyness => busynessOf(fleet.find((one) => one.mac === mac));
+    const candidateOf = (mac: Mac): Candidate | undefined => fleet.find((one) => one.mac === mac);
+    const busyOf = (mac: Mac): EcuBusyness => busynessOf(candidateOf(mac));
     const bytesAtHand = Math.max(0, facts.stateBytes - (facts.dirtyBytesPerSecond * facts.checkpointUs) / 1e6);
     const standbys = knowledge.standbys(task);
     let predictedBy: string | undefined;
-    const candidates: CandidateEstimate[] = [];
+    let performanceHere: PredictedPerformance | undefined;
+    const estimates: CandidateEstimate[] = [];
     for (const candidate of decision?.candidates ?? []) {
       if (candidate.verdict !== 'feasible') continue;
       const { mac, incarnation, score, admission } = candidate;
       const predicted = await this.parts.gain?.gainOf({ task, from: source.mac, to: mac });
       predictedBy ??= predicted?.by;
+      performanceHere ??= predicted?.performance?.here;
       const estimated = {
         mac,
         incarnation,
@@ -93,13 +98,16 @@ export class MigrationEstimates {
         responseUs: admission.joining[0]?.responseUs,
         busy: busyOf(mac),
         bytesAtHand: standbys.includes(mac) ? bytesAtHand : 0,
+        brokenBy: (blackoutUs: number) => brokenBy(candidateOf(mac), spec, blackoutUs),
+        performance: predicted?.performance?.there,
       };
       const about = { facts, speed, source: busyOf(source.mac), gain: predicted?.lateJobs ?? 0, mode: cause.mode };
-      candidates.push(estimateCandidate(estimated, about));
+      estimates.push(estimateCandidate(estimated, about));
     }
+    const candidates = byCost(estimates);
     const chosen = candidates.find(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
     const reason = chosen === undefined ? whyNot(candidates, cause, sentence) : undefined;
-    return { ...unknown, candidates, chosen, reason, facts, predictedBy, decision };
+    return { ...unknown, candidates, chosen, reason, facts, predictedBy, performanceHere, decision };
   }
 
   private speed(): MigrationSpeed {
@@ -198,7 +206,17 @@ function whyNot(candidates: readonly CandidateEstimate[], { costMax }: Migration
   const cost = best.cost.total.toFixed(2);
   if (costMax !== undefined && best.cost.total > costMax)
     return `it stays where it runs: going to ${best.mac} would cost ${cost} late jobs, at most ${costMax} are borne`;
-  return `it stays where it runs: a blackout of ${best.blackoutUs} µs on the way to ${best.mac} breaks its deadline`;
+  const { broken } = best.modes.find(({ mode }) => mode === best.mode) ?? {};
+  const what = broken === undefined ? 'breaks its deadline' : `breaks a deadline there: ${broken}`;
+  return `it stays where it runs: a blackout of ${best.blackoutUs} µs on the way to ${best.mac} ${what}`;
+}
+
+/** The test that the target's bridge repeats, with the silence of the move in it. */
+function brokenBy(candidate: Candidate | undefined, spec: TaskSpec, blackoutUs: number): string | undefined {
+  if (candidate === undefined) return undefined;
+  const { accepted, description, draining } = candidate;
+  const answer = admits(accepted, [spec], admittingEcuOf(description, draining), blackoutUs);
+  return answer.ok ? undefined : sentenceOf(answer.error);
 }
 
 function busynessOf(candidate: Candidate | undefined): EcuBusyness {

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { ActorKey, TaskName } from '../src/domain/model/ids.ts';
+import type { ProposalNamed } from '../src/domain/proposal/proposal.ts';
 import type { ManagerAnswer, MigrateCall } from '../src/domain/protocol/messages.ts';
 import type { MigrationCause } from '../statecharts/migration.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
@@ -27,7 +28,8 @@ export class MigrationRequests {
     this.estimates = parts.estimates;
   }
 
-  async ask(call: Omit<MigrateCall, 'kind'>, id: string): Promise<ManagerAnswer> {
+  /** `proposal`: what it is asked for. */
+  async ask(call: Omit<MigrateCall, 'kind'>, id: string, proposal?: ProposalNamed): Promise<ManagerAnswer> {
     const { task, target, dryRun, opcode, mode, costMax, reason } = call;
     const { knowledge } = this;
     const placement = await knowledge.freshPlacement(task);
@@ -40,7 +42,8 @@ export class MigrationRequests {
     if (target === owner.mac) return refused('ERR_NO_ECU', `task ${task} runs on ${target} already`);
     const attempt = await this.nextAttempt(task, epoch);
     if (attempt === undefined && !dryRun) return refused('ERR_TASK_BUSY', `task ${task} is being moved already`);
-    const cause: MigrationCause = { task, epoch, attempt: attempt ?? 0, source: owner, target, opcode, mode, costMax, reason };
+    const asked = { target, opcode, mode, costMax, reason, ...(proposal === undefined ? {} : { proposal }) };
+    const cause: MigrationCause = { task, epoch, attempt: attempt ?? 0, source: owner, ...asked };
     const estimate = await this.estimates.estimate(cause, []);
     if (dryRun) return { kind: 'estimate', estimate };
     if (estimate.chosen === undefined) return refused('ERR_NO_PLACE', estimate.reason ?? 'no other ECU can take it');

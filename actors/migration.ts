@@ -111,7 +111,7 @@ export class MigrationEffects {
   }
 
   private async reserve(open: OpenEffect, effect: Effect<'reserve'>): Promise<EffectOutcome> {
-    const said = await this.prepare(open, effect, undefined);
+    const said = await this.prepare(open, effect, undefined, { blackoutUs: effect.blackoutUs });
     if (said.kind === 'silent') return again();
     if (said.kind === 'absent') return event({ type: 'TARGET.REFUSED', reason: noBridge(effect.target.mac), unable: false });
     const { answer } = said;
@@ -179,7 +179,7 @@ export class MigrationEffects {
     if (reference === undefined) return failed('the source cannot name the state at which it stands still', true);
     const pausedUs = clock.monotonicUs();
     if (!this.pausedAtUs.has(open.actor)) this.pausedAtUs.set(open.actor, pausedUs);
-    const copied = await this.prepare(open, effect, reference.sequence, true);
+    const copied = await this.prepare(open, effect, reference.sequence, { standsStill: true });
     if (copied.kind === 'silent') return again();
     if (copied.kind === 'absent') return failed(noBridge(effect.target.mac));
     if (copied.answer.kind !== 'prepared') return failed(sentenceOf(copied.answer));
@@ -358,7 +358,12 @@ export class MigrationEffects {
     return (await this.parts.replicated().deliver(`placement/${task}`, word)) !== 'deferred';
   }
 
-  private prepare(open: OpenEffect, effect: Between, sequence: number | undefined, standsStill = false): Promise<Said> {
+  private prepare(
+    open: OpenEffect,
+    effect: Between,
+    sequence: number | undefined,
+    { standsStill = false, blackoutUs }: { readonly standsStill?: boolean; readonly blackoutUs?: number | undefined } = {},
+  ): Promise<Said> {
     const { task, expectedEpoch, source, target } = effect;
     const spec = this.parts.knowledge.placement(task)?.context.spec;
     if (spec === undefined) return Promise.resolve({ kind: 'silent' });
@@ -370,6 +375,7 @@ export class MigrationEffects {
       source: sequence === undefined ? undefined : source.mac,
       sequence: sequence ?? 0,
       standsStill,
+      ...(blackoutUs === undefined ? {} : { blackoutUs }),
     } as const;
     return this.tell(target.mac, order, sequence === undefined ? COMMAND_TIMEOUT_US : COPY_TIMEOUT_US);
   }

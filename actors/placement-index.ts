@@ -6,9 +6,11 @@ import type { AcceptedTask } from '../src/domain/model/ecu.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
+import type { PowerState } from '../src/domain/power/plan-power.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
 import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
+import type { PowerContext } from '../statecharts/power.machine.ts';
 import { stateName } from './chart.ts';
 import type { ActorView } from './shell.ts';
 
@@ -36,6 +38,11 @@ export interface MigrationView {
   readonly view: ActorView;
 }
 
+export interface PowerRecord {
+  readonly state: PowerState;
+  readonly context: PowerContext;
+}
+
 const PLACED = new Set(['assigned', 'owned', 'moving']);
 
 export const isPlaced = ({ state }: PlacementView): boolean => PLACED.has(state);
@@ -50,6 +57,7 @@ const PLACEMENT = 'placement/';
 const ARBITER = 'arbiter/';
 const MIGRATION = 'migration/';
 const DRAIN = 'drain/';
+const POWER = 'power/';
 const ROUTE = 'route/';
 const NO_TASKS: ReadonlyMap<TaskName, PlacementView> = new Map();
 const NOTHING: readonly AcceptedTask[] = [];
@@ -69,6 +77,8 @@ export class PlacementIndex {
   private readonly migrations = new Map<ActorKey, MigrationView>();
   /** ECUs that are to be empty. */
   readonly draining = new Set<Mac>();
+  /** Those that can sleep. */
+  readonly power = new Map<Mac, PowerRecord>();
   private order: readonly TaskName[] | undefined;
   /** Plans made here whose placements have not come back yet, so that the next plan does not count on the same room. */
   private readonly planned = new Map<TaskName, Planned>();
@@ -85,9 +95,18 @@ export class PlacementIndex {
       const mac = actor.slice(DRAIN.length);
       if (snapshot.value === 'draining') this.draining.add(mac);
       else this.draining.delete(mac);
+    } else if (actor.startsWith(POWER)) {
+      const state = stateName(snapshot.value) as PowerState;
+      this.power.set(actor.slice(POWER.length), { state, context: snapshot.context as PowerContext });
     } else if (!actor.startsWith(ARBITER)) return;
     else if (snapshot.status === 'active') this.open.set(actor, { actor, context: snapshot.context as ArbiterContext, view });
     else this.open.delete(actor);
+  }
+
+  /** It says nothing by itself now, and that is as it should be. */
+  sleeps(mac: Mac): boolean {
+    const state = this.power.get(mac)?.state;
+    return state === 'falling' || state === 'asleep' || state === 'waking';
   }
 
   forgotten(actor: ActorKey): void {

@@ -6,7 +6,11 @@
  * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
  * E2. Managers that keep the same ECU propose the same; the migration's record lets one begin, and the others see it moved.
  * E3. The migration weighs the proposal once more, with the newest outlooks (`gainOf`): what is not worth it any more stays.
- * E4. Heat alone is a reason. The forecast of the load stands in each proposal as evidence; that a machine is busy says nothing of its tasks.
+ *     It also says how the task would do there, against how it does (`fleet-performance.ts`), over the same horizon.
+ * E4. Reasons are what an ECU's owner has named a limit of: heat, memory, wear (it dies there), and load (its tasks are late above it). The tasks that are on
+ *     their way to an ECU are known future load.
+ * E5. What was foreseen came when the ECU died or the level behind the proposal got to its limit. Where the task had left and it did not come,
+ *     `without-move.ts` says whether it would have.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuDescription } from '../src/domain/model/ecu.ts';
@@ -22,7 +26,9 @@ import {
   type ReviewPolicy,
   review,
 } from '../src/domain/proposal/review.ts';
-import { FULL_CREDIT, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
+import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
+import { foreseenText } from '../src/domain/proposal/threat-text.ts';
+import { chanceWithoutMove } from '../src/domain/proposal/without-move.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
 import { ecuSubject, proposalSubject } from '../src/domain/protocol/subjects.ts';
@@ -32,6 +38,7 @@ import type { PredictorContext, PredictorEffect } from '../statecharts/predictor
 import type { BackgroundFits } from './background-fits.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
+import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
@@ -63,7 +70,7 @@ const GRACE_US = 5_000_000;
 /** Late jobs that a move may cost above what it is seen to save: the prices are estimates. */
 const COST_MOST = 1;
 /** As measured by `drover bench failover` and `bench migrate`, with room for a busy machine. */
-const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0 } as const;
+const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0.1 } as const;
 /** Of a task that does nothing now: it may be asked any moment. */
 const JOBS_PER_S_LEAST = 0.5;
 
@@ -78,6 +85,9 @@ interface Followed {
 interface Pursuit {
   readonly incarnation: number;
   readonly missesBefore: number;
+  /** A second, of the task where it was: what the machine costs it anyway. */
+  readonly missesPerS: number;
+  readonly loadBefore: number;
   cameAtUs: number | undefined;
   movedAtUs: number | undefined;
   askedAtUs: number;
@@ -87,6 +97,7 @@ export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
   private readonly followed = new Map<Mac, Followed>();
   private readonly pursuits = new Map<string, Pursuit>();
+  private readonly performance: FleetPerformance;
   private memory: ReviewMemory = NOTHING_REMEMBERED;
   private waiting: Cancel | undefined;
   private stopped = false;
@@ -96,6 +107,7 @@ export class Predictor implements PredictedGain {
 
   constructor(parts: PredictorParts) {
     this.parts = parts;
+    this.performance = new FleetPerformance(parts.knowledge);
   }
 
   start(): void {
@@ -132,7 +144,8 @@ export class Predictor implements PredictedGain {
 
   private take(mac: Mac, { incarnation, metrics }: EcuDescription): void {
     const { bus, clock } = this.parts.host;
-    const follower = new EcuFollower({ mac, limit: metrics?.temperatureLimit, horizonS: POLICY.horizonS });
+    const onStep = (step: MeasuredStep): void => this.performance.measured(step);
+    const follower = new EcuFollower({ mac, limits: metrics ?? {}, horizonS: POLICY.horizonS, onStep });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
       const nowUs = clock.monotonicUs();
       if (nowUs - follower.lookedAtUs < LOOK_US) return;
@@ -158,8 +171,9 @@ export class Predictor implements PredictedGain {
 
   private async review(): Promise<void> {
     this.follow();
+    this.plan();
     const { host, manager, context, tell, fits } = this.parts;
-    fits?.look([...this.followed.values()].map(({ follower }) => follower.load));
+    fits?.look([...this.followed.values()].flatMap(({ follower }) => follower.forecasters));
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
     const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: POLICY });
@@ -180,6 +194,20 @@ export class Predictor implements PredictedGain {
     }
   }
 
+  /** E4. */
+  private plan(): void {
+    const { knowledge } = this.parts;
+    const coming = new Map<Mac, number>();
+    for (const { context } of knowledge.index.openMigrations()) {
+      const { cause, target } = context;
+      const spec = cause === undefined ? undefined : knowledge.placement(cause.task)?.context.spec;
+      if (target === undefined || spec === undefined || spec.periodUs === 0) continue;
+      const cores = knowledge.descriptions.get(target.mac)?.cores ?? 1;
+      coming.set(target.mac, (coming.get(target.mac) ?? 0) + spec.wcetUs / spec.periodUs / cores);
+    }
+    for (const [mac, { follower }] of this.followed) follower.plan(coming.get(mac) ?? 0);
+  }
+
   private views(nowUs: number): EcuView[] {
     const { knowledge } = this.parts;
     const views: EcuView[] = [];
@@ -187,7 +215,7 @@ export class Predictor implements PredictedGain {
       if (knowledge.ecu(mac)?.state !== 'alive' || knowledge.index.draining.has(mac)) continue;
       if (follower.seenAtUs === 0 && nowUs - sinceUs < GRACE_US) continue;
       const outlook = follower.outlook();
-      const tasks = outlook.failure > POLICY.clearAt ? this.tasksOf(follower) : NO_TASKS;
+      const tasks = Math.max(outlook.failure, outlook.overload) > POLICY.clearAt ? this.tasksOf(follower) : NO_TASKS;
       views.push({ outlook, sampledAtUs: follower.seenAtUs, tasks });
     }
     return views;
@@ -210,8 +238,32 @@ export class Predictor implements PredictedGain {
     const [from, to] = [this.seeing(move.from), this.seeing(move.to)];
     if (from === undefined || to === undefined) return undefined;
     const task = movable(from, move.task, 0);
-    const [there, here] = [from, to].map((one) => lateJobsOfStaying(task, one.outlook(), POLICY.horizonS));
-    return { lateJobs: (there ?? 0) - (here ?? 0), by: `the predictor of ${this.parts.manager}` };
+    const performance = this.performanceOf(move.task, from, to);
+    const { failure: leaves } = from.outlook();
+    const late = (one: EcuFollower, predicted: number): number => {
+      const outlook = one.outlook();
+      const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, POLICY.horizonS);
+      // Late for one reason, seen in two ways; and where it fails the task goes elsewhere anyway, and does no better there than this.
+      const slow = Math.max(overloaded, (1 - leaves) * predicted);
+      return lateJobsOfStaying(task, { ...outlook, overload: 0 }, POLICY.horizonS) + slow;
+    };
+    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0);
+    return { lateJobs, by: `the predictor of ${this.parts.manager}`, performance };
+  }
+
+  private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
+    const spec = this.parts.knowledge.placement(task)?.context.spec;
+    if (spec === undefined) return undefined;
+    const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
+    const [here, there] = [from, to].map((one) => ({ mac: one.mac, load: one.outlook().loadQuantiles[1] }));
+    if (here === undefined || there === undefined) return undefined;
+    return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: POLICY.horizonS });
+  }
+
+  /** Whether it fails within the horizon, and the upper decile of its load then; undefined: nothing is seen of it. */
+  outlookOf(mac: Mac): { readonly failure: number; readonly load: number } | undefined {
+    const { failure, loadQuantiles } = this.seeing(mac)?.outlook() ?? {};
+    return failure === undefined || loadQuantiles === undefined ? undefined : { failure, load: loadQuantiles[2] };
   }
 
   private seeing(mac: Mac): EcuFollower | undefined {
@@ -239,14 +291,15 @@ export class Predictor implements PredictedGain {
 
   private async publish(proposal: Proposal, score: ProposalScore | undefined): Promise<boolean> {
     const { host, manager } = this.parts;
-    const follower = this.followed.get(proposal.from)?.follower;
     const { proposal: _, ...scored } = score ?? { proposal: '' };
+    const heat = proposal.evidence.find(({ level }) => level === 'temperature');
+    const deadly = proposal.evidence.find((threat) => threat.deadly);
     const notice: ProposalNotice = {
       ...proposal,
       manager,
-      temperature: finiteOr0(follower?.temperature),
-      temperatureLimit: finiteOr0(follower?.limit),
-      failsInS: finiteOr0(follower?.outlook().failsInS),
+      temperature: finiteOr0(heat?.now),
+      temperatureLimit: finiteOr0(heat?.limit),
+      failsInS: finiteOr0(deadly?.inS ?? proposal.horizonS),
       score: score === undefined ? undefined : (scored as ProposalNotice['score']),
     };
     try {
@@ -277,25 +330,28 @@ export class Predictor implements PredictedGain {
     let pursuit = this.pursuits.get(id);
     if (pursuit === undefined) {
       const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
-      const missesBefore = this.followed.get(from)?.follower.misses(task) ?? 0;
-      pursuit = { incarnation, missesBefore, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
+      const follower = this.followed.get(from)?.follower;
+      const missesBefore = follower?.misses(task) ?? 0;
+      const before = { missesBefore, missesPerS: follower?.missesPerS(task) ?? 0, loadBefore: follower?.load ?? 0 };
+      pursuit = { incarnation, ...before, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
       this.pursuits.set(id, pursuit);
     }
     return pursuit;
   }
 
-  private notice({ from, task, epoch }: Proposal, pursuit: Pursuit, wallUs: number): void {
+  private notice({ from, task, epoch, evidence }: Proposal, pursuit: Pursuit, wallUs: number): void {
     const { knowledge } = this.parts;
     const follower = this.followed.get(from)?.follower;
     const placement = knowledge.placement(task)?.context;
     // A restore gives a new epoch as well, but not by a migration.
     const isMoved = (placement?.epoch ?? 0) > epoch && placement?.takenBy?.startsWith('migration/') === true;
     if (isMoved) pursuit.movedAtUs ??= wallUs;
-    const isHot = follower?.limit !== undefined && follower.temperature >= follower.limit;
-    if (isHot || knowledge.isGone({ mac: from, incarnation: pursuit.incarnation })) pursuit.cameAtUs ??= wallUs;
+    const isThere = evidence.slice(0, 1).some(({ level, limit }) => (follower?.threat(level)?.now ?? 0) >= limit);
+    if (isThere || knowledge.isGone({ mac: from, incarnation: pursuit.incarnation })) pursuit.cameAtUs ??= wallUs;
   }
 
-  private async ask({ task, epoch, from, probability, id }: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
+  private async ask(proposal: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
+    const { task, epoch, from, probability, id, cause, horizonS, loadQuantiles, staying, benefit, deadlineUs } = proposal;
     const { host, knowledge, requests } = this.parts;
     const placement = knowledge.placement(task);
     if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
@@ -303,13 +359,16 @@ export class Predictor implements PredictedGain {
     pursuit.askedAtUs = wallUs;
     this.asking++;
     try {
-      const percent = Math.round(probability * 100);
       const answer = await requests.ask(
         {
           ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: COST_MOST },
-          reason: `ECU ${from} is foreseen to fail within ${POLICY.horizonS} s (${percent} %), proposal ${id}`,
+          reason: `ECU ${from} is foreseen to ${foreseenText(proposal)}; proposal ${id}`,
         },
         `proposal:${id}:${host.incarnation}:${++this.numbers}`,
+        {
+          ...{ id, cause, probability, horizonS, loadQuantiles, staying, benefit, deadlineUs },
+          manager: this.parts.manager,
+        },
       );
       host.counters.add(answer.kind === 'accepted' ? 'predictor.asked' : 'predictor.refused');
       if (answer.kind === 'refused')
@@ -323,21 +382,32 @@ export class Predictor implements PredictedGain {
   }
 
   private async scored(proposal: Proposal, pursuit: Pursuit): Promise<EffectOutcome> {
-    const { knowledge } = this.parts;
+    const { host, knowledge } = this.parts;
     const { task, from } = proposal;
     const at = knowledge.placement(task)?.context.owner?.mac ?? from;
     const follower = this.followed.get(at)?.follower;
-    const misses = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
+    const counted = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
+    const misses = missesAbove(counted, pursuit.missesPerS * proposal.horizonS);
     const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? 0);
     const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: USUAL.blackoutS * jobsPerS };
     const { cameAtUs, movedAtUs } = pursuit;
     const wasDone = movedAtUs !== undefined && (cameAtUs === undefined || movedAtUs <= cameAtUs);
     // Silence is not a miss of any job that ran: its usual price is added.
     const lateJobs = misses + (wasDone ? usual.ofMove : cameAtUs === undefined ? 0 : usual.ofFailure);
-    const score = scoreProposal(proposal, { cameAtUs, movedAtUs, lateJobs }, usual);
+    const withoutMove = this.withoutMove(proposal, pursuit);
+    const score = scoreProposal(proposal, { cameAtUs, movedAtUs, withoutMove, lateJobs }, usual);
+    host.counters.add(score.paid ? 'predictor.paid' : 'predictor.inVain');
     await this.publish(proposal, score);
     this.pursuits.delete(proposal.id);
     return { kind: 'event', event: { type: 'PROPOSAL.SCORED', score } };
+  }
+
+  /** E5. */
+  private withoutMove({ from, evidence: [behind] }: Proposal, { loadBefore }: Pursuit): number {
+    const follower = this.followed.get(from)?.follower;
+    if (behind === undefined || follower === undefined) return 0;
+    const level = follower.threat(behind.level)?.now ?? Number.NaN;
+    return chanceWithoutMove(behind, { level, loadBefore, load: follower.load });
   }
 }
 

@@ -22,6 +22,7 @@ import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { ProposalNamed } from '../src/domain/proposal/proposal.ts';
 import type { RestoreOpcode } from '../src/domain/protocol/messages.ts';
 import { CLOSE, effectActions, OPEN } from './effects.ts';
 
@@ -39,6 +40,8 @@ export interface MigrationCause {
   /** In late jobs; undefined: whatever it costs. */
   readonly costMax?: number | undefined;
   readonly reason: string;
+  /** What was foreseen; absent: nothing, somebody asked. */
+  readonly proposal?: ProposalNamed | undefined;
   /** That it moves with (M7). */
   readonly chain?: ActorKey | undefined;
 }
@@ -54,6 +57,8 @@ export interface MigrationContext {
   readonly cause?: MigrationCause | undefined;
   readonly target?: Incarnation | undefined;
   readonly mode?: MigrationMode | undefined;
+  /** By the estimate, where the deadlines at the target bear it. */
+  readonly blackoutUs?: number | undefined;
   /** Targets that refused. */
   readonly excluded: readonly Mac[];
   readonly rounds: readonly CopyRound[];
@@ -116,7 +121,8 @@ interface Between {
 
 export type MigrationEffect =
   | { readonly kind: 'estimate'; readonly cause: MigrationCause; readonly excluded: readonly Mac[] }
-  | (Between & { readonly kind: 'reserve' })
+  /** `blackoutUs`: no deadline may be broken by so much silence; absent: whoever asked takes that upon itself. */
+  | (Between & { readonly kind: 'reserve'; readonly blackoutUs?: number | undefined })
   | (Between & { readonly kind: 'copyState'; readonly round: number })
   | (Between & { readonly kind: 'claimPlacement' })
   | (Between & { readonly kind: 'awaitChain'; readonly chain: ActorKey; readonly step: 'copied' | 'ready' })
@@ -185,8 +191,8 @@ export const migrationMachine = setup({
     }),
     noteChosen: assign(({ event }) => {
       if (event.type !== 'MIGRATION.COSTED' || event.estimate.chosen === undefined) return {};
-      const { mac, incarnation, mode } = event.estimate.chosen;
-      return { target: { mac, incarnation }, mode, reason: undefined };
+      const { mac, incarnation, mode, bearable, blackoutUs } = event.estimate.chosen;
+      return { target: { mac, incarnation }, mode, blackoutUs: bearable ? blackoutUs : undefined, reason: undefined };
     }),
     noteStay: assign(({ event }) =>
       event.type === 'MIGRATION.COSTED' ? { reason: event.estimate.reason ?? 'no other ECU can take it' } : {},
@@ -252,7 +258,10 @@ export const migrationMachine = setup({
       },
     },
     costed: {
-      ...opened('reserve', (context) => ({ kind: 'reserve', ...between(context) })),
+      ...opened('reserve', (context) => {
+        const { blackoutUs } = context;
+        return { kind: 'reserve', ...between(context), ...(blackoutUs === undefined ? {} : { blackoutUs }) };
+      }),
       after: {
         [RESERVE_MS]: [
           { guard: 'isLastTarget', target: 'rejected', actions: 'noteSilence' },

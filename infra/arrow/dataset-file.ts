@@ -8,7 +8,8 @@
  *   utilisation  float64         Σ C / T
  *   work         list<uint8>     only of grown sets, as are `argument` and `jobs`: the kind of work (names in the metadata)
  *
- * Sets that were run have more columns (`run-columns.ts`), and stand in another order (`inOrderOfRun`).
+ * Sets that were run have more columns (`run-columns.ts`), and stand in another order (`inOrderOfRun`). A set may hold its jobs
+ * (`job-columns.ts`).
  *
  * Metadata: `drover.dataset` is the version of this schema, `drover.spec` what was asked for, as JSON; the same specification and seed
  * give the same bytes. What is read is checked: a file whose columns contradict each other is refused, with the row.
@@ -16,10 +17,13 @@
 import { type Data, Table, tableFromIPC, tableToIPC } from 'apache-arrow';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import type { LabelledSets } from '../../src/domain/learn/task-sets.ts';
+import type { TracedSets } from '../../src/domain/learn/traces.ts';
 import type { GrownTask } from '../../src/domain/realtime/draw/grow.ts';
 import { WORK_KINDS } from '../../src/domain/realtime/draw/grow.ts';
 import type { RealtimeTask } from '../../src/domain/realtime/realtime-task.ts';
+import type { RunJob } from '../../src/domain/realtime/runs/verdict.ts';
 import { Columns, startsOf } from './columns.ts';
+import { addJobColumns, readJobColumns } from './job-columns.ts';
 import { addRunColumns, type RunColumns } from './run-columns.ts';
 
 const VERSION = '1';
@@ -32,6 +36,8 @@ export interface DatasetRow {
   readonly responsesUs: readonly number[];
   /** What was seen of it when it was run; of all rows or of none. */
   readonly run?: RunColumns;
+  /** What became of its jobs where it was not run; of all rows or of none. */
+  readonly jobs?: readonly RunJob[];
 }
 
 /** `firstSet`: the number of the first row. `spec` is any JSON, and so is all of `more`. */
@@ -72,6 +78,8 @@ export function encodeDataset(
   const runs = rows.flatMap(({ run }) => (run === undefined ? [] : [run]));
   const isRun = runs.length > 0 && runs.length === rows.length;
   if (isRun) addRunColumns(columns, runs, starts);
+  const traces = rows.flatMap(({ run, jobs = run?.jobs }) => (jobs === undefined ? [] : [jobs]));
+  if (traces.length > 0 && traces.length === rows.length) addJobColumns(columns, traces);
   const metadata = new Map([
     ['drover.dataset', VERSION],
     ['drover.spec', spec],
@@ -114,12 +122,22 @@ export interface Dataset {
   readonly sets: LabelledSets;
   /** As it was asked for. */
   readonly spec: string;
+  /** Whether it says what became of jobs (`decodeTraces`). */
+  readonly hasJobs: boolean;
 }
 
 /** `name` is for sentences. Refuses what is damaged, of another version, or contradicts itself. */
-export function decodeDataset(bytes: Uint8Array, name: string): Dataset {
-  const bad = (sentence: string): DroverError => new DroverError('ERR_DATASET_FILE', `${name}: ${sentence}`);
+export const decodeDataset = (bytes: Uint8Array, name: string): Dataset => readDataset(open(bytes, name), name);
+
+/** A data set that holds what became of its jobs. */
+export function decodeTraces(bytes: Uint8Array, name: string): TracedSets {
   const table = open(bytes, name);
+  const { sets } = readDataset(table, name);
+  return { sets, jobs: readJobColumns(table, sets, name) };
+}
+
+function readDataset(table: Table, name: string): Dataset {
+  const bad = (sentence: string): DroverError => new DroverError('ERR_DATASET_FILE', `${name}: ${sentence}`);
   const version = table.schema.metadata.get('drover.dataset');
   if (version !== VERSION)
     throw bad(version === undefined ? 'is an Arrow file, but no data set of drover' : `is of version ${version}`);
@@ -165,6 +183,7 @@ export function decodeDataset(bytes: Uint8Array, name: string): Dataset {
   return {
     sets: { count, starts, wcetUs, periodUs, deadlineUs, responseUs, schedulable },
     spec: table.schema.metadata.get('drover.spec') ?? '',
+    hasJobs: table.getChild('jobTask') !== null,
   };
 }
 

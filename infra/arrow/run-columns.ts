@@ -6,14 +6,11 @@
  *   slowdown     float64         execution of all its jobs, of their calibrated cost
  *   executionUs  list<uint32>    the longest of each task's jobs, measured
  *   missed       list<uint32>    jobs of each task that were late, skipped, failed, or not done
- *   jobTask      list<uint8>     one entry a job, by release: the place of its task in the row's other lists; likewise
- *                                jobReleaseUs, jobStartUs, jobStopUs (0: not done), jobExecutionUs (list<uint32>), jobOnTime (list<uint8>)
- *
- * Times of jobs count from a moment just before the set's first release. In such a file `wcetUs` is what the work is calibrated to take,
- * and `responseUs` the longest response that was seen.
+ * and its jobs (`job-columns.ts`). In such a file `wcetUs` is what the work is calibrated to take, and `responseUs` the longest response
+ * that was seen.
  */
 import type { RunJob } from '../../src/domain/realtime/runs/verdict.ts';
-import { type Columns, startsOf } from './columns.ts';
+import type { Columns } from './columns.ts';
 
 export interface RunColumns {
   readonly ecu: string;
@@ -39,37 +36,4 @@ export function addRunColumns(columns: Columns, runs: readonly RunColumns[], tas
   );
   columns.lists('executionUs', taskStarts, Uint32Array.from(runs.flatMap(({ executionUs }) => executionUs)));
   columns.lists('missed', taskStarts, Uint32Array.from(runs.flatMap(({ missed }) => missed)));
-  const starts = startsOf(runs.map(({ jobs }) => jobs.length));
-  const jobs = runs.flatMap((run) => run.jobs);
-  const times = (value: (job: RunJob) => number): Uint32Array => Uint32Array.from(jobs, value);
-  columns.lists(
-    'jobTask',
-    starts,
-    Uint8Array.from(jobs, ({ task }) => task),
-  );
-  columns.lists(
-    'jobReleaseUs',
-    starts,
-    times(({ releaseUs }) => releaseUs),
-  );
-  columns.lists(
-    'jobStartUs',
-    starts,
-    times(({ startUs }) => startUs),
-  );
-  columns.lists(
-    'jobStopUs',
-    starts,
-    times(({ stopUs }) => stopUs),
-  );
-  columns.lists(
-    'jobExecutionUs',
-    starts,
-    times(({ executionUs }) => executionUs),
-  );
-  columns.lists(
-    'jobOnTime',
-    starts,
-    Uint8Array.from(jobs, ({ onTime }) => (onTime ? 1 : 0)),
-  );
 }

@@ -16,7 +16,7 @@ import { NETWORK_FAMILIES } from '../../src/domain/forecast/network.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { FAMILIES } from '../../src/domain/learn/architecture.ts';
 import { FEATURE_SETS } from '../../src/domain/learn/features.ts';
-import { faultOf, type Learned, type Model } from '../../src/domain/learn/model.ts';
+import { faultOf, type Learned, type Model, TRACE_SOURCES } from '../../src/domain/learn/model.ts';
 import { systemHasher } from '../system/hasher.ts';
 
 const MAGIC = new TextEncoder().encode('DRVLEARN');
@@ -77,6 +77,7 @@ const headerSchema = z.discriminatedUnion('purpose', [
     architecture,
     range: z.strictObject({ leastUs: z.number(), mostUs: z.number() }),
   }),
+  z.strictObject({ purpose: z.literal('trace-twin'), trained, arrays, architecture, uses: z.enum(TRACE_SOURCES) }),
   z.strictObject({
     purpose: z.literal('forecast'),
     trained,
@@ -199,6 +200,13 @@ function takeApart(model: Model): { readonly header: Omit<Header, 'arrays'>; rea
     return { header: { purpose, trained: by, shape: { family, width, layers, horizons: [...horizons] } } as Header, columns };
   }
   columns.set('mean', model.scale.mean).set('factor', model.scale.factor);
+  if (purpose === 'trace-twin') {
+    const { execution, wait } = model.traces;
+    columns.set('parameters', model.parameters);
+    columns.set('traces', Float64Array.of(execution.mean, execution.deviation, wait.mean, wait.deviation));
+    columns.set('conditions', model.pool.conditions).set('starts', model.pool.starts).set('jobs', model.pool.jobs);
+    return { header: { purpose, trained: by, architecture: model.architecture, uses: model.uses } as Header, columns };
+  }
   if (purpose === 'certified') {
     columns.set('parameters', model.parameters);
     return { header: { purpose, trained: by, architecture: model.architecture } as Header, columns };
@@ -240,6 +248,19 @@ function putTogether(header: Header, columns: Columns): Model {
   if (purpose === 'forecast')
     return { purpose, trained: by, network: { ...header.shape, parameters: column('parameters', Float32Array) } };
   const scale = { mean: column('mean', Float32Array), factor: column('factor', Float32Array) };
+  if (purpose === 'trace-twin') {
+    const [a = Number.NaN, b = Number.NaN, c = Number.NaN, d = Number.NaN] = column('traces', Float64Array);
+    return {
+      ...{ purpose, trained: by, uses: header.uses, architecture: header.architecture, scale },
+      parameters: column('parameters', Float32Array),
+      traces: { execution: { mean: a, deviation: b }, wait: { mean: c, deviation: d } },
+      pool: {
+        conditions: column('conditions', Float32Array),
+        starts: column('starts', Uint32Array),
+        jobs: column('jobs', Float32Array),
+      },
+    };
+  }
   if (purpose === 'certified')
     return { purpose, trained: by, scale, architecture: header.architecture, parameters: column('parameters', Float32Array) };
   const [no = Number.NaN, yes = Number.NaN] = column('deferral', Float64Array);

@@ -15,7 +15,7 @@ import type { NetworkExamples } from '../../src/domain/forecast/network-examples
 import { createRng, type Rng } from '../../src/domain/kernel/rng.ts';
 import { BACKENDS, type Backend, findBackend } from './backend.ts';
 import { forecastGraph, networkVariables, readNetwork } from './forecast-graph.ts';
-import { setRate } from './train.ts';
+import { setRate } from './rate.ts';
 
 export interface NetworkTraining {
   readonly shape: NetworkShape;

@@ -8,6 +8,7 @@ import { createRng, type Rng } from '../../src/domain/kernel/rng.ts';
 import type { Examples, Trainer, TrainRequest } from '../../src/ports/trainer.ts';
 import { BACKENDS, type Backend, findBackend } from './backend.ts';
 import { forward, makeVariables, readVariables } from './graph.ts';
+import { setRate } from './rate.ts';
 import { trainTwin } from './twin.ts';
 
 const TURN_MS = 20;
@@ -81,11 +82,6 @@ const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted 
 /** −log of the probability given to the true label, from log-odds z: softplus(z) − y·z. */
 export const crossEntropy = (logits: tf.Tensor2D, labels: tf.Tensor2D): tf.Scalar =>
   tf.mean(tf.sub(tf.softplus(logits), tf.mul(labels, logits)));
-
-/** Adam keeps its rate where TypeScript does not see it; it is read at each step. */
-export function setRate(optimizer: tf.Optimizer, learningRate: number): void {
-  (optimizer as unknown as { learningRate: number }).learningRate = learningRate;
-}
 
 export function shuffle(order: Uint32Array, rng: Rng): void {
   for (let i = order.length - 1; i > 0; i--) {

@@ -9,6 +9,7 @@ import { ecuMachine } from '../../statecharts/ecu.machine.ts';
 import { managerMachine } from '../../statecharts/manager.machine.ts';
 import { migrationMachine } from '../../statecharts/migration.machine.ts';
 import { placementMachine } from '../../statecharts/placement.machine.ts';
+import { powerMachine } from '../../statecharts/power.machine.ts';
 import { predictorMachine } from '../../statecharts/predictor.machine.ts';
 import { routeMachine } from '../../statecharts/route.machine.ts';
 import { supervisorMachine } from '../../statecharts/supervisor.machine.ts';
@@ -24,6 +25,7 @@ export const CHARTS: readonly Chart[] = [
   { kind: 'manager', version: 1, machine: managerMachine },
   { kind: 'migration', version: 1, machine: migrationMachine },
   { kind: 'placement', version: 1, machine: placementMachine },
+  { kind: 'power', version: 1, machine: powerMachine },
   { kind: 'predictor', version: 1, machine: predictorMachine },
   { kind: 'route', version: 1, machine: routeMachine },
   { kind: 'supervisor', version: 1, machine: supervisorMachine },

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { RECEIVE_INTERVAL_US, RECEIVE_STRATEGIES, type ReceiveChoice } from '../domain/checkpoint/receiving.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { parseSensorProfile } from '../domain/metrics/sensor-profile.ts';
-import type { EcuScheduling } from '../domain/model/ecu.ts';
+import type { EcuPower, EcuScheduling, MetricLimits } from '../domain/model/ecu.ts';
 import { isTaskName, parseMac, type TaskName } from '../domain/model/ids.ts';
 import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { SCHEDULERS } from '../domain/realtime/platform.ts';
@@ -159,6 +159,38 @@ function schedulingOf(line: SchedulingLine): EcuScheduling {
   };
 }
 
+const watts = z.number().min(0).max(10_000);
+
+/** What an ECU takes, and how it can sleep (`EcuPower`). */
+const powerSchema = z
+  .strictObject({
+    'idle-w': watts,
+    'busy-w': watts,
+    sleep: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(63),
+          watts,
+          'wake-ms': z.number().min(0).max(600_000),
+          'wake-j': z.number().min(0).max(1e6).default(0),
+        }),
+      )
+      .max(8)
+      .default([]),
+  })
+  .refine((line) => line['busy-w'] >= line['idle-w'], 'an ECU takes no less when it is busy: busy-w is below idle-w');
+
+const powerOf = (line: z.output<typeof powerSchema>): EcuPower => ({
+  idleWatts: line['idle-w'],
+  busyWatts: line['busy-w'],
+  sleep: line.sleep.map((state) => ({
+    name: state.name,
+    watts: state.watts,
+    wakeUs: Math.round(state['wake-ms'] * 1000),
+    wakeJoules: state['wake-j'],
+  })),
+});
+
 const ecuSchema = z.strictObject({
   /** This line stands for so many ECUs; they get MACs and names in a row. */
   count: z.number().int().min(1).max(1_000).default(1),
@@ -175,12 +207,22 @@ const ecuSchema = z.strictObject({
   /** Publish the start and stop of every job. */
   'record-jobs': z.boolean().optional(),
   scheduling: schedulingSchema.optional(),
+  power: powerSchema.optional(),
   /** Between two samples of its metrics, and between two that are kept; 0: none. */
   'metrics-every-ms': z.union([z.literal(0), z.number().int().min(10).max(60_000)]).optional(),
   'metrics-kept-every-ms': z.union([z.literal(0), z.number().int().min(100).max(3_600_000)]).optional(),
   /** Sensor files, relative to this file. */
   sensors: z.array(z.string().min(1)).optional(),
   'simulated-sensors': sensorProfile.optional(),
+  /** °C, and percent: where it dies, or its tasks are late. */
+  limits: z
+    .strictObject({
+      temperature: z.number().min(30).max(150).optional(),
+      memory: z.number().min(1).max(100).optional(),
+      load: z.number().min(1).max(100).optional(),
+      wear: z.number().min(1).max(1_000).optional(),
+    })
+    .optional(),
 });
 
 const taskSchema = z.strictObject({
@@ -218,6 +260,13 @@ const fleetFileSchema = z.strictObject({
 
 type EcuLine = z.output<typeof ecuSchema>;
 
+const limitsOf = ({ temperature, memory, load, wear }: NonNullable<EcuLine['limits']>): MetricLimits => ({
+  ...(temperature === undefined ? {} : { temperatureLimit: temperature }),
+  ...(memory === undefined ? {} : { memoryLimit: memory / 100 }),
+  ...(load === undefined ? {} : { loadLimit: load / 100 }),
+  ...(wear === undefined ? {} : { wearLimit: wear / 100 }),
+});
+
 const plansOf =
   (lines: readonly EcuLine[], folder: string) =>
   (line: EcuLine, at: number): EcuPlan[] => {
@@ -237,10 +286,12 @@ const plansOf =
         ...(line.labels === undefined ? {} : { labels: line.labels }),
         ...(line['record-jobs'] === undefined ? {} : { recordJobs: line['record-jobs'] }),
         ...(line.scheduling === undefined ? {} : { scheduling: schedulingOf(line.scheduling) }),
+        ...(line.power === undefined ? {} : { power: powerOf(line.power) }),
         ...(everyMs === undefined ? {} : { metricsEveryUs: everyMs * 1000 }),
         ...(keptEveryMs === undefined ? {} : { metricsKeptEveryUs: keptEveryMs * 1000 }),
         ...(sensors === undefined ? {} : { sensors }),
         ...(line['simulated-sensors'] === undefined ? {} : { simulatedSensors: line['simulated-sensors'] }),
+        ...(line.limits === undefined ? {} : { limits: limitsOf(line.limits) }),
       };
     });
   };

@@ -83,6 +83,10 @@ export const FLEET_PLANTS = [
   'trust-own-clock',
   /** A bridge whose disk has forgotten its last start counts from what is left there. */
   'forget-incarnation',
+  /** A bridge falls asleep with the tasks that it has. */
+  'sleep-with-tasks',
+  /** A bridge that sleeps takes a task all the same. */
+  'take-tasks-asleep',
   // checkpoints (actors/checkpoint-source.ts, janitor.ts, fleet-knowledge.ts)
   /** The newest capture is served although its outputs are not accepted. */
   'serve-unaccepted',

@@ -1,4 +1,5 @@
 import type { Mac, TaskName } from '../domain/model/ids.ts';
+import type { PredictedPerformance } from '../domain/performance/late-work.ts';
 
 /**
  * What whoever predicts says of a move: the late jobs that staying would bring within its horizon and going there would not.
@@ -10,7 +11,10 @@ export interface PredictedGain {
 }
 
 export interface PredictedLateJobs {
+  /** All of it: failures that are foreseen, and how the task would do. */
   readonly lateJobs: number;
   /** Who says so, for `explain`. */
   readonly by: string;
+  /** How it would do where it is and there; absent: it was not measured yet. Its late jobs are part of `lateJobs`. */
+  readonly performance?: { readonly here: PredictedPerformance; readonly there: PredictedPerformance } | undefined;
 }

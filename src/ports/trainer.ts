@@ -42,6 +42,8 @@ export interface TwinRequest {
   readonly batch: number;
   readonly learningRate: number;
   readonly seed: number;
+  /** Weight of the energy score in the generator's loss; absent: 0, it learns from its critic alone. */
+  readonly energy?: number;
   readonly onStep?: (step: number) => void;
   readonly signal?: AbortSignal;
 }

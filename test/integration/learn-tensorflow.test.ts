@@ -3,7 +3,7 @@
  * gives the same bytes. Then the commands, as processes, on tiny data.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -224,6 +224,42 @@ describe('the commands', () => {
       trainedOnReal: { accuracy: expect.any(Number) },
       agreement: expect.any(Number),
     });
+    const drawn = run('learn', 'draw', '--model', 'twin.model', '--sets', '50', '--out', 'drawn.arrow');
+    expect(drawn).toMatchObject({ sets: 50, jobs: 0 });
+    expect(run('learn', 'evaluate', '--model', 'a.model', '--data', 'drawn.arrow')).toMatchObject({ sets: 50 });
+    const { status, stderr } = start('learn', 'draw', '--model', 'twin.model', '--jobs', '3', '--out', 'x.arrow');
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/--jobs is for a twin of traces/)]);
+  });
+
+  test('a twin of traces is judged beside the bootstrap, and draws a data set from which others learn', () => {
+    const drawn = ['--label', 'simulation', '--policy', 'npfp', '--traces', '8', '--tasks', '2..5', '--sets', '300'];
+    run('dataset', 'generate', ...drawn, '--seed', '1', '--out', 'traces.arrow');
+    run('dataset', 'generate', ...drawn, '--seed', '2', '--out', 'more.arrow');
+    run('learn', 'train', '--network', 'trace-gan', '--epochs', '1', '--data', 'traces.arrow', '--out', 'traces.model');
+    const judged = run('learn', 'evaluate', '--model', 'traces.model', '--data', 'more.arrow') as {
+      uses: string;
+      accuracy: number;
+      crps: Record<string, { response: number }>;
+      trainOnSyntheticTestOnReal: Record<string, { accuracy: number }>;
+      trainedOnReal: { accuracy: number };
+    };
+    expect(judged).toMatchObject({ purpose: 'trace-twin', sets: 300, beatsBootstrap: { crps: expect.any(Boolean) } });
+    expect(judged.accuracy).toBe(judged.trainOnSyntheticTestOnReal[judged.uses]?.accuracy);
+    expect(judged.trainedOnReal.accuracy).toBeGreaterThan(0.8);
+    // A hundred steps: what matters here is that it has learned what sets the tasks apart.
+    expect(judged.crps['generator']?.response).toBeLessThan(judged.crps['blindBootstrap']?.response ?? 0);
+    const draw = ['learn', 'draw', '--model', 'traces.model', '--data', 'more.arrow', '--times', '3'];
+    expect(run(...draw, '--out', 'synthetic.arrow')).toMatchObject({ sets: 900, jobs: expect.any(Number) });
+    run(...draw, '--out', 'again.arrow');
+    expect(readFileSync(join(folder, 'again.arrow'))).toEqual(readFileSync(join(folder, 'synthetic.arrow')));
+    run('learn', 'train', '--network', 'bayes', '--data', 'synthetic.arrow', '--out', 'synthetic.model');
+    const real = run('learn', 'evaluate', '--model', 'synthetic.model', '--data', 'more.arrow') as Record<string, number>;
+    expect(real['auc']).toBeGreaterThan(0.7);
+    const refused = start('learn', 'train', '--network', 'trace-gan', '--data', 'train.arrow', '--out', 'x.model');
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      expect.stringMatching(/train.arrow: holds no jobs: .*ERR_DATASET_FILE/s),
+    ]);
   });
 
   test('the study writes its page and its pictures', () => {
@@ -251,6 +287,17 @@ describe('the commands', () => {
       expect(page).toContain(`(study-${name}.svg)`);
       expect(readFileSync(join(folder, `study-${name}.svg`), 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s);
     }
+    // What an interrupted one had measured is not measured again.
+    const { results, ...about } = study as { results: Record<string, unknown>[]; [more: string]: unknown };
+    const request = JSON.stringify({ sets: 400, epochs: 1, seed: 1, backends: 'wasm' });
+    const known = results.map((result) => ({ ...result, answerUs: 7.5 }));
+    writeFileSync(join(folder, 'on.json.part'), JSON.stringify({ request, results: known }));
+    const sizes = ['--networks', 'fnn,gan', '--widths', '4,8', '--depths', '2', '--sets', '400', '--epochs', '1'];
+    expect(run('learn', 'study', ...sizes, '--backends', 'wasm', '--out', 'on.md')).toMatchObject({
+      sets: about['sets'],
+      results: known,
+    });
+    expect(existsSync(join(folder, 'on.json.part'))).toBe(false);
     const picture = readFileSync(join(folder, 'study-accuracy.svg'));
     rmSync(join(folder, 'study-accuracy.svg'));
     run('learn', 'study', '--from', 'study.json', '--out', 'study.md');

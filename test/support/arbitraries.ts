@@ -32,6 +32,7 @@ import type {
   SupervisorAnswer,
   SupervisorCommand,
 } from '../../src/domain/protocol/messages.ts';
+import { ecuPower, powerAnswer, powerCommand } from './power-arbitraries.ts';
 
 // ——— words ———
 
@@ -183,6 +184,7 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
       subjects: fc.array(subject(), { minLength: 1, maxLength: 3 }),
       scheduling: ecuScheduling(),
       metrics: fc.record({ everyUs: count().map((us) => us || 1), keptEveryUs: count() }),
+      power: ecuPower(),
     },
     {
       requiredKeys: [
@@ -393,6 +395,16 @@ export const command = (): fc.Arbitrary<Command> =>
       .tuple(commandHeader(), fc.constantFrom('full' as const, 'delta' as const))
       .map(([header, mode]) => ({ kind: 'checkpoint' as const, ...header, mode })),
     fc.constant({ kind: 'query-load' as const }),
+    commandHeader().chain((header) =>
+      fc
+        .record({ spec: taskSpec(fc.constant(header.task)), incarnation: count(), source: optional(mac()), sequence: count() })
+        .chain((prepare) =>
+          fc
+            .record({ blackoutUs: fc.integer({ min: 1, max: 1_000_000 }) }, { requiredKeys: [] })
+            .map((more) => ({ kind: 'prepare' as const, ...header, ...prepare, ...more })),
+        ),
+    ),
+    powerCommand(),
   );
 
 export const answer = (): fc.Arbitrary<Answer> => {
@@ -402,6 +414,7 @@ export const answer = (): fc.Arbitrary<Answer> => {
     fc.record({ kind: fc.constantFrom('stopped' as const, 'paused' as const, 'resumed' as const), ...subject }),
     fc.record({ kind: fc.constant('checkpointed' as const), ...subject, sequence: count() }),
     fc.record({ kind: fc.constant('load' as const), load: ecuLoad() }),
+    powerAnswer(),
     fc.record({ kind: fc.constant('refused' as const), ...subject, code: code(), sentence: sentence() }),
   );
 };

@@ -73,6 +73,20 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'DRAIN.UNDONE': () => ({}),
     'BRIDGE.TOLD': () => ({}),
   },
+  power: {
+    'POWER.MANAGED': () => ({}),
+    'EMPTY.ASKED': (rng) => ({
+      incarnation: small(rng),
+      sleep: { name: 'suspend', watts: 0.5, wakeUs: 1000 * small(rng), wakeJoules: 2 },
+      reason: 'nobody needs it',
+    }),
+    'ECU.EMPTIED': () => ({}),
+    'ECU.SLEPT': () => ({}),
+    'SLEEP.REFUSED': () => ({ reason: 'it has a' }),
+    'WAKE.ASKED': () => ({ reason: 'a waits' }),
+    'ECU.WOKE': () => ({}),
+    'ECU.GONE': () => ({ reason: 'nobody answers' }),
+  },
   ecu: {
     'ECU.APPEARED': (rng) => ({ incarnation: small(rng), graceMs: 100 }),
     'ECU.SUSPECTED': (rng) => ({ incarnation: small(rng), reason: 'silent' }),

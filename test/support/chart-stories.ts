@@ -1,6 +1,7 @@
 /** The main stories of each chart: told to it for the golden transcripts, and the deepest places that random walks miss. */
 export type Told = Record<string, unknown> & { readonly type: string };
 
+const SUSPEND = { name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 };
 const e1 = { mac: '02aa00000001', incarnation: 1 };
 const e2 = { mac: '02aa00000002', incarnation: 1 };
 const failure = { kind: 'failure', owner: e1, preferSameMachine: false, reason: 'silent' };
@@ -178,6 +179,36 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'PROPOSED', proposal: { ...PROPOSED, id: 'm1.2' } },
       { type: 'PROPOSAL.SCORED', score: SCORED },
       { type: 'REVIEWED', state: 'forecasting', blind: [] },
+    ],
+  },
+  power: {
+    'sleeps, and is woken': [
+      { type: 'POWER.MANAGED' },
+      { type: 'EMPTY.ASKED', incarnation: 1, sleep: SUSPEND, reason: 'nobody needs it' },
+      { type: 'ECU.EMPTIED' },
+      { type: 'ECU.SLEPT' },
+      { type: 'WAKE.ASKED', reason: 'a waits for a place' },
+      { type: 'ECU.WOKE' },
+    ],
+    'does not sleep: it has a task, or cannot be emptied': [
+      { type: 'EMPTY.ASKED', incarnation: 1, sleep: SUSPEND, reason: 'nobody needs it' },
+      { type: 'ECU.EMPTIED' },
+      { type: 'SLEEP.REFUSED', reason: 'it has a' },
+      { type: 'EMPTY.ASKED', incarnation: 1, sleep: SUSPEND, reason: 'nobody needs it' },
+      { type: 'WAKE.ASKED', reason: 'a cannot leave' },
+    ],
+    'dies in its sleep': [
+      { type: 'EMPTY.ASKED', incarnation: 1, sleep: SUSPEND, reason: 'nobody needs it' },
+      { type: 'ECU.EMPTIED' },
+      { type: 'ECU.SLEPT' },
+      { type: 'ECU.GONE', reason: 'it died in its sleep' },
+      { type: 'ECU.GONE', reason: 'no bridge answers there' },
+    ],
+    'nobody is sure that it sleeps: it is woken': [
+      { type: 'EMPTY.ASKED', incarnation: 1, sleep: SUSPEND, reason: 'nobody needs it' },
+      { type: 'ECU.EMPTIED' },
+      { type: 'xstate.after.5000.power.falling' },
+      { type: 'xstate.after.waking.power.waking' },
     ],
   },
   drain: {

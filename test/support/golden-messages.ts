@@ -236,11 +236,34 @@ const OPEN_PROPOSAL: ProposalNotice = {
   temperature: 71.25,
   temperatureLimit: 95.5,
   failsInS: 20.5,
+  evidence: [],
   score: undefined,
 };
 const SCORED_PROPOSAL: ProposalNotice = {
   ...OPEN_PROPOSAL,
-  score: { leadUs: 20_250_000, wasDone: true, came: true, regretNothing: -16.5, regretOracle: 0.5, paid: true },
+  score: {
+    ...{ leadUs: 20_250_000, wasDone: true, came: true, wouldHaveCome: 1 },
+    ...{ regretNothing: -16.5, regretOracle: 0.5, paid: true },
+  },
+};
+/** Memory that fills, behind a load that rises; afterwards the ECU had calmed down because the task had left. */
+const CALMED_PROPOSAL: ProposalNotice = {
+  ...OPEN_PROPOSAL,
+  cause: 'overload',
+  evidence: [
+    {
+      ...{ cause: 'overload', level: 'memory', deadly: true, probability: 0.75, now: 0.875, limit: 0.9375 },
+      ...{ quantiles: [0.9375, 1, 1], inS: 12.5 },
+    },
+    {
+      ...{ cause: 'overload', level: 'load', deadly: false, probability: 0.5, now: 0.75, limit: 0.875 },
+      ...{ quantiles: [0.75, 0.875, 1], inS: 30 },
+    },
+  ],
+  score: {
+    ...{ leadUs: undefined, wasDone: true, came: false, wouldHaveCome: 0.75 },
+    ...{ regretNothing: -12, regretOracle: 0, paid: true },
+  },
 };
 /** A set that was met although the test refuses it, and one that was missed although it does not. */
 const OUTCOMES: OutcomeReport = {
@@ -401,7 +424,7 @@ export const GOLDEN_BODIES: Readonly<Record<string, readonly unknown[]>> = {
   'ecu-description': [ECU, SCHEDULED_ECU, MEASURED_ECU, LIMITED_ECU],
   'job-journal': [JOBS],
   'ecu-sample': [SAMPLE, BLIND_SAMPLE],
-  proposal: [OPEN_PROPOSAL, SCORED_PROPOSAL],
+  proposal: [OPEN_PROPOSAL, SCORED_PROPOSAL, CALMED_PROPOSAL],
   'outcome-report': [OUTCOMES, NO_OUTCOMES],
   'decision-evidence': [EVIDENCE],
 };

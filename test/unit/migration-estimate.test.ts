@@ -1,6 +1,7 @@
 /** The arithmetic of what a move costs: its terms, the blackouts of the modes, and which mode a deadline allows. */
 import { describe, expect, test } from 'vitest';
 import {
+  byCost,
   type EstimatedCandidate,
   estimateCandidate,
   type MigrationFacts,
@@ -74,5 +75,24 @@ describe('what a move costs', () => {
     const soft = estimate({ facts: facts({ periodUs: 0, deadlineUs: 0 }) });
     expect(soft.modes.every(({ bearable }) => bearable)).toBe(true);
     expect(soft.cost.total).toBe(Math.min(...soft.modes.map(({ cost }) => cost.total)));
+  });
+
+  test('the exact test of the target has the last word about a blackout, and its reason stays', () => {
+    const brokenBy = (blackoutUs: number) => (blackoutUs > 12_000 ? 'beta would be late' : undefined);
+    const estimated = estimate({ target: target({ brokenBy }) });
+    expect(modeOf(estimated, 'live')).not.toHaveProperty('broken');
+    expect(modeOf(estimated, 'cold')).toMatchObject({ bearable: false, broken: 'beta would be late' });
+    expect(estimate({ target: target({ brokenBy }), facts: facts({ deadlineUs: 0 }), mode: 'cold' }).bearable).toBe(false);
+  });
+
+  test('of places that cost about the same the placement’s score decides; what is dearer comes after', () => {
+    const at = (mac: string, score: number, gain: number) =>
+      estimateCandidate(target({ mac, score }), {
+        ...{ facts: facts(), speed: { bytesPerSecond: 100 * MIB, switchUs: 10_000 }, mode: 'live' as const, gain },
+        source: { jobsPerSecond: 50, utilisation: 0.2 },
+      });
+    const ranked = byCost([at('best-score', 0.9, 0), at('near', 0.8, 0.3), at('much-better', 0.1, 5), at('worse', 0.7, -9)]);
+    expect(ranked.map(({ mac }) => mac)).toEqual(['much-better', 'near', 'best-score', 'worse']);
+    expect(byCost([at('first', 0.9, 0), at('second', 0.8, 0.3)]).map(({ mac }) => mac)).toEqual(['first', 'second']);
   });
 });

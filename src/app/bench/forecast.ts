@@ -9,7 +9,10 @@
 import { fitBatch } from '../../domain/forecast/batch.ts';
 import { TAUS } from '../../domain/forecast/deciles.ts';
 import { Forecaster } from '../../domain/forecast/forecaster.ts';
+import { initialNetwork, NETWORK_FAMILIES, type NetworkFamily } from '../../domain/forecast/network.ts';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
+import { NETWORK_SHAPES } from '../forecast/network-shapes.ts';
+import { benchFitLoop, type FitLoopBench } from './forecast-loop.ts';
 import { type Machine, machine } from './machine.ts';
 
 interface Spread {
@@ -33,6 +36,10 @@ export interface ForecastBench {
   };
   /** Fitting the models in the background to so many values. */
   readonly fit: { readonly values: number; readonly ms: number };
+  /** The same one series with a network in the race, by family. */
+  readonly withNetworkUs: Readonly<Record<NetworkFamily, Spread>>;
+  /** What fits do to a heartbeat, in line and in the background. */
+  readonly heartbeat: FitLoopBench;
   readonly withinAims: boolean;
   /** Of the forecasts: two runs did the same work. */
   readonly sumOfForecasts: number;
@@ -46,13 +53,14 @@ export interface ForecastBenchOptions {
 const HORIZONS = [1, 5, 12, 60];
 const WARM_UP = 1_000;
 const STEPS = 500;
+const LOOP_VALUES = 4_096;
 const AIM_US = 20;
 const AIM_SHARE = 0.25;
 /** Each of many keeps less than one alone. */
 const MANY = { memory: 128, errorsKept: 100 };
 const MANY_WARM_UP = 30;
 
-export function benchForecast({ series, rounds }: ForecastBenchOptions): ForecastBench {
+export async function benchForecast({ series, rounds }: ForecastBenchOptions): Promise<ForecastBench> {
   const measuredOn = machine();
   const quantiles = new Float64Array(TAUS.length);
   let sum = 0;
@@ -66,16 +74,30 @@ export function benchForecast({ series, rounds }: ForecastBenchOptions): Forecas
   one.adopt(fitBatch(request));
   const fitMs = cpuUs(fitStarted) / 1000;
   for (let step = 0; step < WARM_UP; step++) one.observe(next());
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const values = Float64Array.from({ length: STEPS }, next);
-    const started = process.cpuUsage();
-    for (let step = 0; step < STEPS; step++) {
-      one.observe(values[step] as number);
-      for (let k = 0; k < HORIZONS.length; k++) sum += one.forecast(k, quantiles);
+  const timesOf = (forecaster: Forecaster): number[] => {
+    const times: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const values = Float64Array.from({ length: STEPS }, next);
+      const started = process.cpuUsage();
+      for (let step = 0; step < STEPS; step++) {
+        forecaster.observe(values[step] as number);
+        for (let k = 0; k < HORIZONS.length; k++) sum += forecaster.forecast(k, quantiles);
+      }
+      times.push(cpuUs(started) / STEPS);
     }
-    times.push(cpuUs(started) / STEPS);
-  }
+    return times;
+  };
+  const times = timesOf(one);
+  const { models } = one.save();
+  const withNetwork = (family: NetworkFamily): Spread => {
+    const shape = { family, ...NETWORK_SHAPES[family], horizons: HORIZONS };
+    const forecaster = new Forecaster({ horizons: HORIZONS, networks: [initialNetwork(shape, rng.stream(family))] });
+    if (models !== undefined) forecaster.adopt(models);
+    for (let step = 0; step < WARM_UP; step++) forecaster.observe(next());
+    return spread(timesOf(forecaster));
+  };
+  const withNetworkUs = Object.fromEntries(NETWORK_FAMILIES.map((family) => [family, withNetwork(family)]));
+  const heartbeat = await benchFitLoop(Float64Array.from({ length: LOOP_VALUES }, next), HORIZONS);
 
   const all = Array.from({ length: series }, () => new Forecaster({ horizons: HORIZONS, ...MANY }));
   const drawn = Array.from({ length: series }, (_, at) => loads(rng.stream(`series ${at}`)));
@@ -100,6 +122,8 @@ export function benchForecast({ series, rounds }: ForecastBenchOptions): Forecas
     updateAndForecastUs,
     many: { series, rounds, usPerSeries, coreShare, stateBytesEach: all[0]?.stateBytes ?? 0 },
     fit: { values: request.series.length, ms: fitMs },
+    withNetworkUs: withNetworkUs as Record<NetworkFamily, Spread>,
+    heartbeat,
     withinAims: updateAndForecastUs.median <= AIM_US && coreShare.median < AIM_SHARE,
     sumOfForecasts: sum,
   };

@@ -29,16 +29,20 @@ export function registerForecastBench(bench: Command): void {
 
 async function forecastBench(flags: ForecastBenchFlags): Promise<void> {
   const { benchForecast } = await import('../bench/forecast.ts');
-  const result = benchForecast({ series: flags.series, rounds: flags.rounds });
+  const result = await benchForecast({ series: flags.series, rounds: flags.rounds });
   if (flags.json !== true) {
     const { cpu, cores, node, loadBefore } = result.machine;
-    const { updateAndForecastUs: one, many, fit } = result;
+    const { updateAndForecastUs: one, many, fit, withNetworkUs: networks, heartbeat: beat } = result;
     process.stdout.write(
       [
         `${cpu}, ${cores} cores, Node ${node}, load before ${loadBefore}`,
         `one series, fitted models in the race   ${one.median.toFixed(1)} µs a value (best ${one.best.toFixed(1)}; aim: 20)`,
         `${many.series} series at 1 Hz   ${(100 * many.coreShare.median).toFixed(1)} % of a core (best ${(100 * many.coreShare.best).toFixed(1)}; aim: 25), ${many.stateBytesEach} bytes of state each`,
         `fitting in the background to ${fit.values} values   ${fit.ms.toFixed(0)} ms`,
+        `with a network in the race   ${Object.entries(networks)
+          .map(([family, each]) => `${family} ${each.median.toFixed(1)}`)
+          .join(', ')} µs a value`,
+        `a beat each 10 ms is late by at most ${beat.nothing.mostMs.toFixed(0)} ms with nothing to do, ${beat.inLine.mostMs.toFixed(0)} ms beside fits in line, ${beat.inThread.mostMs.toFixed(0)} ms beside fits in the background`,
         '',
       ].join('\n'),
     );

@@ -14,7 +14,7 @@ export function registerRealtimeBenches(bench: Command): void {
     .command('realtime')
     .description('in one run: FP and EDF analysis, simulated jobs, learned answers, each beside what it should reach')
     .option('--repetitions <n>', 'of each analysis', wholeNumber(1, 10_000), 60)
-    .option('--rounds <n>', 'of each simulation', wholeNumber(1, 10_000), 60)
+    .option('--rounds <n>', 'of each simulation', wholeNumber(1, 10_000), 600)
     .option('--json', 'print one JSON object')
     .action(realtimeBench);
   withExamples(realtime, [

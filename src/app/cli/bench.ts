@@ -4,6 +4,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ReceiveBench } from '../bench/receive.ts';
 import { registerChainBench } from './bench-chain.ts';
 import { registerForecastBench } from './bench-forecast.ts';
+import { registerLearnBench } from './bench-learn.ts';
 import { registerMetricsBench } from './bench-metrics.ts';
 import { registerMigrateBench } from './bench-migrate.ts';
 import { registerRealtimeBenches } from './bench-realtime.ts';
@@ -99,6 +100,7 @@ export function registerBench(program: Command): void {
   registerMetricsBench(bench);
   registerSimulationBenches(bench);
   registerForecastBench(bench);
+  registerLearnBench(bench);
   registerRealtimeBenches(bench);
   withExamples(bench, [
     { does: 'Where the milliseconds of a failover go', line: 'drover bench failover --json | tail -1' },

@@ -1,6 +1,8 @@
 /** `drover chaos`: kill parts of a fleet under load, then prove that nothing was lost, doubled or changed. */
 import { type Command, Option } from 'commander';
 import type { ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
+import type { ScenarioHalf } from '../chaos/run-scenario.ts';
+import { SCENARIOS, type ScenarioName } from '../chaos/scenarios.ts';
 import type { ChaosRuntime } from '../chaos/workload.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
@@ -23,7 +25,7 @@ interface ChaosFlags extends LocalPathFlags {
   readonly receiveInterval: number;
   readonly data?: string;
   readonly keep?: boolean;
-  readonly scenario?: 'thermal';
+  readonly scenario?: ScenarioName;
   readonly json?: boolean;
   readonly log: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -52,9 +54,10 @@ export function registerChaos(program: Command): void {
       new Option('--damage <what>', 'between the kills, damage records in the store of a random manager').choices(['store']),
     )
     .addOption(
-      new Option('--scenario <name>', 'an ECU that heats up and dies at its limit, with and without predictors').choices([
-        'thermal',
-      ]),
+      new Option(
+        '--scenario <name>',
+        'one ECU heats up, fills up, or is drained, and dies: with and without predictors, and what came of it',
+      ).choices(SCENARIOS),
     )
     .option('--data <folder>', 'where the fleet keeps its data (default: a new temporary folder)')
     .option('--keep', 'keep the data folder, also when all is well')
@@ -78,6 +81,8 @@ export function registerChaos(program: Command): void {
       does: 'One ECU overheats: who left in time, with predictors and without',
       line: 'drover chaos --scenario thermal --json',
     },
+    { does: 'One runs out of memory and cores', line: 'drover chaos --scenario overload --ecus 3 --tasks 6' },
+    { does: 'One is drained by command and switched off, or just switched off', line: 'drover chaos --scenario drain' },
     { does: 'For scripts: the last line of the output is one JSON object', line: 'drover chaos --seed 3 --json | tail -1' },
   ]).addHelpText(
     'after',
@@ -112,7 +117,8 @@ async function chaos(flags: ChaosFlags): Promise<void> {
   const struck = flags.scenario ?? `${kills} × ${kind}`;
   say(`seed ${seed}: ${ecus} ECUs, ${managers} managers, ${tasks} tasks, ${struck}; data in ${dataFolder}`);
   try {
-    if (flags.scenario !== undefined) return await scenario(flags, { dataFolder, say, interrupted: () => interrupted });
+    if (flags.scenario !== undefined)
+      return await scenario(flags.scenario, flags, { dataFolder, say, interrupted: () => interrupted });
     const run = await runChaos({
       seed,
       ecus,
@@ -149,45 +155,31 @@ interface Running {
   readonly interrupted: () => boolean;
 }
 
-/** Both halves one after the other; fails when anything was lost, doubled or changed. */
-async function scenario(flags: ChaosFlags, running: Running): Promise<void> {
-  const [{ runThermal }, { rm }] = await Promise.all([import('../chaos/thermal-scenario.ts'), import('node:fs/promises')]);
+/** Both halves one after the other; fails when anything was lost, doubled or changed, or the ECU did not die as it should. */
+async function scenario(name: ScenarioName, flags: ChaosFlags, running: Running): Promise<void> {
+  const [{ runScenario }, { scenarioNamed }, { rm }] = await Promise.all([
+    import('../chaos/run-scenario.ts'),
+    import('../chaos/scenarios.ts'),
+    import('node:fs/promises'),
+  ]);
   const { seed, ecus, managers, tasks } = flags;
-  const options = { seed, ecus, managers, tasks, ...running };
-  const withPredictor = await runThermal(options, true);
-  const withoutPredictor = await runThermal(options, false);
+  const options = { scenario: scenarioNamed(name), seed, ecus, managers, tasks, ...running };
+  const withPredictor = await runScenario(options, true);
+  const withoutPredictor = await runScenario(options, false);
   const ok = withPredictor.ok && withoutPredictor.ok;
-  if (flags.json !== true) {
-    const { table } = await import('./table.ts');
-    const rows = [withPredictor, withoutPredictor].map((half, at) => [
-      at === 0 ? 'with' : 'without',
-      ...[
-        half.tasksMovedBefore,
-        half.tasksRestoredAfter,
-        half.silenceMs.p50,
-        half.silenceMs.p99,
-        half.misses,
-        half.falseMoves,
-      ].map(String),
-      ...[half.lostOutputs, half.duplicateOutputs, half.mismatchedTasks].map(String),
-    ]);
-    const head = [
-      'PREDICTOR',
-      'MOVED',
-      'RESTORED',
-      'SILENCE P50 ms',
-      'P99 ms',
-      'MISSES',
-      'FALSE',
-      'LOST',
-      'DOUBLED',
-      'CHANGED',
-    ];
-    process.stdout.write(table(head, rows));
-  }
-  process.stdout.write(
-    `${JSON.stringify({ scenario: flags.scenario, ok, seed, with: withPredictor, without: withoutPredictor })}\n`,
-  );
+  if (flags.json !== true) process.stdout.write(await scenarioTable(withPredictor, withoutPredictor));
+  process.stdout.write(`${JSON.stringify({ scenario: name, ok, seed, with: withPredictor, without: withoutPredictor })}\n`);
   if (ok && flags.keep !== true && flags.data === undefined) await rm(running.dataFolder, { recursive: true, force: true });
   if (!ok) throw new QuietExit(EXIT_FAILED);
+}
+
+async function scenarioTable(...halves: readonly [ScenarioHalf, ScenarioHalf]): Promise<string> {
+  const { table } = await import('./table.ts');
+  const rows = halves.map((half, at) => [
+    at === 0 ? 'with' : 'without',
+    ...[half.tasksMovedBefore, half.tasksRestoredAfter, half.silenceMs.p50, half.silenceMs.p99].map(String),
+    ...[half.misses, half.falseMoves, half.lostOutputs, half.duplicateOutputs, half.mismatchedTasks].map(String),
+  ]);
+  const head = ['PREDICTOR', 'MOVED', 'RESTORED', 'SILENCE P50 ms', 'P99 ms', 'MISSES', 'FALSE', 'LOST', 'DOUBLED', 'CHANGED'];
+  return table(head, rows);
 }

@@ -23,6 +23,7 @@ import { registerManager } from './manager.ts';
 import { registerMetrics } from './metrics.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPerformance } from './performance.ts';
+import { registerPower } from './power.ts';
 import { registerProposals } from './proposals.ts';
 import { registerRoute } from './route.ts';
 import { registerSchedule } from './schedule.ts';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerMigrate,
   registerDrain,
   registerProposals,
+  registerPower,
   registerExplain,
   registerFeed,
   registerEcu,

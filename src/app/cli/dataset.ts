@@ -28,6 +28,7 @@ interface GenerateFlags extends BrokerFlags {
   readonly ecus: number;
   readonly cores: number;
   readonly attempts: number;
+  readonly traces?: number;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -109,6 +110,11 @@ export function registerDataset(program: Command): void {
         .default('analysis'),
     )
     .addOption(new Option('--policy <name>', 'simulation: who runs first').choices(POLICIES).default('fp'))
+    .option(
+      '--traces <n>',
+      'simulation: keep what became of the first n jobs of each task, which is then what the label is about',
+      wholeNumber(1, 64),
+    )
     .option('--ecus <n>', 'run: bridges to start for it, each with a set at a time', wholeNumber(1, 64), 1)
     .option('--cores <n>', 'run: lanes of each of these bridges; simulation: cores', wholeNumber(1, 64), 1)
     .option('--attempts <n>', 'run: a set whose run others disturbed is run again, so often at most', wholeNumber(1, 100), 6)
@@ -137,6 +143,10 @@ export function registerDataset(program: Command): void {
       line: 'drover dataset generate --label simulation --policy gedf --cores 4 --tasks 8..20 --utilisation 2..4 --out gedf.arrow',
     },
     {
+      does: 'With what became of ten jobs of each task, without pre-emption: what a twin of traces learns from',
+      line: 'drover dataset generate --label simulation --policy npfp --traces 10 --tasks 2..8 --sets 2000 --out traces.arrow',
+    },
+    {
       does: 'Run for real: 200 grown sets on a bridge that is started for it',
       line: 'drover dataset generate --label run --kind grown --sets 200 --out runs.arrow',
     },
@@ -157,6 +167,11 @@ async function generateSets(flags: GenerateFlags, command: Command): Promise<voi
   const stop = new AbortController();
   void asked.done.then(() => stop.abort());
   const { label, out } = flags;
+  if (flags.traces !== undefined && label !== 'simulation')
+    throw new DroverError(
+      'ERR_USAGE',
+      `--traces is about sets that are simulated (--label simulation); ${label === 'run' ? 'runs always keep their jobs' : 'an analysis has no jobs'}`,
+    );
   const sets = flags.sets ?? DRAWN[label].sets;
   const progress = { sets, onProgress: progressLine(sets, 'sets'), signal: stop.signal };
   const result = await (label === 'run' ? generateRuns(flags, progress, command) : generateComputed(flags, progress));
@@ -190,6 +205,11 @@ function drawOf(flags: GenerateFlags): DrawSpec {
   };
 }
 
+const simulatedOf = ({ policy, cores, traces }: GenerateFlags) => ({
+  ...{ policy, cores, periods: SIMULATED_PERIODS },
+  ...(traces === undefined ? {} : { traces }),
+});
+
 async function generateComputed(flags: GenerateFlags, progress: Progress): Promise<Generated> {
   const [{ generateDataset }, { GROW_DEFAULTS }] = await Promise.all([
     import('../learn/generate-dataset.ts'),
@@ -199,7 +219,7 @@ async function generateComputed(flags: GenerateFlags, progress: Progress): Promi
   const { sets, onProgress, signal } = progress;
   const labelled =
     flags.label === 'simulation'
-      ? ({ label: 'simulation', simulated: { policy: flags.policy, cores: flags.cores, periods: SIMULATED_PERIODS } } as const)
+      ? ({ label: 'simulation', simulated: simulatedOf(flags) } as const)
       : ({ label: 'analysis' } as const);
   const grow = {
     ...GROW_DEFAULTS,

@@ -147,7 +147,7 @@ async function ecuConfigOf(flags: EcuFlags): Promise<EcuConfig> {
     heartbeatIntervalUs: flags.heartbeat * 1000,
     coLocatedManagers: flags.coLocated,
     ...(flags.recordJobs === true || flags.measuring === true ? { recordJobs: true } : {}),
-    ...(await metricsConfigOf(flags)),
+    ...(await metricsConfigOf(flags, { mac, name: flags.name ?? hostname() })),
     ...ecuLearning(flags),
     ...schedulingOf(flags),
     broker: await brokerOf(flags),

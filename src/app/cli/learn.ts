@@ -2,11 +2,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { FEATURE_SETS, type FeatureSet } from '../../domain/learn/features.ts';
-import type { Evaluation } from '../learn/evaluate-model.ts';
+import type { Model } from '../../domain/learn/model.ts';
 import { NETWORKS, type NetworkName, STUDIED } from '../learn/network-names.ts';
 import type { Study } from '../learn/study-result.ts';
+import type { TrainTracesOptions } from '../learn/train-traces.ts';
+import type { StudyPart } from '../learn/write-study.ts';
 import { EXIT_FAILED, QuietExit } from './exit.ts';
 import { withExamples } from './help.ts';
+import { registerDraw } from './learn-draw.ts';
 import { registerLearnStatus } from './learn-status.ts';
 import { wholeNumber } from './numbers.ts';
 import { progressLine } from './progress.ts';
@@ -23,6 +26,7 @@ export function registerLearn(program: Command): void {
   registerTrain(learn);
   registerEvaluate(learn);
   registerUpdate(learn);
+  registerDraw(learn);
   registerStudy(learn);
   registerLearnStatus(learn);
   withExamples(learn, [
@@ -105,6 +109,10 @@ function registerTrain(learn: Command): void {
       line: 'drover learn train --network certified --data sets.arrow --out certified.model',
     },
     {
+      does: 'A twin of the traces of sets that were run',
+      line: 'drover learn train --network trace-gan --data runs.arrow --out traces.model',
+    },
+    {
       does: 'Fine-tune on newer sets',
       line: 'drover learn train --from fnn.model --data newer.arrow --epochs 3 --out fnn-2.model',
     },
@@ -112,30 +120,18 @@ function registerTrain(learn: Command): void {
 }
 
 async function trainNetwork(flags: TrainFlags): Promise<void> {
-  const [{ trainModel }, { readDataset, readModel, writeModel }] = await Promise.all([
-    import('../learn/train-model.ts'),
-    import('../learn/files.ts'),
-  ]);
-  const { network, cell, reads, seed } = flags;
-  const { sets } = await readDataset(flags.data);
-  const from = flags.from === undefined ? undefined : await readModel(flags.from);
+  const { writeModel } = await import('../learn/files.ts');
+  const { network, seed } = flags;
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
   const beganMs = performance.now();
-  const model = await trainModel(sets, {
-    network,
-    cell,
-    reads,
-    widths: flags.widths,
-    epochs: flags.epochs,
-    seed,
-    from,
+  const model = await trainAny(flags, {
+    ...{ widths: flags.widths, epochs: flags.epochs, seed, signal },
     trainer: () => trainerFor(flags.backend),
     onProgress: (done, total, more) => {
-      show ??= progressLine(total, network === 'forest' ? 'trees' : network === 'gan' ? 'steps' : 'epochs');
+      show ??= progressLine(total, network === 'forest' ? 'trees' : network.endsWith('gan') ? 'steps' : 'epochs');
       show(done, more);
     },
-    signal,
   });
   const seconds = Math.round((performance.now() - beganMs) / 100) / 10;
   if (signal.aborted) {
@@ -149,6 +145,22 @@ async function trainNetwork(flags: TrainFlags): Promise<void> {
     process.stdout.write(
       `${flags.out}: ${network} on ${model.trained.sets} sets, ${model.trained.backend}, ${seconds} s, ${bytes} bytes\n`,
     );
+}
+
+async function trainAny(
+  { network, cell, reads, data, from: fromPath }: TrainFlags,
+  options: TrainTracesOptions,
+): Promise<Model> {
+  const { readDataset, readModel, readTraces } = await import('../learn/files.ts');
+  if (network === 'trace-gan') {
+    if (fromPath !== undefined) throw new DroverError('ERR_USAGE', 'only a yes/no model can be trained further');
+    const { trainTraces } = await import('../learn/train-traces.ts');
+    return trainTraces(await readTraces(data), options);
+  }
+  const { trainModel } = await import('../learn/train-model.ts');
+  const { sets } = await readDataset(data);
+  const from = fromPath === undefined ? undefined : await readModel(fromPath);
+  return trainModel(sets, { ...options, network, cell, reads, from });
 }
 
 // ——— evaluate ———
@@ -177,17 +189,20 @@ function registerEvaluate(learn: Command): void {
 }
 
 async function evaluateNetwork(flags: EvaluateFlags): Promise<void> {
-  const [{ evaluateModel }, { readDataset, readModel }] = await Promise.all([
-    import('../learn/evaluate-model.ts'),
-    import('../learn/files.ts'),
-  ]);
+  const { readDataset, readModel, readTraces } = await import('../learn/files.ts');
   const model = await readModel(flags.model);
-  const { sets } = await readDataset(flags.data);
-  const evaluation = evaluateModel(model, sets);
+  let evaluation: object;
+  if (model.purpose === 'trace-twin') {
+    const { evaluateTraces } = await import('../learn/evaluate-traces.ts');
+    evaluation = { ...model.trained, purpose: model.purpose, ...evaluateTraces(model, await readTraces(flags.data)) };
+  } else {
+    const { evaluateModel } = await import('../learn/evaluate-model.ts');
+    evaluation = evaluateModel(model, (await readDataset(flags.data)).sets);
+  }
   process.stdout.write(flags.json === true ? `${JSON.stringify(evaluation)}\n` : tell(evaluation));
 }
 
-function tell(evaluation: Evaluation): string {
+function tell(evaluation: object): string {
   const lines = Object.entries(evaluation).map(([name, value]) => {
     const shown =
       typeof value === 'object'
@@ -271,7 +286,9 @@ interface StudyFlags {
 function registerStudy(learn: Command): void {
   const study = learn
     .command('study')
-    .description('time and accuracy against width and depth, per network and backend, as tables and pictures')
+    .description(
+      'time and accuracy against width and depth, per network and backend, as tables and pictures; given again, it goes on where it was interrupted',
+    )
     .option('--out <file>', 'the page to write; the pictures stand beside it', 'docs/study-width-depth.md')
     .option('--widths <a,b,…>', 'units a layer', widths, [8, 16, 32, 64])
     .option('--depths <a,b,…>', 'hidden layers', depths, [1, 2, 3])
@@ -291,14 +308,19 @@ function registerStudy(learn: Command): void {
 }
 
 async function runStudy(flags: StudyFlags): Promise<void> {
-  const { writeStudy } = await import('../learn/write-study.ts');
+  const { StudyPart, writeStudy } = await import('../learn/write-study.ts');
+  const { sets, epochs, seed, backends } = flags;
+  const part = new StudyPart(flags.out, { sets, epochs, seed, backends });
   const study =
-    flags.from === undefined ? await measureStudy(flags) : await (await import('../learn/files.ts')).readStudy(flags.from);
+    flags.from === undefined
+      ? await measureStudy(flags, part)
+      : await (await import('../learn/files.ts')).readStudy(flags.from);
   const files = await writeStudy(study, flags.out);
+  if (flags.from === undefined) await part.remove();
   process.stdout.write(flags.json === true ? `${JSON.stringify(study)}\n` : `${files.join('\n')}\n`);
 }
 
-async function measureStudy(flags: StudyFlags): Promise<Study> {
+async function measureStudy(flags: StudyFlags, part: StudyPart): Promise<Study> {
   const { studyWidthAndDepth } = await import('../learn/study.ts');
   const { createTrainer } = await import('../../../infra/tensorflow/train.ts');
   const { backendNames } = await import('../../../infra/tensorflow/backend.ts');
@@ -310,7 +332,10 @@ async function measureStudy(flags: StudyFlags): Promise<Study> {
   };
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
+  const known = await part.read();
   const study = await studyWidthAndDepth({
+    known,
+    onResult: (results) => part.write([...known.filter((one) => !results.includes(one)), ...results]),
     networks: list(flags.networks, STUDIED),
     backends: backendNames(list(flags.backends, BACKEND_CHOICES.slice(1))),
     trainerOf: (backend) => createTrainer([backend]),
@@ -326,6 +351,6 @@ async function measureStudy(flags: StudyFlags): Promise<Study> {
     signal,
   });
   if (!signal.aborted) return study;
-  process.stderr.write('interrupted: nothing was written\n');
+  process.stderr.write('interrupted: no page was written; the same command goes on from here\n');
   throw new QuietExit(EXIT_FAILED);
 }

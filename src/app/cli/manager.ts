@@ -9,10 +9,11 @@ import { withExamples } from './help.ts';
 import { type LearnFlags, managerLearning, withManagerLearnOption } from './learn-option.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
 import { PROVE_HELP, provesPerMinute } from './numbers.ts';
+import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface ManagerFlags extends BrokerFlags, LearnFlags, LocalPathFlags, PredictFlags {
+interface ManagerFlags extends BrokerFlags, LearnFlags, LocalPathFlags, PredictFlags, PowerFlags {
   readonly id: string;
   readonly prove?: number;
   readonly adviser?: string;
@@ -29,7 +30,8 @@ export function registerManager(program: Command): void {
     .option('--prove <rate>', PROVE_HELP, provesPerMinute)
     .option('--adviser <model>', ADVISER_HELP)
     .option('--json', 'say that it serves as one JSON object');
-  withExamples(withBrokerOptions(withLocalPathOption(withManagerLearnOption(withReceiveOptions(withPredictOption(command))))), [
+  const withAll = withManagerLearnOption(withReceiveOptions(withPowerOption(withPredictOption(command))));
+  withExamples(withBrokerOptions(withLocalPathOption(withAll)), [
     { does: 'A third manager for the fleet of "drover up"', line: 'drover manager --id m3' },
     { does: 'And from now on the whole fleet pushes', line: 'drover manager --id m3 --receive push' },
     { does: 'One that trains on what ECUs report', line: 'drover manager --id m3 --learn' },
@@ -48,6 +50,7 @@ export function registerManager(program: Command): void {
       ...receiveChoice(flags),
       broker,
       predicts: flags.predict === 'on',
+      ...powerConfigOf(flags),
       ...(flags.prove === undefined ? {} : { provesPerMinute: flags.prove }),
       ...(flags.adviser === undefined ? {} : { adviser: await adviserFile(flags.adviser, flags.learn) }),
       ...managerLearning(flags),

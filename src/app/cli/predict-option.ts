@@ -7,7 +7,7 @@ export interface PredictFlags {
 
 export const withPredictOption = (command: Command): Command =>
   command.addOption(
-    new Option('--predict <when>', 'foresee ECUs that overheat, and move their tasks before')
+    new Option('--predict <when>', 'foresee ECUs that overheat, run out of memory or wear out, and move their tasks before')
       .choices(['on', 'off'])
       .default('on'),
   );

@@ -128,6 +128,7 @@ async function scheduleLines(flags: ScheduleFlags, file: string | undefined): Pr
     policy: flags.policy ?? `${placement}${flags.preemptive ? '' : 'np'}${scheduler}`,
     cores: flags.cores,
     durationUs: flags.for ?? flags.durationUs,
+    sliceUs: flags.slice,
     seed: flags.seed,
   };
   let refused = false;

@@ -163,14 +163,16 @@ function ecuTable({ ecus }: Status): string {
       ...[...(some('load') ? ['LOAD'] : []), ...(heat ? ['°C'] : []), ...(power ? ['W'] : [])],
       ...['OFFERS', 'TASKS'],
     ],
-    ecus.map(({ name, mac, state, draining, incarnation, description, tasks, metrics }) => [
+    ecus.map(({ name, mac, state, draining, power: sleeping, incarnation, description, tasks, metrics }) => [
       name,
       mac,
       draining === true
         ? stdoutColours.yellow(`${state}, draining`)
-        : state.startsWith('alive')
-          ? stdoutColours.green(state)
-          : stdoutColours.red(state),
+        : sleeping !== undefined && sleeping.state !== 'awake'
+          ? stdoutColours.dim(sleeping.state)
+          : state.startsWith('alive')
+            ? stdoutColours.green(state)
+            : stdoutColours.red(state),
       String(incarnation),
       String(description?.cores ?? ''),
       description === undefined ? '' : bytesText(description.memoryBytes),

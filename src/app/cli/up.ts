@@ -14,13 +14,14 @@ import { stderrColours } from './colours.ts';
 import { withExamples } from './help.ts';
 import { ecuLearning, type LearnFlags, managerLearning, withFleetLearnOption } from './learn-option.ts';
 import { type LocalPathFlags, withLocalPathOption } from './local-path-option.ts';
-import { type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
+import { checkNamedEcus, type MetricsFlags, metricsConfigOf, withMetricsOptions } from './metrics-options.ts';
 import { PROVE_HELP, provesPerMinute, wholeNumber } from './numbers.ts';
 import { onOutputGone } from './output-gone.ts';
+import { type PowerFlags, powerConfigOf, withPowerOption } from './power-option.ts';
 import { type PredictFlags, withPredictOption } from './predict-option.ts';
 import { receiveChoice, withReceiveOptions } from './receive-options.ts';
 
-interface UpFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags, PredictFlags {
+interface UpFlags extends BrokerFlags, LearnFlags, LocalPathFlags, MetricsFlags, PredictFlags, PowerFlags {
   readonly ecus?: number;
   readonly managers?: number;
   readonly shards?: number;
@@ -54,14 +55,21 @@ export function registerUp(program: Command): void {
       'always',
     )
     .option('--json', 'print what happens as JSON, one object a line');
-  const withAll = withFleetLearnOption(withReceiveOptions(withPredictOption(withMetricsOptions(command))));
+  const withAll = withFleetLearnOption(withReceiveOptions(withPowerOption(withPredictOption(withMetricsOptions(command)))));
   withExamples(withBrokerOptions(withLocalPathOption(withAll)), [
     { does: 'Three ECUs and two managers', line: 'drover up' },
     { does: 'More of both, in a folder of their own', line: 'drover up --ecus 6 --managers 3 --data /tmp/fleet' },
     { does: 'Named ECUs with capabilities and labels', line: 'drover up examples/fleets/small.yaml' },
     { does: 'And the tasks that the file names, deployed', line: 'drover up examples/fleets/tasks.yaml' },
     { does: 'Checkpoints fetched once in two seconds', line: 'drover up --receive interval --receive-interval 2000' },
-    { does: 'ECUs that heat up, to see what becomes of their tasks', line: 'drover up --simulated-sensors heating' },
+    {
+      does: 'One ECU that heats up among calm ones, to see its tasks leave (drover proposals)',
+      line: 'drover up --simulated-sensors calm --simulated-sensors ecu1:heating,after=30',
+    },
+    {
+      does: 'ECUs that sleep while nobody needs them',
+      line: 'drover up --simulated-sensors calm --power on --power-after 10s',
+    },
     { does: 'Targets ranked by a learned model', line: 'drover up --adviser fnn.model' },
     { does: 'And the model goes on learning from this fleet', line: 'drover up --adviser fnn.model --learn' },
     { does: 'Over a NATS server that runs already', line: 'drover up --nats nats://user:password@10.0.0.5' },
@@ -78,7 +86,10 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const { readFleetState } = await import('../fleet/fleet-state.ts');
   const { fleetFolders } = await import('../compose/process-config.ts');
   const plan = await planOf(file, flags);
-  const metrics = await metricsConfigOf(flags);
+  checkNamedEcus(flags, plan.ecus);
+  const ecus = await Promise.all(
+    plan.ecus.map(async (ecu) => ({ ...ecu, ...(await metricsConfigOf(flags, ecu)), ...ecuLearning(flags) })),
+  );
   const tasks = await tasksOf(plan);
   const folders = fleetFolders(flags.data);
   const other = await readFleetState(folders.state);
@@ -91,7 +102,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
   const broker = namedBroker(flags);
   const fleet = new LocalFleet({
     dataFolder: flags.data,
-    ecus: plan.ecus.map((ecu) => ({ ...ecu, ...metrics, ...ecuLearning(flags) })),
+    ecus,
     managers: plan.managers,
     ...(broker === undefined ? {} : { broker }),
     ...(plan.receive === undefined ? {} : { receive: plan.receive }),
@@ -101,6 +112,7 @@ async function up(file: string | undefined, flags: UpFlags): Promise<void> {
     ...managerLearning(flags),
     compression: plan.compression,
     predicts: flags.predict === 'on',
+    ...powerConfigOf(flags),
     localPath: flags.localPath === 'on',
     ...(flags.sync === 'relaxed' ? { sync: { everyUs: RELAXED_SYNC_US } } : {}),
     onEvent: flags.json === true ? printJson : say,

@@ -17,7 +17,8 @@ import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { createProcessTable } from '../../../infra/system/process-table.ts';
 import { capabilitiesOf } from '../../domain/metrics/resource-kinds.ts';
-import type { EcuDescription, MetricsPlan } from '../../domain/model/ecu.ts';
+import { limitsOf } from '../../domain/metrics/sensor-profile.ts';
+import type { EcuDescription, MetricsPlan, SleepState } from '../../domain/model/ecu.ts';
 import type { Digest } from '../../domain/model/ids.ts';
 import type { RuntimeKind } from '../../domain/model/task.ts';
 import type { TaskRuntime } from '../../ports/task-runtime.ts';
@@ -161,8 +162,18 @@ async function learningOf(
 
 function metricsPlanOf(config: BridgeConfig): MetricsPlan | undefined {
   const { metricsEveryUs: everyUs = METRICS_EVERY_US, metricsKeptEveryUs: keptEveryUs = METRICS_KEPT_EVERY_US } = config;
-  const limit = config.temperatureLimit ?? config.simulatedSensors?.limit;
-  return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...(limit === undefined ? {} : { temperatureLimit: limit }) };
+  const { simulatedSensors, limits } = config;
+  const simulated = simulatedSensors === undefined ? {} : limitsOf(simulatedSensors);
+  return everyUs === 0 ? undefined : { everyUs, keptEveryUs, ...simulated, ...limits };
+}
+
+/** A machine that is not there takes what its sensors show, and sleeps as such machines do. */
+const SIMULATED_SLEEP: SleepState = { name: 'suspend', watts: 0.4, wakeUs: 1_500_000, wakeJoules: 12 };
+
+function powerOf({ power, simulatedSensors }: BridgeConfig): Pick<EcuDescription, 'power'> {
+  if (power !== undefined) return { power };
+  if (simulatedSensors === undefined) return {};
+  return { power: { idleWatts: simulatedSensors.idle, busyWatts: simulatedSensors.max, sleep: [SIMULATED_SLEEP] } };
 }
 
 function describe(
@@ -191,5 +202,6 @@ function describe(
     version: VERSION,
     ...(config.scheduling === undefined ? {} : { scheduling: config.scheduling }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...powerOf(config),
   };
 }

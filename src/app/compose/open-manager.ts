@@ -91,6 +91,7 @@ export async function openManager(config: ManagerConfig): Promise<OpenManager> {
       processTable: createProcessTable(),
       board: createBusPlacementBoard(host.bus),
       predicts: config.predicts ?? true,
+      ...(config.power === undefined ? {} : { power: config.power }),
       fitter,
       receive: new BusReceivePolicy(host),
       ...(learning === undefined ? {} : { advising: learning.advising }),

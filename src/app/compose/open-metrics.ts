@@ -24,7 +24,7 @@ export interface MetricsParts {
   readonly connection: NatsConnection;
   readonly config: Pick<EcuConfig, 'mac' | 'resourceKind' | 'cores' | 'sensors' | 'simulatedSensors'>;
   readonly plan: MetricsPlan;
-  readonly bridge: Pick<Bridge, 'running'>;
+  readonly bridge: Pick<Bridge, 'running' | 'asleep'>;
 }
 
 export function openMetrics(parts: MetricsParts): MetricsAgent {
@@ -38,12 +38,19 @@ export function openMetrics(parts: MetricsParts): MetricsAgent {
     plan,
     openSources: () => openSources(parts),
     tasks: () => bridge.running().all(),
+    isAsleep: () => bridge.asleep() !== undefined,
   });
   agent.start();
   return agent;
 }
 
-export function openSources({ host, connection, config, plan }: Omit<MetricsParts, 'bridge'>): readonly MetricsSource[] {
+export function openSources({
+  host,
+  connection,
+  config,
+  plan,
+  bridge,
+}: Omit<MetricsParts, 'bridge'> & Partial<Pick<MetricsParts, 'bridge'>>): readonly MetricsSource[] {
   const { clock, log, rng } = host;
   const { everyUs } = plan;
   const commands = [
@@ -53,11 +60,14 @@ export function openSources({ host, connection, config, plan }: Omit<MetricsPart
   ].filter((sensor) => sensor !== undefined);
   const { resourceKind, simulatedSensors: profile } = config;
   const nowUs = clock.monotonicUs();
+  const asleep = () => bridge?.asleep();
   return [
     createProcSource(),
     createFileSensors({ monotonicUs: () => clock.monotonicUs() }),
     createRoundTrip(connection, clock),
     ...commands.map((sensor) => createCommandSource(sensor, { clock, log })),
-    ...(profile === undefined ? [] : [createSimulatedSensors({ profile, resourceKind, rng: rng.stream('sensors'), nowUs })]),
+    ...(profile === undefined
+      ? []
+      : [createSimulatedSensors({ profile, resourceKind, rng: rng.stream('sensors'), nowUs, asleep })]),
   ];
 }

@@ -3,11 +3,12 @@
  * URL may hold a password, and command lines are for everybody to read).
  */
 import { resolve } from 'node:path';
+import type { PowerChoice } from '../../../actors/power-manager.ts';
 import type { VendorSensor } from '../../../infra/metrics/vendor-sensor.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { assert } from '../../domain/kernel/assert.ts';
 import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
-import type { EcuScheduling, ProcessIdentity } from '../../domain/model/ecu.ts';
+import type { EcuPower, EcuScheduling, MetricLimits, ProcessIdentity } from '../../domain/model/ecu.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 
@@ -52,10 +53,12 @@ export interface EcuConfig {
   readonly metricsKeptEveryUs?: number;
   /** Tools of vendors whose output is measurements. */
   readonly sensors?: readonly VendorSensor[];
+  /** What it takes, and how it can sleep; absent: as its simulated sensors, or nobody knows. */
+  readonly power?: EcuPower;
   /** Sensors of a machine that is not there, in place of this one's. */
   readonly simulatedSensors?: SensorProfile;
-  /** °C at which this machine switches itself off; absent: its simulated sensors' limit, or nobody knows. */
-  readonly temperatureLimit?: number;
+  /** What this machine dies of or suffers from; absent: what its simulated sensors say, or nobody knows. */
+  readonly limits?: MetricLimits;
   readonly broker: BrokerChoice;
   /** This ECU's own folder: records, local checkpoints. */
   readonly dataFolder: string;
@@ -76,6 +79,8 @@ export interface ManagerConfig {
   readonly provesPerMinute?: number;
   /** Whether it foresees failures and has tasks moved before; absent: it does. */
   readonly predicts?: boolean;
+  /** Whether it lets ECUs sleep that nobody needs, and when; absent: no. */
+  readonly power?: PowerChoice;
   /** Chosen for the whole fleet when this manager starts; absent: what the fleet has chosen stays. */
   readonly receive?: ReceiveChoice;
   /** The file of a learned yes/no model that ranks candidates. Absent: none does. */

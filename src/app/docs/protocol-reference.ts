@@ -28,6 +28,7 @@ const FILES = [
   'evidence',
   'metrics',
   'proposal',
+  'learn',
 ];
 
 /** `descriptors`: a FileDescriptorSet with source information, as `buf build` writes it. */

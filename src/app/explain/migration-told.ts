@@ -5,7 +5,9 @@ import type { MigrationCost, MigrationEstimate, MigrationMode } from '../../doma
 import type { CheckpointOrder } from '../../domain/model/checkpoint.ts';
 import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
+import type { PredictedPerformance } from '../../domain/performance/late-work.ts';
 import type { Decision } from '../../domain/placement/evidence.ts';
+import type { ProposalNamed } from '../../domain/proposal/proposal.ts';
 import { stdoutColours } from '../cli/colours.ts';
 import { table } from '../cli/table.ts';
 
@@ -13,6 +15,8 @@ export interface MoveCause {
   readonly kind: 'move';
   readonly target: Mac | undefined;
   readonly reason: string;
+  /** What was foreseen; absent: somebody asked. */
+  readonly proposal?: ProposalNamed;
 }
 
 export interface MigrationTold {
@@ -73,7 +77,10 @@ export function migrationDecision(by: ActorKey, records: readonly ActorRecord[])
     atUs,
     by,
     round,
-    cause: { kind: 'move', target: cause.target, reason: `${cause.opcode}: ${cause.reason}` },
+    cause: {
+      ...{ kind: 'move', target: cause.target, reason: `${cause.opcode}: ${cause.reason}` },
+      ...(cause.proposal === undefined ? {} : { proposal: cause.proposal }),
+    },
     verdict: hasMoved ? 'placed' : 'left',
     target: hasMoved ? last.target?.mac : undefined,
     from: cause.source.mac,
@@ -88,10 +95,8 @@ export function migrationDecision(by: ActorKey, records: readonly ActorRecord[])
 }
 
 /** Candidates with their costs, in late jobs; also for a dry run. */
-export function estimateTold(
-  { candidates, chosen, costMax, predictedBy }: MigrationEstimate,
-  nameOf: (mac: string) => string,
-): string {
+export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) => string): string {
+  const { candidates, chosen, costMax, predictedBy } = estimate;
   const rows = candidates.flatMap((candidate) =>
     candidate.modes.map(({ mode, blackoutUs, bytes, cost, bearable }) => {
       const taken = candidate.mac === chosen?.mac && mode === candidate.mode;
@@ -111,7 +116,69 @@ export function estimateTold(
       ? 'nobody predicts what staying costs, so the gain is 0'
       : `the gain is predicted by ${predictedBy}`;
   const head = ['ECU', 'MODE', 'BLACKOUT', 'DEADLINE', 'MOVED', 'DURING', 'TRANSFER', 'DISTURBANCE', 'GAIN', 'COST'];
-  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n`;
+  const broken = candidates.flatMap(({ mac, modes }) =>
+    modes.flatMap(({ mode, broken: why }) => (why === undefined ? [] : [`${nameOf(mac)}, ${mode}: ${why}\n`])),
+  );
+  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${broken.join('')}${performanceTold(estimate, nameOf)}`;
+}
+
+/** Where the task would do how, as far as anybody can say. */
+function performanceTold({ from, performanceHere, candidates }: MigrationEstimate, nameOf: (mac: string) => string): string {
+  const places: readonly (readonly [string, PredictedPerformance | undefined])[] = [
+    [`${nameOf(from)} (here)`, performanceHere],
+    ...candidates.map(({ mac, performance }) => [nameOf(mac), performance] as const),
+  ];
+  const rows = places.flatMap(([name, said]) => (said === undefined ? [] : [[name, ...performanceCells(said)]]));
+  if (rows.length === 0) return '';
+  const head = ['ECU', 'EXECUTION', 'RESPONSE', 'FOUR IN FIVE', 'JOBS/S', 'LOAD BESIDE', 'LATE JOBS', 'GOES BY', 'ERRS BY'];
+  return `\n${table(head, rows)}predicted for the next half minute; gain is the late jobs here less those there, and what foreseen failures cost\n`;
+}
+
+const GOES_BY: Readonly<Record<PredictedPerformance['basis'], string>> = {
+  measured: 'itself there',
+  kind: 'itself on that kind',
+  task: 'itself on other kinds',
+  resource: 'others there',
+  nothing: 'nothing',
+};
+
+const performanceCells = ({
+  executionUs,
+  latencyUs,
+  jobsPerS,
+  load,
+  lateJobs,
+  basis,
+  error,
+}: PredictedPerformance): string[] => [
+  `${Math.round(executionUs.expected)} µs`,
+  `${Math.round(latencyUs.expected)} µs`,
+  `${Math.round(latencyUs.low)} to ${Math.round(latencyUs.high)} µs`,
+  jobsPerS.expected.toFixed(1),
+  `${(100 * load).toFixed(0)} %`,
+  lateJobs.toFixed(2),
+  GOES_BY[basis],
+  `${(100 * error).toFixed(0)} %`,
+];
+
+/** "proposal m1.…: failure within 30 s (83 %), …", for people. */
+export function proposalTold({
+  id,
+  manager,
+  cause,
+  probability,
+  horizonS,
+  loadQuantiles,
+  staying,
+  benefit,
+  deadlineUs,
+}: ProposalNamed): string {
+  const loads = loadQuantiles.map((load) => `${(100 * load).toFixed(0)} %`).join(', ');
+  const by = new Date(deadlineUs / 1000).toISOString().slice(11, 19);
+  return (
+    `proposal ${id} of ${manager}: ${cause} within ${horizonS} s (${Math.round(100 * probability)} %), load then ${loads} ` +
+    `(10 %, 50 %, 90 %); staying would cost ${staying.toFixed(1)} late jobs, moving saves ${benefit.toFixed(1)}; to begin by ${by} UTC\n`
+  );
 }
 
 const costCells = ({ during, transfer, disturbance, gain, total }: MigrationCost): string[] =>

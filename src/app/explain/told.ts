@@ -5,7 +5,7 @@ import { bytesText } from '../cli/bytes-text.ts';
 import { stdoutColours } from '../cli/colours.ts';
 import { table } from '../cli/table.ts';
 import type { DecisionTold, Explanation, HistoryLine } from './decision.ts';
-import { migrationTold } from './migration-told.ts';
+import { migrationTold, proposalTold } from './migration-told.ts';
 
 export type NameOf = (mac: string | undefined) => string;
 
@@ -28,6 +28,7 @@ function* decisionTold(task: string, decision: DecisionTold, nameOf: NameOf): Ge
   const { evidence, reason, evicted } = decision;
   yield `\nLast decision: ${timeText(decision.atUs)}, by ${decision.by}${decision.round > 1 ? `, plan ${decision.round}` : ''}\n`;
   yield `because ${causeText(decision, nameOf)}\n`;
+  if (decision.cause?.kind === 'move' && decision.cause.proposal !== undefined) yield proposalTold(decision.cause.proposal);
   for (const { target, reason: refused } of decision.refusedBefore) yield `${nameOf(target)} refused it: ${refused}\n`;
   yield `${verdictText(decision, nameOf)}\n`;
   if (evicted.length > 0) yield `to make room for it, ${evicted.join(', ')} had to go\n`;

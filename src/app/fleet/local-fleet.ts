@@ -56,6 +56,8 @@ export interface LocalFleetOptions {
   readonly learns?: ManagerConfig['learns'];
   /** Whether managers foresee failures; absent: they do. */
   readonly predicts?: boolean | undefined;
+  /** Whether managers let ECUs sleep, and when; absent: they do not. */
+  readonly power?: ManagerConfig['power'];
   /** How pages are packed on their way; only where the fleet does not exist yet. */
   readonly compression?: PageEncoding | undefined;
   /** For the whole fleet; absent: what it has stays, and a new one is notified. */
@@ -335,13 +337,14 @@ export class LocalFleet {
   }
 
   private startManager(id: string): FleetChild {
-    const { provesPerMinute, adviser, learns, predicts } = this.options;
+    const { provesPerMinute, adviser, learns, predicts, power } = this.options;
     const config: ManagerConfig = {
       id,
       ...(provesPerMinute === undefined ? {} : { provesPerMinute }),
       ...(adviser === undefined ? {} : { adviser }),
       ...(learns === undefined ? {} : { learns }),
       ...(predicts === undefined ? {} : { predicts }),
+      ...(power === undefined ? {} : { power }),
       broker: this.broker,
       dataFolder: this.folders.manager(id),
       localFolder: this.localFolder,

@@ -8,6 +8,7 @@ import { actorSubject } from '../../domain/protocol/subjects.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 
 export interface MigrationNow {
+  readonly actor: ActorKey;
   readonly state: string;
   readonly context: MigrationContext;
   readonly isOver: boolean;
@@ -17,7 +18,8 @@ export interface MigrationNow {
 export async function lastMigration({ host }: FleetClient, task: TaskName, epoch: number): Promise<MigrationNow | undefined> {
   let last: MigrationNow | undefined;
   for (let attempt = 0; ; attempt++) {
-    const message = await host.bus.readLast(actorSubject(host.names, `migration/${task}.${epoch}.${attempt}`));
+    const actor = `migration/${task}.${epoch}.${attempt}`;
+    const message = await host.bus.readLast(actorSubject(host.names, actor));
     if (message === undefined) return last;
     const record = decodeRecord(message.payload);
     if (!record.ok) return last;
@@ -26,7 +28,7 @@ export async function lastMigration({ host }: FleetClient, task: TaskName, epoch
       readonly status: string;
       readonly context: MigrationContext;
     };
-    last = { state: stateName(snapshot.value), context: snapshot.context, isOver: snapshot.status !== 'active' };
+    last = { actor, state: stateName(snapshot.value), context: snapshot.context, isOver: snapshot.status !== 'active' };
   }
 }
 

@@ -8,6 +8,7 @@ import type { NetworkFamily } from '../../domain/forecast/network.ts';
 import { type NetworkExamples, networkExamples } from '../../domain/forecast/network-examples.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { ForecastModel } from '../../domain/learn/model.ts';
+import { NETWORK_SHAPES } from './network-shapes.ts';
 import { fillMissing, VALUES_MOST } from './rolling-origin.ts';
 import type { NamedSeries } from './series-list.ts';
 
@@ -30,17 +31,12 @@ export interface TrainedModel {
   readonly passedOver: readonly string[];
 }
 
-const SHAPES: Readonly<Record<NetworkFamily, { readonly width: number; readonly layers: number; readonly rate: number }>> = {
-  fnn: { width: 32, layers: 2, rate: 0.003 },
-  gru: { width: 24, layers: 1, rate: 0.005 },
-  tcn: { width: 16, layers: 5, rate: 0.004 },
-  snn: { width: 48, layers: 1, rate: 0.005 },
-};
+const LEARNING_RATES: Readonly<Record<NetworkFamily, number>> = { fnn: 0.003, gru: 0.005, tcn: 0.004, snn: 0.005 };
 
 /** Nothing when it was stopped. */
 export async function trainNetwork(series: readonly NamedSeries[], options: NetworkOptions): Promise<TrainedModel | undefined> {
   const { family, horizons, batches, seed, backend, onBatch, signal } = options;
-  const { width, layers, rate } = SHAPES[family];
+  const { width, layers } = NETWORK_SHAPES[family];
   const shape = { family, width: options.width ?? width, layers: options.layers ?? layers, horizons };
   const examples: NetworkExamples[] = [];
   const passedOver: string[] = [];
@@ -61,7 +57,7 @@ export async function trainNetwork(series: readonly NamedSeries[], options: Netw
     shape,
     examples,
     batches,
-    learningRate: rate,
+    learningRate: LEARNING_RATES[family],
     seed,
     ...(backend === undefined ? {} : { ladder: [backend] }),
   };

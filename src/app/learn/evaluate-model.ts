@@ -9,21 +9,27 @@ import { exactResponses, labelExactly } from '../../domain/learn/exact-label.ts'
 import { TASKS_MAX, writeInputs } from '../../domain/learn/examples.ts';
 import { askForest, trainForest } from '../../domain/learn/forest.ts';
 import { judge, judgeDeferral } from '../../domain/learn/metrics.ts';
-import { type CertifiedModel, createScorer, type Model, type TwinModel, type YesNoModel } from '../../domain/learn/model.ts';
+import {
+  type CertifiedModel,
+  createScorer,
+  type Model,
+  type TraceTwinModel,
+  type TwinModel,
+  type YesNoModel,
+} from '../../domain/learn/model.ts';
 import { createNetwork } from '../../domain/learn/network.ts';
 import { columnsOf, type LabelledSets, sliceSets } from '../../domain/learn/task-sets.ts';
 import { drawTwin, TWIN_TASKS_MAX } from '../../domain/learn/twin.ts';
 import { latencyOf } from './latency.ts';
 
-export function evaluateModel(model: Model, sets: LabelledSets) {
+/** Twins of traces have judges of their own (`evaluate-traces.ts`). */
+export function evaluateModel(model: Exclude<Model, TraceTwinModel>, sets: LabelledSets) {
   const about = { ...model.trained, purpose: model.purpose };
   if (model.purpose === 'yes-no') return { ...about, ...evaluateYesNo(model, sets) };
   if (model.purpose === 'certified') return { ...about, ...evaluateCertified(model, sets) };
   if (model.purpose === 'twin') return { ...about, ...evaluateTwin(model, sets) };
   throw new DroverError('ERR_USAGE', 'the model forecasts series: judge it with drover forecast evaluate --model');
 }
-
-export type Evaluation = ReturnType<typeof evaluateModel>;
 
 export function evaluateYesNo(model: YesNoModel, sets: LabelledSets) {
   const scorer = createScorer(model);

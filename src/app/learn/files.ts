@@ -1,13 +1,18 @@
 /** Reading data sets and models from disk, with sentences for what is wrong; writing so that a file is there whole or not at all. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { type Dataset, decodeDataset } from '../../../infra/arrow/dataset-file.ts';
+import { type Dataset, decodeDataset, decodeTraces } from '../../../infra/arrow/dataset-file.ts';
 import { decodeModel, encodeModel } from '../../../infra/learned/model-file.ts';
 import { DroverError, type ErrorCode } from '../../domain/kernel/error-codes.ts';
 import type { Model } from '../../domain/learn/model.ts';
+import type { TracedSets } from '../../domain/learn/traces.ts';
 import type { Study } from './study-result.ts';
 
 export const readDataset = async (path: string): Promise<Dataset> =>
   decodeDataset(await bytesOf(path, 'ERR_DATASET_FILE'), path);
+
+/** Of sets that were run, or simulated with their traces. */
+export const readTraces = async (path: string): Promise<TracedSets> =>
+  decodeTraces(await bytesOf(path, 'ERR_DATASET_FILE'), path);
 
 export const readModel = async (path: string): Promise<Model> => decodeModel(await bytesOf(path, 'ERR_MODEL_FILE'), path);
 

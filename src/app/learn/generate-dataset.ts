@@ -16,7 +16,7 @@ import { columnsOf } from '../../domain/learn/task-sets.ts';
 import { type GrownTask, type GrowSpec, growSets } from '../../domain/realtime/draw/grow.ts';
 import { type DrawSpec, drawTaskSet } from '../../domain/realtime/draw/task-sets.ts';
 import { responseTimeUs } from '../../domain/realtime/response-time.ts';
-import { type SimulatedLabel, simulatedResponses } from './simulated-label.ts';
+import { type SimulatedLabel, simulatedResponses, simulatedTraces } from './simulated-label.ts';
 
 /** What is written into the file, and what a resumed run must agree with. */
 export type DatasetSpec = { readonly seed: number; readonly sets: number } & (
@@ -104,8 +104,8 @@ function drawRows(
     return tasks;
   });
   if (spec.label === 'simulation' || draw.deadlines === 'arbitrary') {
-    const responses = responder(spec, rng);
-    return sets.map((tasks) => ({ tasks, responsesUs: responses(tasks) }));
+    const answer = responder(spec, rng);
+    return sets.map((tasks) => ({ tasks, ...answer(tasks) }));
   }
   const columns = columnsOf(sets);
   const responseUs = new Float64Array(columns.wcetUs.length);
@@ -120,28 +120,36 @@ function growRows(
   { grow, count }: { readonly grow: GrowSpec; readonly count: number },
 ): DatasetRow[] {
   const rows: DatasetRow[] = [];
-  const responses = responder(spec, rng);
+  const answer = responder(spec, rng);
   for (let growing = 0; rows.length < count; growing++) {
     const candidates = growSets(rng.stream(`growing ${growing}`), grow);
     for (let next = candidates.next(); next.done !== true && rows.length < count; ) {
       const tasks: readonly GrownTask[] = next.value;
-      const responsesUs = responses(tasks);
-      rows.push({ tasks, responsesUs });
-      next = candidates.next(responsesUs.every((responseUs) => responseUs > 0));
+      const row = { tasks, ...answer(tasks) };
+      rows.push(row);
+      next = candidates.next(row.responsesUs.every((responseUs) => responseUs > 0));
     }
   }
   return rows;
 }
 
 /** 0 stands for a deadline that is missed. A set that is simulated has chance of its own, by its place. */
-function responder(spec: DatasetSpec, rng: Rng): (tasks: DatasetRow['tasks']) => number[] {
+function responder(spec: DatasetSpec, rng: Rng): (tasks: DatasetRow['tasks']) => Omit<DatasetRow, 'tasks'> {
   if (spec.label === 'simulation') {
+    const { simulated } = spec;
+    const { traces } = simulated;
     let set = 0;
-    return (tasks) => simulatedResponses(tasks, spec.simulated, rng.stream(`simulation ${set++}`));
+    return (tasks) => {
+      const chance = rng.stream(`simulation ${set++}`);
+      return traces === undefined
+        ? { responsesUs: simulatedResponses(tasks, simulated, chance) }
+        : simulatedTraces(tasks, { ...simulated, traces }, chance);
+    };
   }
-  return (tasks) =>
-    tasks.map((_, index) => {
+  return (tasks) => ({
+    responsesUs: tasks.map((_, index) => {
       const response = responseTimeUs(tasks, index);
       return response.ok ? response.value : 0;
-    });
+    }),
+  });
 }

@@ -16,10 +16,12 @@ interface Scale {
   readonly logarithmic: boolean;
 }
 
-const COLOURS = ['#2f6db5', '#c2571a', '#3c8d40', '#7a4fa3', '#8a6d1d'];
+const COLOURS = ['#2f6db5', '#c2571a', '#3c8d40', '#7a4fa3', '#8a6d1d', '#1d8a8a', '#b53a6a', '#555555'];
 const [PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP] = [220, 190, 56, 70, 44];
 /** Room for a title, even over one panel. */
 const WIDTH_LEAST = 560;
+/** With more depths than this a panel has no room for the word before each. */
+const DEPTHS_NAMED = 3;
 /** Its accuracy is that of others who learned from its sets: another measure, with a scale of its own. */
 const TWIN = 'gan';
 const colourOf = (k: number): string => COLOURS[k % COLOURS.length] as string;
@@ -118,11 +120,12 @@ function panel(
     const y = round(yOf(tick));
     lines.push(
       `<line x1="${x}" y1="${y}" x2="${x + PANEL_WIDTH}" y2="${y}" stroke="#eeeeee"/>`,
-      text(x - 4, y + 4, String(tick), 'text-anchor="end" fill="#555555"'),
+      text(x - 4, y + 4, counted(tick), 'text-anchor="end" fill="#555555"'),
     );
   }
   for (const width of widths)
     lines.push(text(round(xOf(width)), TOP + PANEL_HEIGHT + 15, String(width), 'text-anchor="middle"'));
+  if (depths.length > DEPTHS_NAMED) lines.push(text(x + 62, TOP - 6, 'depth', 'fill="#555555"'));
   for (const [k, depth] of depths.entries()) {
     const points = results.filter((result) => result.depth === depth && Number.isFinite(value(result)));
     const colour = colourOf(k);
@@ -130,7 +133,11 @@ function panel(
     lines.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>`);
     for (const result of points)
       lines.push(`<circle cx="${round(xOf(result.width))}" cy="${round(yOf(value(result)))}" r="2.5" fill="${colour}"/>`);
-    lines.push(text(x + 62 + k * 54, TOP - 6, `depth ${depth}`, `fill="${colour}"`));
+    lines.push(
+      depths.length <= DEPTHS_NAMED
+        ? text(x + 62 + k * 54, TOP - 6, `depth ${depth}`, `fill="${colour}"`)
+        : text(x + 98 + k * 14, TOP - 6, String(depth), `fill="${colour}" font-weight="bold"`),
+    );
   }
   return lines;
 }
@@ -152,7 +159,7 @@ function drawTradeOff({ results: all, machine }: Study): Picture {
   const [right, bottom] = [LEFT + WIDE, TOP + TALL];
   const xOf = (us: number): number => round(LEFT + shareOf(across, us) * WIDE);
   const yOf = (percent: number): number => round(bottom - shareOf(upwards, percent) * TALL);
-  const svg = headOf({ width: right + 20, height: bottom + 40, title, machine });
+  const svg = headOf({ width: right + 30, height: bottom + 40, title, machine });
   for (const tick of ticksOf(upwards)) {
     svg.push(
       `<line x1="${LEFT}" y1="${yOf(tick)}" x2="${right}" y2="${yOf(tick)}" stroke="#eeeeee"/>`,
@@ -162,7 +169,7 @@ function drawTradeOff({ results: all, machine }: Study): Picture {
   for (const tick of ticksOf(across)) {
     svg.push(
       `<line x1="${xOf(tick)}" y1="${TOP}" x2="${xOf(tick)}" y2="${bottom}" stroke="#eeeeee"/>`,
-      text(xOf(tick), bottom + 16, String(tick), 'text-anchor="middle" fill="#555555"'),
+      text(xOf(tick), bottom + 16, counted(tick), 'text-anchor="middle" fill="#555555"'),
     );
   }
   svg.push(
@@ -174,7 +181,10 @@ function drawTradeOff({ results: all, machine }: Study): Picture {
   let named = 0;
   for (const { network, answerUs, accuracy, width, depth } of [...results].sort((a, b) => a.answerUs - b.answerUs)) {
     const [x, y, colour] = [xOf(answerUs), yOf(100 * accuracy), colourOf(networks.indexOf(network))];
-    const isBeaten = results.some((other) => other.answerUs < answerUs && other.accuracy >= accuracy);
+    const isBeaten = results.some(
+      (other) =>
+        (other.answerUs < answerUs && other.accuracy >= accuracy) || (other.answerUs === answerUs && other.accuracy > accuracy),
+    );
     svg.push(`<circle cx="${x}" cy="${y}" r="${isBeaten ? 3 : 4.5}" fill="${colour}" fill-opacity="${isBeaten ? 0.45 : 1}"/>`);
     // Above and below in turn, so that neighbours leave each other room.
     if (!isBeaten)
@@ -214,8 +224,9 @@ function scaleOf(values: readonly number[], logarithmic: boolean): Scale {
     return { least: Math.floor(low / step) * step, most: Math.ceil(high / step + 1e-9) * step, logarithmic };
   }
   const all = marks(low / 10, high * 10);
-  const least = all.findLast((mark) => mark <= low) ?? low;
-  return { least, most: all.find((mark) => mark >= high && mark > least) ?? high, logarithmic };
+  // A little room beside the outermost ones, so that no point and no name lies on the frame.
+  const least = all.findLast((mark) => mark <= low * 0.95) ?? low;
+  return { least, most: all.find((mark) => mark >= high * 1.05) ?? high, logarithmic };
 }
 
 const stepOf = (range: number): number => (range <= 6 ? 1 : range <= 14 ? 2 : 5);
@@ -240,6 +251,9 @@ function ticksOf({ least, most, logarithmic }: Scale): number[] {
   const all = marks(least, most).filter((mark) => mark >= least && mark <= most);
   return all.length <= TICKS_MOST ? all : all.filter((mark) => Number.isInteger(Math.round(1e9 * Math.log10(mark)) / 1e9));
 }
+
+/** 10,000 and not 10000; what is below one keeps its point. */
+const counted = (tick: number): string => (tick < 1_000 ? String(tick) : tick.toLocaleString('en-US'));
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 

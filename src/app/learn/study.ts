@@ -52,6 +52,10 @@ export interface StudyRequest<B extends string> {
   readonly sets: number;
   readonly epochs: number;
   readonly seed: number;
+  /** Measured before, by the same request: not measured again. */
+  readonly known?: readonly StudyResult[];
+  /** Told after each one that is measured. */
+  readonly onResult?: (results: readonly StudyResult[]) => Promise<void>;
   readonly onProgress: (done: number, total: number, what: string) => void;
   readonly signal: AbortSignal;
 }
@@ -76,15 +80,20 @@ export async function studyWidthAndDepth<B extends string>(request: StudyRequest
     for (const depth of request.depths) {
       for (const width of request.widths) {
         if (signal.aborted) break;
+        const before = request.known?.find((one) => one.network === network && one.width === width && one.depth === depth);
+        if (before !== undefined) {
+          results.push(before);
+          continue;
+        }
         const widths = Array<number>(depth).fill(width);
-        results.push({
-          network,
-          width,
-          depth,
-          ...(network === 'gan'
+        const studied =
+          network === 'gan'
             ? await studyTwin(widths, { learnFrom, testSets, backends: ready, epochs, seed, signal })
-            : await studyYesNo(FAMILY[network] as Family, widths, prepared, ready, { epochs, seed, signal })),
-        });
+            : await studyYesNo(FAMILY[network] as Family, widths, prepared, ready, { epochs, seed, signal });
+        // Whoever was interrupted has trained less than was asked for.
+        if (signal.aborted) break;
+        results.push({ network, width, depth, ...studied });
+        await request.onResult?.(results);
         request.onProgress(results.length, total, `${network} ${depth} × ${width}`);
       }
     }

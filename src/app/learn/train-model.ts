@@ -28,7 +28,7 @@ import type { Trainer } from '../../ports/trainer.ts';
 import type { NetworkName } from './network-names.ts';
 
 export interface TrainOptions {
-  readonly network: NetworkName;
+  readonly network: Exclude<NetworkName, 'trace-gan'>;
   readonly cell: 'gru' | 'lstm';
   readonly reads: FeatureSet;
   /** Of the hidden layers; the network's own when absent. */

@@ -1,9 +1,9 @@
 /**
- * `drover schedule --jsonl`: one task set a line in, one answer a line out. Lines are those of other tools' test vectors:
- * priority 1 is the most urgent there, and fields that are not known are passed over. A line that cannot be simulated is
- * answered with its reason, and those after it are simulated all the same.
+ * `drover schedule --jsonl`: one task set a line in, one answer a line out. `line-fields.ts` says how a line is read; fields that are not known
+ * are passed over. A line that cannot be simulated is answered with its reason, and those after it are simulated all the same.
  */
-import { PLATFORM_DEFAULTS, type SimulatedTask } from '../../domain/realtime/simulation/platform.ts';
+import { PLATFORM_DEFAULTS } from '../../domain/realtime/simulation/platform.ts';
+import { readSetLine } from './line-fields.ts';
 import { policyNamed } from './policies.ts';
 import { reportOf, type ScheduleReport, schedule } from './schedule.ts';
 
@@ -13,6 +13,8 @@ export interface LineOptions {
   readonly cores: number | undefined;
   /** Undefined: what the line says, or one second. */
   readonly durationUs: number | undefined;
+  /** Of round robin; a millisecond when undefined. */
+  readonly sliceUs?: number | undefined;
   readonly seed: number;
 }
 
@@ -20,53 +22,24 @@ export type LineAnswer =
   | ({ readonly id: unknown; readonly policy: string; readonly reason: null } & ScheduleReport)
   | { readonly id: unknown; readonly policy: string; readonly tasks: null; readonly reason: string };
 
-export function answerLine(line: string, { policy, cores, durationUs, seed }: LineOptions): LineAnswer {
-  let id: unknown = null;
+export function answerLine(line: string, { policy, cores, durationUs, sliceUs, seed }: LineOptions): LineAnswer {
+  const read = readSetLine(line, { ofTasks: ['jitterUs', 'offsetUs'], ofLine: ['cores', 'durationUs'] });
+  if (!read.ok) return { id: read.error.id, policy, tasks: null, reason: read.error.sentence };
+  const { id } = read.value;
   try {
-    const set = fieldsOf(JSON.parse(line), 'a task set');
-    id = set['id'] ?? null;
-    const list = set['tasks'];
-    if (!Array.isArray(list)) throw new Error('tasks is no list');
     const request = {
-      tasks: list.map(taskOf),
+      tasks: read.value.tasks,
       platform: {
         ...PLATFORM_DEFAULTS,
         ...policyNamed(policy),
-        cores: cores ?? (set['cores'] === undefined ? 1 : numberOf(set, 'cores')),
+        ...(sliceUs === undefined ? {} : { sliceUs }),
+        cores: cores ?? read.value.cores ?? 1,
       },
-      durationUs: durationUs ?? (set['durationUs'] === undefined ? 1_000_000 : numberOf(set, 'durationUs')),
+      durationUs: durationUs ?? read.value.durationUs ?? 1_000_000,
       seed,
     };
     return { id, policy, reason: null, ...reportOf(request, schedule(request)) };
   } catch (error) {
     return { id, policy, tasks: null, reason: error instanceof Error ? error.message : String(error) };
   }
-}
-
-function taskOf(value: unknown, at: number): SimulatedTask & { readonly name: string } {
-  const name = `T${at + 1}`;
-  const fields = fieldsOf(value, name);
-  const periodUs = numberOf(fields, 'periodUs', name);
-  return {
-    name: typeof fields['name'] === 'string' ? fields['name'] : name,
-    wcetUs: numberOf(fields, 'wcetUs', name),
-    periodUs,
-    deadlineUs: fields['deadlineUs'] === undefined ? periodUs : numberOf(fields, 'deadlineUs', name),
-    priority: -(fields['priority'] === undefined ? at : numberOf(fields, 'priority', name)),
-    jitterUs: fields['jitterUs'] === undefined ? 0 : numberOf(fields, 'jitterUs', name),
-    offsetUs: fields['offsetUs'] === undefined ? 0 : numberOf(fields, 'offsetUs', name),
-  };
-}
-
-function fieldsOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
-  throw new Error(`${what} is no object with fields`);
-}
-
-function numberOf(fields: Readonly<Record<string, unknown>>, field: string, of = ''): number {
-  const value = fields[field];
-  if (typeof value === 'number') return value;
-  throw new Error(
-    `${of === '' ? '' : `${of}: `}${field} is ${value === undefined ? 'missing' : `no number: ${JSON.stringify(value)}`}`,
-  );
 }

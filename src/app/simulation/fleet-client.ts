@@ -9,10 +9,11 @@ import type { SimProcess } from '../../../infra/sim/host.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { TaskName } from '../../domain/model/ids.ts';
+import type { Mac, TaskName } from '../../domain/model/ids.ts';
+import { decodeAnswer, encodeCommand } from '../../domain/protocol/codec-command.ts';
 import { decodeManagerAnswer, encodeManagerCall } from '../../domain/protocol/codec-manager.ts';
-import type { ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
-import { type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
+import type { Answer, Command, ManagerAnswer, ManagerCall } from '../../domain/protocol/messages.ts';
+import { ecuSubject, type FleetNames, header, managerSubject, taskSubject } from '../../domain/protocol/subjects.ts';
 import { repeatedOf } from '../../domain/task/routing.ts';
 import { hostOf } from './simulated-ecu.ts';
 
@@ -81,6 +82,15 @@ export class FleetClient {
         await pause(ports.clock, RETRY_US);
       }
     }
+  }
+
+  /** One of a bridge's orders, said once. */
+  async order(mac: Mac, command: Command): Promise<Answer> {
+    const { ports, host } = await this.ready;
+    const bytes = encodeCommand(envelope(host, command));
+    const answer = decodeAnswer(await ports.bus.request(ecuSubject.command(mac), bytes, { timeoutUs: CALL_TIMEOUT_US }));
+    if (answer.ok) return answer.value.body;
+    throw new Error(answer.error.sentence);
   }
 
   /** Appends numbered inputs up to `count`, each by compare-and-set, going on from where the stream is. */

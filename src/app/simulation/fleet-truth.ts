@@ -10,6 +10,7 @@ import type { ArbiterContext } from '../../../statecharts/arbiter.machine.ts';
 import { type ChainContext, migrationOfMember } from '../../../statecharts/chain.machine.ts';
 import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../../../statecharts/placement.machine.ts';
+import type { PowerContext } from '../../../statecharts/power.machine.ts';
 import type { RouteContext } from '../../../statecharts/route.machine.ts';
 import {
   droppedEarly,
@@ -84,6 +85,13 @@ export interface FleetTruthParts {
   readonly sourceDoes: (owner: Incarnation, task: TaskName, epoch: number) => SourceDoes;
   /** An instance has begun to write. */
   readonly onMarker: () => void;
+  /** An ECU fell asleep, or is to wake. */
+  readonly onPower: () => void;
+}
+
+export interface PowerTruth {
+  readonly state: string;
+  readonly context: PowerContext;
 }
 
 export class FleetTruth {
@@ -96,6 +104,7 @@ export class FleetTruth {
   private readonly migrating = new Map<TaskName, Set<ActorKey>>();
   /** By task and manager: the latest epoch of which it said that it can rebuild a checkpoint. */
   private readonly storedEpochs = new Map<TaskName, Map<string, number>>();
+  readonly power = new Map<Mac, PowerTruth>();
   readonly milestones: Milestone[] = [];
   /** Accepted outputs by task, since the last marker. */
   readonly sinceMarker = new Map<TaskName, number>();
@@ -177,6 +186,11 @@ export class FleetTruth {
     }
     if (actor.startsWith('migration/')) {
       this.hearMigration(actor, { state, context: context as MigrationContext, record });
+      return;
+    }
+    if (actor.startsWith('power/')) {
+      this.power.set(actor.slice('power/'.length), { state, context: context as PowerContext });
+      this.parts.onPower();
       return;
     }
     if (!actor.startsWith('placement/')) return;

@@ -6,6 +6,7 @@
  * present incarnation, everything recorded is consumed, and what was accepted is what the task gives when it is run alone.
  */
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
+import type { PowerChoice } from '../../../actors/power-manager.ts';
 import { artefactDigest } from '../../../infra/sim/artefacts.ts';
 import { StoredPages } from '../../../infra/sim/disk-checkpoints.ts';
 import { inventoryStream } from '../../../infra/sim/inventory.ts';
@@ -14,14 +15,15 @@ import type { StorePlace } from '../../../infra/sim/weather.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import type { SourceDoes } from '../../domain/invariants/atomic-migration.ts';
+import { asleepWithTasks, homeAsleep } from '../../domain/invariants/awake-home.ts';
 import { overfilled } from '../../domain/invariants/schedulable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
 import { assert } from '../../domain/kernel/assert.ts';
-import type { Incarnation } from '../../domain/model/ecu.ts';
+import type { Incarnation, SleepState } from '../../domain/model/ecu.ts';
 import type { Mac, TaskName } from '../../domain/model/ids.ts';
 import type { TaskSpec } from '../../domain/model/task.ts';
 import { validateTaskSpec } from '../../domain/model/task-spec.ts';
-import type { ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
+import type { Answer, ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type Feed, FleetClient } from './fleet-client.ts';
@@ -54,6 +56,8 @@ export interface FleetOptions {
   readonly duplicateWindowUs?: number;
   /** Whether managers foresee failures; absent: they do not. */
   readonly predicts?: boolean;
+  /** Whether managers let ECUs sleep, and when; absent: they do not. */
+  readonly power?: PowerChoice;
 }
 
 export type TaskDraft = Partial<Omit<TaskSpec, 'affinity' | 'checkpoint' | 'inputs'>> & {
@@ -100,6 +104,7 @@ export class FleetWorld {
       plants = NO_PLANTS,
       provesPerMinute = 0,
       predicts = false,
+      power,
     } = options;
     const specs = receive === undefined ? fleetStreams(NAMES) : [...fleetStreams(NAMES), FLEET_BUCKET];
     const window = options.duplicateWindowUs === undefined ? {} : { duplicateWindowUs: options.duplicateWindowUs };
@@ -120,6 +125,7 @@ export class FleetWorld {
       },
       sourceDoes: (owner, task, epoch) => this.sourceDoes(owner, task, epoch),
       onMarker: () => this.judgeLoads(),
+      onPower: () => this.judgeSleep(),
     });
     this.rest = new RestJudge({ world: this.world, truth: this.truth, ecus: this.ecus, stores: places });
     this.world.judges.periodOf = (task) => this.truth.placements.get(task)?.context.spec?.periodUs;
@@ -130,7 +136,18 @@ export class FleetWorld {
     }
     for (const { name, onEcu } of managers) {
       const machine = onEcu === undefined ? managerHost(name) : machineOf(onEcu);
-      const parts = { world: this.world, names: NAMES, name, machine, janitor, plants, provesPerMinute, predicts, chooses };
+      const parts = {
+        world: this.world,
+        names: NAMES,
+        name,
+        machine,
+        janitor,
+        plants,
+        provesPerMinute,
+        predicts,
+        power,
+        chooses,
+      };
       this.managers.set(name, new SimulatedManager(parts));
     }
   }
@@ -186,6 +203,11 @@ export class FleetWorld {
   /** Everything away from there, and nothing new; or no more of that. */
   drain(mac: Mac, undo = false): Promise<ManagerAnswer> {
     return this.client.call({ kind: 'drain-ecu', mac, undo, reason: 'somebody asked' });
+  }
+
+  /** Straight to its bridge, behind the managers' backs; undefined: wake up. */
+  orderSleep(mac: Mac, sleep: SleepState | undefined): Promise<Answer> {
+    return this.client.order(mac, { kind: 'power', sleep });
   }
 
   private programOf(task: TaskName): number {
@@ -334,6 +356,23 @@ export class FleetWorld {
     for (const { mac, bridge, plan } of this.ecus.values()) {
       if (bridge !== undefined) this.world.judges.report(overfilled(mac, bridge.load().tasks, admittingEcu(plan)));
     }
+    this.judgeSleep();
+  }
+
+  /** Whenever one falls asleep or wakes: what every living bridge has accepted, and where every task is at home. */
+  private judgeSleep(): void {
+    for (const { mac, bridge } of this.ecus.values()) {
+      const accepted = bridge?.load().tasks.map(({ task }) => task) ?? [];
+      this.world.judges.report(asleepWithTasks(mac, bridge?.asleep() !== undefined, accepted));
+    }
+    for (const [task, { state, context }] of this.truth.placements)
+      if (state === 'owned')
+        this.world.judges.report(homeAsleep(task, context.owner?.mac, this.powerOf(context.owner?.mac ?? '')));
+  }
+
+  /** By its record; undefined: nobody manages its sleep. */
+  powerOf(mac: Mac): string | undefined {
+    return this.truth.power.get(mac)?.state;
   }
 
   // ——— time ———

@@ -13,8 +13,9 @@ import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
-import type { SensorProfile } from '../../domain/metrics/sensor-profile.ts';
-import type { EcuDescription, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
+import { limitsOf, type SensorProfile } from '../../domain/metrics/sensor-profile.ts';
+import type { SimulatedMachine } from '../../domain/metrics/simulated-ecu.ts';
+import type { EcuDescription, EcuPower, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
 import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
 import type { ResourceKind } from '../../domain/model/task.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
@@ -40,6 +41,8 @@ export interface EcuPlan {
   readonly notifiesOnly?: boolean;
   /** It says how it is, by the sensors of a simulated machine; absent: not at all, which is cheapest. */
   readonly metrics?: MetricsPlan & { readonly sensors: SensorProfile };
+  readonly power?: EcuPower;
+  readonly heartbeatUs?: number;
 }
 
 export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
@@ -75,6 +78,8 @@ export class SimulatedEcu {
   readonly plan: EcuPlan;
   /** The bridge that runs now, for looking at; undefined while none does. */
   bridge: Bridge | undefined;
+  /** What stands behind its sensors, for looking at; of the bridge that runs. */
+  machine: SimulatedMachine | undefined;
   /** What the inventory remembers of its last start. */
   private incarnationKnown = 0;
   private readonly parts: SimulatedEcuParts;
@@ -165,9 +170,10 @@ export class SimulatedEcu {
         offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
-        heartbeatIntervalUs: HEARTBEAT_US,
+        heartbeatIntervalUs: plan.heartbeatUs ?? HEARTBEAT_US,
         version: 'simulated',
         ...(plan.metrics === undefined ? {} : { metrics: metricsPlanOf(plan.metrics) }),
+        ...(plan.power === undefined ? {} : { power: plan.power }),
       };
       const host = { ...hostOf({ id, incarnation, names, ports }), plants };
       const bridge = new Bridge({
@@ -194,7 +200,15 @@ export class SimulatedEcu {
   private startMetrics(bridge: Bridge, host: Host, plan: MetricsPlan & { readonly sensors: SensorProfile }): void {
     const { resourceKind = 'cpu' } = this.plan;
     const nowUs = host.clock.monotonicUs();
-    const sensors = { profile: plan.sensors, resourceKind, rng: host.rng.stream('sensors'), nowUs };
+    const sensors = {
+      profile: plan.sensors,
+      resourceKind,
+      rng: host.rng.stream('sensors'),
+      nowUs,
+      asleep: () => bridge.asleep(),
+    };
+    const source = createSimulatedSensors(sensors);
+    this.machine = source.machine;
     const { cores } = admittingEcu(this.plan);
     new MetricsAgent({
       host,
@@ -202,8 +216,9 @@ export class SimulatedEcu {
       resourceKind,
       cores,
       plan: metricsPlanOf(plan),
-      openSources: () => [createSimulatedSensors(sensors)],
+      openSources: () => [source],
       tasks: () => bridge.running().all(),
+      isAsleep: () => bridge.asleep() !== undefined,
     }).start();
   }
 }
@@ -211,7 +226,7 @@ export class SimulatedEcu {
 const metricsPlanOf = ({ everyUs, keptEveryUs, sensors }: NonNullable<EcuPlan['metrics']>): MetricsPlan => ({
   everyUs,
   keptEveryUs,
-  temperatureLimit: sensors.limit,
+  ...limitsOf(sensors),
 });
 
 const BRIDGE_FOLDER = 'bridge/';

@@ -2,6 +2,7 @@
 
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
 import { Manager } from '../../../actors/manager.ts';
+import type { PowerChoice } from '../../../actors/power-manager.ts';
 import type { Proving } from '../../../actors/prover.ts';
 import { createBusProofBoard } from '../../../infra/nats/proof-board.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
@@ -36,6 +37,8 @@ export interface SimulatedManagerParts {
   /** Checkpoints tried a minute; 0: none. */
   readonly provesPerMinute: number;
   readonly predicts: boolean;
+  /** Whether it lets ECUs sleep; absent: no. */
+  readonly power?: PowerChoice | undefined;
   /** Whether the fleet's receiving strategy can be chosen. */
   readonly chooses: boolean;
 }
@@ -53,7 +56,7 @@ export class SimulatedManager {
   }
 
   private async boot(process: SimProcess): Promise<void> {
-    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, chooses } = this.parts;
+    const { world, names, name, machine, janitor, plants, provesPerMinute, predicts, power, chooses } = this.parts;
     const id = managerHost(name);
     const folder = folderOf(name);
     process.onEnd(() => {
@@ -76,6 +79,7 @@ export class SimulatedManager {
         ...(provesPerMinute === 0 ? {} : { proving: provingWith(ports, provesPerMinute) }),
         ...(janitor === undefined ? {} : { janitor }),
         predicts,
+        ...(power === undefined ? {} : { power }),
         fitter: createSimFitter(ports.clock),
         ...(chooses ? { receive: new BusReceivePolicy(ports) } : {}),
       });

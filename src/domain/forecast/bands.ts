@@ -19,6 +19,8 @@ import { SortedWindows } from './sorted-window.ts';
 import type { StateArena } from './state-arena.ts';
 
 const VIEWS = 4;
+/** The last of them, which there is only where there is a rhythm. */
+const BEAT_VIEW = 3;
 const Q = TAUS.length;
 /** A forecast's numbers: the offsets of each view, what each view's errors are measured in, the quantiles. */
 export const BAND_LENGTH = VIEWS * Q + VIEWS + Q;
@@ -34,7 +36,7 @@ const MIX = { rate: 0.3, slower: 0.3, fading: 0.998 };
 const STRETCH = { rate: 0.08, slower: 0.6, beat: 0.15 };
 /** Of each side; fewer are aimed at while few forecasts have been scored: of a short series they are hardly known. */
 const MISSES = 0.1;
-const CAREFUL = { count: 45, slower: 0.12 };
+const CAREFUL = { count: 30, slower: 0.1 };
 /** Of the errors at this beat, beside the other views. */
 const BEAT_PRIOR = 1.5;
 const STRETCH_MOST = 3;
@@ -51,6 +53,10 @@ export class Bands {
   /** Lower and upper, a horizon each: how many half widths further out. */
   readonly #stretch: Float64Array;
   readonly #settled: Float64Array;
+  /** A horizon each, worked out once. */
+  readonly #rates: readonly number[];
+  readonly #careful: readonly number[];
+  readonly #thinnings: readonly number[];
   /** Usual size of an error at each beat, a horizon each; 0: not seen yet. */
   readonly #beats: Float64Array;
   readonly #usual: Float64Array;
@@ -61,6 +67,9 @@ export class Bands {
   /** `errorsKept`: of each view and horizon. */
   constructor(arena: StateArena, horizons: readonly number[], errorsKept: number) {
     this.#horizons = horizons;
+    this.#rates = horizons.map((h) => STRETCH.rate / h ** STRETCH.slower);
+    this.#careful = horizons.map((h) => CAREFUL.count * h ** CAREFUL.slower);
+    this.#thinnings = horizons.map(thinning);
     this.#windows = new SortedWindows(arena, horizons.length * VIEWS, errorsKept);
     this.#weights = new ExpertWeights(arena, {
       groups: horizons.length * Q,
@@ -83,13 +92,14 @@ export class Bands {
     out[at + SIZES] = 1;
     out[at + SIZES + 1] = moving + floor;
     out[at + SIZES + 2] = spread + floor;
-    out[at + SIZES + 3] = beat < 0 ? Number.NaN : this.#sizeAt(k, beat) + floor;
+    out[at + SIZES + BEAT_VIEW] = beat < 0 ? Number.NaN : this.#sizeAt(k, beat) + floor;
     const looks = ((this.#settled[k] as number) + 1) / h;
     const wider = 1 + 1 / (looks + 0.5);
     const offsets = this.#offsets;
     const cold = this.#windows.count(k * VIEWS) < ERRORS_LEAST;
+    const views = beat < 0 ? BEAT_VIEW : VIEWS;
     for (let q = 0; q < Q; q++) {
-      for (let view = 0; view < VIEWS; view++) {
+      for (let view = 0; view < views; view++) {
         const window = k * VIEWS + view;
         let offset = Number.NaN;
         const size = out[at + SIZES + view] as number;
@@ -99,7 +109,7 @@ export class Bands {
         offsets[view] = offset;
         out[at + view * Q + q] = offset;
       }
-      out[at + QUANTILES + q] = q === MEDIAN ? point : point + this.#weights.mix(k * Q + q, offsets, 0);
+      out[at + QUANTILES + q] = q === MEDIAN ? point : point + this.#weights.mix(k * Q + q, offsets, 0, views);
     }
     this.#order(k, beat, out, at + QUANTILES);
   }
@@ -113,24 +123,25 @@ export class Bands {
   learn(k: number, { value, point, scale, beat }: BandOutcome, row: Float64Array, at: number): void {
     const error = value - point;
     const offsets = this.#offsets;
+    // As it was when the forecast was made.
+    const views = Number.isNaN(row[at + SIZES + BEAT_VIEW]) ? BEAT_VIEW : VIEWS;
     for (let q = 0; q < Q; q++) {
       if (q === MEDIAN) continue;
-      for (let view = 0; view < VIEWS; view++) offsets[view] = row[at + view * Q + q] as number;
+      for (let view = 0; view < views; view++) offsets[view] = row[at + view * Q + q] as number;
       const group = k * Q + q;
-      const mixture = this.#weights.mix(group, offsets, 0);
+      const mixture = this.#weights.mix(group, offsets, 0, views);
       const tau = TAUS[q] as number;
-      this.#weights.learn(group, offsets, 0, mixture, error > mixture ? -tau : 1 - tau, scale);
+      this.#weights.learn(group, offsets, 0, mixture, error > mixture ? -tau : 1 - tau, scale, views);
     }
     const settled = this.#settled[k] as number;
-    for (let view = 0; view < VIEWS && settled % thinning(this.#horizons[k] as number) === 0; view++) {
+    for (let view = 0; view < views && settled % (this.#thinnings[k] as number) === 0; view++) {
       const size = row[at + SIZES + view] as number;
       if (!Number.isNaN(size)) this.#windows.push(k * VIEWS + view, error / size);
     }
     this.#settled[k] = settled + 1;
     this.#measure(k, beat, Math.abs(error));
-    const h = this.#horizons[k] as number;
-    const rate = STRETCH.rate / h ** STRETCH.slower;
-    const misses = (MISSES * (settled + 1)) / (settled + 1 + CAREFUL.count * h ** CAREFUL.slower);
+    const rate = this.#rates[k] as number;
+    const misses = (MISSES * (settled + 1)) / (settled + 1 + (this.#careful[k] as number));
     const below = (value < this.quantile(row, at, 0) ? 1 : 0) - misses;
     const above = (value > this.quantile(row, at, OUTER) ? 1 : 0) - misses;
     this.#move(this.#stretch, 2 * k, rate * below);

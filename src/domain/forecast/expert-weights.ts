@@ -40,12 +40,14 @@ export class ExpertWeights {
       }
   }
 
-  /** The mixture of group `g` over `values` from `at`, by weights that sum to 1 over those awake; NaN where all sleep. */
-  mix(g: number, values: Float64Array, at: number): number {
-    const { experts } = this.#options;
-    const from = g * experts;
+  /**
+   * The mixture of group `g` over `values` from `at`, by weights that sum to 1 over those awake; NaN where all sleep. `count`: the others sleep and
+   * are not even looked at.
+   */
+  mix(g: number, values: Float64Array, at: number, count = this.#options.experts): number {
+    const from = g * this.#options.experts;
     let [sum, total] = [0, 0];
-    for (let e = 0; e < experts; e++) {
+    for (let e = 0; e < count; e++) {
       const value = values[at + e] as number;
       if (Number.isNaN(value)) continue;
       const weight = this.#weights[from + e] as number;
@@ -56,12 +58,20 @@ export class ExpertWeights {
   }
 
   /** `slope`: of the loss at `mixture`; `scale`: a usual difference. Bare numbers, for it is called hundreds of times a step. */
-  learn(g: number, values: Float64Array, at: number, mixture: number, slope: number, scale: number): void {
+  learn(
+    g: number,
+    values: Float64Array,
+    at: number,
+    mixture: number,
+    slope: number,
+    scale: number,
+    count = this.#options.experts,
+  ): void {
     const { experts, rates, fading, prior } = this.#options;
     const rate = rates[g] as number;
     const from = g * experts;
     let best = Number.NEGATIVE_INFINITY;
-    for (let e = 0; e < experts; e++) {
+    for (let e = 0; e < count; e++) {
       const value = values[at + e] as number;
       let gain = this.#gains[from + e] as number;
       if (!Number.isNaN(value)) {
@@ -72,7 +82,7 @@ export class ExpertWeights {
       }
       if (gain > best) best = gain;
     }
-    for (let e = 0; e < experts; e++) this.#weights[from + e] = Math.exp((this.#gains[from + e] as number) - best);
+    for (let e = 0; e < count; e++) this.#weights[from + e] = Math.exp((this.#gains[from + e] as number) - best);
   }
 
   weight(g: number, e: number): number {

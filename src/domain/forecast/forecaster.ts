@@ -46,7 +46,8 @@ export interface ForecasterOptions {
 const MEMORY = 4096;
 const ERRORS_KEPT = 300;
 const WARM_UP = 20;
-const EXPERT_RATE = { rate: 0.2, slower: 0.3, fading: 0.9998 };
+/** η = rate / h^slower / (1 + h / shared): errors of long forecasts share most of their steps, and say less each. */
+const EXPERT_RATE = { rate: 0.2, slower: 0.3, shared: 60, fading: 0.9998 };
 /** Gains at the start. */
 const PRIORS: readonly [RegExp, number][] = [
   [/^(ewma|median|rhythm)/, -1],
@@ -106,7 +107,7 @@ export class Forecaster {
     this.#weights = new ExpertWeights(arena, {
       groups: horizons.length,
       experts: this.experts.length,
-      rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower),
+      rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower / (1 + h / EXPERT_RATE.shared)),
       fading: EXPERT_RATE.fading,
       prior: this.experts.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
     });

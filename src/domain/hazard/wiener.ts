@@ -93,6 +93,17 @@ export class WienerTracker {
     return this.#logLikelihood;
   }
 
+  /** The level a window from now, by its drift alone. */
+  ahead(window: number): { readonly mean: number; readonly deviation: number } {
+    const { diffusion, driftWander } = this.#prior;
+    const wander = (driftWander ** 2 * window ** 3) / 3;
+    const known = this.#ofLevel + 2 * window * this.#ofBoth + window ** 2 * this.#ofDrift;
+    return {
+      mean: this.#level + this.#drift * window,
+      deviation: Math.sqrt(Math.max(0, known + diffusion ** 2 * window + wander)),
+    };
+  }
+
   /** P(the limit is passed within `window`); `limitDeviation` says how well the limit itself is known. */
   probability(limit: number, window: number, limitDeviation = 0): number {
     if (this.#time === undefined) return 0;

@@ -49,6 +49,7 @@ export const ERROR_CODES = [
   'ERR_ADMIT_MEMORY',
   'ERR_ADMIT_SCHEDULE',
   'ERR_ADMIT_DRAINING',
+  'ERR_ECU_ASLEEP', // it sleeps, or is on its way up
   'ERR_COMMAND_STALE', // below the highest revision of that actor this bridge has handled
   'ERR_COMMAND_EPOCH', // an epoch below the one already accepted
   'ERR_COMMAND_DIED', // answered in an earlier incarnation: that instance is gone

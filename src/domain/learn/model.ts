@@ -5,6 +5,7 @@
  *               in which the exact test should be asked instead
  *   certified   proposes times that a check accepts or refuses (`certificate.ts`)
  *   twin        draws task sets like those it was trained on (`twin.ts`)
+ *   trace-twin  draws what the jobs of a given set would do (`trace-twin.ts`)
  *   forecast    says how series go on (`src/domain/forecast/network.ts`); its `trained.sets` are series
  */
 import { type ForecastNetwork, networkSize } from '../forecast/network.ts';
@@ -17,6 +18,7 @@ import type { Deferral } from './metrics.ts';
 import { createNetwork } from './network.ts';
 import { askBayes, askNeighbours, type Bayes, type Neighbours } from './shallow.ts';
 import type { TaskSets } from './task-sets.ts';
+import { TASK_CONDITIONS, TRACE_CONDITIONS, TRACE_NOISE, TRACE_WIDTH, type TracePool, type TraceScale } from './trace-twin.ts';
 import { type PeriodRange, TWIN_CONDITIONS, TWIN_NOISE, TWIN_WIDTH } from './twin.ts';
 
 export interface Trained {
@@ -59,13 +61,29 @@ export interface TwinModel {
   readonly parameters: Float32Array;
 }
 
+export interface TraceTwinModel {
+  readonly purpose: 'trace-twin';
+  readonly trained: Trained;
+  /** Which of the two foretold sets better that neither had learned from; traces are drawn from that one. */
+  readonly uses: (typeof TRACE_SOURCES)[number];
+  readonly architecture: Architecture;
+  readonly parameters: Float32Array;
+  /** Of the conditions. */
+  readonly scale: Scale;
+  readonly traces: TraceScale;
+  /** What the bootstrap draws from. */
+  readonly pool: TracePool;
+}
+
+export const TRACE_SOURCES = ['generator', 'bootstrap'] as const;
+
 export interface ForecastModel {
   readonly purpose: 'forecast';
   readonly trained: Trained;
   readonly network: ForecastNetwork;
 }
 
-export type Model = YesNoModel | CertifiedModel | TwinModel | ForecastModel;
+export type Model = YesNoModel | CertifiedModel | TwinModel | TraceTwinModel | ForecastModel;
 
 export interface Scorer {
   /** Above 0: schedulable. The farther from 0 the surer, on a scale of the model's own. */
@@ -115,6 +133,7 @@ export function faultOf(model: Model): string | undefined {
     if (!(model.range.leastUs > 0 && model.range.mostUs > model.range.leastUs)) return 'has no range of periods';
     return faultOfNetwork(model.architecture, model.parameters);
   }
+  if (model.purpose === 'trace-twin') return faultOfTraceTwin(model);
   if (model.purpose === 'forecast') return faultOfForecast(model.network);
   const width = model.purpose === 'certified' ? CANDIDATE_FEATURES.length : inputLength(model.shape, model.reads);
   const { mean, factor } = model.scale;
@@ -129,6 +148,30 @@ export function faultOf(model: Model): string | undefined {
   if (Number.isNaN(model.deferral.no) || Number.isNaN(model.deferral.yes) || model.deferral.no > model.deferral.yes)
     return 'has no band for deferring';
   return faultOfLearned(model.learned, width, model.shape);
+}
+
+function faultOfTraceTwin({ architecture, parameters, scale, traces, pool }: TraceTwinModel): string | undefined {
+  if (
+    architecture.family !== 'fnn' ||
+    architecture.inputs !== TRACE_NOISE + TRACE_CONDITIONS ||
+    architecture.outputs !== TRACE_WIDTH
+  )
+    return 'has a generator of another shape';
+  if (scale.mean.length !== TASK_CONDITIONS || scale.factor.length !== TASK_CONDITIONS)
+    return 'has a scale for other conditions';
+  if (!allFinite(scale.mean) || !allFinite(scale.factor)) return 'has a scale that is not finite';
+  const numbers = [traces.execution, traces.wait].flatMap(({ mean, deviation }) => [mean, deviation]);
+  if (numbers.some((x) => !Number.isFinite(x) || Math.abs(x) > 100)) return 'has a scale of jobs that is absurd';
+  const tasks = pool.starts.length - 1;
+  const isWhole =
+    tasks >= 1 &&
+    pool.starts[0] === 0 &&
+    pool.conditions.length === tasks * TASK_CONDITIONS &&
+    pool.jobs.length === 2 * (pool.starts[tasks] as number);
+  if (!isWhole || pool.starts.some((start, at) => at > 0 && start <= (pool.starts[at - 1] as number)))
+    return 'has a pool whose columns contradict each other';
+  if (!allFinite(pool.conditions) || !allFinite(pool.jobs)) return 'has a pool that is not finite';
+  return faultOfNetwork(architecture, parameters);
 }
 
 function faultOfLearned(learned: Learned, width: number, shape: Shape): string | undefined {

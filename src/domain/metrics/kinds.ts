@@ -66,6 +66,13 @@ export const METRICS = [
   { number: 23, name: 'asic.queue', unit: 'count', range: { min: 0, max: 1e12 }, what: 'jobs that wait for it' },
   { number: 24, name: 'cpu.cycles', ...RATE, what: 'cycles of the bridge and its tasks, in user mode' },
   { number: 25, name: 'cpu.instructions', ...RATE, what: 'instructions of the bridge and its tasks, in user mode' },
+  {
+    number: 26,
+    name: 'wear',
+    unit: 'share',
+    range: { min: 0, max: 10 },
+    what: 'of its life that is used up, where the part says so',
+  },
 ] as const satisfies readonly MetricKind[];
 
 export type Metric = (typeof METRICS)[number]['name'];

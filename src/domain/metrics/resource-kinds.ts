@@ -61,6 +61,10 @@ export interface ResourceState {
   readonly temperatureCelsius: number | undefined;
   readonly powerWatts: number | undefined;
   readonly memoryUsedBytes: number | undefined;
+  /** Of the machine's own memory: when that is full, its processes are killed. */
+  readonly memoryShare: number | undefined;
+  /** Share of its life that is used up. */
+  readonly wear: number | undefined;
   /** Expected of its kind, and not there: whatever is said of it beyond this is said half blind. */
   readonly missing: readonly Metric[];
 }
@@ -76,9 +80,14 @@ export function resourceState(sample: EcuSample): ResourceState {
     temperatureCelsius: of(profile.temperature),
     powerWatts: of(profile.power),
     memoryUsedBytes: of(profile.memoryUsed),
+    memoryShare: shareOf(of('memory.used'), of('memory.available')),
+    wear: of('wear'),
     missing: profile.expected.filter((metric) => of(metric) === undefined),
   };
 }
+
+const shareOf = (used: number | undefined, available: number | undefined): number | undefined =>
+  used === undefined || available === undefined || used + available === 0 ? undefined : used / (used + available);
 
 /** What an ECU of this kind offers: what its owner says, and what goes without saying. */
 export const capabilitiesOf = (kind: ResourceKind, said: readonly string[]): readonly string[] => [

@@ -3,6 +3,7 @@
  * from `after` seconds on.
  */
 import { err, ok, type Result } from '../kernel/result.ts';
+import type { MetricLimits } from '../model/ecu.ts';
 
 export interface SensorProfile {
   /** °C around it. */
@@ -32,6 +33,15 @@ export interface SensorProfile {
   readonly wear: number;
   /** Hours of ageing that pass in a second. */
   readonly hours: number;
+  /** Its memory in MiB, the share of it in use at rest, and the growth of that share a second: something leaks. */
+  readonly memory: number;
+  readonly filled: number;
+  readonly filling: number;
+  /** Share of its memory in use at which its processes are killed, and of its load above which tasks are late. */
+  readonly full: number;
+  readonly busy: number;
+  /** Growth of the resistance, as a share, at which it is worn out. */
+  readonly life: number;
   /** Standard deviation of the temperature sensor, and the steps it reads in, both in K. */
   readonly noise: number;
   readonly step: number;
@@ -55,6 +65,12 @@ const CALM: SensorProfile = {
   rising: 0,
   wear: 0,
   hours: 0,
+  memory: 512,
+  filled: 0.45,
+  filling: 0,
+  full: 0.96,
+  busy: 0.95,
+  life: 0.5,
   noise: 0.15,
   step: 0.25,
   fault: 0,
@@ -64,15 +80,23 @@ export const SENSOR_PROFILES = {
   calm: CALM,
   /** Its cooling fails: from 53 °C to the limit in 68 s with nothing to do, in 40 s when busy. */
   heating: { ...CALM, background: 0.5, cooling: 0.04 },
-  /** Something else on it takes all its cores. */
-  overload: { ...CALM, rising: 0.02 },
-  /** Years in minutes: paste that dries, fans that wear. */
+  /** Something else on it takes all its cores, and all its memory: it is full 51 s after that begins. */
+  overload: { ...CALM, rising: 0.02, filling: 0.01 },
+  /** Years in minutes: paste that dries, fans that wear. It is worn out after three minutes with nothing to do. */
   ageing: { ...CALM, background: 0.4, wear: 0.00001, hours: 300 },
 } as const satisfies Readonly<Record<string, SensorProfile>>;
 
 const NAMES = Object.keys(SENSOR_PROFILES) as readonly (keyof typeof SENSOR_PROFILES)[];
-const POSITIVE: ReadonlySet<string> = new Set(['resistance', 'tau', 'max', 'step']);
+const POSITIVE: ReadonlySet<string> = new Set(['resistance', 'tau', 'max', 'step', 'memory', 'full', 'busy', 'life']);
 const VALUE_MAX = 1e6;
+
+/** What such a machine dies of or suffers from, as its ECU says it of itself. */
+export const limitsOf = ({ limit, full, busy }: SensorProfile): Required<MetricLimits> => ({
+  temperatureLimit: limit,
+  memoryLimit: full,
+  loadLimit: busy,
+  wearLimit: 1,
+});
 
 /** The error is a sentence for people. */
 export function parseSensorProfile(text: string): Result<SensorProfile, string> {

@@ -5,7 +5,8 @@
  *   during        jobs of the task itself that fall into the blackout and have no slack to bear it
  *   transfer      at the source: jobs released there while states are captured and given away, that find their core busy
  *   disturbance   at the target: the same, while the state is taken in and the program is started
- *   gain          late jobs that staying would bring and moving avoids, by whoever predicts; 0 where nobody does
+ *   gain          late jobs that staying would bring and moving avoids, by whoever predicts: failures that are foreseen, and how the task
+ *                 would do there (`performance/late-work.ts`); below 0 where it would do worse; 0 where nobody predicts
  *   total         during + transfer + disturbance − gain
  *
  * Blackouts by mode, S the state's bytes, d its dirty bytes a second, b bytes moved a second, w the switch with nothing to move:
@@ -14,10 +15,14 @@
  *   stop-and-copy   w + S / b
  *   cold            w + S / b + the work since the last durable checkpoint again
  *
- * The mode is the cheapest of those whose blackout the deadline bears; where none is borne, the one with the shortest.
+ * The mode is the cheapest of those whose blackout the deadlines bear; where none is borne, the one with the shortest. Whether they do is the
+ * exact test's word: the target's, with all that runs there, and what arrives during the blackout released when it ends (`admit.ts`).
+ *
+ * Among places whose costs differ by less than a late job's half the score of the placement decides: prices are estimates.
  */
 import { PAGE_BYTES } from '../model/checkpoint.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
+import type { PredictedPerformance } from '../performance/late-work.ts';
 import type { Decision } from '../placement/evidence.ts';
 
 export type MigrationMode = 'live' | 'stop-and-copy' | 'cold';
@@ -66,8 +71,10 @@ export interface ModeEstimate {
   readonly blackoutUs: number;
   readonly bytes: number;
   readonly cost: MigrationCost;
-  /** The deadline is kept through the blackout, by the worst response at the target. */
+  /** Every hard deadline at the target is kept through the blackout, and the task's own. */
   readonly bearable: boolean;
+  /** What the exact test found that does not keep its deadline. */
+  readonly broken?: string | undefined;
 }
 
 export interface CandidateEstimate {
@@ -79,6 +86,8 @@ export interface CandidateEstimate {
   readonly cost: MigrationCost;
   readonly blackoutUs: number;
   readonly bearable: boolean;
+  /** How it would do there; absent: nobody can say. */
+  readonly performance?: PredictedPerformance | undefined;
 }
 
 /** Kept in the migration's journal, and given to whoever asks with a dry run. */
@@ -97,6 +106,8 @@ export interface MigrationEstimate {
   readonly speed: MigrationSpeed;
   /** Who says what staying costs; absent: nobody, and the gain is 0. */
   readonly predictedBy: string | undefined;
+  /** How it does where it is, by whoever predicts; absent: nobody can say. */
+  readonly performanceHere?: PredictedPerformance | undefined;
   /** All candidates with their tests, also those that were refused. */
   readonly decision: Decision | undefined;
 }
@@ -110,6 +121,9 @@ export interface EstimatedCandidate {
   readonly busy: EcuBusyness;
   /** Bytes of the state that are there already. */
   readonly bytesAtHand: number;
+  /** The target's exact test with that blackout: undefined when it passes. Absent: the task's own slack alone decides. */
+  readonly brokenBy?: (blackoutUs: number) => string | undefined;
+  readonly performance?: PredictedPerformance | undefined;
 }
 
 export function estimateCandidate(
@@ -130,14 +144,27 @@ export function estimateCandidate(
   const borne = modes.filter(({ bearable }) => bearable);
   const best = borne.length > 0 ? least(borne, ({ cost }) => cost.total) : least(modes, ({ blackoutUs }) => blackoutUs);
   const { mode, cost, blackoutUs, bearable } = best;
-  return { mac, incarnation, score, mode, modes, cost, blackoutUs, bearable };
+  const { performance } = candidate;
+  const told = performance === undefined ? {} : { performance };
+  return { mac, incarnation, score, mode, modes, cost, blackoutUs, bearable, ...told };
+}
+
+/** Late jobs below which two costs are the same. */
+const SAME_COST = 0.5;
+
+/** The best first: those that cost as little as the cheapest in the order in which they come, then the others. */
+export function byCost(candidates: readonly CandidateEstimate[]): readonly CandidateEstimate[] {
+  const cheapest = Math.min(...candidates.map(({ cost }) => cost.total));
+  const isCheap = ({ cost }: CandidateEstimate): boolean => cost.total <= cheapest + SAME_COST;
+  const dear = candidates.filter((one) => !isCheap(one)).sort((a, b) => a.cost.total - b.cost.total || b.score - a.score);
+  return [...candidates.filter(isCheap), ...dear];
 }
 
 const MODES: readonly MigrationMode[] = ['live', 'stop-and-copy', 'cold'];
 
 function estimateMode(
   mode: MigrationMode,
-  { responseUs, busy, bytesAtHand }: EstimatedCandidate,
+  { responseUs, busy, bytesAtHand, brokenBy }: EstimatedCandidate,
   { facts, speed, source, gain }: Parameters<typeof estimateCandidate>[1],
 ): ModeEstimate {
   const { stateBytes, deadlineUs, periodUs } = facts;
@@ -155,7 +182,9 @@ function estimateMode(
   const transfer = delayed(transferSeconds, source);
   const disturbance = delayed(secondsFor(movedBytes, bytesPerSecond) + switchUs / 1e6, busy);
   const cost = { during, transfer, disturbance, gain, total: during + transfer + disturbance - gain };
-  return { mode, blackoutUs, bytes: Math.round(movedBytes), cost, bearable: deadlineUs === 0 || blackoutUs <= slackUs };
+  const broken = brokenBy?.(blackoutUs);
+  const bearable = (deadlineUs === 0 || blackoutUs <= slackUs) && broken === undefined;
+  return { mode, blackoutUs, bytes: Math.round(movedBytes), cost, bearable, ...(broken === undefined ? {} : { broken }) };
 }
 
 /** Round by round: what was dirtied while the round before was on its way. */

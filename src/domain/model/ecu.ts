@@ -32,6 +32,25 @@ export interface EcuDescription extends Incarnation {
   readonly scheduling?: EcuScheduling;
   /** Which samples of its metrics it publishes; absent: none. */
   readonly metrics?: MetricsPlan;
+  /** What it takes, and how it can sleep; absent: nobody has said, and it never sleeps. */
+  readonly power?: EcuPower;
+}
+
+export interface EcuPower {
+  /** Awake, with nothing to do. */
+  readonly idleWatts: number;
+  readonly busyWatts: number;
+  /** Empty: it cannot. */
+  readonly sleep: readonly SleepState[];
+}
+
+export interface SleepState {
+  readonly name: string;
+  readonly watts: number;
+  /** From the word that wakes it until it takes tasks. */
+  readonly wakeUs: number;
+  /** Of falling asleep and waking together, above being idle as long. */
+  readonly wakeJoules: number;
 }
 
 /** How often an ECU says how it is. */
@@ -41,7 +60,16 @@ export interface MetricsPlan {
   readonly keptEveryUs: number;
   /** °C at which it switches itself off; absent: nobody has said. */
   readonly temperatureLimit?: number;
+  /** Share of its memory in use at which its processes die; absent: nobody has said. */
+  readonly memoryLimit?: number;
+  /** Share of its load above which its tasks are late; absent: nobody has said. */
+  readonly loadLimit?: number;
+  /** Wear at which it is used up; absent: nobody has said. */
+  readonly wearLimit?: number;
 }
+
+/** What an ECU dies of or suffers from when it gets there. */
+export type MetricLimits = Pick<MetricsPlan, 'temperatureLimit' | 'memoryLimit' | 'loadLimit' | 'wearLimit'>;
 
 /** What of an ECU decides when a job runs. Everything absent is 0, false or fixed priorities. */
 export interface EcuScheduling {
@@ -94,4 +122,6 @@ export interface AcceptedTask {
   readonly hardDeadline?: boolean;
   /** CPU kept free for it by its reservation; 0 when absent. */
   readonly cpuPpm?: number;
+  /** It is on its way here and runs nowhere for so long: what arrives meanwhile is released that much later. Not on the wire. */
+  readonly blackoutUs?: number;
 }

@@ -94,14 +94,17 @@ export class AdditiveModel {
   /** How far the cells' means have moved since the effects were solved, at most. */
   #drifted = 0;
 
-  /** Takes one measurement; `log` is its natural logarithm. What is not a number says nothing. */
-  observe(pair: Pair, log: number): void {
+  /**
+   * Takes one measurement; `log` is its natural logarithm. What is not a number says nothing. Comparing a new cell solves the effects first, so
+   * whoever brings a thousand new tasks at once leaves it out for those: of a task that was never seen nothing is asked either.
+   */
+  observe(pair: Pair, log: number, compares = true): void {
     const value = log - pair.offset;
     if (!Number.isFinite(value)) return;
     const key = cellKey(pair);
     const cell = this.#cells.get(key);
     if (cell === undefined) {
-      this.#compare(pair, log);
+      if (compares) this.#compare(pair, log);
       const { task, family, resource, kind } = pair;
       this.#cells.set(key, { task, family, resource, kind, contention: levelOf(pair), count: 1, mean: value, variance: 0 });
       this.#drifted = Number.POSITIVE_INFINITY;

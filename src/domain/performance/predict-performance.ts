@@ -57,20 +57,22 @@ export interface Performance {
 }
 
 /** z of 10 % and 90 %. */
-const BAND = 1.2815515655446004;
+export const BAND_Z = 1.2815515655446004;
 const LOAD_MOST = 0.98;
 
 export class PerformanceModel {
   readonly #execution = new AdditiveModel();
   readonly #stretch = new AdditiveModel();
 
-  observe(resource: ResourceView, task: TaskView, job: JobCounters): void {
+  /** `compares`: whether what the model would have said counts as one of its errors, where the pair is new (`AdditiveModel.observe`). */
+  observe(resource: ResourceView, task: TaskView, job: JobCounters, compares = true): void {
     const { executionUs, responseUs } = job;
     if (!(executionUs > 0)) return;
     const pair = { task: task.id, family: task.family, resource: resource.id, kind: resource.kind, contention: job.contention };
-    this.#execution.observe({ ...pair, offset: workOf(resource, task) }, Math.log(executionUs));
+    this.#execution.observe({ ...pair, offset: workOf(resource, task) }, Math.log(executionUs), compares);
     if (!(responseUs >= executionUs)) return;
-    this.#stretch.observe({ ...pair, contention: 0, offset: sharingOf(job.load) }, Math.log(responseUs / executionUs));
+    const stretch = { ...pair, contention: 0, offset: sharingOf(job.load) };
+    this.#stretch.observe(stretch, Math.log(responseUs / executionUs), compares);
   }
 
   forget(gone: { readonly task?: string; readonly resource?: string }): void {
@@ -105,7 +107,7 @@ export class PerformanceModel {
 
 function bandOf({ log, deviation }: Pick<Estimate, 'log' | 'deviation'>, least: number): Band {
   const at = (z: number): number => Math.max(least, Math.exp(log + z * deviation));
-  return { expected: at(0), low: at(-BAND), high: at(BAND) };
+  return { expected: at(0), low: at(-BAND_Z), high: at(BAND_Z) };
 }
 
 const workOf = ({ nominalSpeed }: ResourceView, { size }: TaskView): number =>

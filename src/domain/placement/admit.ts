@@ -13,6 +13,7 @@
  *
  * A task without a period is charged its reservation. A hard deadline without period or WCET is refused as untestable.
  * A newcomer of the same name as an accepted task takes its place (a redeploy). The order of both lists does not matter.
+ * With a blackout the newcomers are tasks that are moved while they run: the test then also holds for the silence of the move (R4).
  */
 import type { Result } from '../kernel/result.ts';
 import { err, ok } from '../kernel/result.ts';
@@ -50,6 +51,12 @@ export function acceptedTaskOf(spec: TaskSpec, epoch: number): AcceptedTask {
   };
 }
 
+/** The same of one that is moved here while it runs. */
+export const inBlackout = (spec: TaskSpec, epoch: number, blackoutUs: number): AcceptedTask => ({
+  ...acceptedTaskOf(spec, epoch),
+  blackoutUs,
+});
+
 /** Utilisation charged for a task in parts per billion, rounded up. An integer, so that sums do not depend on their order. */
 export const chargePpb = ({ periodUs, wcetUs, cpuPpm }: AcceptedTask): number =>
   sharePpb({ periodUs, wcetUs, reservedPpm: cpuPpm ?? 0 });
@@ -58,6 +65,7 @@ export function admits(
   accepted: readonly AcceptedTask[],
   newcomers: readonly TaskSpec[],
   ecu: AdmittingEcu,
+  blackoutUs = 0,
 ): Result<AdmissionEvidence, Refusal> {
   if (ecu.draining) return err({ kind: 'draining' });
   for (const spec of newcomers) {
@@ -68,7 +76,7 @@ export function admits(
   }
   const replaced = new Set(newcomers.map((spec) => spec.name));
   const staying = accepted.filter((task) => !replaced.has(task.task));
-  const joining = newcomers.map((spec) => acceptedTaskOf(spec, 0));
+  const joining = newcomers.map((spec) => (blackoutUs === 0 ? acceptedTaskOf(spec, 0) : inBlackout(spec, 0, blackoutUs)));
 
   const heldBytes = sum(staying, (task) => task.memoryBytesMax);
   const neededBytes = sum(joining, (task) => task.memoryBytesMax);

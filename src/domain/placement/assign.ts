@@ -478,7 +478,7 @@ function inOrder(counts: ReadonlyMap<RefusalKind, number>): Partial<Record<Refus
 }
 
 /** Kinds whose name says everything; the others get the words of one ECU that refused so, as an example. */
-const TELLING: ReadonlySet<string> = new Set<RefusalKind>(['excluded', 'not-alive', 'draining']);
+const TELLING: ReadonlySet<string> = new Set<RefusalKind>(['excluded', 'not-alive', 'draining', 'asleep']);
 
 function sentenceOfUnplaced({ candidateCount, refusedByKind, candidates }: Decision): string {
   if (candidateCount === 0) return 'no ECU is known';

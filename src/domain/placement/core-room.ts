@@ -14,6 +14,9 @@
  * R3. Tasks without a period run when data comes; nothing bounds how often, so they are taken to run below every hard task. Without
  *     pre-emption they block for one job, under round robin they take part in every round.
  *
+ * R4. A task that is being moved here runs nowhere during its blackout: what arrives in it is released that much later, which is release
+ *     jitter. Its own response counts from the arrival; the others bear what has gathered being done at once.
+ *
  * The first row is the fleet's usual one and the hot one: it looks only at tasks that the newcomer can delay, one at a time.
  */
 import type { Result } from '../kernel/result.ts';
@@ -65,7 +68,8 @@ export function loadOf(task: AcceptedTask, hard: boolean, platform: Platform | u
   const overheads = platform?.overheads;
   const wcetUs = overheads === undefined || task.wcetUs === 0 ? task.wcetUs : withCharges(task, overheads);
   const chargePpb = sharePpb({ periodUs, wcetUs, reservedPpm });
-  return { name, wcetUs, periodUs, deadlineUs, priority, reservedPpm, hard, chargePpb };
+  const jitterUs = task.blackoutUs ?? 0;
+  return { name, wcetUs, periodUs, deadlineUs, priority, jitterUs, reservedPpm, hard, chargePpb };
 }
 
 const withCharges = (task: RealtimeTask, overheads: Overheads): number =>
@@ -322,8 +326,9 @@ const isKnown = ({ wcetUs }: Load): boolean => wcetUs > 0;
 
 /** A task without a deadline has its period for one: a scheduler by deadlines needs some. */
 const withDeadline = (load: Load): RealtimeTask => {
-  const { wcetUs, periodUs, deadlineUs, priority } = load;
-  return { wcetUs, periodUs, deadlineUs: deadlineUs > 0 ? deadlineUs : periodUs, priority };
+  const { wcetUs, periodUs, deadlineUs, priority, jitterUs = 0 } = load;
+  const task = { wcetUs, periodUs, deadlineUs: deadlineUs > 0 ? deadlineUs : periodUs, priority };
+  return jitterUs === 0 ? task : { ...task, jitterUs };
 };
 
 const sentence = (refusal: TestRefusal, loads: readonly Load[]): string =>

@@ -18,6 +18,8 @@ export interface Candidate {
   readonly accepted: readonly AcceptedTask[];
   readonly alive: boolean;
   readonly draining: boolean;
+  /** It sleeps, or is on its way down or up (docs/POWER.md). */
+  readonly asleep?: boolean;
   /** The pages of every checkpoint are here already (a manager runs on this ECU). */
   readonly holdsPages?: boolean;
 }
@@ -37,6 +39,7 @@ export type Refusal =
   | { readonly kind: 'excluded' }
   | { readonly kind: 'not-alive' }
   | { readonly kind: 'draining' }
+  | { readonly kind: 'asleep' }
   | { readonly kind: 'resource-kind'; readonly wanted: ResourceKind; readonly offered: ResourceKind }
   | { readonly kind: 'runtime'; readonly wanted: RuntimeKind; readonly offered: readonly RuntimeKind[] }
   | { readonly kind: 'capability'; readonly missing: readonly string[] }
@@ -87,6 +90,8 @@ export const errorCodeOf = (refusal: Refusal): ErrorCode => {
       return 'ERR_ADMIT_SCHEDULE';
     case 'draining':
       return 'ERR_ADMIT_DRAINING';
+    case 'asleep':
+      return 'ERR_ECU_ASLEEP';
     case 'runtime':
       return 'ERR_RUNTIME_UNKNOWN';
     case 'resource-kind':
@@ -108,6 +113,8 @@ export function sentenceOf(refusal: Refusal): string {
       return 'is not alive';
     case 'draining':
       return 'is draining';
+    case 'asleep':
+      return 'is asleep, or about to be';
     case 'resource-kind':
       return `is of kind ${refusal.offered}, wanted is ${refusal.wanted}`;
     case 'runtime':

@@ -20,6 +20,7 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
   if (excluded.has(candidate.mac) || newcomer.excluded?.includes(candidate.mac) === true) return { kind: 'excluded' };
   if (!candidate.alive) return { kind: 'not-alive' };
   if (candidate.draining) return { kind: 'draining' };
+  if (candidate.asleep === true) return { kind: 'asleep' };
   const { resourceKind, requiredEcus, requiredLabels } = spec.affinity;
   if (resourceKind !== undefined && resourceKind !== description.resourceKind) {
     return { kind: 'resource-kind', wanted: resourceKind, offered: description.resourceKind };

@@ -9,6 +9,7 @@
  * The deadline is when moving must have begun to be done before the failure is likelier than not to be there.
  */
 import type { Mac, TaskName } from '../model/ids.ts';
+import type { Threat, ThreatCause } from './threat.ts';
 
 /** What is expected of an ECU within the horizon, by its forecasts and its hazard. */
 export interface Outlook {
@@ -21,6 +22,8 @@ export interface Outlook {
   readonly loadQuantiles: readonly [number, number, number];
   /** Time until the failure, should it come: the median. */
   readonly failsInS: number;
+  /** What it is made of, the likeliest first. */
+  readonly threats: readonly Threat[];
 }
 
 export interface MovableTask {
@@ -48,7 +51,9 @@ export interface Proposal {
   readonly task: TaskName;
   readonly epoch: number;
   readonly from: Mac;
-  readonly cause: 'failure' | 'overload';
+  readonly cause: ThreatCause;
+  /** The levels that are behind it, the likeliest first. */
+  readonly evidence: readonly Threat[];
   readonly probability: number;
   readonly horizonS: number;
   readonly loadQuantiles: readonly [number, number, number];
@@ -59,6 +64,12 @@ export interface Proposal {
   readonly candidates: readonly CandidateValue[];
   readonly madeAtUs: number;
   readonly deadlineUs: number;
+}
+
+/** What stands in a migration's record of the proposal that caused it. */
+export interface ProposalNamed
+  extends Pick<Proposal, 'id' | 'cause' | 'probability' | 'horizonS' | 'loadQuantiles' | 'staying' | 'benefit' | 'deadlineUs'> {
+  readonly manager: string;
 }
 
 /** Late jobs of a task that stays on an ECU with this outlook. */

@@ -118,6 +118,9 @@ export function review(
   };
 }
 
+/** A level that is less likely to get to its limit is no reason. */
+const EVIDENT = 0.1;
+
 const isProbability = (value: number): boolean => value >= 0 && value <= 1;
 
 /** A forecast that is no number is as good as none. */
@@ -145,8 +148,10 @@ function propose(
   const candidates = valueCandidates(task, from, calm, policy.horizonS).filter(({ benefit }) => benefit > least);
   const [best] = candidates;
   if (best === undefined) return [];
-  const cause = from.failure >= from.overload ? 'failure' : 'overload';
-  const leftS = Math.max(0, Math.min(policy.horizonS, cause === 'failure' ? from.failsInS : policy.horizonS) - task.moveS);
+  const isDeadly = from.failure >= from.overload;
+  const behind = from.threats.filter(({ deadly, probability }) => deadly === isDeadly && probability >= EVIDENT);
+  const cause = behind[0]?.cause ?? (isDeadly ? 'failure' : 'overload');
+  const leftS = Math.max(0, Math.min(policy.horizonS, isDeadly ? from.failsInS : policy.horizonS) - task.moveS);
   return [
     {
       id: `${task.task}.${task.epoch}.${nowUs}`,
@@ -154,6 +159,7 @@ function propose(
       epoch: task.epoch,
       from: from.mac,
       cause,
+      evidence: behind,
       probability: Math.max(from.failure, from.overload),
       horizonS: policy.horizonS,
       loadQuantiles: from.loadQuantiles,

@@ -1,7 +1,7 @@
 /** Commands to bridges and supervisors, and their answers (`command.proto`). */
 import { unreachable } from '../kernel/assert.ts';
 import { readCursor, readReference, writeCursor, writeReference } from './codec-checkpoint.ts';
-import { readEcuLoad, writeEcuLoad } from './codec-ecu.ts';
+import { readEcuLoad, readSleepState, writeEcuLoad, writeSleepState } from './codec-ecu.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
 import {
@@ -23,16 +23,27 @@ import {
   type CommandHeader as WireHeader,
   CheckpointMode as WireMode,
   type PrepareOrder as WirePrepare,
+  Wakefulness as WireWakefulness,
 } from './generated/drover/v1/command_pb.ts';
-import type { Answer, Command, CommandHeader, SupervisorAnswer, SupervisorCommand } from './messages.ts';
+import type { Answer, Command, CommandHeader, PowerAnswer, SupervisorAnswer, SupervisorCommand } from './messages.ts';
 
 const modes = enumTable<'full' | 'delta'>({ full: WireMode.FULL, delta: WireMode.DELTA });
+
+const wakefulness = enumTable<PowerAnswer['state']>({
+  awake: WireWakefulness.AWAKE,
+  asleep: WireWakefulness.ASLEEP,
+  waking: WireWakefulness.WAKING,
+});
 
 export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'command', Command>(
   'command',
   (command): BodyMessageInit<'command'> => {
     if (command.kind === 'query-load') return { order: { case: 'queryLoad', value: {} } };
     if (command.kind === 'drain') return { order: { case: 'drain', value: { undo: command.undo } } };
+    if (command.kind === 'power') {
+      const { sleep } = command;
+      return { order: { case: 'power', value: sleep === undefined ? {} : { sleep: writeSleepState(sleep) } } };
+    }
     const header = writeHeader(command);
     switch (command.kind) {
       case 'deploy': {
@@ -43,13 +54,14 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
         return { header, order: { case: 'deploy', value } };
       }
       case 'prepare': {
-        const { spec, incarnation, source = '', sequence, standsStill = false } = command;
+        const { spec, incarnation, source = '', sequence, standsStill = false, blackoutUs = 0 } = command;
         const value = {
           spec: writeTaskSpec(spec),
           incarnation: wide(incarnation),
           source,
           sequence: wide(sequence),
           standsStill,
+          blackoutUs: wide(blackoutUs),
         };
         return { header, order: { case: 'prepare', value } };
       }
@@ -91,6 +103,10 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
         return { kind: 'query-load' };
       case 'drain':
         return { kind: 'drain', undo: order.value.undo };
+      case 'power': {
+        const { sleep } = order.value;
+        return { kind: 'power', sleep: sleep === undefined ? undefined : readSleepState(sleep) };
+      }
       case undefined:
         return refuse('command.order is missing, or one that this build does not know');
       default:
@@ -137,6 +153,7 @@ function readPrepare(header: CommandHeader, wire: WirePrepare): Command {
   const incarnation = safeInteger(wire.incarnation, 'prepare.incarnation');
   const source = wire.source === '' ? undefined : macText(wire.source, 'prepare.source');
   const sequence = safeInteger(wire.sequence, 'prepare.sequence');
+  const blackoutUs = safeInteger(wire.blackoutUs, 'prepare.blackout_us');
   return {
     kind: 'prepare',
     ...header,
@@ -145,6 +162,7 @@ function readPrepare(header: CommandHeader, wire: WirePrepare): Command {
     source,
     sequence,
     ...(wire.standsStill ? { standsStill: true } : {}),
+    ...(blackoutUs === 0 ? {} : { blackoutUs }),
   };
 }
 
@@ -199,6 +217,11 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
             },
           },
         };
+      case 'power': {
+        const { state, readyInUs, reason } = answer;
+        const value = { state: wakefulness.toWire[state] as WireWakefulness, readyInUs: wide(readyInUs), reason };
+        return { answer: { case: 'power', value } };
+      }
       case 'load':
         return { answer: { case: 'load', value: writeEcuLoad(answer.load) } };
       case 'refused':
@@ -250,6 +273,13 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
           bytes: safeInteger(answer.value.bytes, 'prepared.bytes'),
           stateBytes: safeInteger(answer.value.stateBytes, 'prepared.state_bytes'),
           tookUs: safeInteger(answer.value.tookUs, 'prepared.took_us'),
+        };
+      case 'power':
+        return {
+          kind: 'power',
+          state: wakefulness.word(answer.value.state, 'power.state'),
+          readyInUs: safeInteger(answer.value.readyInUs, 'power.ready_in_us'),
+          reason: sentenceText(answer.value.reason, 'power.reason'),
         };
       case 'load':
         return { kind: 'load', load: readEcuLoad(answer.value) };

@@ -1,6 +1,15 @@
 /** What ECUs say of themselves (`ecu.proto`): description, load, heartbeat, goodbye. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AcceptedTask, EcuDescription, EcuLoad, EcuScheduling, ProcessIdentity } from '../model/ecu.ts';
+import type {
+  AcceptedTask,
+  EcuDescription,
+  EcuLoad,
+  EcuPower,
+  EcuScheduling,
+  MetricLimits,
+  ProcessIdentity,
+  SleepState,
+} from '../model/ecu.ts';
 import { envelopeCodec } from './codec-envelope.ts';
 import { readOffers, subjectList, writeOffer } from './codec-needs.ts';
 import { resourceKinds, runtimeKinds } from './codec-task.ts';
@@ -13,6 +22,7 @@ import {
   listWithin,
   macText,
   nameText,
+  refuse,
   required,
   safeInteger,
   sentenceText,
@@ -24,17 +34,22 @@ import {
   type EcuLoadSchema,
   type EcuSchedulingSchema,
   type ProcessIdentitySchema,
+  type SleepStateSchema,
   type AcceptedTask as WireAcceptedTask,
   type EcuLoad as WireEcuLoad,
+  type MetricsPlan as WireMetricsPlan,
+  type EcuPower as WirePower,
   type ProcessIdentity as WireProcessIdentity,
   Scheduler as WireScheduler,
   type EcuScheduling as WireScheduling,
+  type SleepState as WireSleepState,
 } from './generated/drover/v1/ecu_pb.ts';
 import type { ResourceKind as WireResourceKind, RuntimeKind as WireRuntimeKind } from './generated/drover/v1/task_pb.ts';
 import { COUNTERS_MAX, LIST_MAX, NAME_CHARS_MAX } from './limits.ts';
 import type { Goodbye } from './messages.ts';
 
 const CORES_MAX = 65_536;
+const SLEEP_STATES_MAX = 8;
 
 /** The value under the MAC in the KV bucket `inventory`. */
 export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = envelopeCodec<'ecuDescription', EcuDescription>(
@@ -60,6 +75,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
     ...(ecu.metrics === undefined
       ? {}
       : { metrics: { ...ecu.metrics, everyUs: wide(ecu.metrics.everyUs), keptEveryUs: wide(ecu.metrics.keptEveryUs) } }),
+    ...(ecu.power === undefined ? {} : { power: { ...ecu.power, sleep: ecu.power.sleep.map(writeSleepState) } }),
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -89,13 +105,42 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
           metrics: {
             everyUs: safeInteger(wire.metrics.everyUs, 'ecu.metrics.every_us', 1),
             keptEveryUs: safeInteger(wire.metrics.keptEveryUs, 'ecu.metrics.kept_every_us'),
-            ...(wire.metrics.temperatureLimit === undefined
-              ? {}
-              : { temperatureLimit: finite(wire.metrics.temperatureLimit, 'ecu.metrics.temperature_limit') }),
+            ...readLimits(wire.metrics),
           },
         }),
+    ...(wire.power === undefined ? {} : { power: readPower(wire.power) }),
   }),
 );
+
+export const writeSleepState = (state: SleepState): MessageInitShape<typeof SleepStateSchema> => ({
+  ...state,
+  wakeUs: wide(state.wakeUs),
+});
+
+export const readSleepState = ({ name, watts, wakeUs, wakeJoules }: WireSleepState): SleepState => ({
+  name: nameText(name, 'sleep.name'),
+  watts: atLeast0(watts, 'sleep.watts'),
+  wakeUs: safeInteger(wakeUs, 'sleep.wake_us'),
+  wakeJoules: atLeast0(wakeJoules, 'sleep.wake_joules'),
+});
+
+const readPower = ({ idleWatts, busyWatts, sleep }: WirePower): EcuPower => ({
+  idleWatts: atLeast0(idleWatts, 'ecu.power.idle_watts'),
+  busyWatts: atLeast0(busyWatts, 'ecu.power.busy_watts'),
+  sleep: listWithin(sleep, 'ecu.power.sleep', SLEEP_STATES_MAX).map(readSleepState),
+});
+
+function atLeast0(value: number, field: string): number {
+  return finite(value, field) >= 0 ? value : refuse(`${field} is ${value}; it must be 0 or more`);
+}
+
+/** Those that were said. */
+const readLimits = ({ temperatureLimit, memoryLimit, loadLimit, wearLimit }: WireMetricsPlan): MetricLimits => ({
+  ...(temperatureLimit === undefined ? {} : { temperatureLimit: finite(temperatureLimit, 'ecu.metrics.temperature_limit') }),
+  ...(memoryLimit === undefined ? {} : { memoryLimit: finite(memoryLimit, 'ecu.metrics.memory_limit') }),
+  ...(loadLimit === undefined ? {} : { loadLimit: finite(loadLimit, 'ecu.metrics.load_limit') }),
+  ...(wearLimit === undefined ? {} : { wearLimit: finite(wearLimit, 'ecu.metrics.wear_limit') }),
+});
 
 const schedulers = enumTable<Exclude<EcuScheduling['scheduler'], 'other'>>({
   fp: WireScheduler.FIXED_PRIORITY,

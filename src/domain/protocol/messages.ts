@@ -7,9 +7,10 @@ import type { Verdict } from '../checkpoint/proof.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts';
 import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCursor } from '../model/checkpoint.ts';
-import type { EcuDescription, EcuLoad } from '../model/ecu.ts';
+import type { EcuDescription, EcuLoad, SleepState } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
+import type { PowerState } from '../power/plan-power.ts';
 
 /** The version of the envelope this build writes; it reads this one alone. */
 export const WIRE_VERSION = 1;
@@ -81,7 +82,9 @@ export type Command =
   | PrepareCommand
   | { readonly kind: 'query-load' }
   /** Take no newcomers any more, or take them again; answered as `query-load` is. */
-  | { readonly kind: 'drain'; readonly undo: boolean };
+  | { readonly kind: 'drain'; readonly undo: boolean }
+  /** Fall asleep, or (undefined) wake up. */
+  | { readonly kind: 'power'; readonly sleep: SleepState | undefined };
 
 /** Keep room for a task that runs elsewhere, and bring its state here as far as `sequence` of the header's epoch. */
 export interface PrepareCommand extends CommandHeader {
@@ -93,6 +96,8 @@ export interface PrepareCommand extends CommandHeader {
   readonly sequence: number;
   /** The source stands still with it: the program may be started ahead. */
   readonly standsStill?: boolean;
+  /** No deadline may be broken by its running nowhere for so long; absent: whoever moves it takes that upon itself. */
+  readonly blackoutUs?: number;
 }
 
 export type Answer =
@@ -121,6 +126,7 @@ export type Answer =
       readonly durableSequence?: number;
     }
   | PreparedAnswer
+  | PowerAnswer
   | { readonly kind: 'load'; readonly load: EcuLoad }
   | {
       readonly kind: 'refused';
@@ -129,6 +135,15 @@ export type Answer =
       readonly code: ErrorCode;
       readonly sentence: string;
     };
+
+export interface PowerAnswer {
+  readonly kind: 'power';
+  readonly state: 'awake' | 'asleep' | 'waking';
+  /** While it wakes. */
+  readonly readyInUs: number;
+  /** Why it does not sleep though it was told to. */
+  readonly reason: string;
+}
 
 export interface PreparedAnswer {
   readonly kind: 'prepared';
@@ -358,6 +373,18 @@ export interface FleetEcu {
   readonly state: string;
   /** It is to be empty and gets nothing new. */
   readonly draining?: boolean;
+  /** Of one that can sleep, once somebody manages that. */
+  readonly power?: {
+    readonly state: PowerState;
+    readonly reason?: string | undefined;
+    readonly sleep?: SleepState | undefined;
+    readonly sinceUs: number;
+    readonly managedSinceUs: number;
+    readonly sleeps: number;
+    readonly asleepUs: number;
+    readonly sleptJoules: number;
+    readonly wakeJoules: number;
+  };
   readonly description: EcuDescription | undefined;
   readonly tasks: readonly TaskName[];
 }

@@ -51,7 +51,9 @@ export function sentenceOfRefusal(refusal: Refusal, nameOf: (index: number) => s
     case 'not-modelled':
       return `no test here covers ${refusal.what}`;
     case 'overloaded':
-      return `the tasks need ${(refusal.loadPpm / 10_000).toFixed(2)} % of one core, there are ${refusal.cores * 100} %`;
+      return refusal.loadPpm <= refusal.cores * 1_000_000 + 50
+        ? `the tasks need a little more than the ${refusal.cores * 100} % of one core that there are`
+        : `the tasks need ${(refusal.loadPpm / 10_000).toFixed(2)} % of one core, there are ${refusal.cores * 100} %`;
     case 'task-overload':
       return `${nameOf(refusal.index)} needs ${refusal.wcetUs} µs in every ${refusal.periodUs} µs, more than a core has`;
     case 'deadline-missed':

@@ -10,13 +10,14 @@ import { BUG_STORIES } from './bug-stories.ts';
 import { CHAIN_STORIES } from './chain-stories.ts';
 import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
+import { POWER_STORIES } from './power-stories.ts';
 
 const SEEDS_MAX = 200;
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...CHAIN_STORIES };
+const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...CHAIN_STORIES, ...POWER_STORIES };
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -48,6 +49,8 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'skip-input-gap': { story: 'a publisher leaves an input out' },
   'trust-own-clock': { seed: 14 },
   'forget-incarnation': { story: 'an ECU loses its last starts with its power' },
+  'sleep-with-tasks': { story: 'an ECU is told to sleep while it runs a task' },
+  'take-tasks-asleep': { story: 'a task is sent to an ECU that has just fallen asleep' },
   'serve-unaccepted': { seed: 2 },
   'announce-unaccepted': { seed: 2 },
   'free-before-quorum': { seed: 3 },

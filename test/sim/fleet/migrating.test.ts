@@ -130,6 +130,26 @@ describe('a migration meets', () => {
     await fleet.settle();
   });
 
+  test('a deadline at the target that its silence would break: what asks by itself leaves it, a person does not', async () => {
+    const hard = { hardDeadline: true, wcetUs: 10_000, periodUs: 30_000, deadlineUs: 30_000, priority: 9 };
+    const mover = task('mover', { ...hard, affinity: { preferredEcus: [ECU1] } });
+    // With the mover beside it 22 ms; with what gathers in a blackout of 15 ms, 32.
+    const late = { hardDeadline: true, wcetUs: 12_000, periodUs: 100_000, deadlineUs: 25_000, priority: 1 };
+    const resident = task('resident', { ...late, affinity: { preferredEcus: [ECU2] } });
+    const fleet = await stage({ ecus: [ECU1, ECU2].map((mac) => ({ mac, cores: 1 })), tasks: [resident, mover] });
+    expect([fleet.owner('mover'), fleet.owner('resident')]).toEqual([ECU1, ECU2]);
+    const estimate = async (opcode: 'load-balance' | 'operator') => {
+      const answer = await fleet.done(fleet.migrate('mover', { opcode, dryRun: true }));
+      if (answer.kind !== 'estimate') throw new Error(answer.kind);
+      return answer.estimate;
+    };
+    const asked = await estimate('load-balance');
+    expect(asked.chosen).toBeUndefined();
+    expect(asked.reason).toMatch(/breaks a deadline there: resident would answer after 32000/);
+    expect((await estimate('operator')).chosen).toMatchObject({ mac: ECU2, bearable: false });
+    await fleet.settle();
+  });
+
   test('the removal of its task', async () => {
     for (const revision of [3, 5, 6, 7]) {
       const { fleet } = await underWay('live');

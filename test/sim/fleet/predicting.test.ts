@@ -1,4 +1,7 @@
-/** Failures foreseen in the simulated world: an ECU heats up and dies, and its tasks have left before; in a calm hour nothing is moved. */
+/**
+ * Failures foreseen in the simulated world: an ECU heats up, fills up or wears out and dies, and its tasks have left before; one that only its tasks heat
+ * calms down when they have left; in a calm hour nothing is moved.
+ */
 import { expect, test } from 'vitest';
 import type { EcuPlan } from '../../../src/app/simulation/simulated-ecu.ts';
 import { SENSOR_PROFILES, type SensorProfile } from '../../../src/domain/metrics/sensor-profile.ts';
@@ -17,21 +20,56 @@ const HEATING = { ...SENSOR_PROFILES.heating, after: 10, limit: 85 };
 const SLOW = { periodUs: 100_000, checkpoint: { intervalUs: 500_000, quorum: 2 } };
 const NAMES = ['alpha', 'beta', 'gamma', 'delta'];
 
-test('an ECU heats up and dies at its limit: its tasks run elsewhere by then, and no output is lost', async () => {
+const DYING: readonly (readonly [what: string, sensors: SensorProfile])[] = [
+  ['heats up', HEATING],
+  ['runs out of memory and cores', { ...SENSOR_PROFILES.overload, after: 10, filling: 0.015 }],
+  ['wears out', { ...SENSOR_PROFILES.ageing, hours: 900 }],
+];
+
+test.each(DYING)('an ECU %s and dies of it: its tasks run elsewhere by then, and no output is lost', async (_, sensors) => {
   const fleet = await stage({
-    ecus: [with_(ECU1, HEATING), with_(ECU2, CALM), with_(ECU3, CALM)],
+    ecus: [with_(ECU1, sensors), with_(ECU2, CALM), with_(ECU3, CALM)],
     predicts: true,
     tasks: NAMES.map((name) => task(name, { ...SLOW, affinity: { preferredEcus: [ECU1] } })),
   });
-  expect(tasksOn(fleet, ECU1).length).toBeGreaterThan(0);
   const moved = tasksOn(fleet, ECU1);
-  await fleet.until('the ECU is empty', () => tasksOn(fleet, ECU1).length === 0, 60_000_000);
-  for (const name of moved) expect(fleet.truth.placements.get(name)?.context.takenBy).toMatch(/^migration/);
+  expect(moved.length).toBeGreaterThan(0);
+  await fleet.elapse(5_000_000);
+  const said = await fleet.done(fleet.migrate('alpha', { dryRun: true }));
+  if (said.kind !== 'estimate') throw new Error(said.kind);
+  expect(said.estimate.performanceHere).toMatchObject({ basis: 'measured' });
+  expect(said.estimate.candidates.map(({ performance }) => performance?.basis)).toEqual(['kind', 'kind']);
+  await fleet.until('the ECU is empty', () => tasksOn(fleet, ECU1).length === 0, 70_000_000);
+  for (const name of moved) {
+    const { takenBy = '' } = fleet.truth.placements.get(name)?.context ?? {};
+    expect(takenBy).toMatch(/^migration/);
+    const proposal = fleet.truth.migrations.get(takenBy)?.context.cause?.proposal;
+    expect(proposal).toMatchObject({ horizonS: 30, id: expect.stringContaining(`.${name}.1.`) });
+    expect(proposal?.probability).toBeGreaterThan(0.5);
+  }
   fleet.killEcu(ECU1);
   await fleet.elapse(1_000_000);
   await fleet.settle();
   for (const name of moved) expect(epochOf(fleet, name)).toBe(2);
   expect(counted(fleet, 'predictor.proposed')).toBeGreaterThanOrEqual(moved.length);
+});
+
+test('an ECU that only its tasks heat calms down when they have left: that was no false alarm', async () => {
+  // Its balance with these tasks is above 60 °C, without them at 38 °C.
+  const heated = { ...CALM, gain: 60, limit: 55 };
+  const fleet = await stage({
+    ecus: [with_(ECU1, heated), with_(ECU2, CALM)],
+    predicts: true,
+    world: { runtime: { executionUs: { min: 900, max: 1_000 } } },
+    tasks: NAMES.map((name) => task(name, { ...SLOW, wcetUs: 1_000, affinity: { preferredEcus: [ECU1] } })),
+  });
+  const moved = tasksOn(fleet, ECU1);
+  expect(moved.length).toBe(NAMES.length);
+  await fleet.until('the ECU is empty', () => tasksOn(fleet, ECU1).length === 0, 70_000_000);
+  const scored = (): number => counted(fleet, 'predictor.paid') + counted(fleet, 'predictor.inVain');
+  await fleet.until('all proposals are scored', () => scored() >= counted(fleet, 'predictor.proposed'), 70_000_000);
+  expect(counted(fleet, 'predictor.paid')).toBe(scored());
+  await fleet.settle();
 });
 
 test('a calm hour of tasks that come and go: nothing is moved', async () => {

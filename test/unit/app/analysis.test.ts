@@ -60,7 +60,12 @@ describe('lines', () => {
     ['a task that is none', line([null]), /^not-a-set: /],
     ['an empty set', line([]), /^empty-set: /],
     ['a number in quotes', line([{ wcetUs: '1', periodUs: 4 }]), /^not-whole: T1: wcetUs "1" is no number$/],
-    ['a missing WCET', line([{ periodUs: 4 }]), /^not-whole: T1: wcetUs NaN/],
+    ['a missing WCET', line([{ periodUs: 4 }]), /^missing: T1: wcetUs is missing$/],
+    [
+      'a priority that is none',
+      line([{ wcetUs: 1, periodUs: 4, priority: 1.5 }]),
+      /^not-whole: T1: priority 1.5 is no whole number/,
+    ],
     ['a number beyond all doubles', '{"tasks":[{"wcetUs":1,"periodUs":1e999}]}', /^too-large: T1: periodUs/],
   ])('%s: no verdict, and a reason', (_, text, reason) => {
     const verdict = verdictOfLine(text, { policy: 'npedf' });

@@ -96,14 +96,33 @@ test('an ECU says how it schedules, and only what it says', () => {
 test('how an ECU is measured: intervals, sensor files beside the fleet file, a machine that is not there', () => {
   const path = join(projectRoot(), 'examples', 'fleets', 'own.yaml');
   const line =
-    '{ count: 2, metrics-every-ms: 20, metrics-kept-every-ms: 0, sensors: [../sensors/board.yaml], simulated-sensors: "heating,after=3" }';
+    '{ count: 2, metrics-every-ms: 20, metrics-kept-every-ms: 0, sensors: [../sensors/board.yaml], simulated-sensors: "heating,after=3", limits: { temperature: 90, memory: 95 } }';
   const { ecus } = parseFleetFile(`ecus: [${line}, {}]`, path);
   for (const ecu of ecus.slice(0, 2)) {
-    expect(ecu).toMatchObject({ metricsEveryUs: 20_000, metricsKeptEveryUs: 0, simulatedSensors: { after: 3, cooling: 0.04 } });
+    expect(ecu).toMatchObject({
+      metricsEveryUs: 20_000,
+      metricsKeptEveryUs: 0,
+      simulatedSensors: { after: 3, cooling: 0.04 },
+      limits: { temperatureLimit: 90, memoryLimit: 0.95 },
+    });
     expect(ecu.sensors?.map(({ name }) => name)).toEqual(['board']);
   }
   expect(ecus[2]).toEqual({ mac: '02aa00000003', name: 'ecu3' });
   expect(() => parseFleetFile('ecus: [{ metrics-every-ms: 5 }]', path)).toThrow(/metrics-every-ms/);
   expect(() => parseFleetFile('ecus: [{ simulated-sensors: lukewarm }]', path)).toThrow(/there are calm, heating/);
   expect(() => parseFleetFile('ecus: [{ sensors: [none.yaml] }]', path)).toThrow(/none\.yaml cannot be read/);
+});
+
+test('what an ECU takes and how it sleeps; absurd ones are refused by the field', () => {
+  const file = (power: string): string => `ecus: [{ power: ${power} }, {}]`;
+  const sleep = '[{ name: suspend, watts: 0.5, wake-ms: 800, wake-j: 6 }]';
+  const [said, silent] = parseFleetFile(file(`{ idle-w: 8, busy-w: 20, sleep: ${sleep} }`), 'fleet.yaml').ecus;
+  expect(said?.power).toEqual({
+    ...{ idleWatts: 8, busyWatts: 20 },
+    sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }],
+  });
+  expect(silent).not.toHaveProperty('power');
+  expect(parseFleetFile(file('{ idle-w: 8, busy-w: 20 }'), 'fleet.yaml').ecus[0]?.power?.sleep).toEqual([]);
+  for (const wrong of ['{ idle-w: 8 }', '{ idle-w: 8, busy-w: 2 }', '{ idle-w: -1, busy-w: 2 }', '{ idle-w: .nan, busy-w: 2 }'])
+    expect(() => parseFleetFile(file(wrong), 'fleet.yaml')).toThrow(/power/);
 });

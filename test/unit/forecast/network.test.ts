@@ -46,10 +46,12 @@ describe.each(NETWORK_FAMILIES)('%s', (family) => {
     other[200] = 80;
     const said = [values, other].map((each) => {
       const runner = new NetworkRunner(new StateArena(), network);
-      return [...networkRows(each, family)].map(({ t, row }) => {
+      const steps: { readonly t: number; readonly first: number }[] = [];
+      for (const { t, row } of networkRows(each, family)) {
         runner.push(row);
-        return { t, first: runner.outputs[0] as number };
-      });
+        steps.push({ t, first: runner.outputs[0] as number });
+      }
+      return steps;
     });
     for (const [i, { t, first }] of (said[0] ?? []).entries()) {
       const changed = said[1]?.[i]?.first as number;

@@ -9,8 +9,15 @@ import { type Architecture, initialParameters } from '../../../src/domain/learn/
 import { CANDIDATE_FEATURES } from '../../../src/domain/learn/certificate.ts';
 import { inputLength, learnScale, writeInputs } from '../../../src/domain/learn/examples.ts';
 import { trainForest } from '../../../src/domain/learn/forest.ts';
-import { createScorer, type Learned, type Model, type YesNoModel } from '../../../src/domain/learn/model.ts';
+import {
+  createScorer,
+  type Learned,
+  type Model,
+  type TraceTwinModel,
+  type YesNoModel,
+} from '../../../src/domain/learn/model.ts';
 import { trainBayes } from '../../../src/domain/learn/shallow.ts';
+import { TASK_CONDITIONS, TRACE_CONDITIONS, TRACE_NOISE, TRACE_WIDTH } from '../../../src/domain/learn/trace-twin.ts';
 import { TWIN_CONDITIONS, TWIN_NOISE, TWIN_WIDTH } from '../../../src/domain/learn/twin.ts';
 import { labelledSets } from '../../support/learn-sets.ts';
 
@@ -47,6 +54,7 @@ const scale = {
 };
 const proposing: Architecture = { family: 'fnn', inputs: CANDIDATE_FEATURES.length, widths: [3], outputs: 1 };
 const generating: Architecture = { family: 'fnn', inputs: TWIN_NOISE + TWIN_CONDITIONS, widths: [3], outputs: TWIN_WIDTH };
+const tracing: Architecture = { family: 'fnn', inputs: TRACE_NOISE + TRACE_CONDITIONS, widths: [3], outputs: TRACE_WIDTH };
 const MODELS: Readonly<Record<string, Model>> = {
   fnn: yesNo((inputs) => network({ family: 'fnn', inputs, widths: [4, 3], outputs: 1 })),
   gru: yesNo((inputs) => network({ family: 'gru', inputs, widths: [3], outputs: 1 }), 'tasks'),
@@ -66,6 +74,20 @@ const MODELS: Readonly<Record<string, Model>> = {
     range: { leastUs: 1000, mostUs: 2000 },
     architecture: generating,
     parameters: initialParameters(generating, createRng(1)),
+  },
+  traces: {
+    purpose: 'trace-twin',
+    trained,
+    uses: 'bootstrap',
+    architecture: tracing,
+    parameters: initialParameters(tracing, createRng(1)),
+    scale: { mean: new Float32Array(TASK_CONDITIONS), factor: new Float32Array(TASK_CONDITIONS).fill(1) },
+    traces: { execution: { mean: 0, deviation: 1 }, wait: { mean: 0.5, deviation: 0.25 } },
+    pool: {
+      conditions: new Float32Array(2 * TASK_CONDITIONS),
+      starts: Uint32Array.of(0, 1, 3),
+      jobs: Float32Array.of(1, 2, 3, 4, 5, 6),
+    },
   },
   forecast: {
     purpose: 'forecast',
@@ -146,6 +168,15 @@ describe('a model in a file', () => {
     expect(refusal(encodeModel({ ...model, learned: backwards }))).toMatch(/leads nowhere/);
     const outside = { ...learned, feature: learned.feature.with(branch, inputLength('row', 'closed')) };
     expect(refusal(encodeModel({ ...model, learned: outside }))).toMatch(/leads nowhere/);
+  });
+
+  it('a pool from which a draw would reach beyond its end is refused', () => {
+    const model = MODELS['traces'] as TraceTwinModel;
+    for (const starts of [Uint32Array.of(0, 1, 4), Uint32Array.of(0, 3, 3), Uint32Array.of(1, 2, 3), Uint32Array.of(0)]) {
+      expect(refusal(encodeModel({ ...model, pool: { ...model.pool, starts } }))).toMatch(/pool/);
+    }
+    const wide = { ...model.traces, wait: { mean: 0, deviation: 1e6 } };
+    expect(refusal(encodeModel({ ...model, traces: wide }))).toMatch(/absurd/);
   });
 
   it('numbers that are none are refused', () => {

@@ -18,11 +18,21 @@ import { type PredictorContext, predictorMachine } from '../../../statecharts/pr
 const CHART: Chart = { kind: 'predictor', version: 1, machine: predictorMachine };
 
 const proposal = (id: string): Proposal => ({
-  ...{ id, task: 't', epoch: 1, from: 'a', cause: 'failure', probability: 0.9, horizonS: 30, loadQuantiles: [0, 0, 0] },
+  ...{
+    id,
+    task: 't',
+    epoch: 1,
+    from: 'a',
+    cause: 'failure',
+    evidence: [],
+    probability: 0.9,
+    horizonS: 30,
+    loadQuantiles: [0, 0, 0],
+  },
   ...{ staying: 10, benefit: 9, candidates: [], madeAtUs: 0, deadlineUs: 1 },
 });
 const score = (id: string, paid: boolean): ProposalScore => ({
-  ...{ proposal: id, leadUs: undefined, wasDone: true, came: paid, paid },
+  ...{ proposal: id, leadUs: undefined, wasDone: true, came: paid, wouldHaveCome: paid ? 1 : 0, paid },
   ...{ regretNothing: paid ? -9 : 1, regretOracle: paid ? 0 : 1 },
 });
 const reviewed = (state: Review['state'], blind: readonly string[] = []) => ({ type: 'REVIEWED', state, blind });

@@ -14,7 +14,7 @@ import {
 import { type Credit, FULL_CREDIT } from '../../../src/domain/proposal/score.ts';
 
 const outlook = (mac: string, failure: number, more: Partial<Outlook> = {}): Outlook => ({
-  ...{ mac, incarnation: 1, failure, overload: 0, loadQuantiles: [0.2, 0.3, 0.4], failsInS: 20 },
+  ...{ mac, incarnation: 1, failure, overload: 0, loadQuantiles: [0.2, 0.3, 0.4], failsInS: 20, threats: [] },
   ...more,
 });
 const task = (name: string, more: Partial<MovableTask> = {}): MovableTask => ({

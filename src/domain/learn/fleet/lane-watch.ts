@@ -8,10 +8,11 @@
  *     what disturbs the ECU as a whole (its broker was away). What was seen of the old one is dropped: it is of no set.
  * W2. Missed: a job that answered later than its deadline, a tick that was skipped, or one that waits for longer than its deadline.
  *     Met: none of these. A window that has too few jobs after WINDOWS_MAX times its length is dropped.
- * W3. Lanes with a task without a period or a deadline are not looked at: nobody can say what they are a sample of.
+ * W3. Lanes with a task without a period or a deadline are not looked at: nobody can say what they are a sample of. What no model is needed
+ *     for (`isTeachable`) is dropped.
  * W4. Bounded: a window a lane, OUTCOME_TASKS_MAX tasks a window, and for the jobs nothing but the counters that they have anyway.
  */
-import { measuredWcetUs, OUTCOME_TASKS_MAX, type Outcome, type OutcomeTask } from './outcome.ts';
+import { isTeachable, measuredWcetUs, OUTCOME_TASKS_MAX, type Outcome, type OutcomeTask } from './outcome.ts';
 
 /** A running task, as its counters show it. */
 export interface WatchedTask {
@@ -111,11 +112,12 @@ export class LaneWatch {
       }
       return undefined;
     }
-    this.windows.delete(lane);
-    const outcome = misses > 0 ? 'missed' : 'met';
-    const ended = { lane, tasks: tasks.map(outcomeTask), outcome, jobs, misses, observedUs } as const;
+    const seen = tasks.map(outcomeTask);
+    const isKept = isTeachable(seen);
+    if (isKept) this.windows.delete(lane);
+    else this.drop(lane);
     this.begin(lane, nowUs, tasks);
-    return ended;
+    return isKept ? { lane, tasks: seen, outcome: misses > 0 ? 'missed' : 'met', jobs, misses, observedUs } : undefined;
   }
 
   private begin(lane: number, nowUs: number, tasks: readonly WatchedTask[]): void {

@@ -7,10 +7,12 @@
  *     with the most different sets is learned; of equal ones the first of SCHEDULING_KINDS.
  * S3. Which sets are held back is decided by the set alone: every manager holds back the same ones, today and after a restart, so that no
  *     version ever learned from what its child is judged by.
+ * S4. Rows come from outside: what is not teachable is left out.
  */
 import { hash32 } from '../../kernel/rng.ts';
 import { columnsOf, type LabelledSets } from '../task-sets.ts';
 import {
+  isTeachable,
   keyOfSet,
   type OutcomeReport,
   type OutcomeTask,
@@ -47,7 +49,8 @@ export class OutcomeSets {
   private readonly bySchedule = new Map<SchedulingKind, Map<string, KnownSet>>();
   private readonly rows = new Map<SchedulingKind, number>();
 
-  add({ scheduling, rows }: Pick<OutcomeReport, 'scheduling' | 'rows'>): void {
+  add({ scheduling, rows: told }: Pick<OutcomeReport, 'scheduling' | 'rows'>): void {
+    const rows = told.filter(({ tasks }) => isTeachable(tasks));
     const sets = this.bySchedule.get(scheduling) ?? new Map<string, KnownSet>();
     this.bySchedule.set(scheduling, sets);
     this.rows.set(scheduling, (this.rows.get(scheduling) ?? 0) + rows.length);

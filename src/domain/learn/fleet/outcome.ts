@@ -85,6 +85,23 @@ export function schedulingKindOf(ecu: { readonly cores: number; readonly schedul
   return scheduler === 'fp' ? 'npfp' : 'npedf';
 }
 
+/** Of a set, in cores; and how many periods a deadline may be long. */
+const LOAD_MAX = 2;
+const PERIODS_MAX = 16;
+
+/**
+ * Whether there is something to learn from a set: a task that alone needs more than its deadline or its period is late whatever else runs, and so
+ * is a set of twice a core. Their features would be numbers of any size, and one such row, forged or not, would ruin a network.
+ */
+export function isTeachable(tasks: readonly OutcomeTask[]): boolean {
+  let load = 0;
+  for (const { wcetUs, periodUs, deadlineUs } of tasks) {
+    if (wcetUs > periodUs || wcetUs > deadlineUs || deadlineUs > PERIODS_MAX * periodUs) return false;
+    load += wcetUs / periodUs;
+  }
+  return tasks.length > 0 && load <= LOAD_MAX;
+}
+
 const STEPS_PER_DOUBLING = 4;
 
 /** Rounded up to the next of four steps a doubling, so that the same task in the next window is most often the same number. */

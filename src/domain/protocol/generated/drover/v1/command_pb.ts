@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { CheckpointReference, InputCursor, Refusal } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
-import type { EcuLoad } from "./ecu_pb.ts";
+import type { EcuLoad, SleepState } from "./ecu_pb.ts";
 import { file_drover_v1_ecu } from "./ecu_pb.ts";
 import type { TaskSpec } from "./task_pb.ts";
 import { file_drover_v1_task } from "./task_pb.ts";
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/command.proto.
  */
 export const file_drover_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvY29tbWFuZC5wcm90bxIJZHJvdmVyLnYxIpUDCgdDb21tYW5kEigKBmhlYWRlchgBIAEoCzIYLmRyb3Zlci52MS5Db21tYW5kSGVhZGVyEigKBmRlcGxveRgCIAEoCzIWLmRyb3Zlci52MS5EZXBsb3lPcmRlckgAEiYKBXBhdXNlGAMgASgLMhUuZHJvdmVyLnYxLlBhdXNlT3JkZXJIABIoCgZyZXN1bWUYBCABKAsyFi5kcm92ZXIudjEuUmVzdW1lT3JkZXJIABIkCgRzdG9wGAUgASgLMhQuZHJvdmVyLnYxLlN0b3BPcmRlckgAEjAKCmNoZWNrcG9pbnQYBiABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE9yZGVySAASLwoKcXVlcnlfbG9hZBgHIAEoCzIZLmRyb3Zlci52MS5RdWVyeUxvYWRPcmRlckgAEioKB3ByZXBhcmUYCCABKAsyFy5kcm92ZXIudjEuUHJlcGFyZU9yZGVySAASJgoFZHJhaW4YCSABKAsyFS5kcm92ZXIudjEuRHJhaW5PcmRlckgAQgcKBW9yZGVyImYKDUNvbW1hbmRIZWFkZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIRCgllZmZlY3RfaWQYAyABKAkSDQoFYWN0b3IYBCABKAkSFgoOYWN0b3JfcmV2aXNpb24YBSABKAQisgEKC0RlcGxveU9yZGVyEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMSEwoLaW5jYXJuYXRpb24YAiABKAQSMgoKY2hlY2twb2ludBgDIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlEicKB3RyaW1tZWQYBCABKAsyFi5kcm92ZXIudjEuSW5wdXRDdXJzb3ISDgoGc291cmNlGAUgASgJIhoKClBhdXNlT3JkZXISDAoEc2F2ZRgBIAEoCCINCgtSZXN1bWVPcmRlciIbCglTdG9wT3JkZXISDgoGcmVhc29uGAEgASgJIkkKD0NoZWNrcG9pbnRPcmRlchInCgRtb2RlGAEgASgOMhkuZHJvdmVyLnYxLkNoZWNrcG9pbnRNb2RlEg0KBWZpcnN0GAIgASgIIn4KDFByZXBhcmVPcmRlchIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBnNvdXJjZRgDIAEoCRIQCghzZXF1ZW5jZRgEIAEoBBIUCgxzdGFuZHNfc3RpbGwYBSABKAgiGgoKRHJhaW5PcmRlchIMCgR1bmRvGAEgASgIIhAKDlF1ZXJ5TG9hZE9yZGVyIvsCCgZBbnN3ZXISKwoHcnVubmluZxgBIAEoCzIYLmRyb3Zlci52MS5SdW5uaW5nQW5zd2VySAASKwoHc3RvcHBlZBgCIAEoCzIYLmRyb3Zlci52MS5TdG9wcGVkQW5zd2VySAASKQoGcGF1c2VkGAMgASgLMhcuZHJvdmVyLnYxLlBhdXNlZEFuc3dlckgAEisKB3Jlc3VtZWQYBCABKAsyGC5kcm92ZXIudjEuUmVzdW1lZEFuc3dlckgAEjUKDGNoZWNrcG9pbnRlZBgFIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50ZWRBbnN3ZXJIABIiCgRsb2FkGAYgASgLMhIuZHJvdmVyLnYxLkVjdUxvYWRIABIrCgdyZWZ1c2VkGAcgASgLMhguZHJvdmVyLnYxLlJlZnVzZWRBbnN3ZXJIABItCghwcmVwYXJlZBgIIAEoCzIZLmRyb3Zlci52MS5QcmVwYXJlZEFuc3dlckgAQggKBmFuc3dlciJkCg1SdW5uaW5nQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSDQoFbm9uY2UYBCABKAkSEgoKcHJvZ3JhbV9pZBgFIAEoDSIsCg1TdG9wcGVkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQiWgoMUGF1c2VkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSLQoFc3RhdGUYAyABKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZSIsCg1SZXN1bWVkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQiXQoSQ2hlY2twb2ludGVkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSGAoQZHVyYWJsZV9zZXF1ZW5jZRgEIAEoBCJ0Cg5QcmVwYXJlZEFuc3dlchIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEg0KBWJ5dGVzGAQgASgEEhMKC3N0YXRlX2J5dGVzGAUgASgEEg8KB3Rvb2tfdXMYBiABKAQiUQoNUmVmdXNlZEFuc3dlchIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEiMKB3JlZnVzYWwYAyABKAsyEi5kcm92ZXIudjEuUmVmdXNhbCJRChFTdXBlcnZpc29yQ29tbWFuZBIzCgxxdWVyeV9icmlkZ2UYASABKAsyGy5kcm92ZXIudjEuUXVlcnlCcmlkZ2VPcmRlckgAQgcKBW9yZGVyIhIKEFF1ZXJ5QnJpZGdlT3JkZXIiTAoQU3VwZXJ2aXNvckFuc3dlchIuCgxicmlkZ2Vfc3RhdGUYASABKAsyFi5kcm92ZXIudjEuQnJpZGdlU3RhdGVIAEIICgZhbnN3ZXIiUgoLQnJpZGdlU3RhdGUSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWFsaXZlGAMgASgIEhIKCnJlc3RhcnRpbmcYBCABKAgqZgoOQ2hlY2twb2ludE1vZGUSHwobQ0hFQ0tQT0lOVF9NT0RFX1VOU1BFQ0lGSUVEEAASGAoUQ0hFQ0tQT0lOVF9NT0RFX0ZVTEwQARIZChVDSEVDS1BPSU5UX01PREVfREVMVEEQAmIGcHJvdG8z", [file_drover_v1_checkpoint, file_drover_v1_ecu, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvY29tbWFuZC5wcm90bxIJZHJvdmVyLnYxIr0DCgdDb21tYW5kEigKBmhlYWRlchgBIAEoCzIYLmRyb3Zlci52MS5Db21tYW5kSGVhZGVyEigKBmRlcGxveRgCIAEoCzIWLmRyb3Zlci52MS5EZXBsb3lPcmRlckgAEiYKBXBhdXNlGAMgASgLMhUuZHJvdmVyLnYxLlBhdXNlT3JkZXJIABIoCgZyZXN1bWUYBCABKAsyFi5kcm92ZXIudjEuUmVzdW1lT3JkZXJIABIkCgRzdG9wGAUgASgLMhQuZHJvdmVyLnYxLlN0b3BPcmRlckgAEjAKCmNoZWNrcG9pbnQYBiABKAsyGi5kcm92ZXIudjEuQ2hlY2twb2ludE9yZGVySAASLwoKcXVlcnlfbG9hZBgHIAEoCzIZLmRyb3Zlci52MS5RdWVyeUxvYWRPcmRlckgAEioKB3ByZXBhcmUYCCABKAsyFy5kcm92ZXIudjEuUHJlcGFyZU9yZGVySAASJgoFZHJhaW4YCSABKAsyFS5kcm92ZXIudjEuRHJhaW5PcmRlckgAEiYKBXBvd2VyGBQgASgLMhUuZHJvdmVyLnYxLlBvd2VyT3JkZXJIAEIHCgVvcmRlciJmCg1Db21tYW5kSGVhZGVyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEQoJZWZmZWN0X2lkGAMgASgJEg0KBWFjdG9yGAQgASgJEhYKDmFjdG9yX3JldmlzaW9uGAUgASgEIrIBCgtEZXBsb3lPcmRlchIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjEhMKC2luY2FybmF0aW9uGAIgASgEEjIKCmNoZWNrcG9pbnQYAyABKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZRInCgd0cmltbWVkGAQgASgLMhYuZHJvdmVyLnYxLklucHV0Q3Vyc29yEg4KBnNvdXJjZRgFIAEoCSIaCgpQYXVzZU9yZGVyEgwKBHNhdmUYASABKAgiDQoLUmVzdW1lT3JkZXIiGwoJU3RvcE9yZGVyEg4KBnJlYXNvbhgBIAEoCSJJCg9DaGVja3BvaW50T3JkZXISJwoEbW9kZRgBIAEoDjIZLmRyb3Zlci52MS5DaGVja3BvaW50TW9kZRINCgVmaXJzdBgCIAEoCCKTAQoMUHJlcGFyZU9yZGVyEiEKBHNwZWMYASABKAsyEy5kcm92ZXIudjEuVGFza1NwZWMSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGc291cmNlGAMgASgJEhAKCHNlcXVlbmNlGAQgASgEEhQKDHN0YW5kc19zdGlsbBgFIAEoCBITCgtibGFja291dF91cxgUIAEoBCIaCgpEcmFpbk9yZGVyEgwKBHVuZG8YASABKAgiMgoKUG93ZXJPcmRlchIkCgVzbGVlcBgBIAEoCzIVLmRyb3Zlci52MS5TbGVlcFN0YXRlIhAKDlF1ZXJ5TG9hZE9yZGVyIqQDCgZBbnN3ZXISKwoHcnVubmluZxgBIAEoCzIYLmRyb3Zlci52MS5SdW5uaW5nQW5zd2VySAASKwoHc3RvcHBlZBgCIAEoCzIYLmRyb3Zlci52MS5TdG9wcGVkQW5zd2VySAASKQoGcGF1c2VkGAMgASgLMhcuZHJvdmVyLnYxLlBhdXNlZEFuc3dlckgAEisKB3Jlc3VtZWQYBCABKAsyGC5kcm92ZXIudjEuUmVzdW1lZEFuc3dlckgAEjUKDGNoZWNrcG9pbnRlZBgFIAEoCzIdLmRyb3Zlci52MS5DaGVja3BvaW50ZWRBbnN3ZXJIABIiCgRsb2FkGAYgASgLMhIuZHJvdmVyLnYxLkVjdUxvYWRIABIrCgdyZWZ1c2VkGAcgASgLMhguZHJvdmVyLnYxLlJlZnVzZWRBbnN3ZXJIABItCghwcmVwYXJlZBgIIAEoCzIZLmRyb3Zlci52MS5QcmVwYXJlZEFuc3dlckgAEicKBXBvd2VyGBQgASgLMhYuZHJvdmVyLnYxLlBvd2VyQW5zd2VySABCCAoGYW5zd2VyImQKDVJ1bm5pbmdBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBITCgtpbmNhcm5hdGlvbhgDIAEoBBINCgVub25jZRgEIAEoCRISCgpwcm9ncmFtX2lkGAUgASgNIiwKDVN0b3BwZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBCJaCgxQYXVzZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBItCgVzdGF0ZRgDIAEoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiwKDVJlc3VtZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBCJdChJDaGVja3BvaW50ZWRBbnN3ZXISDAoEdGFzaxgBIAEoCRINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBBIYChBkdXJhYmxlX3NlcXVlbmNlGAQgASgEInQKDlByZXBhcmVkQW5zd2VyEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSDQoFYnl0ZXMYBCABKAQSEwoLc3RhdGVfYnl0ZXMYBSABKAQSDwoHdG9va191cxgGIAEoBCJZCgtQb3dlckFuc3dlchIlCgVzdGF0ZRgBIAEoDjIWLmRyb3Zlci52MS5XYWtlZnVsbmVzcxITCgtyZWFkeV9pbl91cxgCIAEoBBIOCgZyZWFzb24YAyABKAkiUQoNUmVmdXNlZEFuc3dlchIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEiMKB3JlZnVzYWwYAyABKAsyEi5kcm92ZXIudjEuUmVmdXNhbCJRChFTdXBlcnZpc29yQ29tbWFuZBIzCgxxdWVyeV9icmlkZ2UYASABKAsyGy5kcm92ZXIudjEuUXVlcnlCcmlkZ2VPcmRlckgAQgcKBW9yZGVyIhIKEFF1ZXJ5QnJpZGdlT3JkZXIiTAoQU3VwZXJ2aXNvckFuc3dlchIuCgxicmlkZ2Vfc3RhdGUYASABKAsyFi5kcm92ZXIudjEuQnJpZGdlU3RhdGVIAEIICgZhbnN3ZXIiUgoLQnJpZGdlU3RhdGUSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWFsaXZlGAMgASgIEhIKCnJlc3RhcnRpbmcYBCABKAgqZgoOQ2hlY2twb2ludE1vZGUSHwobQ0hFQ0tQT0lOVF9NT0RFX1VOU1BFQ0lGSUVEEAASGAoUQ0hFQ0tQT0lOVF9NT0RFX0ZVTEwQARIZChVDSEVDS1BPSU5UX01PREVfREVMVEEQAipxCgtXYWtlZnVsbmVzcxIbChdXQUtFRlVMTkVTU19VTlNQRUNJRklFRBAAEhUKEVdBS0VGVUxORVNTX0FXQUtFEAESFgoSV0FLRUZVTE5FU1NfQVNMRUVQEAISFgoSV0FLRUZVTE5FU1NfV0FLSU5HEANiBnByb3RvMw", [file_drover_v1_checkpoint, file_drover_v1_ecu, file_drover_v1_task]);
 
 /**
  * A request to a bridge, on `ecu.<mac>.command`. Idempotent by (task, epoch, effect_id): a bridge keeps its last answers
@@ -26,7 +26,7 @@ export const file_drover_v1_command: GenFile = /*@__PURE__*/
  */
 export type Command = Message<"drover.v1.Command"> & {
   /**
-   * Who commands, and what it is about. Required for every order but `query_load` and `drain`, where it is absent.
+   * Who commands, and what it is about. Required for every order but `query_load`, `drain` and `power`, where it is absent.
    *
    * @generated from field: drover.v1.CommandHeader header = 1;
    */
@@ -101,6 +101,14 @@ export type Command = Message<"drover.v1.Command"> & {
      */
     value: DrainOrder;
     case: "drain";
+  } | {
+    /**
+     * Fall asleep, or wake up. Without a header, as `query_load`.
+     *
+     * @generated from field: drover.v1.PowerOrder power = 20;
+     */
+    value: PowerOrder;
+    case: "power";
   } | { case: undefined; value?: undefined };
 };
 
@@ -339,6 +347,14 @@ export type PrepareOrder = Message<"drover.v1.PrepareOrder"> & {
    * @generated from field: bool stands_still = 5;
    */
   standsStill: boolean;
+
+  /**
+   * The task is going to run nowhere for at most so long, in microseconds, and no deadline may be broken by that: the admission counts what
+   * arrives meanwhile as released that much later. 0: whoever moves it takes that upon itself.
+   *
+   * @generated from field: uint64 blackout_us = 20;
+   */
+  blackoutUs: bigint;
 };
 
 /**
@@ -370,6 +386,28 @@ export const DrainOrderSchema: GenMessage<DrainOrder> = /*@__PURE__*/
   messageDesc(file_drover_v1_command, 8);
 
 /**
+ * Fall asleep, or wake up. An ECU that holds or expects a task does not fall asleep. One that sleeps sends neither heartbeats nor samples,
+ * and refuses whatever is about a task (ERR_ECU_ASLEEP).
+ *
+ * @generated from message drover.v1.PowerOrder
+ */
+export type PowerOrder = Message<"drover.v1.PowerOrder"> & {
+  /**
+   * The state to fall into, one of those in its description. Absent: wake up.
+   *
+   * @generated from field: drover.v1.SleepState sleep = 1;
+   */
+  sleep?: SleepState | undefined;
+};
+
+/**
+ * Describes the message drover.v1.PowerOrder.
+ * Use `create(PowerOrderSchema)` to create a new message.
+ */
+export const PowerOrderSchema: GenMessage<PowerOrder> = /*@__PURE__*/
+  messageDesc(file_drover_v1_command, 9);
+
+/**
  * Say what was accepted.
  *
  * @generated from message drover.v1.QueryLoadOrder
@@ -382,7 +420,7 @@ export type QueryLoadOrder = Message<"drover.v1.QueryLoadOrder"> & {
  * Use `create(QueryLoadOrderSchema)` to create a new message.
  */
 export const QueryLoadOrderSchema: GenMessage<QueryLoadOrder> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 9);
+  messageDesc(file_drover_v1_command, 10);
 
 /**
  * A bridge's answer to a Command.
@@ -459,6 +497,14 @@ export type Answer = Message<"drover.v1.Answer"> & {
      */
     value: PreparedAnswer;
     case: "prepared";
+  } | {
+    /**
+     * To `power`.
+     *
+     * @generated from field: drover.v1.PowerAnswer power = 20;
+     */
+    value: PowerAnswer;
+    case: "power";
   } | { case: undefined; value?: undefined };
 };
 
@@ -467,7 +513,7 @@ export type Answer = Message<"drover.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 10);
+  messageDesc(file_drover_v1_command, 11);
 
 /**
  * The task runs.
@@ -516,7 +562,7 @@ export type RunningAnswer = Message<"drover.v1.RunningAnswer"> & {
  * Use `create(RunningAnswerSchema)` to create a new message.
  */
 export const RunningAnswerSchema: GenMessage<RunningAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 11);
+  messageDesc(file_drover_v1_command, 12);
 
 /**
  * The task no longer runs here.
@@ -544,7 +590,7 @@ export type StoppedAnswer = Message<"drover.v1.StoppedAnswer"> & {
  * Use `create(StoppedAnswerSchema)` to create a new message.
  */
 export const StoppedAnswerSchema: GenMessage<StoppedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 12);
+  messageDesc(file_drover_v1_command, 13);
 
 /**
  * The task stands still at a job boundary, its state kept.
@@ -579,7 +625,7 @@ export type PausedAnswer = Message<"drover.v1.PausedAnswer"> & {
  * Use `create(PausedAnswerSchema)` to create a new message.
  */
 export const PausedAnswerSchema: GenMessage<PausedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 13);
+  messageDesc(file_drover_v1_command, 14);
 
 /**
  * The task goes on.
@@ -607,7 +653,7 @@ export type ResumedAnswer = Message<"drover.v1.ResumedAnswer"> & {
  * Use `create(ResumedAnswerSchema)` to create a new message.
  */
 export const ResumedAnswerSchema: GenMessage<ResumedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 14);
+  messageDesc(file_drover_v1_command, 15);
 
 /**
  * The checkpoint was taken and announced.
@@ -649,7 +695,7 @@ export type CheckpointedAnswer = Message<"drover.v1.CheckpointedAnswer"> & {
  * Use `create(CheckpointedAnswerSchema)` to create a new message.
  */
 export const CheckpointedAnswerSchema: GenMessage<CheckpointedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 15);
+  messageDesc(file_drover_v1_command, 16);
 
 /**
  * There is room for the task, and its state is here as far as it was asked for.
@@ -705,7 +751,42 @@ export type PreparedAnswer = Message<"drover.v1.PreparedAnswer"> & {
  * Use `create(PreparedAnswerSchema)` to create a new message.
  */
 export const PreparedAnswerSchema: GenMessage<PreparedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 16);
+  messageDesc(file_drover_v1_command, 17);
+
+/**
+ * How awake the ECU is now.
+ *
+ * @generated from message drover.v1.PowerAnswer
+ */
+export type PowerAnswer = Message<"drover.v1.PowerAnswer"> & {
+  /**
+   * Of this start of the bridge.
+   *
+   * @generated from field: drover.v1.Wakefulness state = 1;
+   */
+  state: Wakefulness;
+
+  /**
+   * While it wakes: microseconds until it takes tasks. Otherwise 0.
+   *
+   * @generated from field: uint64 ready_in_us = 2;
+   */
+  readyInUs: bigint;
+
+  /**
+   * Why it did not fall asleep, for people; at most 4096 characters.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message drover.v1.PowerAnswer.
+ * Use `create(PowerAnswerSchema)` to create a new message.
+ */
+export const PowerAnswerSchema: GenMessage<PowerAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_command, 18);
 
 /**
  * The bridge did not do it.
@@ -740,7 +821,7 @@ export type RefusedAnswer = Message<"drover.v1.RefusedAnswer"> & {
  * Use `create(RefusedAnswerSchema)` to create a new message.
  */
 export const RefusedAnswerSchema: GenMessage<RefusedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 17);
+  messageDesc(file_drover_v1_command, 19);
 
 /**
  * A request to a supervisor, on `supervisor.<mac>.command`.
@@ -769,7 +850,7 @@ export type SupervisorCommand = Message<"drover.v1.SupervisorCommand"> & {
  * Use `create(SupervisorCommandSchema)` to create a new message.
  */
 export const SupervisorCommandSchema: GenMessage<SupervisorCommand> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 18);
+  messageDesc(file_drover_v1_command, 20);
 
 /**
  * Say whether the bridge lives.
@@ -784,7 +865,7 @@ export type QueryBridgeOrder = Message<"drover.v1.QueryBridgeOrder"> & {
  * Use `create(QueryBridgeOrderSchema)` to create a new message.
  */
 export const QueryBridgeOrderSchema: GenMessage<QueryBridgeOrder> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 19);
+  messageDesc(file_drover_v1_command, 21);
 
 /**
  * A supervisor's answer.
@@ -813,7 +894,7 @@ export type SupervisorAnswer = Message<"drover.v1.SupervisorAnswer"> & {
  * Use `create(SupervisorAnswerSchema)` to create a new message.
  */
 export const SupervisorAnswerSchema: GenMessage<SupervisorAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 20);
+  messageDesc(file_drover_v1_command, 22);
 
 /**
  * A bridge as its supervisor sees it.
@@ -855,7 +936,7 @@ export type BridgeState = Message<"drover.v1.BridgeState"> & {
  * Use `create(BridgeStateSchema)` to create a new message.
  */
 export const BridgeStateSchema: GenMessage<BridgeState> = /*@__PURE__*/
-  messageDesc(file_drover_v1_command, 21);
+  messageDesc(file_drover_v1_command, 23);
 
 /**
  * How much a checkpoint carries.
@@ -897,4 +978,52 @@ export type CheckpointMode = (typeof CheckpointMode)[keyof typeof CheckpointMode
  */
 export const CheckpointModeSchema: GenEnum<CheckpointMode> = /*@__PURE__*/
   enumDesc(file_drover_v1_command, 0);
+
+/**
+ * How awake an ECU is.
+ *
+ * @generated from enum drover.v1.Wakefulness
+ */
+export const Wakefulness = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: WAKEFULNESS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It takes tasks.
+   *
+   * @generated from enum value: WAKEFULNESS_AWAKE = 1;
+   */
+  AWAKE: 1,
+
+  /**
+   * It takes none, and says nothing by itself.
+   *
+   * @generated from enum value: WAKEFULNESS_ASLEEP = 2;
+   */
+  ASLEEP: 2,
+
+  /**
+   * It is on its way from the one to the other.
+   *
+   * @generated from enum value: WAKEFULNESS_WAKING = 3;
+   */
+  WAKING: 3,
+} as const;
+
+/**
+ * How awake an ECU is.
+ *
+ * @generated from enum drover.v1.Wakefulness
+ */
+export type Wakefulness = (typeof Wakefulness)[keyof typeof Wakefulness] | UnknownEnum;
+
+/**
+ * Describes the enum drover.v1.Wakefulness.
+ */
+export const WakefulnessSchema: GenEnum<Wakefulness> = /*@__PURE__*/
+  enumDesc(file_drover_v1_command, 1);
 

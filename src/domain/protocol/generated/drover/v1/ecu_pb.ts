@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/ecu.proto.
  */
 export const file_drover_v1_ecu: GenFile = /*@__PURE__*/
-  fileDesc("ChNkcm92ZXIvdjEvZWN1LnByb3RvEglkcm92ZXIudjEi7AQKDkVjdURlc2NyaXB0aW9uEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRuYW1lGAMgASgJEhEKCWVjdV9jbGFzcxgEIAEoCRIuCg1yZXNvdXJjZV9raW5kGAUgASgOMhcuZHJvdmVyLnYxLlJlc291cmNlS2luZBINCgVjb3JlcxgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSFAoMY2FwYWJpbGl0aWVzGAggAygJEjUKBmxhYmVscxgJIAMoCzIlLmRyb3Zlci52MS5FY3VEZXNjcmlwdGlvbi5MYWJlbHNFbnRyeRIoCghydW50aW1lcxgKIAMoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIqCgZicmlkZ2UYCyABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Ei4KCnN1cGVydmlzb3IYDCABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Eh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF91cxgNIAEoBBIPCgd2ZXJzaW9uGA4gASgJEicKBm9mZmVycxgPIAMoCzIXLmRyb3Zlci52MS5SdW50aW1lT2ZmZXISEAoIc3ViamVjdHMYECADKAkSLAoKc2NoZWR1bGluZxgRIAEoCzIYLmRyb3Zlci52MS5FY3VTY2hlZHVsaW5nEicKB21ldHJpY3MYFCABKAsyFi5kcm92ZXIudjEuTWV0cmljc1BsYW4aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJsCgtNZXRyaWNzUGxhbhIQCghldmVyeV91cxgBIAEoBBIVCg1rZXB0X2V2ZXJ5X3VzGAIgASgEEh4KEXRlbXBlcmF0dXJlX2xpbWl0GAMgASgBSACIAQFCFAoSX3RlbXBlcmF0dXJlX2xpbWl0ItkBCg1FY3VTY2hlZHVsaW5nEicKCXNjaGVkdWxlchgBIAEoDjIULmRyb3Zlci52MS5TY2hlZHVsZXISFgoObm9uX3ByZWVtcHRpdmUYAiABKAgSDgoGZ2xvYmFsGAMgASgIEhAKCHNsaWNlX3VzGAQgASgEEhoKEmNoZWNrcG9pbnRfY29zdF91cxgFIAEoBBIZChFjb250ZXh0X3N3aXRjaF91cxgGIAEoBBITCgtibGFja291dF91cxgHIAEoBBIZChFibGFja291dF9ldmVyeV91cxgIIAEoBCJgCgxSdW50aW1lT2ZmZXISJwoHcnVudGltZRgBIAEoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIPCgd2ZXJzaW9uGAIgASgNEhYKDmhvc3RfZnVuY3Rpb25zGAMgAygJIkQKD1Byb2Nlc3NJZGVudGl0eRIPCgdib290X2lkGAEgASgJEgsKA3BpZBgCIAEoDRITCgtzdGFydF90aWNrcxgDIAEoBCLKAQoHRWN1TG9hZBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIZHJhaW5pbmcYAyABKAgSJgoFdGFza3MYBCADKAsyFy5kcm92ZXIudjEuQWNjZXB0ZWRUYXNrEjIKCGNvdW50ZXJzGAUgAygLMiAuZHJvdmVyLnYxLkVjdUxvYWQuQ291bnRlcnNFbnRyeRovCg1Db3VudGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEi4AEKDEFjY2VwdGVkVGFzaxIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEhEKCXBlcmlvZF91cxgDIAEoBBIPCgd3Y2V0X3VzGAQgASgEEhMKC2RlYWRsaW5lX3VzGAUgASgEEhAKCHByaW9yaXR5GAYgASgREhgKEG1lbW9yeV9ieXRlc19tYXgYByABKAQSGgoNaGFyZF9kZWFkbGluZRgIIAEoCEgAiAEBEhQKB2NwdV9wcG0YCSABKARIAYgBAUIQCg5faGFyZF9kZWFkbGluZUIKCghfY3B1X3BwbSJSCglIZWFydGJlYXQSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEEhEKCXVwdGltZV91cxgEIAEoBCI7CgdHb29kYnllEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZyZWFzb24YAyABKAkqhgEKCVNjaGVkdWxlchIZChVTQ0hFRFVMRVJfVU5TUEVDSUZJRUQQABIcChhTQ0hFRFVMRVJfRklYRURfUFJJT1JJVFkQARIlCiFTQ0hFRFVMRVJfRUFSTElFU1RfREVBRExJTkVfRklSU1QQAhIZChVTQ0hFRFVMRVJfUk9VTkRfUk9CSU4QA2IGcHJvdG8z", [file_drover_v1_task]);
+  fileDesc("ChNkcm92ZXIvdjEvZWN1LnByb3RvEglkcm92ZXIudjEikAUKDkVjdURlc2NyaXB0aW9uEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRuYW1lGAMgASgJEhEKCWVjdV9jbGFzcxgEIAEoCRIuCg1yZXNvdXJjZV9raW5kGAUgASgOMhcuZHJvdmVyLnYxLlJlc291cmNlS2luZBINCgVjb3JlcxgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSFAoMY2FwYWJpbGl0aWVzGAggAygJEjUKBmxhYmVscxgJIAMoCzIlLmRyb3Zlci52MS5FY3VEZXNjcmlwdGlvbi5MYWJlbHNFbnRyeRIoCghydW50aW1lcxgKIAMoDjIWLmRyb3Zlci52MS5SdW50aW1lS2luZBIqCgZicmlkZ2UYCyABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Ei4KCnN1cGVydmlzb3IYDCABKAsyGi5kcm92ZXIudjEuUHJvY2Vzc0lkZW50aXR5Eh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF91cxgNIAEoBBIPCgd2ZXJzaW9uGA4gASgJEicKBm9mZmVycxgPIAMoCzIXLmRyb3Zlci52MS5SdW50aW1lT2ZmZXISEAoIc3ViamVjdHMYECADKAkSLAoKc2NoZWR1bGluZxgRIAEoCzIYLmRyb3Zlci52MS5FY3VTY2hlZHVsaW5nEicKB21ldHJpY3MYFCABKAsyFi5kcm92ZXIudjEuTWV0cmljc1BsYW4SIgoFcG93ZXIYGCABKAsyEy5kcm92ZXIudjEuRWN1UG93ZXIaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJYCghFY3VQb3dlchISCgppZGxlX3dhdHRzGAEgASgBEhIKCmJ1c3lfd2F0dHMYAiABKAESJAoFc2xlZXAYAyADKAsyFS5kcm92ZXIudjEuU2xlZXBTdGF0ZSJPCgpTbGVlcFN0YXRlEgwKBG5hbWUYASABKAkSDQoFd2F0dHMYAiABKAESDwoHd2FrZV91cxgDIAEoBBITCgt3YWtlX2pvdWxlcxgEIAEoASLoAQoLTWV0cmljc1BsYW4SEAoIZXZlcnlfdXMYASABKAQSFQoNa2VwdF9ldmVyeV91cxgCIAEoBBIeChF0ZW1wZXJhdHVyZV9saW1pdBgDIAEoAUgAiAEBEhkKDG1lbW9yeV9saW1pdBgEIAEoAUgBiAEBEhcKCmxvYWRfbGltaXQYBSABKAFIAogBARIXCgp3ZWFyX2xpbWl0GAYgASgBSAOIAQFCFAoSX3RlbXBlcmF0dXJlX2xpbWl0Qg8KDV9tZW1vcnlfbGltaXRCDQoLX2xvYWRfbGltaXRCDQoLX3dlYXJfbGltaXQi2QEKDUVjdVNjaGVkdWxpbmcSJwoJc2NoZWR1bGVyGAEgASgOMhQuZHJvdmVyLnYxLlNjaGVkdWxlchIWCg5ub25fcHJlZW1wdGl2ZRgCIAEoCBIOCgZnbG9iYWwYAyABKAgSEAoIc2xpY2VfdXMYBCABKAQSGgoSY2hlY2twb2ludF9jb3N0X3VzGAUgASgEEhkKEWNvbnRleHRfc3dpdGNoX3VzGAYgASgEEhMKC2JsYWNrb3V0X3VzGAcgASgEEhkKEWJsYWNrb3V0X2V2ZXJ5X3VzGAggASgEImAKDFJ1bnRpbWVPZmZlchInCgdydW50aW1lGAEgASgOMhYuZHJvdmVyLnYxLlJ1bnRpbWVLaW5kEg8KB3ZlcnNpb24YAiABKA0SFgoOaG9zdF9mdW5jdGlvbnMYAyADKAkiRAoPUHJvY2Vzc0lkZW50aXR5Eg8KB2Jvb3RfaWQYASABKAkSCwoDcGlkGAIgASgNEhMKC3N0YXJ0X3RpY2tzGAMgASgEIsoBCgdFY3VMb2FkEgsKA21hYxgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghkcmFpbmluZxgDIAEoCBImCgV0YXNrcxgEIAMoCzIXLmRyb3Zlci52MS5BY2NlcHRlZFRhc2sSMgoIY291bnRlcnMYBSADKAsyIC5kcm92ZXIudjEuRWN1TG9hZC5Db3VudGVyc0VudHJ5Gi8KDUNvdW50ZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASLgAQoMQWNjZXB0ZWRUYXNrEgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSEQoJcGVyaW9kX3VzGAMgASgEEg8KB3djZXRfdXMYBCABKAQSEwoLZGVhZGxpbmVfdXMYBSABKAQSEAoIcHJpb3JpdHkYBiABKBESGAoQbWVtb3J5X2J5dGVzX21heBgHIAEoBBIaCg1oYXJkX2RlYWRsaW5lGAggASgISACIAQESFAoHY3B1X3BwbRgJIAEoBEgBiAEBQhAKDl9oYXJkX2RlYWRsaW5lQgoKCF9jcHVfcHBtIlIKCUhlYXJ0YmVhdBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIc2VxdWVuY2UYAyABKAQSEQoJdXB0aW1lX3VzGAQgASgEIjsKB0dvb2RieWUSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBnJlYXNvbhgDIAEoCSqGAQoJU2NoZWR1bGVyEhkKFVNDSEVEVUxFUl9VTlNQRUNJRklFRBAAEhwKGFNDSEVEVUxFUl9GSVhFRF9QUklPUklUWRABEiUKIVNDSEVEVUxFUl9FQVJMSUVTVF9ERUFETElORV9GSVJTVBACEhkKFVNDSEVEVUxFUl9ST1VORF9ST0JJThADYgZwcm90bzM", [file_drover_v1_task]);
 
 /**
  * What an ECU offers: written to the KV bucket `inventory`, under the MAC, at each start of its bridge.
@@ -145,6 +145,13 @@ export type EcuDescription = Message<"drover.v1.EcuDescription"> & {
    * @generated from field: drover.v1.MetricsPlan metrics = 20;
    */
   metrics?: MetricsPlan | undefined;
+
+  /**
+   * What it takes, and how it can sleep. Absent: nobody has said, and it is never put to sleep.
+   *
+   * @generated from field: drover.v1.EcuPower power = 24;
+   */
+  power?: EcuPower | undefined;
 };
 
 /**
@@ -153,6 +160,83 @@ export type EcuDescription = Message<"drover.v1.EcuDescription"> & {
  */
 export const EcuDescriptionSchema: GenMessage<EcuDescription> = /*@__PURE__*/
   messageDesc(file_drover_v1_ecu, 0);
+
+/**
+ * What an ECU takes.
+ *
+ * @generated from message drover.v1.EcuPower
+ */
+export type EcuPower = Message<"drover.v1.EcuPower"> & {
+  /**
+   * Watts when it is awake and has nothing to do.
+   *
+   * @generated from field: double idle_watts = 1;
+   */
+  idleWatts: number;
+
+  /**
+   * Watts when all its cores are busy.
+   *
+   * @generated from field: double busy_watts = 2;
+   */
+  busyWatts: number;
+
+  /**
+   * How it can sleep, at most 8. Empty: not at all.
+   *
+   * @generated from field: repeated drover.v1.SleepState sleep = 3;
+   */
+  sleep: SleepState[];
+};
+
+/**
+ * Describes the message drover.v1.EcuPower.
+ * Use `create(EcuPowerSchema)` to create a new message.
+ */
+export const EcuPowerSchema: GenMessage<EcuPower> = /*@__PURE__*/
+  messageDesc(file_drover_v1_ecu, 1);
+
+/**
+ * One way to sleep.
+ *
+ * @generated from message drover.v1.SleepState
+ */
+export type SleepState = Message<"drover.v1.SleepState"> & {
+  /**
+   * 1 to 128 characters, for example `suspend`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Watts while it sleeps.
+   *
+   * @generated from field: double watts = 2;
+   */
+  watts: number;
+
+  /**
+   * Microseconds from the word that wakes it until it takes tasks.
+   *
+   * @generated from field: uint64 wake_us = 3;
+   */
+  wakeUs: bigint;
+
+  /**
+   * Joules that falling asleep and waking take together, above those of being idle as long.
+   *
+   * @generated from field: double wake_joules = 4;
+   */
+  wakeJoules: number;
+};
+
+/**
+ * Describes the message drover.v1.SleepState.
+ * Use `create(SleepStateSchema)` to create a new message.
+ */
+export const SleepStateSchema: GenMessage<SleepState> = /*@__PURE__*/
+  messageDesc(file_drover_v1_ecu, 2);
 
 /**
  * How often an ECU says how it is.
@@ -180,6 +264,27 @@ export type MetricsPlan = Message<"drover.v1.MetricsPlan"> & {
    * @generated from field: optional double temperature_limit = 3;
    */
   temperatureLimit?: number | undefined;
+
+  /**
+   * Share of its memory in use at which its processes die. Absent: as above, for its memory.
+   *
+   * @generated from field: optional double memory_limit = 4;
+   */
+  memoryLimit?: number | undefined;
+
+  /**
+   * Share of its load above which its tasks are late. Absent: as above, for its load.
+   *
+   * @generated from field: optional double load_limit = 5;
+   */
+  loadLimit?: number | undefined;
+
+  /**
+   * Wear at which it is used up. Absent: as above, for its wear.
+   *
+   * @generated from field: optional double wear_limit = 6;
+   */
+  wearLimit?: number | undefined;
 };
 
 /**
@@ -187,7 +292,7 @@ export type MetricsPlan = Message<"drover.v1.MetricsPlan"> & {
  * Use `create(MetricsPlanSchema)` to create a new message.
  */
 export const MetricsPlanSchema: GenMessage<MetricsPlan> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 1);
+  messageDesc(file_drover_v1_ecu, 3);
 
 /**
  * How an ECU shares its cores among tasks, and what that costs: what the schedulability test of admission is made for.
@@ -257,7 +362,7 @@ export type EcuScheduling = Message<"drover.v1.EcuScheduling"> & {
  * Use `create(EcuSchedulingSchema)` to create a new message.
  */
 export const EcuSchedulingSchema: GenMessage<EcuScheduling> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 2);
+  messageDesc(file_drover_v1_ecu, 4);
 
 /**
  * One runtime of an ECU.
@@ -292,7 +397,7 @@ export type RuntimeOffer = Message<"drover.v1.RuntimeOffer"> & {
  * Use `create(RuntimeOfferSchema)` to create a new message.
  */
 export const RuntimeOfferSchema: GenMessage<RuntimeOffer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 3);
+  messageDesc(file_drover_v1_ecu, 5);
 
 /**
  * A process as its own host knows it. A manager on the same boot of the same host looks it up in the process table.
@@ -327,7 +432,7 @@ export type ProcessIdentity = Message<"drover.v1.ProcessIdentity"> & {
  * Use `create(ProcessIdentitySchema)` to create a new message.
  */
 export const ProcessIdentitySchema: GenMessage<ProcessIdentity> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 4);
+  messageDesc(file_drover_v1_ecu, 6);
 
 /**
  * What a bridge answers when asked for its load: its own record of what it has accepted.
@@ -377,7 +482,7 @@ export type EcuLoad = Message<"drover.v1.EcuLoad"> & {
  * Use `create(EcuLoadSchema)` to create a new message.
  */
 export const EcuLoadSchema: GenMessage<EcuLoad> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 5);
+  messageDesc(file_drover_v1_ecu, 7);
 
 /**
  * One task in a bridge's admission: enough to repeat the schedulability and memory tests elsewhere.
@@ -454,7 +559,7 @@ export type AcceptedTask = Message<"drover.v1.AcceptedTask"> & {
  * Use `create(AcceptedTaskSchema)` to create a new message.
  */
 export const AcceptedTaskSchema: GenMessage<AcceptedTask> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 6);
+  messageDesc(file_drover_v1_ecu, 8);
 
 /**
  * A sign of life, published on `ecu.<mac>.heartbeat` every `heartbeat_interval_us`.
@@ -496,7 +601,7 @@ export type Heartbeat = Message<"drover.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 7);
+  messageDesc(file_drover_v1_ecu, 9);
 
 /**
  * A clean leave, published on `ecu.<mac>.goodbye`: what disconnects after it has not failed.
@@ -531,7 +636,7 @@ export type Goodbye = Message<"drover.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_drover_v1_ecu, 8);
+  messageDesc(file_drover_v1_ecu, 10);
 
 /**
  * Who runs first on an ECU.

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/proposal.proto.
  */
 export const file_drover_v1_proposal: GenFile = /*@__PURE__*/
-  fileDesc("Chhkcm92ZXIvdjEvcHJvcG9zYWwucHJvdG8SCWRyb3Zlci52MSKlAwoIUHJvcG9zYWwSDwoHbWFuYWdlchgBIAEoCRIKCgJpZBgCIAEoCRIMCgR0YXNrGAMgASgJEg0KBWVwb2NoGAQgASgEEgwKBGZyb20YBSABKAkSJwoFY2F1c2UYBiABKA4yGC5kcm92ZXIudjEuUHJvcG9zYWxDYXVzZRITCgtwcm9iYWJpbGl0eRgHIAEoARIRCglob3Jpem9uX3MYCCABKAESFgoObG9hZF9xdWFudGlsZXMYCSADKAESDwoHc3RheWluZxgKIAEoARIPCgdiZW5lZml0GAsgASgBEjAKCmNhbmRpZGF0ZXMYDCADKAsyHC5kcm92ZXIudjEuUHJvcG9zYWxDYW5kaWRhdGUSEgoKbWFkZV9hdF91cxgNIAEoBBITCgtkZWFkbGluZV91cxgOIAEoBBITCgt0ZW1wZXJhdHVyZRgPIAEoARIZChF0ZW1wZXJhdHVyZV9saW1pdBgQIAEoARISCgpmYWlsc19pbl9zGBEgASgBEicKBXNjb3JlGBIgASgLMhguZHJvdmVyLnYxLlByb3Bvc2FsU2NvcmUiVgoRUHJvcG9zYWxDYW5kaWRhdGUSCwoDbWFjGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm1vdmluZxgDIAEoARIPCgdiZW5lZml0GAQgASgBIn0KDVByb3Bvc2FsU2NvcmUSDAoEY2FtZRgBIAEoCBIPCgdsZWFkX3VzGAIgASgEEhAKCHdhc19kb25lGAMgASgIEhYKDnJlZ3JldF9ub3RoaW5nGAQgASgBEhUKDXJlZ3JldF9vcmFjbGUYBSABKAESDAoEcGFpZBgGIAEoCCpoCg1Qcm9wb3NhbENhdXNlEh4KGlBST1BPU0FMX0NBVVNFX1VOU1BFQ0lGSUVEEAASGgoWUFJPUE9TQUxfQ0FVU0VfRkFJTFVSRRABEhsKF1BST1BPU0FMX0NBVVNFX09WRVJMT0FEEAJiBnByb3RvMw");
+  fileDesc("Chhkcm92ZXIvdjEvcHJvcG9zYWwucHJvdG8SCWRyb3Zlci52MSLUAwoIUHJvcG9zYWwSDwoHbWFuYWdlchgBIAEoCRIKCgJpZBgCIAEoCRIMCgR0YXNrGAMgASgJEg0KBWVwb2NoGAQgASgEEgwKBGZyb20YBSABKAkSJwoFY2F1c2UYBiABKA4yGC5kcm92ZXIudjEuUHJvcG9zYWxDYXVzZRITCgtwcm9iYWJpbGl0eRgHIAEoARIRCglob3Jpem9uX3MYCCABKAESFgoObG9hZF9xdWFudGlsZXMYCSADKAESDwoHc3RheWluZxgKIAEoARIPCgdiZW5lZml0GAsgASgBEjAKCmNhbmRpZGF0ZXMYDCADKAsyHC5kcm92ZXIudjEuUHJvcG9zYWxDYW5kaWRhdGUSEgoKbWFkZV9hdF91cxgNIAEoBBITCgtkZWFkbGluZV91cxgOIAEoBBITCgt0ZW1wZXJhdHVyZRgPIAEoARIZChF0ZW1wZXJhdHVyZV9saW1pdBgQIAEoARISCgpmYWlsc19pbl9zGBEgASgBEicKBXNjb3JlGBIgASgLMhguZHJvdmVyLnYxLlByb3Bvc2FsU2NvcmUSLQoIZXZpZGVuY2UYEyADKAsyGy5kcm92ZXIudjEuUHJvcG9zYWxFdmlkZW5jZSK0AQoQUHJvcG9zYWxFdmlkZW5jZRINCgVsZXZlbBgBIAEoCRInCgVjYXVzZRgCIAEoDjIYLmRyb3Zlci52MS5Qcm9wb3NhbENhdXNlEhMKC3Byb2JhYmlsaXR5GAMgASgBEgsKA25vdxgEIAEoARINCgVsaW1pdBgFIAEoARIRCglxdWFudGlsZXMYBiADKAESFAoMcmVhY2hlc19pbl9zGAcgASgBEg4KBmRlYWRseRgIIAEoCCJWChFQcm9wb3NhbENhbmRpZGF0ZRILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGbW92aW5nGAMgASgBEg8KB2JlbmVmaXQYBCABKAEilgEKDVByb3Bvc2FsU2NvcmUSDAoEY2FtZRgBIAEoCBIPCgdsZWFkX3VzGAIgASgEEhAKCHdhc19kb25lGAMgASgIEhYKDnJlZ3JldF9ub3RoaW5nGAQgASgBEhUKDXJlZ3JldF9vcmFjbGUYBSABKAESDAoEcGFpZBgGIAEoCBIXCg93b3VsZF9oYXZlX2NvbWUYByABKAEqnAEKDVByb3Bvc2FsQ2F1c2USHgoaUFJPUE9TQUxfQ0FVU0VfVU5TUEVDSUZJRUQQABIaChZQUk9QT1NBTF9DQVVTRV9GQUlMVVJFEAESGwoXUFJPUE9TQUxfQ0FVU0VfT1ZFUkxPQUQQAhIXChNQUk9QT1NBTF9DQVVTRV9IRUFUEAMSGQoVUFJPUE9TQUxfQ0FVU0VfQUdFSU5HEARiBnByb3RvMw");
 
 /**
  * What a manager's predictor proposes to move, and why; said again on the same subject, with its score, when its horizon is over. Appended to the
@@ -144,6 +144,13 @@ export type Proposal = Message<"drover.v1.Proposal"> & {
    * @generated from field: drover.v1.ProposalScore score = 18;
    */
   score?: ProposalScore | undefined;
+
+  /**
+   * What the chance was seen by, the likeliest first; at most 16.
+   *
+   * @generated from field: repeated drover.v1.ProposalEvidence evidence = 19;
+   */
+  evidence: ProposalEvidence[];
 };
 
 /**
@@ -152,6 +159,76 @@ export type Proposal = Message<"drover.v1.Proposal"> & {
  */
 export const ProposalSchema: GenMessage<Proposal> = /*@__PURE__*/
   messageDesc(file_drover_v1_proposal, 0);
+
+/**
+ * One level of an ECU that gets to its limit.
+ *
+ * @generated from message drover.v1.ProposalEvidence
+ */
+export type ProposalEvidence = Message<"drover.v1.ProposalEvidence"> & {
+  /**
+   * What rises: `temperature` (°C), `memory`, `load`, `wear` (shares), `misses` (share of jobs) or `backlog` (seconds of work that wait).
+   *
+   * @generated from field: string level = 1;
+   */
+  level: string;
+
+  /**
+   * What follows from it.
+   *
+   * @generated from field: drover.v1.ProposalCause cause = 2;
+   */
+  cause: ProposalCause;
+
+  /**
+   * That it reaches the limit within the horizon, 0 to 1.
+   *
+   * @generated from field: double probability = 3;
+   */
+  probability: number;
+
+  /**
+   * When this was proposed, in the level's unit.
+   *
+   * @generated from field: double now = 4;
+   */
+  now: number;
+
+  /**
+   * Where it ends, in the same unit.
+   *
+   * @generated from field: double limit = 5;
+   */
+  limit: number;
+
+  /**
+   * At the horizon if nothing is moved: 10 %, 50 %, 90 %.
+   *
+   * @generated from field: repeated double quantiles = 6;
+   */
+  quantiles: number[];
+
+  /**
+   * Seconds until it is likelier than not to be there.
+   *
+   * @generated from field: double reaches_in_s = 7;
+   */
+  reachesInS: number;
+
+  /**
+   * The ECU's processes are gone when it gets there; otherwise its tasks are late.
+   *
+   * @generated from field: bool deadly = 8;
+   */
+  deadly: boolean;
+};
+
+/**
+ * Describes the message drover.v1.ProposalEvidence.
+ * Use `create(ProposalEvidenceSchema)` to create a new message.
+ */
+export const ProposalEvidenceSchema: GenMessage<ProposalEvidence> = /*@__PURE__*/
+  messageDesc(file_drover_v1_proposal, 1);
 
 /**
  * An ECU that the task could go to.
@@ -193,7 +270,7 @@ export type ProposalCandidate = Message<"drover.v1.ProposalCandidate"> & {
  * Use `create(ProposalCandidateSchema)` to create a new message.
  */
 export const ProposalCandidateSchema: GenMessage<ProposalCandidate> = /*@__PURE__*/
-  messageDesc(file_drover_v1_proposal, 1);
+  messageDesc(file_drover_v1_proposal, 2);
 
 /**
  * What became of a proposal.
@@ -242,6 +319,13 @@ export type ProposalScore = Message<"drover.v1.ProposalScore"> & {
    * @generated from field: bool paid = 6;
    */
   paid: boolean;
+
+  /**
+   * Where it did not come: that it would have come had the task stayed, 0 to 1, because the ECU calmed down when its tasks left.
+   *
+   * @generated from field: double would_have_come = 7;
+   */
+  wouldHaveCome: number;
 };
 
 /**
@@ -249,7 +333,7 @@ export type ProposalScore = Message<"drover.v1.ProposalScore"> & {
  * Use `create(ProposalScoreSchema)` to create a new message.
  */
 export const ProposalScoreSchema: GenMessage<ProposalScore> = /*@__PURE__*/
-  messageDesc(file_drover_v1_proposal, 2);
+  messageDesc(file_drover_v1_proposal, 3);
 
 /**
  * What is foreseen of an ECU.
@@ -277,6 +361,20 @@ export const ProposalCause = {
    * @generated from enum value: PROPOSAL_CAUSE_OVERLOAD = 2;
    */
   OVERLOAD: 2,
+
+  /**
+   * It gets too hot.
+   *
+   * @generated from enum value: PROPOSAL_CAUSE_HEAT = 3;
+   */
+  HEAT: 3,
+
+  /**
+   * It is worn out.
+   *
+   * @generated from enum value: PROPOSAL_CAUSE_AGEING = 4;
+   */
+  AGEING: 4,
 } as const;
 
 /**

@@ -1,22 +1,17 @@
 /**
- * What is foreseen of one ECU, from what it measures of itself and from the forecast of its load:
+ * Whether an ECU gets too hot, from what it measures of itself and from the forecast of its load: first passage of the limit by the temperature's
+ * own drift, and the thermal model with the power that the forecast load will take (power against load is a line, found online). A fan that
+ * fails is not in the model, which then finds another reason for the heat and is wrong for a minute: the drift has the greater say, and
+ * where it sees nothing the model is asked only if the load is forecast to rise, of which the thermometer cannot know yet.
  *
- *   heat      first passage of the limit by the temperature's own drift, and the thermal model with the power that the forecast load will
- *             take (power against load is a line, found online). A fan that fails is not in the model, which then finds another reason
- *             for the heat and is wrong for a minute: the drift has the greater say, and where it sees nothing the model is asked only
- *             if the load is forecast to rise, of which the thermometer cannot know yet
- *   hazard    whatever a learned model says on top: 1 − (1 − heat)·(1 − hazard)
- *   overload  P(load > capacity) by the forecast's quantiles
- *
- * Sensors may be missing or lie: without a temperature nothing is said of heat, and an ECU without a limit never overheats.
+ * Sensors may be missing or lie: without a temperature or a limit nothing is said.
  */
 import { overheatCurve, ThermalTracker } from '../hazard/thermal.ts';
 import { type WienerPrior, WienerTracker } from '../hazard/wiener.ts';
-import type { Mac } from '../model/ids.ts';
-import { normalCdf } from '../statistics/normal.ts';
-import type { Outlook } from './proposal.ts';
+import { trendInS, trendQuantiles } from './level-watch.ts';
+import { DECILE, type Quantiles, type Threat } from './threat.ts';
 
-export interface EcuSensors {
+export interface HeatSensors {
   readonly timeS: number;
   /** NaN: not measured. */
   readonly temperatureC: number;
@@ -25,18 +20,10 @@ export interface EcuSensors {
   readonly load: number;
 }
 
-export interface WatchOptions {
+export interface HeatOptions {
   readonly periodS: number;
   /** Beyond it the ECU dies or stops; undefined: nobody knows of one. */
   readonly limitC: number | undefined;
-  readonly capacity: number;
-}
-
-export interface LoadForecast {
-  /** 10 %, 50 %, 90 % at the horizon. */
-  readonly quantiles: readonly [number, number, number];
-  /** P(failure within the horizon) by a learned model; 0 where there is none. */
-  readonly hazard: number;
 }
 
 /** Half a minute: a fan that fails must be noticed. */
@@ -49,23 +36,20 @@ const TREND_SHARE = 0.7;
 const TREND_LEAST = 0.05;
 /** Of the load, a share, until the horizon. */
 const RISE_LEAST = 0.1;
-/** z of 10 % and 90 %. */
-const DECILE = 1.2815515655446004;
-
-export class EcuWatch {
-  readonly #options: WatchOptions;
+export class HeatWatch {
+  readonly #options: HeatOptions;
   readonly #thermal: ThermalTracker;
   readonly #trend = new WienerTracker(TREND);
   readonly #line = new FadingLine(KEEPS);
   #load = Number.NaN;
   #temperatureC = Number.NaN;
 
-  constructor(options: WatchOptions) {
+  constructor(options: HeatOptions) {
     this.#options = options;
     this.#thermal = new ThermalTracker({ periodS: options.periodS, keeps: KEEPS });
   }
 
-  observe({ timeS, temperatureC, powerW, load }: EcuSensors): void {
+  observe({ timeS, temperatureC, powerW, load }: HeatSensors): void {
     this.#thermal.observe(timeS, temperatureC, powerW);
     this.#trend.observe(timeS, temperatureC);
     this.#line.observe(load, powerW);
@@ -73,29 +57,27 @@ export class EcuWatch {
     this.#temperatureC = temperatureC;
   }
 
-  outlook(mac: Mac, incarnation: number, horizonS: number, forecast: LoadForecast): Outlook {
-    const { quantiles, hazard } = forecast;
-    const { probability, inS } = this.#heat(horizonS, quantiles);
+  /** `quantiles`: of the load at the horizon. */
+  threat(horizonS: number, quantiles: Quantiles): Threat | undefined {
+    const { limitC } = this.#options;
+    const now = this.#temperatureC;
+    if (limitC === undefined || !Number.isFinite(now)) return undefined;
+    const { probability, inS } = this.#heat(horizonS, quantiles, limitC);
+    const ahead = trendQuantiles(this.#trend, horizonS);
     return {
-      mac,
-      incarnation,
-      failure: 1 - (1 - probability) * (1 - hazard),
-      overload: chanceAbove(quantiles, this.#options.capacity),
-      loadQuantiles: quantiles,
-      failsInS: probability >= hazard ? inS : horizonS / 2,
+      ...{ cause: 'heat', level: 'temperature', deadly: true, probability, now, limit: limitC, quantiles: ahead, inS },
     };
   }
 
-  #heat(horizonS: number, quantiles: LoadForecast['quantiles']): { readonly probability: number; readonly inS: number } {
-    const { limitC, periodS } = this.#options;
+  #heat(horizonS: number, quantiles: Quantiles, limitC: number): { readonly probability: number; readonly inS: number } {
+    const { periodS } = this.#options;
     const fromC = this.#temperatureC;
-    if (limitC === undefined || !Number.isFinite(fromC)) return { probability: 0, inS: horizonS };
     const trend = this.#trend.probability(limitC, horizonS);
     const rises = quantiles[1] - this.#load > RISE_LEAST;
     const model = trend < TREND_LEAST && !rises ? undefined : this.#thermal.model();
     const steps = Math.max(1, Math.round(horizonS / periodS));
     const ahead = model === undefined ? undefined : this.#powerAhead(steps, quantiles);
-    const inS = this.#trendInS(limitC, horizonS);
+    const inS = trendInS(this.#trend, limitC, horizonS);
     if (model === undefined || ahead === undefined) return { probability: trend, inS };
     const curve = overheatCurve({ model, fromC, limitC, periodS, ...ahead });
     const heat = curve.at(-1) ?? 0;
@@ -107,7 +89,7 @@ export class EcuWatch {
   /** Power on the way from the load of now to the forecast one. */
   #powerAhead(
     steps: number,
-    [low, median, high]: LoadForecast['quantiles'],
+    [low, median, high]: Quantiles,
   ): { readonly powerW: Float64Array; readonly powerDeviationW: number } | undefined {
     const line = this.#line.line();
     if (line === undefined) return undefined;
@@ -118,18 +100,6 @@ export class EcuWatch {
     });
     return { powerW, powerDeviationW: (Math.abs(line.slope) * Math.max(0, high - low)) / (2 * DECILE) };
   }
-
-  #trendInS(limitC: number, horizonS: number): number {
-    const left = (limitC - this.#trend.level) / this.#trend.drift;
-    return left >= 0 && left < horizonS ? left : horizonS;
-  }
-}
-
-/** P(value > limit) where the quantiles are those of two half normals joined at the median. */
-export function chanceAbove([low, median, high]: readonly [number, number, number], limit: number): number {
-  const spread = (limit >= median ? high - median : median - low) / DECILE;
-  if (!(spread > 0)) return median > limit ? 1 : 0;
-  return 1 - normalCdf((limit - median) / spread);
 }
 
 /** y = offset + slope·x by least squares, old points fading. */

@@ -1,7 +1,8 @@
 /** Watching ECUs that heat up and die, and ECUs that do not: how many tasks are proposed in time, and how many for nothing. */
 import { describe, expect, test } from 'vitest';
 import { createRng, type Rng } from '../../../src/domain/kernel/rng.ts';
-import { chanceAbove, EcuWatch } from '../../../src/domain/proposal/ecu-watch.ts';
+import { HeatWatch } from '../../../src/domain/proposal/heat-watch.ts';
+import { outlookOf } from '../../../src/domain/proposal/outlook.ts';
 import {
   type EcuView,
   NOTHING_REMEMBERED,
@@ -10,6 +11,7 @@ import {
   review,
 } from '../../../src/domain/proposal/review.ts';
 import { FULL_CREDIT } from '../../../src/domain/proposal/score.ts';
+import { chanceAbove, type Threat } from '../../../src/domain/proposal/threat.ts';
 import { normal } from '../../support/wearing-units.ts';
 
 const LIMIT_C = 95;
@@ -33,7 +35,7 @@ function watchFleet(seed: number, fans: readonly number[], seconds: number) {
   const ecus = fans.map((failsAtS, e) => ({
     mac: `e${e}`,
     next: drawEcu(rng.stream(`ecu ${e}`), failsAtS),
-    watch: new EcuWatch({ periodS: 1, limitC: LIMIT_C, capacity: 0.95 }),
+    watch: new HeatWatch({ periodS: 1, limitC: LIMIT_C }),
     diedAtS: undefined as number | undefined,
     proposedAtS: undefined as number | undefined,
     deadlineS: undefined as number | undefined,
@@ -46,7 +48,9 @@ function watchFleet(seed: number, fans: readonly number[], seconds: number) {
       if (sensors.temperatureC >= LIMIT_C) ecu.diedAtS = second;
       ecu.watch.observe(sensors);
       const { load } = sensors;
-      const outlook = ecu.watch.outlook(ecu.mac, 1, 30, { quantiles: [load - 0.1, load, load + 0.1], hazard: 0 });
+      const quantiles = [load - 0.1, load, load + 0.1] as const;
+      const heat = ecu.watch.threat(30, quantiles);
+      const outlook = outlookOf({ mac: ecu.mac, incarnation: 1, horizonS: 30 }, heat === undefined ? [] : [heat], quantiles);
       const task = { task: ecu.mac, epoch: 1, jobsPerS: 100, restoreSilenceS: 0.3, blackoutS: 0.02, moveS: 2, lateShare: 0.3 };
       return [{ outlook, sampledAtUs: second * 1e6, tasks: [task] }];
     });
@@ -76,50 +80,49 @@ test('a calm hour of six ECUs: nothing is proposed', () => {
 });
 
 describe('one ECU', () => {
-  const asked = (watch: EcuWatch, median = 0.4, hazard = 0) =>
-    watch.outlook('a', 1, 30, { quantiles: [median - 0.05, median, median + 0.05], hazard });
-  const warm = (limitC: number | undefined): EcuWatch => {
+  const asked = (watch: HeatWatch, median = 0.4) => watch.threat(30, [median - 0.05, median, median + 0.05]);
+  const warm = (limitC: number | undefined): HeatWatch => {
     const next = drawEcu(createRng(3), 1e9);
-    const watch = new EcuWatch({ periodS: 1, limitC, capacity: 0.9 });
+    const watch = new HeatWatch({ periodS: 1, limitC });
     for (let second = 0; second < 600; second++) watch.observe(next(second));
     return watch;
   };
 
   test('a load that is only forecast heats before the thermometer shows it', () => {
     const watch = warm(66);
-    expect(asked(watch, 0.3).failure).toBeLessThan(0.3);
+    expect(asked(watch, 0.3)?.probability).toBeLessThan(0.3);
     const loaded = asked(watch, 1.2);
-    expect(loaded.failure).toBeGreaterThan(0.8);
-    expect(loaded.failsInS).toBeGreaterThan(3);
-    expect(loaded.failsInS).toBeLessThan(30);
+    expect(loaded).toMatchObject({ cause: 'heat', level: 'temperature', deadly: true, limit: 66 });
+    expect(loaded?.probability).toBeGreaterThan(0.8);
+    expect(loaded?.inS).toBeGreaterThan(3);
+    expect(loaded?.inS).toBeLessThan(30);
   });
 
-  test('without a limit or a thermometer there is no heat to speak of, and a hazard counts on top', () => {
-    expect(asked(warm(undefined), 5).failure).toBe(0);
-    expect(asked(warm(undefined), 0.4, 0.7)).toMatchObject({ failure: 0.7, failsInS: 15 });
-    const blind = new EcuWatch({ periodS: 1, limitC: 60, capacity: 0.9 });
+  test('without a limit or a thermometer there is no heat to speak of', () => {
+    expect(asked(warm(undefined), 5)).toBeUndefined();
+    const blind = new HeatWatch({ periodS: 1, limitC: 60 });
+    expect(asked(blind)).toBeUndefined();
     for (let second = 0; second < 60; second++)
       blind.observe({ timeS: second, temperatureC: Number.NaN, powerW: 5, load: 0.5 });
-    expect(asked(blind).failure).toBe(0);
-    const heat = asked(warm(58), 0.7).failure;
-    expect(heat).toBeGreaterThan(0.01);
-    expect(asked(warm(58), 0.7, 0.5).failure).toBeCloseTo(1 - 0.5 * (1 - heat), 9);
+    expect(asked(blind)).toBeUndefined();
   });
 
   test('before physics is known a rising temperature is a trend', () => {
-    const watch = new EcuWatch({ periodS: 1, limitC: 60, capacity: 0.9 });
+    const watch = new HeatWatch({ periodS: 1, limitC: 60 });
     for (let second = 0; second < 12; second++)
       watch.observe({ timeS: second, temperatureC: 40 + 1.2 * second, powerW: Number.NaN, load: 0.5 });
-    const { failure, failsInS } = asked(watch);
-    expect(failure).toBeGreaterThan(0.8);
-    expect(Math.abs(failsInS - 6)).toBeLessThan(3);
-    expect(asked(new EcuWatch({ periodS: 1, limitC: 60, capacity: 0.9 })).failure).toBe(0);
+    const threat = asked(watch) as Threat;
+    expect(threat.probability).toBeGreaterThan(0.8);
+    expect(Math.abs(threat.inS - 6)).toBeLessThan(3);
+    const [low, median, high] = threat.quantiles;
+    expect(Math.abs(median - (53.2 + 36))).toBeLessThan(10);
+    expect([low < median, median < high]).toEqual([true, true]);
   });
+});
 
-  test('overload is what of the quantiles lies above the capacity', () => {
-    expect(asked(warm(undefined), 0.9).overload).toBeCloseTo(0.5, 9);
-    expect(chanceAbove([0.5, 0.6, 0.8], 0.8)).toBeCloseTo(0.1, 9);
-    expect(chanceAbove([0.5, 0.6, 0.8], 0.5)).toBeCloseTo(0.9, 9);
-    expect([chanceAbove([1, 1, 1], 0.9), chanceAbove([1, 1, 1], 1)]).toEqual([1, 0]);
-  });
+test('the chance above a limit is what of the quantiles lies above it', () => {
+  expect(chanceAbove([0.85, 0.9, 0.95], 0.9)).toBeCloseTo(0.5, 9);
+  expect(chanceAbove([0.5, 0.6, 0.8], 0.8)).toBeCloseTo(0.1, 9);
+  expect(chanceAbove([0.5, 0.6, 0.8], 0.5)).toBeCloseTo(0.9, 9);
+  expect([chanceAbove([1, 1, 1], 0.9), chanceAbove([1, 1, 1], 1)]).toEqual([1, 0]);
 });

@@ -1,0 +1,23 @@
+/**
+ * restore-or-say-why and sleep (docs/POWER.md): no task is without a home because its home sleeps.
+ *
+ *   A1. A bridge that sleeps, or is on its way up, has accepted no task.
+ *   A2. No placement names an owner whose record says that it sleeps.
+ */
+import type { Mac, TaskName } from '../model/ids.ts';
+import type { Violation } from './violation.ts';
+
+/** A1. */
+export function asleepWithTasks(mac: Mac, isAsleep: boolean, accepted: readonly TaskName[]): Violation | undefined {
+  if (!isAsleep || accepted.length === 0) return undefined;
+  const tasks = [...accepted].sort();
+  const sentence = `ECU ${mac} sleeps and has accepted ${tasks.join(', ')} (A1)`;
+  return { invariant: 'restore-or-say-why', sentence, details: { mac, tasks } };
+}
+
+/** A2. `state`: of the owner's power record; undefined: it has none. */
+export function homeAsleep(task: TaskName, owner: Mac | undefined, state: string | undefined): Violation | undefined {
+  if (owner === undefined || state !== 'asleep') return undefined;
+  const sentence = `task ${task} is owned by ECU ${owner}, which sleeps (A2)`;
+  return { invariant: 'restore-or-say-why', sentence, details: { task, owner } };
+}
