@@ -68,6 +68,26 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
     'PULL.FAILED': (rng) => ({ checkpoint: order(rng), reason: 'gone', damaged: rng.below(2) === 0 }),
     'CHECKPOINT.DURABLE': (rng) => ({ checkpoint: order(rng) }),
   },
+  route: {
+    'ROUTE.WANTED': (rng) => ({ source: rng.below(3) === 0 ? 'camera' : 'sensor' }),
+    'ROUTE.UNWANTED': () => ({ reason: 'task x is removed' }),
+    'ROUTE.BEGUN': (rng) => ({ begun: { output: small(rng), sequence: 0, datum: 0, datumSequence: 0 } }),
+    'OUTPUT.MISSING': (rng) => ({ fresh: rng.below(2) === 0, reason: 'outputs are gone' }),
+    'ROUTE.BLOCKED': () => ({ reason: 'lost' }),
+  },
+  chain: {
+    'CHAIN.PROPOSED': (rng) => ({
+      cause: {
+        members: [{ task: 'a', epoch: 1, attempt: 0, source: incarnation(rng) }],
+        target: '02aa00000002',
+        reason: 'asked',
+      },
+    }),
+    'MEMBERS.COPIED': () => ({}),
+    'MEMBERS.READY': () => ({}),
+    'MEMBER.FAILED': () => ({ task: 'a', reason: 'no room' }),
+    'MEMBERS.OVER': () => ({}),
+  },
   drain: {
     'DRAIN.ASKED': () => ({ reason: 'repair' }),
     'DRAIN.UNDONE': () => ({}),
@@ -107,8 +127,11 @@ export const CHART_EVENTS: Readonly<Record<string, Readonly<Record<string, Draw>
         opcode: 'operator',
         reason: 'asked',
         ...(rng.below(2) === 0 ? { target: '02aa00000002' } : {}),
+        ...(rng.below(3) === 0 ? { chain: 'chain/a.1.0' } : {}),
       },
     }),
+    'CHAIN.WENT_ON': () => ({}),
+    'CHAIN.GAVE_UP': () => ({ reason: 'its chain stays' }),
     'MIGRATION.COSTED': (rng) => ({
       estimate:
         rng.below(4) === 0

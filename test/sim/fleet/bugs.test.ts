@@ -76,7 +76,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'resume-unaborted': { story: 'the only manager is cut off just when it could commit' },
   'route-blindly': { seed: 21 },
   'route-markers': { seed: 6 },
-  'trim-unrouted': { seed: 137 },
+  'trim-unrouted': { story: 'a router stands still while another manager trims what it has not routed' },
   'move-alone': { story: 'a chain moves as one, and one of its tasks takes longest' },
   'switch-unclaimed': { story: 'a task is moved, and nobody else wants anything' },
 };

@@ -21,7 +21,33 @@ export async function chainOn(more: StageOptions = {}): Promise<FleetWorld> {
   return fleet;
 }
 
+/** A router that another manager than the one that trims its source's outputs holds; undefined: there is none here. */
+function routerApart(fleet: FleetWorld): string | undefined {
+  for (const { record, context } of fleet.truth.routes.values()) {
+    const tidier = fleet.truth.placements.get(context.source ?? '')?.record.writer;
+    if (tidier !== undefined && tidier !== record.writer) return record.writer;
+  }
+  return undefined;
+}
+
 export const CHAIN_STORIES = {
+  'a router stands still while another manager trims what it has not routed': async (plants) => {
+    let told = 0;
+    for (let seed = 1; seed <= 12 && told < 2; seed++) {
+      const janitor = { everyUs: 30_000, outputsKept: 1, recordsKept: 20 };
+      const fleet = await chainOn({ seed, janitor, plants: plantsNamed(plants) });
+      const router = routerApart(fleet);
+      if (router === undefined) continue;
+      told++;
+      fleet.world.host(router).freeze();
+      await fleet.elapse(1_500_000);
+      fleet.world.host(router).thaw();
+      await fleet.elapse(300_000);
+      await fleet.settle(15_000_000);
+    }
+    expect(told).toBeGreaterThan(0);
+  },
+
   'a chain moves as one, and one of its tasks takes longest': async (plants) => {
     for (let seed = 1; seed <= 4; seed++) {
       const fleet = await chainOn({ seed, plants: plantsNamed(plants) });
