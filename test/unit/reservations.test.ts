@@ -32,6 +32,7 @@ const ids = (sets: ReturnType<typeof moments>): string[] => sets.map((set) => se
 const ALWAYS = { fromUs: Number.NEGATIVE_INFINITY, untilUs: Number.POSITIVE_INFINITY };
 const ecu = (booked: readonly Booking[] = []) => ({
   ...{ cores: 1, memoryBytes: 256 * MIB, capabilities: [], runtimes: ['wasm'] as const, draining: false },
+  scheduling: { scheduler: 'fp' } as const,
   booked,
 });
 
@@ -147,6 +148,12 @@ describe('whom they keep out', () => {
     const lower = { ...demand, priority: 1, hardDeadline: false };
     const beside = admits([], [tight], ecu([booking('r1', 0, 10, { demand: lower })]));
     expect(beside.ok && beside.value.reserved).toEqual({ bookings: ['r1'], utilisationPpm: 700_000, memoryUsedBytes: MIB });
+  });
+
+  test('room that nobody has taken yet delays no job, also where jobs are not interrupted', () => {
+    const uninterrupted = { ...ecu([booking('r1', 0, 10)]), scheduling: { scheduler: 'fp', nonPreemptive: true } as const };
+    expect(admits([], [specOf('tight', { periodUs: 10_000, wcetUs: 4_000, deadlineUs: 4_000 })], uninterrupted).ok).toBe(true);
+    expect(admits([], [needs60], uninterrupted).ok).toBe(false);
   });
 
   test('memory is kept as well', () => {

@@ -138,4 +138,6 @@ export interface AcceptedTask {
   readonly core?: number;
   /** It is on its way here and runs nowhere for so long: what arrives meanwhile is released that much later. Not on the wire. */
   readonly blackoutUs?: number;
+  /** Room that is kept, and no task yet: it has no job that could delay another's; whoever takes it is tested then. Not on the wire. */
+  readonly room?: boolean;
 }

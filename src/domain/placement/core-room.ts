@@ -48,6 +48,8 @@ export interface Load extends RealtimeTask, CpuShare {
   readonly chargePpb: number;
   /** Where the ECU has it. */
   readonly core?: number;
+  /** It is room that is kept, and has no jobs. */
+  readonly room?: boolean;
 }
 
 export interface RoomOptions {
@@ -86,6 +88,7 @@ export function loadOf(task: AcceptedTask, hard: boolean, platform: Platform | u
   const chargePpb = sharePpb({ periodUs, wcetUs, reservedPpm });
   const jitterUs = task.blackoutUs ?? 0;
   const load = { name, wcetUs, periodUs, deadlineUs, priority, jitterUs, reservedPpm, hard, chargePpb };
+  if (task.room === true) return { ...load, room: true };
   return task.core === undefined ? load : { ...load, core: task.core };
 }
 
@@ -411,7 +414,7 @@ class ByCoreTest implements CoreRule {
   /** Why nothing can be said, whatever the numbers: a job of unknown length that is not interrupted. */
   #endless(core: Core): string | undefined {
     if (this.#platform.preemptive) return undefined;
-    const unknown = [...core.periodic, ...core.background].find(({ wcetUs }) => wcetUs <= 0);
+    const unknown = [...core.periodic, ...core.background].find(({ wcetUs, room }) => wcetUs <= 0 && room !== true);
     return unknown === undefined ? undefined : `${unknown.name} has no wcetUs and is not interrupted`;
   }
 
@@ -419,7 +422,7 @@ class ByCoreTest implements CoreRule {
   #rowsOf(core: Core): { readonly rows: readonly RealtimeTask[]; readonly set: LoadedSet } {
     const { scheduler, preemptive, sliceUs = SLICE_US } = this.#platform;
     const rows: RealtimeTask[] = core.periodic.filter(isKnown).map(withDeadline);
-    const others = [...core.background, ...core.periodic.filter((one) => !isKnown(one))];
+    const others = [...core.background, ...core.periodic.filter((one) => !isKnown(one))].filter(({ room }) => room !== true);
     for (const { wcetUs } of others) {
       // In every round; or once, for one job; or never.
       if (scheduler === 'rr')

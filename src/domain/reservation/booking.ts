@@ -59,7 +59,7 @@ export function bookedTasks({ id, demand }: Booking): readonly AcceptedTask[] {
   const tasks: AcceptedTask[] = [];
   for (let left = cpuPpm; left > 0 || tasks.length === 0; left -= CORE_PPM) {
     const task = tasks.length === 0 ? first : { ...first, task: `${BOOKED}${id}.${tasks.length}`, memoryBytesMax: 0 };
-    tasks.push({ ...task, cpuPpm: Math.min(left, CORE_PPM) });
+    tasks.push({ ...task, cpuPpm: Math.min(left, CORE_PPM), room: true });
   }
   return tasks;
 }
