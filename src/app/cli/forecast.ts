@@ -53,7 +53,8 @@ export function registerForecast(program: Command): void {
     .option('--watch', 'again every second, until Ctrl-C')
     .option('--json', 'print one JSON object; with --watch one a line')
     .action(showForecast);
-  // What stands behind `evaluate` and `train` is their own, though it is called the same.
+  // What stands behind `evaluate` and `train` is their own, though it is called the same; both programs above them have to pass it on.
+  program.enablePositionalOptions();
   withBrokerOptions(forecast).enablePositionalOptions();
   const evaluate = forecast
     .command('evaluate')

@@ -136,7 +136,8 @@ describe('a migration meets', () => {
     // With the mover beside it 22 ms; with what gathers in a blackout of 15 ms, 32.
     const late = { hardDeadline: true, wcetUs: 12_000, periodUs: 100_000, deadlineUs: 25_000, priority: 1 };
     const resident = task('resident', { ...late, affinity: { preferredEcus: [ECU2] } });
-    const fleet = await stage({ ecus: [ECU1, ECU2].map((mac) => ({ mac, cores: 1 })), tasks: [resident, mover] });
+    const ecus = [ECU1, ECU2].map((mac) => ({ mac, cores: 1, scheduling: { scheduler: 'fp' } as const }));
+    const fleet = await stage({ ecus, tasks: [resident, mover] });
     expect([fleet.owner('mover'), fleet.owner('resident')]).toEqual([ECU1, ECU2]);
     const estimate = async (opcode: 'load-balance' | 'operator') => {
       const answer = await fleet.done(fleet.migrate('mover', { opcode, dryRun: true }));
