@@ -56,8 +56,11 @@ describe('preparing a broker', () => {
         'JOURNAL',
         'KV_fleet',
         'KV_inventory',
+        'KV_learned',
         'KV_placement',
         'KV_proofs',
+        'KV_series',
+        'LEARNING',
         'METRICS',
         'OBJ_artefacts',
         'OUTPUTS_0',
@@ -68,6 +71,7 @@ describe('preparing a broker', () => {
     // Only what is said again, or is one of many, may be answered before the disk has it.
     expect([...found].filter(([, config]) => config['persist_mode'] === 'async').map(([name]) => name)).toEqual([
       'CHECKPOINTS',
+      'LEARNING',
       'METRICS',
     ]);
     for (const name of ['ACTORS_0', 'ACTORS_1', 'OUTPUTS_0', 'OUTPUTS_1', 'INPUTS_0', 'INPUTS_1']) {
@@ -82,7 +86,7 @@ describe('preparing a broker', () => {
     }
     expect(found.get('INPUTS_0')).toMatchObject({ max_bytes: 8 * MIB, subjects: ['task.0.*.in.>'] });
     expect(found.get('OUTPUTS_1')).toMatchObject({ allow_atomic: true, subjects: ['task.1.*.out'] });
-    for (const name of ['CHECKPOINTS', 'PROPOSALS', 'JOURNAL', 'METRICS'])
+    for (const name of ['CHECKPOINTS', 'PROPOSALS', 'JOURNAL', 'LEARNING', 'METRICS'])
       expect(found.get(name)).toMatchObject({ discard: 'old' });
     for (const [name, config] of found) if (!name.startsWith('KV_fleet')) expect(config['max_bytes'], name).toBeGreaterThan(0);
   });
