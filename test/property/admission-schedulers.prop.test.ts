@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AcceptedTask, EcuScheduling } from '../../src/domain/model/ecu.ts';
-import { acceptedTaskOf, admits } from '../../src/domain/placement/admit.ts';
+import { acceptedTaskOf, admits, admittingEcuOf } from '../../src/domain/placement/admit.ts';
 import { assign } from '../../src/domain/placement/assign.ts';
 import { arbitraryCandidates, arbitraryNewcomers } from '../support/placement-builders.ts';
 import { type Arrival, worstObservedUs } from '../support/tick-scheduler.ts';
@@ -152,8 +152,7 @@ describe('admission', () => {
             const candidate = candidates.find((one) => one.mac === mac);
             const spec = newcomers.find((one) => one.spec.name === task)?.spec;
             if (candidate === undefined || spec === undefined) throw new Error('it assigned what nobody gave');
-            const { cores, memoryBytes, capabilities, runtimes } = candidate.description;
-            const ecu = { cores, memoryBytes, capabilities, runtimes, draining: candidate.draining };
+            const ecu = admittingEcuOf(candidate.description, candidate.draining);
             expect(candidate.alive && admits(candidate.accepted, [spec], ecu).ok).toBe(true);
           }
           for (const { refusedByKind, candidateCount, untested } of advised.decisions.slice(0, 1)) {
