@@ -73,6 +73,9 @@ export function createReplies(link: Link, clock: Clock): Replies {
   link.onChange((up) => {
     if (up) return;
     for (const token of [...waiting.keys()]) finish(token, DISCONNECTED);
+    // Nobody waits any more: a process that is done must not live on for a deadline that was met.
+    cancelSweep();
+    sweepAtUs = Number.POSITIVE_INFINITY;
   });
 
   const sweep = (): void => {

@@ -1,14 +1,19 @@
 /** What the bus does with this broker in particular, beyond what every bus must do. */
 import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { STAGED_MESSAGES_MIN } from '../../infra/nats/append.ts';
+import { createNatsBus } from '../../infra/nats/bus.ts';
 import { ensureStreams } from '../../infra/nats/streams.ts';
 import type { StreamMessage } from '../../src/ports/bus.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { contractStreams } from '../contract/bus.contract.ts';
+import { collectingCounters, collectingLog } from '../support/collecting.ts';
 import type { NatsHost } from '../support/nats-hosts.ts';
 import { connectHost } from '../support/nats-hosts.ts';
 import type { NatsProcess } from '../support/nats-process.ts';
-import { startNats } from '../support/nats-process.ts';
+import { CLIENT_LOGIN, startNats } from '../support/nats-process.ts';
+import { realClock } from '../support/real-clock.ts';
 
 let server: NatsProcess;
 let host: NatsHost;
@@ -135,6 +140,40 @@ test('endpoints are found as micro services', async () => {
   expect(found.name).toBe('bridge');
   expect(found.endpoints.map(({ subject }) => subject)).toEqual(['ecu.02aa00000001.command']);
   cancel();
+});
+
+test('a closed bus leaves no timer behind, whatever deadline an answer had: a process that is done ends', async () => {
+  const stop = await host.bus.serve({ service: 'echo', subject: 'echo' }, async ({ payload }) => payload);
+  const pending = new Set<object>();
+  const clock: Clock = {
+    ...realClock,
+    after: (delayUs, run) => {
+      const timer = {};
+      const end = (): boolean => pending.delete(timer);
+      pending.add(timer);
+      const cancel = realClock.after(delayUs, () => {
+        end();
+        run();
+      });
+      return () => {
+        end();
+        cancel();
+      };
+    },
+  };
+  const connection = await connect({ servers: `${server.host}:${server.port()}`, ...CLIENT_LOGIN });
+  const bus = createNatsBus({
+    connection,
+    systemConnection: undefined,
+    clock,
+    log: collectingLog(),
+    counters: collectingCounters(),
+  });
+  expect([...(await bus.request('echo', Uint8Array.of(7), { timeoutUs: 60_000_000 }))]).toEqual([7]);
+  expect(pending.size).toBeGreaterThan(0);
+  await bus.close();
+  expect(pending.size).toBe(0);
+  stop();
 });
 
 test('a consumer that the broker lost is noticed and replaced, and nothing is missed', async () => {
