@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Simulated, and so in need of nothing, but exhaustive: a death at every step, many storms, every planted bug, much damage, thousands of task sets, all stories
- * of a fleet but those of a restore. Together they take minutes.
+ * of a fleet, and whatever else takes more than a second. Together they take minutes.
  */
 const EXHAUSTIVE = [
   ...[
@@ -57,6 +57,13 @@ const EXHAUSTIVE = [
     (name) => `test/unit/${name}.test.ts`,
   ),
   'test/golden/forecast-protocol.test.ts',
+  ...['fleet/restore', 'fleet/tell-seeds', 'world', 'metrics'].map((name) => `test/sim/${name}.test.ts`),
+  ...['bus-sim', 'lmdb-record-store'].map((name) => `test/contract/${name}.test.ts`),
+  ...['nats/fetch-server', 'app/unit-files', 'proposal/causes', 'forecast/models', 'forecast/network', 'learn/fleet-model'].map(
+    (name) => `test/unit/${name}.test.ts`,
+  ),
+  ...['learn/runs-learned', 'chaos/kill-plan'].map((name) => `test/unit/${name}.test.ts`),
+  'test/property/draw.prop.test.ts',
   'test/sim/loop/random.test.ts',
   'test/unit/chart.test.ts',
   'test/unit/realtime/vectors.test.ts',
