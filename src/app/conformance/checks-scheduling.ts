@@ -2,10 +2,12 @@
  * What a bridge says of its scheduling is what the admission of hard deadlines is tested for, at the manager too: so it has to be so.
  *
  * Seen from outside: tasks of middling urgency are kept busy with inputs that take their time; then the least urgent task gets an input, and,
- * once that stands in the stream, the most urgent one. Both wait behind a job that runs. Whose output is first? One round says little (the core
- * may have been idle for a moment), most of several rounds do. (A program that knows no input that takes its time shows nothing.)
+ * once that stands in the stream, the most urgent one. Both wait behind a job that runs. The most urgent one has to come before the least urgent
+ * one, and that one after most of the jobs that waited. First come first served would let it pass after one job of each task. One round says
+ * little (a core may have been idle for a moment), most of several rounds do. (A program that knows no input that takes its time shows nothing.)
  */
 import type { EcuDescription } from '../../domain/model/ecu.ts';
+import type { StreamMessage } from '../../ports/bus.ts';
 import type { Bench } from './bench.ts';
 import type { Check } from './check.ts';
 import { NotHere, promised } from './promised.ts';
@@ -16,10 +18,15 @@ const SHARING = 7;
 const CORES_MAX = 4;
 /** Ticks are not what is looked at; only a task with a period has a deadline. */
 const PERIOD_US = 3_600_000_000;
-/** Counted up one by one: a millisecond or more, and much longer than it takes to be sent. */
-const LONG_INPUT = '400000x';
-const INPUTS_AHEAD = 8;
-const ROUNDS_TO_WIN = 5;
+/** Between two jobs of one task its inputs and outputs travel. A job that takes longer than that leaves no gap in which all tasks have nothing to do. */
+const JOB_US = 50_000;
+/** Counted up one by one. */
+const FIRST_COUNT = 200_000;
+const COUNT_MAX = 50_000_000;
+const FUEL_PER_COUNT = 100;
+const JOBS_TIMED = 4;
+const INPUTS_AHEAD = 4;
+const ROUNDS_TO_WIN = 4;
 
 export const SCHEDULING_CHECKS: readonly Check[] = [
   {
@@ -40,6 +47,12 @@ export const SCHEDULING_CHECKS: readonly Check[] = [
   },
 ];
 
+interface Sharing {
+  readonly least: Trial;
+  readonly others: readonly Trial[];
+  readonly most: Trial;
+}
+
 /** So many tasks that SHARING of them are on one core, wherever each comes to. */
 function tasksThatShare({ cores, scheduling }: EcuDescription): number {
   if (scheduling === undefined) throw new NotHere('this bridge says nothing of its scheduling');
@@ -53,7 +66,10 @@ function tasksThatShare({ cores, scheduling }: EcuDescription): number {
 /** The larger the rank, the more urgent, by priority and by deadline. */
 async function openRanked(bench: Bench, rank: number): Promise<Trial> {
   const deadlineUs = Math.round(60_000_000 / 2 ** rank);
-  const trial = await openTrial(bench, { periodUs: PERIOD_US, spec: { priority: 10 + rank, deadlineUs } });
+  const trial = await openTrial(bench, {
+    periodUs: PERIOD_US,
+    spec: { priority: 10 + rank, deadlineUs, fuelPerJob: COUNT_MAX * FUEL_PER_COUNT },
+  });
   await trial.run();
   return trial;
 }
@@ -75,31 +91,43 @@ async function mostUrgentFirst(bench: Bench, trials: readonly Trial[]): Promise<
   const [least, ...others] = trials;
   const most = others.pop();
   promised(least !== undefined && most !== undefined && others.length > 0, 'tasks that share a core', trials.length);
-  await showsSlowJobs(bench, others[0] as Trial);
+  const input = await inputThatTakes(bench, others[0] as Trial);
   let won = 0;
   for (let round = 1; won < ROUNDS_TO_WIN; round++) {
     promised(round < 2 * ROUNDS_TO_WIN, 'the most urgent task to go first in most rounds', `${won} of ${round - 1}`);
-    await Promise.all(others.map((busy) => topUp(busy)));
-    const before = [least, most].map(({ counted }) => counted.length);
-    await least.feed(1);
-    await most.feed(1);
-    const [last, first] = await Promise.all([least, most].map((trial, at) => outputAfter(bench, trial, before[at] ?? 0)));
-    if (first !== undefined && last !== undefined && first.atUs < last.atUs) won++;
+    if (await inOrder(bench, { least, others, most }, input)) won++;
   }
 }
 
-async function showsSlowJobs(bench: Bench, trial: Trial): Promise<void> {
-  const before = trial.counted.length;
-  await trial.feedText(LONG_INPUT);
-  await bench.eventually('an output for a number that is counted up', () => trial.counted[before]);
+/** One round: did the most urgent task go before the least urgent one, and that one after most of the jobs that waited? */
+async function inOrder(bench: Bench, { least, others, most }: Sharing, input: string): Promise<boolean> {
+  const atFirst = others.map(({ counted }) => counted.length);
+  await Promise.all(others.map((busy) => topUp(busy, input)));
+  await least.feed(1);
+  await most.feed(1);
+  const last = await lastOutput(bench, least);
+  const first = await lastOutput(bench, most);
+  for (const busy of others) await lastOutput(bench, busy);
+  const waited = others.flatMap(({ counted }, at) => counted.slice(atFirst[at]));
+  const passed = waited.filter(({ atUs }) => atUs < last.atUs);
+  return first.atUs < last.atUs && 2 * passed.length > waited.length;
+}
+
+/** A number that this bridge takes about JOB_US to count up. */
+async function inputThatTakes(bench: Bench, trial: Trial): Promise<string> {
+  for (let job = 0; job <= JOBS_TIMED; job++) await trial.feedText(`${FIRST_COUNT}x`);
+  const last = await lastOutput(bench, trial);
   const counts = trial.counted.map(({ payload }) => Number(new TextDecoder().decode(payload)));
-  if (Math.max(...counts) < Number.parseInt(LONG_INPUT, 10)) throw new NotHere('its program does not count up one by one');
+  if (Math.max(...counts) < FIRST_COUNT) throw new NotHere('its program does not count up one by one');
+  const first = trial.counted.at(-1 - JOBS_TIMED) as StreamMessage;
+  const jobUs = Math.max(1, (last.atUs - first.atUs) / JOBS_TIMED);
+  return `${Math.min(COUNT_MAX, Math.round((FIRST_COUNT * JOB_US) / jobUs))}x`;
 }
 
-/** So that it has work for some time, and no more than that. */
-async function topUp(busy: Trial): Promise<void> {
-  for (let waiting = busy.fed - busy.counted.length; waiting < INPUTS_AHEAD; waiting++) await busy.feedText(LONG_INPUT);
+async function topUp(busy: Trial, input: string): Promise<void> {
+  for (let waiting = 0; waiting < INPUTS_AHEAD; waiting++) await busy.feedText(input);
 }
 
-const outputAfter = (bench: Bench, trial: Trial, count: number) =>
-  bench.eventually(`an output of ${trial.task}`, () => trial.counted[count]);
+/** The output of the last input that the suite appended. */
+const lastOutput = (bench: Bench, trial: Trial): Promise<StreamMessage> =>
+  bench.eventually(`an output of ${trial.task}`, () => trial.counted[trial.fed - 1]);
