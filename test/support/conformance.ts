@@ -9,11 +9,12 @@ import { runSuite, type SuiteResult } from '../../src/app/conformance/suite.ts';
 import type { RuntimeKind } from '../../src/domain/model/task.ts';
 import { CLIENT_LOGIN, type NatsProcess, startNats } from './nats-process.ts';
 
-const PATIENCE_US = 15_000_000;
+const PATIENCE_US = 60_000_000;
 
 export interface BridgeUnderTest {
   readonly mac: string;
   readonly runtime: RuntimeKind;
+  /** For what a check waits; the broker and the bridge may take longer to be there. */
   readonly patienceUs?: number;
   /** Starts the bridge's process; `folder` is its own and empty. */
   readonly start: (context: { readonly url: string; readonly folder: string }) => ChildProcess;
@@ -45,6 +46,7 @@ export async function conform(bridge: BridgeUnderTest, only?: string): Promise<S
       runtime: bridge.runtime,
       artefactFile: undefined,
       patienceUs: bridge.patienceUs ?? PATIENCE_US,
+      startPatienceUs: PATIENCE_US,
       leave,
     });
     try {

@@ -40,6 +40,7 @@ export interface Announced<Body> {
 }
 
 const LOOK_US = 10_000;
+const SILENCE_US = 400_000;
 
 export class Bench {
   readonly parts: BenchParts;
@@ -145,6 +146,13 @@ export class Bench {
 
   wait(us: number): Promise<void> {
     return pause(this.host.clock, us);
+  }
+
+  /** Long enough that what must not come would have come: from when the bridge has read all that was sent to it, until it answers again. */
+  async silence(): Promise<void> {
+    await this.load();
+    await this.wait(SILENCE_US);
+    await this.load();
   }
 
   reportsOf(task: string, epoch: number): readonly InstanceReport[] {

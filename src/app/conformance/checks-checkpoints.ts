@@ -12,7 +12,6 @@ import { promised, same } from './promised.ts';
 import type { HeldState } from './stand-in-manager.ts';
 import { type Manifest, referenceTo, type Trial, withTrial } from './trial.ts';
 
-const SILENCE_US = 400_000;
 const CHAIN_MAX = 2;
 
 async function sayStored(bench: Bench, { body: manifest }: Manifest, manager: string): Promise<void> {
@@ -199,7 +198,7 @@ export const CHECKPOINT_CHECKS: readonly Check[] = [
       const first = await trial.checkpoint('full');
       await sayStored(bench, first, 'conformance-a');
       await sayStored(bench, first, 'conformance-a');
-      await bench.wait(SILENCE_US);
+      await bench.silence();
       same(trial.freed.length, 0, 'the number of freed notices after one manager of two');
       await sayStored(bench, first, 'conformance-b');
       const freed = await bench.eventually('a freed notice', () => trial.freed[0]);

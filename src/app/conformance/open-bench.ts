@@ -28,6 +28,8 @@ export interface BenchOptions {
   /** A file that holds the counting program for that runtime; undefined: drover's own. */
   readonly artefactFile: string | undefined;
   readonly patienceUs: number;
+  /** How long the broker and the bridge may take to be there; absent: as long as everything else. */
+  readonly startPatienceUs?: number;
   /** Ends the bridge for the check of its goodbye. `signal`: SIGTERM to the process in its description, if it is of this machine. */
   readonly leave: 'signal' | (() => void | Promise<void>) | undefined;
 }
@@ -51,20 +53,20 @@ export const BUILT_IN_PROGRAM = 'drover conformance counter 1\n';
 
 /** Prepares the broker when nobody has, and waits for the bridge. Fails with ERR_NO_PLACE when it does not come. */
 export async function openBench(options: BenchOptions): Promise<OpenBench> {
-  const { mac, broker, patienceUs } = options;
-  await prepareEmptyBroker(broker, patienceUs);
+  const { mac, broker, patienceUs, startPatienceUs = patienceUs } = options;
+  await prepareEmptyBroker(broker, startPatienceUs);
   const { host, link, close } = await openHost({
     id: HOST_ID,
     incarnation: 1,
     broker,
     log: { level: 'warn', file: undefined },
-    patienceUs,
+    patienceUs: startPatienceUs,
   });
   try {
     await refuseManagers(host);
     const bytes = await programBytes(options);
     const artefact = await createNatsArtefacts({ connection: link.connection, hasher: systemHasher }).put(bytes);
-    const description = await findBridge(host, mac, patienceUs);
+    const description = await findBridge(host, mac, startPatienceUs);
     const program = { runtime: options.runtime, artefact, artefactBytes: bytes.length, memoryBytesMax: MEMORY_BYTES_MAX };
     const leave = options.leave === 'signal' ? signalTo(description) : options.leave;
     const bench = new Bench({ host, mac, description, program, patienceUs, leave });

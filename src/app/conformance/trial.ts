@@ -40,7 +40,7 @@ export type Manifest = Announced<CheckpointManifest>;
 
 /** Long enough that no checkpoint is taken unless it is asked for. */
 const NEVER_US = 3_600_000_000;
-const APPEND_TIMEOUT_US = 5_000_000;
+const APPEND_TIMEOUT_US = 60_000_000;
 const PAGES_PER_REQUEST = 128;
 const QUORUM = 2;
 
@@ -120,6 +120,23 @@ export class Trial {
 
   get ticks(): readonly StreamMessage[] {
     return this.inputs.filter(({ subject }) => subject === this.tickSubject);
+  }
+
+  /** Those that stand in the stream now: what is watched may be behind it. */
+  async ticksNow(): Promise<readonly StreamMessage[]> {
+    return this.seenOf(this.tickSubject, () => this.ticks);
+  }
+
+  /** As `ticksNow`, of outputs and markers. */
+  async outputsNow(): Promise<readonly StreamMessage[]> {
+    return this.seenOf(this.outputSubject, () => this.outputs);
+  }
+
+  private async seenOf(subject: string, watched: () => readonly StreamMessage[]): Promise<readonly StreamMessage[]> {
+    const through = (await this.bench.host.bus.readLast(subject))?.sequence ?? 0;
+    return this.bench.eventually(`what stands on ${subject} to arrive`, () =>
+      (watched().at(-1)?.sequence ?? 0) >= through ? watched() : undefined,
+    );
   }
 
   get markers(): readonly StreamMessage[] {
