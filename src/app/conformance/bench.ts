@@ -14,6 +14,7 @@ import { decodeHeartbeat } from '../../domain/protocol/codec-heartbeat.ts';
 import type { Answer, CheckpointNotice, Command, Goodbye, Heartbeat, InstanceReport } from '../../domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../../domain/protocol/subjects.ts';
 import type { Cancel } from '../../ports/clock.ts';
+import type { StartAnother } from './another-bridge.ts';
 import { NotAsPromised, shown } from './promised.ts';
 import { StandInManager } from './stand-in-manager.ts';
 
@@ -32,6 +33,8 @@ export interface BenchParts {
   readonly patienceUs: number;
   /** Makes the bridge leave cleanly; undefined where the suite has no means. */
   readonly leave: (() => void | Promise<void>) | undefined;
+  /** Starts a second bridge; undefined where the suite has no means. */
+  readonly another: StartAnother | undefined;
 }
 
 export interface Announced<Body> {

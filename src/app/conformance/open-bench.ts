@@ -19,6 +19,7 @@ import { prepareFleet } from '../compose/fleet-settings.ts';
 import { openHost } from '../compose/open-host.ts';
 import type { BrokerChoice } from '../compose/process-config.ts';
 import { exampleModule } from '../task-module.ts';
+import type { StartAnother } from './another-bridge.ts';
 import { Bench } from './bench.ts';
 
 export interface BenchOptions {
@@ -32,6 +33,8 @@ export interface BenchOptions {
   readonly startPatienceUs?: number;
   /** Ends the bridge for the check of its goodbye. `signal`: SIGTERM to the process in its description, if it is of this machine. */
   readonly leave: 'signal' | (() => void | Promise<void>) | undefined;
+  /** Starts a second bridge of this kind; absent: the checks that need one are skipped. */
+  readonly another?: StartAnother | undefined;
 }
 
 export interface OpenBench {
@@ -69,7 +72,7 @@ export async function openBench(options: BenchOptions): Promise<OpenBench> {
     const description = await findBridge(host, mac, startPatienceUs);
     const program = { runtime: options.runtime, artefact, artefactBytes: bytes.length, memoryBytesMax: MEMORY_BYTES_MAX };
     const leave = options.leave === 'signal' ? signalTo(description) : options.leave;
-    const bench = new Bench({ host, mac, description, program, patienceUs, leave });
+    const bench = new Bench({ host, mac, description, program, patienceUs, leave, another: options.another });
     await bench.start();
     return {
       bench,

@@ -6,7 +6,13 @@
 import { envelope } from '../../../actors/host.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { stateDigest } from '../../domain/checkpoint/manifest.ts';
-import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../../domain/model/checkpoint.ts';
+import {
+  type CheckpointManifest,
+  type CheckpointReference,
+  DIGEST_BYTES,
+  type InputCursor,
+  PAGE_BYTES,
+} from '../../domain/model/checkpoint.ts';
 import { shardOf } from '../../domain/model/ids.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../domain/model/task.ts';
 import { decodePageAnswer, encodePageRequest } from '../../domain/protocol/codec-checkpoint.ts';
@@ -32,6 +38,8 @@ export interface DeployOptions {
   readonly revision?: number;
   readonly incarnation?: number;
   readonly checkpoint?: CheckpointReference;
+  /** Inputs up to here may be gone. */
+  readonly trimmed?: InputCursor;
   readonly spec?: Partial<TaskSpec>;
 }
 
@@ -156,13 +164,14 @@ export class Trial {
   }
 
   deploy(options: DeployOptions = {}): Promise<Answer> {
-    const { checkpoint, incarnation = this.bench.incarnation } = options;
+    const { checkpoint, trimmed, incarnation = this.bench.incarnation } = options;
     const command = {
       kind: 'deploy',
       ...this.header(options),
       spec: { ...this.spec, ...options.spec },
       incarnation,
       checkpoint,
+      ...(trimmed === undefined ? {} : { trimmed }),
     } as const;
     this.epoch = Math.max(this.epoch, command.epoch);
     return this.bench.ask(command);
