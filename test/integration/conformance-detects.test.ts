@@ -94,6 +94,13 @@ const SPOILT: readonly Spoilt[] = [
     finds: 'life/paused-ticks',
   },
   {
+    what: 'does not count what is reserved for later',
+    file: 'admission.py',
+    from: '[*accepted, *map(as_task, kept)]',
+    to: 'accepted',
+    finds: 'admission/reserved',
+  },
+  {
     what: 'does not ask whether its MAC is taken',
     file: 'bridge.py',
     from: '        self._refuse_taken_mac()\n',

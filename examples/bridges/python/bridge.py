@@ -38,7 +38,7 @@ class Bridge:
         self.sealer = Sealer(f"bridge.{self.mac}", self.incarnation)
         self.ecu = {
             "cores": 1, "memory_bytes": options.memory_mib << 20, "capabilities": options.capability,
-            "runtimes": [RUNTIME_PROCESS], "scheduling": {"scheduler": FIXED_PRIORITY, "non_preemptive": True, "bound": True},
+            "runtimes": [RUNTIME_PROCESS], "scheduling": {"scheduler": FIXED_PRIORITY, "non_preemptive": True, "bound": True}, "follows_reservations": True,
         }
         if options.sleeps:
             self.ecu["power"] = {"idle_watts": 4.0, "busy_watts": 12.0, "sleep": [STATE]}
@@ -205,7 +205,7 @@ class Bridge:
             if self.sleep.is_asleep():
                 raise Refused("ERR_ECU_ASLEEP", "this ECU sleeps")
             others = [other for name, other in self.memory.accepted() if name != task]
-            admission.check(spec, others, self.ecu)
+            admission.check(spec, others, self.ecu, self._bookings())
             if self.leaving.is_set():
                 raise Refused("ERR_ADMIT_DRAINING", "this bridge is leaving")
             program_id = self.memory.program_id(task)
@@ -234,6 +234,15 @@ class Bridge:
             self._end(task, epoch, nonce, "ERR_STORE_MISSING", str(error))
         except Refused as refused:
             self._end(task, epoch, nonce, refused.code, refused.sentence)
+
+    def _bookings(self):
+        """What is reserved on this ECU and is not over. Read anew for each deploy: they are few."""
+        try:
+            book = self.js.bucket_get("fleet", "reservations")
+        except (NoAnswer, NoResponder) as error:
+            raise Refused("ERR_ADMIT_RESERVED", f"what is reserved cannot be read just now: {error}") from error
+        bookings = unseal(book, "booking_book")[1].get("bookings", []) if book else []
+        return [one for one in bookings if one.get("ecu") == self.mac and one.get("until_us", 0) > time.time_ns() // 1000]
 
     def _stop(self, task):
         instance = self.instances.pop(task, None)

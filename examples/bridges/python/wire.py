@@ -53,6 +53,7 @@ _DESCRIPTION = {
     6: ("cores", "uint"), 7: ("memory_bytes", "uint"), 8: ("capabilities", ["text"]), 9: ("labels", [_LABEL]),
     10: ("runtimes", ["uint"]), 11: ("bridge", _PROCESS), 12: ("supervisor", _PROCESS), 13: ("heartbeat_interval_us", "uint"),
     14: ("version", "text"), 17: ("scheduling", {1: ("scheduler", "uint"), 2: ("non_preemptive", "bool"), 9: ("bound", "bool")}),
+    25: ("follows_reservations", "bool"),
     24: ("power", {1: ("idle_watts", "real"), 2: ("busy_watts", "real"), 3: ("sleep", [_SLEEP])}),
 }
 _HEADER = {1: ("task", "text"), 2: ("epoch", "uint"), 3: ("effect_id", "text"), 4: ("actor", "text"), 5: ("actor_revision", "uint")}
@@ -76,6 +77,11 @@ _REPORT = {
     6: ("what", "uint"), 7: ("code", "text"), 8: ("sentence", "text"),
 }
 CAUGHT_UP, ENDED = 1, 2
+_BOOKING = {
+    1: ("id", "text"), 2: ("ecu", "text"), 4: ("from_us", "uint"), 5: ("until_us", "uint"), 6: ("task", "text"),
+    7: ("criticality", "uint"), 8: ("cpu_ppm", "uint"), 9: ("memory_bytes", "uint"), 10: ("period_us", "uint"), 11: ("wcet_us", "uint"),
+    12: ("deadline_us", "uint"), 13: ("priority", "uint"), 14: ("hard_deadline", "bool"),
+}
 _BEAT = {1: ("mac", "text"), 2: ("incarnation", "uint"), 3: ("sequence", "uint"), 4: ("uptime_us", "uint")}
 _MANIFEST_REQUEST = {1: ("task", "text"), 2: ("epoch", "uint"), 3: ("sequence", "uint")}
 
@@ -92,6 +98,7 @@ BODIES = {
     28: ("manager_call", {3: ("instance_report", _REPORT)}),
     29: ("manager_answer", {1: ("accepted", _EMPTY), 2: ("refused", _REFUSAL)}),
     30: ("ecu_description", _DESCRIPTION),
+    70: ("booking_book", {2: ("bookings", [_BOOKING])}),
 }
 ENVELOPE = {1: ("version", "uint"), 2: ("id", "text"), 3: ("sender", "text"), 4: ("trace", "text"), 5: ("sent_at_us", "uint"), **BODIES}
 
