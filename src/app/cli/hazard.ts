@@ -1,14 +1,16 @@
 /** `drover hazard`: how well does one see failures coming, judged on units that nothing was learned from. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { HAZARD_METHODS, type HazardMethod } from '../../domain/hazard/evaluate.ts';
 import type { HazardReport } from '../hazard/evaluate-files.ts';
+import { registerHazardTwin } from './hazard-twin.ts';
 import { withExamples } from './help.ts';
-import { wholeNumber } from './numbers.ts';
+import { positiveNumber, wholeNumber } from './numbers.ts';
 import { progressLine } from './progress.ts';
 
 export function registerHazard(program: Command): void {
   const hazard = program.command('hazard').description('failure probabilities: learned, calibrated and judged');
   registerEvaluate(hazard);
+  registerHazardTwin(hazard);
   withExamples(hazard, [
     {
       does: 'Learn from some units that ran to failure, judge on others',
@@ -41,15 +43,15 @@ function registerEvaluate(hazard: Command): void {
     .option('--unit <column>', 'what tells units apart', 'unit')
     .option('--time <column>', 'when, in numbers', 'cycle')
     .option('--outcome <column>', '1 where a unit failed at its last row, 0 where it lived on (default: all failed)')
-    .option('--horizon <time>', 'within which time to failure, in the unit of the time column', positive, 30)
+    .option('--horizon <time>', 'within which time to failure, in the unit of the time column', positiveNumber, 30)
     .addOption(
       new Option('--method <name>', 'hazard: discrete-time hazard; wiener: first passage; auto: the better one in training')
         .choices(['auto', ...HAZARD_METHODS])
         .default('auto'),
     )
     .option('--alarm-rows <n>', 'rows in a row above the threshold that make an alarm', wholeNumber(1, 1_000), 3)
-    .option('--earliest <time>', 'an alarm with more time left is early (default: 2 horizons)', positive)
-    .option('--latest <time>', 'an alarm with less time left is a miss (default: a sixth of the horizon)', positive)
+    .option('--earliest <time>', 'an alarm with more time left is early (default: 2 horizons)', positiveNumber)
+    .option('--latest <time>', 'an alarm with less time left is a miss (default: a sixth of the horizon)', positiveNumber)
     .option('--picture <file.svg>', 'draw the reliability diagram')
     .option('--json', 'print one JSON object')
     .action(evaluateFiles);
@@ -72,12 +74,6 @@ function registerEvaluate(hazard: Command): void {
 Whatever is chosen (ridge, calibration, threshold) is chosen on the training units. useful, early and missed are shares of the
 failed test units: an alarm between --earliest and --latest before the failure is useful. docs/HAZARD.md says what is behind it.`,
   );
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
 }
 
 async function evaluateFiles(flags: EvaluateFlags): Promise<void> {
