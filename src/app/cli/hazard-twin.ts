@@ -61,6 +61,10 @@ async function training({ horizon, draws, steps, backend, ...roles }: TableFlags
   const { fleet, notes } = await readFleet(roles.data, roles);
   const stop = new AbortController();
   void interruption().done.then(() => stop.abort());
+  const failed = fleet.units.filter((unit) => unit.failed).length;
+  process.stderr.write(
+    `${roles.data}: ${fleet.units.length} units (${failed} failed), ${fleet.columns.length} sensors; training begins\n`,
+  );
   let show: ReturnType<typeof progressLine> | undefined;
   const options = {
     ...{ horizon, draws, steps, signal: stop.signal },

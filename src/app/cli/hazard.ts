@@ -31,6 +31,8 @@ interface EvaluateFlags {
   readonly earliest?: number;
   readonly latest?: number;
   readonly picture?: string;
+  readonly twin?: string;
+  readonly twinUnits: number;
   readonly json?: boolean;
 }
 
@@ -53,6 +55,11 @@ function registerEvaluate(hazard: Command): void {
     .option('--earliest <time>', 'an alarm with more time left is early (default: 2 horizons)', positiveNumber)
     .option('--latest <time>', 'an alarm with less time left is a miss (default: a sixth of the horizon)', positiveNumber)
     .option('--picture <file.svg>', 'draw the reliability diagram')
+    .option(
+      '--twin <file>',
+      'also learn from units of this twin (drover hazard twin train), and show the figures before and after',
+    )
+    .option('--twin-units <n>', 'how many of them', wholeNumber(1, 1_000), 20)
     .option('--json', 'print one JSON object')
     .action(evaluateFiles);
   withExamples(evaluate, [
@@ -67,6 +74,10 @@ function registerEvaluate(hazard: Command): void {
     {
       does: 'Fans of which some still run',
       line: 'drover hazard evaluate --train a.csv --test b.csv --unit fan --time hours --outcome failed --horizon 100',
+    },
+    {
+      does: 'Few engines, and a twin of their run-ups',
+      line: 'drover hazard evaluate --train few.csv --test others.csv --horizon 30 --twin rare.model',
     },
   ]).addHelpText(
     'after',
@@ -94,8 +105,13 @@ async function evaluateFiles(flags: EvaluateFlags): Promise<void> {
 async function told(report: HazardReport): Promise<string> {
   const { table } = await import('./table.ts');
   const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
-  const rows = report.methods.map((one) => [
-    `${one.method}${one.method === report.method ? ' *' : ''}`,
+  const { twin } = report;
+  const shown = [
+    ...report.methods.map((one) => ({ one, name: `${one.method}${one.method === report.method ? ' *' : ''}` })),
+    ...(twin === undefined ? [] : [{ one: twin.after, name: `hazard, ${twin.units} units of the twin besides` }]),
+  ];
+  const rows = shown.map(({ one, name }) => [
+    name,
     one.auc.toFixed(4),
     one.brier.toFixed(4),
     one.calibrationError.toFixed(4),

@@ -31,6 +31,7 @@ const [WIDTHS, BATCH, RATE, ENERGY] = [[32, 32], 64, 3e-3, 30];
 const STEPS = 200;
 /** Each fold costs a training of its own. */
 const FOLDS_MOST = 3;
+const ARMS = 3;
 
 export interface TrainTwinOptions {
   readonly horizon: number;
@@ -60,20 +61,29 @@ export async function trainTwin(fleet: Fleet, test: Fleet, options: TrainTwinOpt
   const { failed, shape } = learnable(fleet, horizon);
   const trainer = await options.trainer();
   const folds = foldsOf(fleet.units, FOLDS_MOST);
-  const total = folds.length + 1 + 3;
+  const steps = options.steps ?? STEPS;
+  // A judgement takes about as long as a training.
+  const total = steps * (folds.length + 1 + ARMS);
   let done = 0;
-  const tell = (what: string): void => options.onProgress?.(++done, total, what);
-
-  const learn = (units: readonly UnitHistory[]) => learnRunUps(units, shape, trainer, options);
+  const tell = (count: number, what: string): void => {
+    done += count;
+    options.onProgress?.(done, total, what);
+  };
+  const learn = (units: readonly UnitHistory[], what: string) =>
+    learnRunUps(units, shape, trainer, { ...options, steps, onStep: () => tell(1, what) });
   const partial = new Map<string, Awaited<ReturnType<typeof learn>>>();
   for (const held of folds) {
-    partial.set([...held].join(), await learn(fleet.units.filter((unit, u) => unit.failed && !held.has(u))));
+    partial.set(
+      [...held].join(),
+      await learn(
+        fleet.units.filter((unit, u) => unit.failed && !held.has(u)),
+        'a twin for a fold',
+      ),
+    );
     if (isAborted(signal)) return undefined;
-    tell('a twin for a fold');
   }
-  const whole = await learn(failed);
+  const whole = await learn(failed, 'the twin');
   if (isAborted(signal)) return undefined;
-  tell('the twin');
 
   const judge = async (besides?: EvaluationOptions['besides'], ridge?: number): Promise<HazardEvaluation> => {
     const evaluation = evaluateHazard(fleet, test, {
@@ -83,7 +93,7 @@ export async function trainTwin(fleet: Fleet, test: Fleet, options: TrainTwinOpt
     });
     // A signal is heard between judgements.
     await new Promise((resolve) => setImmediate(resolve));
-    tell('a hazard judged');
+    tell(steps, 'judging');
     return evaluation;
   };
   const real = await judge();
@@ -150,13 +160,18 @@ async function learnRunUps(
   units: readonly UnitHistory[],
   shape: RunUpShape,
   trainer: Trainer,
-  { seed, signal, steps = STEPS }: TrainTwinOptions,
+  {
+    seed,
+    signal,
+    steps,
+    onStep,
+  }: Pick<TrainTwinOptions, 'seed' | 'signal'> & { readonly steps: number; readonly onStep: () => void },
 ): Promise<Omit<RareTwin, 'columns' | 'judged'>> {
   const scale = runUpScale(shape, units);
   const { generator, critic } = runUpArchitectures(shape.sensors, WIDTHS);
   const parameters = await trainer.trainTwin({
     ...runUpExamples(shape, scale, units),
-    ...{ generator, critic, steps, batch: BATCH, learningRate: RATE, energy: ENERGY, seed },
+    ...{ generator, critic, steps, batch: BATCH, learningRate: RATE, energy: ENERGY, seed, onStep },
     ...(signal === undefined ? {} : { signal }),
   });
   return { shape, scale, architecture: generator, parameters, pool: poolUnits(units) };

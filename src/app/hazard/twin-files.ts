@@ -1,5 +1,5 @@
 /** Tables of units and model files of twins: what the commands about rare situations read and write. */
-import { drawFromTwin, judgeTwin } from '../../domain/hazard/rare-twin.ts';
+import { drawFromTwin, judgeTwin, unitsOfPool } from '../../domain/hazard/rare-twin.ts';
 import type { Fleet, UnitHistory } from '../../domain/hazard/unit-history.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { createRng } from '../../domain/kernel/rng.ts';
@@ -41,6 +41,20 @@ export function drawKept(
     );
   }
   return drawFromTwin(twin, { source: 'generator', count, rng: createRng(seed, 'besides all') });
+}
+
+/** What of the twin does not fit a table that a hazard is to learn from with its help, or undefined. */
+export function misfitOf({ twin }: RareTwinModel, { columns }: Fleet, horizon: number): string | undefined {
+  if (twin.shape.horizon !== horizon) return `is of a horizon of ${twin.shape.horizon}, and --horizon is ${horizon}`;
+  if (twin.columns.length === columns.length && twin.columns.every((column, s) => column === columns[s])) return undefined;
+  return `has the sensors ${twin.columns.join(', ')}, and the table has ${columns.join(', ')}`;
+}
+
+/** Test units that the twin learned from: with those nothing is unseen. */
+export function seenByTwin({ twin }: RareTwinModel, test: Fleet): string[] {
+  const printOf = ({ times, values }: UnitHistory): string => `${times.join()};${values.join()}`;
+  const seen = new Set(unitsOfPool(twin.pool, twin.shape.sensors).map(printOf));
+  return test.units.filter((unit) => seen.has(printOf(unit))).map(({ name }) => name);
 }
 
 /** As a table with the roles that the twin's own table had. */
