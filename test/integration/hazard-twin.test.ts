@@ -1,13 +1,14 @@
 /**
  * `drover hazard twin` as a program uses it, with few steps of training: what it says must hold together whatever the generator is worth.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectRoot } from '../../src/app/project-root.ts';
+import { type Ran, runDrover } from '../support/run-drover.ts';
 import { asCsv, cutShort, wearingFleet } from '../support/wearing-units.ts';
 
 const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
@@ -28,36 +29,31 @@ function write(name: string, content: string): string {
   return inFolder(name);
 }
 
-function twin(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'hazard', ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, CI: 'true' },
-  });
-  return { exitCode: status, out: stdout, error: stderr };
-}
+const twin = (...args: readonly string[]): Promise<Ran> => runDrover('hazard', ...args);
 
 interface Verdict {
   readonly kept: boolean;
   readonly brier: { readonly real: number; readonly bootstrap: number; readonly generator: number };
 }
 
-it('trains the same file from the same seed, says what it is worth, and draws only if it is worth it', () => {
+it('trains the same file from the same seed, says what it is worth, and draws only if it is worth it', async () => {
   const [first, second] = [inFolder('a.model'), inFolder('b.model')];
-  const trained = twin('twin', 'train', '--data', data, ...QUICK, '--out', first, '--json');
+  const trained = await twin('twin', 'train', '--data', data, ...QUICK, '--out', first, '--json');
   expect(trained).toMatchObject({ exitCode: 0, error: expect.stringMatching(/of \d+ steps/) });
-  expect(twin('twin', 'train', '--data', data, ...QUICK, '--out', second).out).toMatch(/kept: (true|false)/);
+  const again = await twin('twin', 'train', '--data', data, ...QUICK, '--out', second);
+  expect(again.out).toMatch(/kept: (true|false)/);
   expect(readFileSync(second)).toEqual(readFileSync(first));
   const { kept, brier } = JSON.parse(trained.out) as Verdict;
   if (kept) expect(brier.generator).toBeLessThan(Math.min(brier.real, brier.bootstrap));
-  const drawn = twin('twin', 'draw', '--model', first, '--units', '3', '--out', inFolder('drawn.csv'), '--json');
+  const drawn = await twin('twin', 'draw', '--model', first, '--units', '3', '--out', inFolder('drawn.csv'), '--json');
   expect(drawn.exitCode).toBe(kept ? 0 : 1);
   expect(existsSync(inFolder('drawn.csv'))).toBe(kept);
   if (!kept) expect(drawn).toMatchObject({ out: '', error: expect.stringContaining('ERR_TWIN_NOT_KEPT') });
 });
 
-it('tests on the units that were not drawn, and the rule leaves the real units where it keeps nothing', () => {
+it('tests on the units that were not drawn, and the rule leaves the real units where it keeps nothing', async () => {
   const args = ['twin', 'evaluate', '--data', data, ...QUICK, '--sizes', '4', '--seeds', '1', '--json'];
-  const { exitCode, out } = twin(...args);
+  const { exitCode, out } = await twin(...args);
   expect(exitCode).toBe(0);
   const { summaries, trials } = JSON.parse(out) as {
     readonly summaries: readonly {
@@ -75,30 +71,29 @@ it('tests on the units that were not drawn, and the rule leaves the real units w
   expect(summary?.byRule.mean).toBe(summary?.arms[summary.kept === 1 ? 'generator' : 'real']?.brier.mean);
 });
 
-it('a mistake ends with its code and no stack', () => {
+it('a mistake ends with its code and no stack', async () => {
   const out = ['--out', inFolder('no.model'), ...QUICK];
   const { columns, units } = wearingFleet(2, 5);
-  const fails = (args: readonly string[], words: RegExp): void => {
-    const { exitCode, out: told, error } = twin('twin', ...args);
+  const fails = async (args: readonly string[], words: RegExp): Promise<void> => {
+    const { exitCode, out: told, error } = await twin('twin', ...args);
     expect({ exitCode, told }).toEqual({ exitCode: 1, told: '' });
     expect(error).toMatch(words);
     expect(error).not.toMatch(/\n\s+at /);
   };
   const alive = asCsv({ columns, units }).replace(/^(.*)$/gm, (line) => (line === '' ? '' : `${line},0`));
   const living = write('alive.csv', alive.replace(/,0\n/, ',dead\n'));
-  fails(['train', '--data', living, '--outcome', 'dead', ...out], /no unit failed.*ERR_UNIT_TABLE/);
+  await fails(['train', '--data', living, '--outcome', 'dead', ...out], /no unit failed.*ERR_UNIT_TABLE/);
   const short = write('short.csv', asCsv({ columns, units: units.map((unit) => cutShort(unit, 5)) }));
-  fails(['train', '--data', short, ...out], /too few rows for a horizon of 12.*ERR_UNIT_TABLE/);
+  await fails(['train', '--data', short, ...out], /too few rows for a horizon of 12.*ERR_UNIT_TABLE/);
   const few = write('few.csv', asCsv({ columns, units: units.slice(0, 3) }));
-  fails(['train', '--data', few, ...out], /only 3 units failed.*ERR_UNIT_TABLE/);
-  fails(
+  await fails(['train', '--data', few, ...out], /only 3 units failed.*ERR_UNIT_TABLE/);
+  await fails(
     ['train', '--data', write('words.csv', 'unit,cycle,a\n1,1,x\n1,2,y\n'), ...out],
     /no column of numbers.*ERR_UNIT_TABLE/,
   );
-  fails(['draw', '--model', data, '--out', inFolder('no.csv')], /no learned model of drover.*ERR_MODEL_FILE/);
-  expect(twin('twin', 'evaluate', '--data', data, ...QUICK, '--sizes', '7').error).toContain(
-    'some must be left to be tested on',
-  );
+  await fails(['draw', '--model', data, '--out', inFolder('no.csv')], /no learned model of drover.*ERR_MODEL_FILE/);
+  const allOfThem = await twin('twin', 'evaluate', '--data', data, ...QUICK, '--sizes', '7');
+  expect(allOfThem.error).toContain('some must be left to be tested on');
   expect(existsSync(inFolder('no.model'))).toBe(false);
 });
 
