@@ -27,6 +27,7 @@ const EXHAUSTIVE = [
       'reserving',
       'chains',
       'sleeping',
+      'leaving-together',
     ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[

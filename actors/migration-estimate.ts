@@ -193,7 +193,9 @@ const NO_FACTS: MigrationFacts = {
 };
 
 /** Whoever asks in person takes the late jobs upon themselves; what asks by itself may not break a deadline by the move. */
-function isWorthIt({ costMax, opcode }: MigrationCause, cost: number, bearable: boolean): boolean {
+function isWorthIt({ costMax, opcode, chain }: MigrationCause, cost: number, bearable: boolean): boolean {
+  // Weighed for all of them together (`chain-moves.ts`): what saves the chain may cost one of its tasks.
+  if (chain !== undefined) return true;
   if (costMax !== undefined && cost > costMax) return false;
   // What is foreseen breaks more deadlines than the move.
   if (opcode === 'forecast' && cost < 0) return true;

@@ -1,6 +1,6 @@
 /**
  * Sees failures coming, and has tasks moved before (DESIGN 7): follows the metrics of the ECUs of this manager's share, reviews them once a
- * second (`src/domain/proposal/review.ts`), publishes what it proposes, carries it out by asking for migrations as a person would, and scores
+ * second (`src/domain/proposal/review.ts`), publishes what it proposes, has it carried out (`proposal-moves.ts`), and scores
  * each proposal when its horizon is over. `statecharts/predictor.machine.ts` keeps what survives a crash.
  *
  * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
@@ -23,7 +23,6 @@ import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domai
 import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
 import { type EcuView, NOTHING_REMEMBERED, type ReviewMemory, review } from '../src/domain/proposal/review.ts';
 import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
-import { foreseenText } from '../src/domain/proposal/threat-text.ts';
 import { chanceWithoutMove } from '../src/domain/proposal/without-move.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
@@ -35,6 +34,7 @@ import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-ga
 import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import type { BackgroundFits } from './background-fits.ts';
+import type { ChainMoves } from './chain-moves.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
@@ -42,6 +42,7 @@ import { ForecastDesk } from './forecast-desk.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
+import { ProposalMoves, type Pursuit } from './proposal-moves.ts';
 import { TaskSeries } from './task-series.ts';
 
 export interface PredictorParts {
@@ -49,6 +50,7 @@ export interface PredictorParts {
   readonly manager: string;
   readonly knowledge: FleetKnowledge;
   readonly requests: MigrationRequests;
+  readonly chains: Pick<ChainMoves, 'leave'>;
   readonly keeps: (mac: Mac) => boolean;
   /** Fits what its forecasters ask for, in the background; absent: they go on without. */
   readonly fits?: BackgroundFits | undefined;
@@ -64,7 +66,7 @@ export interface PredictorParts {
 }
 
 const PURSUE_US = 200_000;
-/** A migration that was refused is asked for again after so long. */
+/** What could not be published is published again after so long. */
 const ASKED_AGAIN_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 /** What an ECU that has just been found has to say something in. */
@@ -82,18 +84,6 @@ interface Followed {
   readonly cancel: Cancel;
 }
 
-/** What was seen of a proposal whose horizon is open. */
-interface Pursuit {
-  readonly incarnation: number;
-  readonly missesBefore: number;
-  /** A second, of the task where it was: what the machine costs it anyway. */
-  readonly missesPerS: number;
-  readonly loadBefore: number;
-  cameAtUs: number | undefined;
-  movedAtUs: number | undefined;
-  askedAtUs: number;
-}
-
 export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
   private readonly policy: PredictionPolicy;
@@ -104,9 +94,8 @@ export class Predictor implements PredictedGain {
   private waiting: Cancel | undefined;
   private stopped = false;
   private told = '';
-  private asking = 0;
-  private numbers = 0;
 
+  private readonly moves: ProposalMoves;
   private readonly desk: ForecastDesk;
   /** E6. */
   private readonly series: TaskSeries | undefined;
@@ -116,6 +105,12 @@ export class Predictor implements PredictedGain {
     this.performance = new FleetPerformance(parts.knowledge);
     this.policy = parts.policy ?? PREDICTION_POLICY;
     const { host, shelf, knowledge, keeps, writes } = parts;
+    this.moves = new ProposalMoves({
+      ...parts,
+      costMost: this.policy.costMost,
+      atOnce: (from) => this.followed.get(from)?.rules.atOnce ?? this.policy.atOnce,
+      pursuits: () => this.pursuits.values(),
+    });
     this.desk = new ForecastDesk(host);
     const placedAt = (task: TaskName): Mac | undefined => knowledge.placement(task)?.context.owner?.mac;
     this.series = shelf === undefined ? undefined : new TaskSeries({ host, shelf, keeps, writes, placedAt });
@@ -286,11 +281,12 @@ export class Predictor implements PredictedGain {
   }
 
   private tasksOf(follower: EcuFollower): MovableTask[] {
-    const { index } = this.parts.knowledge;
-    const tasks: MovableTask[] = [];
-    for (const { context, state } of index.placedAt(follower.mac).values())
-      if (state === 'owned' && !index.isMigrating(context.task)) tasks.push(movable(follower, context.task, context.epoch));
-    return tasks;
+    return this.parts.knowledge.index.leavingGroups(follower.mac).flatMap((group) =>
+      group.map(({ context: { task, epoch } }) => {
+        const chain = group.length === 1 ? {} : { chain: group[0]?.context.task };
+        return { ...movable(follower, task, epoch), ...chain };
+      }),
+    );
   }
 
   /** E3. */
@@ -393,19 +389,20 @@ export class Predictor implements PredictedGain {
     const pursuit = this.pursuitOf(proposal);
     this.notice(proposal, pursuit, wallUs);
     if (wallUs >= proposal.madeAtUs + this.policy.review.horizonS * 1e6) return this.scored(proposal, pursuit);
-    const isPending = pursuit.movedAtUs === undefined && pursuit.cameAtUs === undefined && wallUs < proposal.deadlineUs;
-    if (isPending && wallUs - pursuit.askedAtUs >= ASKED_AGAIN_US) await this.ask(proposal, pursuit, wallUs);
+    if (wallUs < proposal.deadlineUs) await this.moves.ask(pursuit, wallUs);
     return { kind: 'again', afterUs: PURSUE_US };
   }
 
-  private pursuitOf({ id, from, task }: Proposal): Pursuit {
+  private pursuitOf(proposal: Proposal): Pursuit {
+    const { id, from, task } = proposal;
     let pursuit = this.pursuits.get(id);
     if (pursuit === undefined) {
       const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
       const follower = this.followed.get(from)?.follower;
       const missesBefore = follower?.misses(task) ?? 0;
       const before = { missesBefore, missesPerS: follower?.missesPerS(task) ?? 0, loadBefore: follower?.load ?? 0 };
-      pursuit = { incarnation, ...before, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
+      const open = { cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0, aloneBecause: undefined };
+      pursuit = { proposal, incarnation, ...before, ...open };
       this.pursuits.set(id, pursuit);
     }
     return pursuit;
@@ -420,38 +417,6 @@ export class Predictor implements PredictedGain {
     if (isMoved) pursuit.movedAtUs ??= wallUs;
     const isThere = evidence.slice(0, 1).some(({ level, limit }) => (follower?.threat(level)?.now ?? 0) >= limit);
     if (isThere || knowledge.isGone({ mac: from, incarnation: pursuit.incarnation })) pursuit.cameAtUs ??= wallUs;
-  }
-
-  private async ask(proposal: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
-    const { task, epoch, from, probability, id, cause, horizonS, loadQuantiles, staying, benefit, deadlineUs } = proposal;
-    const { host, knowledge, requests } = this.parts;
-    const placement = knowledge.placement(task);
-    if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
-    if (knowledge.index.migrationsFrom(from) + this.asking >= (this.followed.get(from)?.rules.atOnce ?? this.policy.atOnce))
-      return;
-    pursuit.askedAtUs = wallUs;
-    this.asking++;
-    try {
-      const answer = await requests.ask(
-        {
-          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: this.policy.costMost },
-          reason: `ECU ${from} is foreseen to ${foreseenText(proposal)}; proposal ${id}`,
-        },
-        `proposal:${id}:${host.incarnation}:${++this.numbers}`,
-        {
-          ...{ id, cause, probability, horizonS, loadQuantiles, staying, benefit, deadlineUs },
-          manager: this.parts.manager,
-        },
-      );
-      host.counters.add(answer.kind === 'accepted' ? 'predictor.asked' : 'predictor.refused');
-      if (answer.kind === 'refused')
-        host.log.info('what is proposed cannot be done yet', { proposal: id, why: answer.sentence });
-    } catch (cause) {
-      if (!(cause instanceof DroverError)) throw cause;
-      host.log.info('what is proposed could not be asked for', { proposal: id, cause });
-    } finally {
-      this.asking--;
-    }
   }
 
   private async scored(proposal: Proposal, pursuit: Pursuit): Promise<EffectOutcome> {

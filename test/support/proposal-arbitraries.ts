@@ -22,6 +22,11 @@ const threat = (): fc.Arbitrary<Threat> =>
   });
 
 export const proposalNotice = (): fc.Arbitrary<ProposalNotice> =>
+  fc.tuple(alone(), fc.array(taskName(), { maxLength: 3 })).map(([notice, together]) => {
+    return together.length === 0 ? notice : { ...notice, together };
+  });
+
+const alone = (): fc.Arbitrary<ProposalNotice> =>
   fc.record({
     manager: managerId(),
     id: printableId(),

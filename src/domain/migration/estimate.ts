@@ -153,9 +153,11 @@ export function estimateCandidate(
 const SAME_COST = 0.5;
 
 /** The best first: those that cost as little as the cheapest in the order in which they come, then the others. */
-export function byCost(candidates: readonly CandidateEstimate[]): readonly CandidateEstimate[] {
+export function byCost<One extends { readonly cost: Pick<MigrationCost, 'total'>; readonly score: number }>(
+  candidates: readonly One[],
+): readonly One[] {
   const cheapest = Math.min(...candidates.map(({ cost }) => cost.total));
-  const isCheap = ({ cost }: CandidateEstimate): boolean => cost.total <= cheapest + SAME_COST;
+  const isCheap = ({ cost }: One): boolean => cost.total <= cheapest + SAME_COST;
   const dear = candidates.filter((one) => !isCheap(one)).sort((a, b) => a.cost.total - b.cost.total || b.score - a.score);
   return [...candidates.filter(isCheap), ...dear];
 }

@@ -25,6 +25,7 @@ import {
 const CANDIDATES_MAX = 1024;
 
 const EVIDENCE_MAX = 16;
+const TOGETHER_MAX = 1024;
 
 const causes = enumTable<ProposalNotice['cause']>({
   failure: WireCause.FAILURE,
@@ -36,8 +37,9 @@ const LEVELS: readonly Threat['level'][] = ['temperature', 'memory', 'load', 'we
 
 const codec = envelopeCodec<'proposal', ProposalNotice>(
   'proposal',
-  ({ epoch, cause, evidence, candidates, madeAtUs, deadlineUs, loadQuantiles, score, ...rest }) => ({
+  ({ epoch, cause, evidence, candidates, madeAtUs, deadlineUs, loadQuantiles, score, together = [], ...rest }) => ({
     ...rest,
+    together: together.slice(0, TOGETHER_MAX),
     epoch: wide(epoch),
     cause: causes.toWire[cause] as WireCause,
     evidence: evidence.slice(0, EVIDENCE_MAX).map(writeEvidence),
@@ -52,6 +54,13 @@ const codec = envelopeCodec<'proposal', ProposalNotice>(
       : { score: { ...score, leadUs: wide(score.leadUs ?? 0), wouldHaveCome: score.came ? 0 : score.wouldHaveCome } }),
   }),
   (wire) => ({
+    ...(wire.together.length === 0
+      ? {}
+      : {
+          together: listWithin(wire.together, 'proposal.together', TOGETHER_MAX).map((task) =>
+            taskText(task, 'proposal.together'),
+          ),
+        }),
     manager: managerText(wire.manager, 'proposal.manager'),
     id: idText(wire.id, 'proposal.id'),
     task: taskText(wire.task, 'proposal.task'),
