@@ -28,6 +28,7 @@ const EXHAUSTIVE = [
       'chains',
       'sleeping',
       'leaving-together',
+      'task-series',
     ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[

@@ -12,6 +12,7 @@
  * E5. What was foreseen came when the ECU died or the level behind the proposal got to its limit. Where the task had left and it did not come,
  *     `without-move.ts` says whether it would have.
  * E6. What a task's own series were is kept by task and goes with it (`task-series.ts`); who asks is answered by `forecast-desk.ts`.
+ * E7. What the series of tasks foretell counts beside the ECU's own (`task-loads.ts`): of where they run, and of where one of them would go.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuSample } from '../src/domain/metrics/sample.ts';
@@ -23,6 +24,7 @@ import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domai
 import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
 import { type EcuView, NOTHING_REMEMBERED, type ReviewMemory, review } from '../src/domain/proposal/review.ts';
 import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
+import { sumAhead } from '../src/domain/proposal/tasks-ahead.ts';
 import { chanceWithoutMove } from '../src/domain/proposal/without-move.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
@@ -43,6 +45,7 @@ import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
 import { ProposalMoves, type Pursuit } from './proposal-moves.ts';
+import { TaskLoads } from './task-loads.ts';
 import { TaskSeries } from './task-series.ts';
 
 export interface PredictorParts {
@@ -99,6 +102,8 @@ export class Predictor implements PredictedGain {
   private readonly desk: ForecastDesk;
   /** E6. */
   private readonly series: TaskSeries | undefined;
+  /** E7. */
+  private readonly loads: TaskLoads | undefined;
 
   constructor(parts: PredictorParts) {
     this.parts = parts;
@@ -114,6 +119,10 @@ export class Predictor implements PredictedGain {
     this.desk = new ForecastDesk(host);
     const placedAt = (task: TaskName): Mac | undefined => knowledge.placement(task)?.context.owner?.mac;
     this.series = shelf === undefined ? undefined : new TaskSeries({ host, shelf, keeps, writes, placedAt });
+    const nowUs = () => host.clock.monotonicUs();
+    const { taskSeries, review: reviewed } = this.policy;
+    const { horizonS } = reviewed;
+    if (taskSeries) this.loads = new TaskLoads({ horizonS, nowUs, series: (task) => this.series?.of(task) });
   }
 
   start(): void {
@@ -155,7 +164,10 @@ export class Predictor implements PredictedGain {
     const { temperatureLimit: _, ...metrics } = description.metrics ?? {};
     const limits = { ...metrics, ...(rules.temperatureC === undefined ? {} : { temperatureLimit: rules.temperatureC }) };
     const { horizonS } = this.policy.review;
-    const onSample = (sample: EcuSample): void => this.series?.heard(sample);
+    const onSample = (sample: EcuSample): void => {
+      this.series?.heard(sample);
+      this.loads?.heard(sample);
+    };
     const onStep = (step: MeasuredStep): void => this.performance.measured(step);
     const follower = new EcuFollower({ mac, limits, horizonS, onSample, onStep });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
@@ -229,7 +241,8 @@ export class Predictor implements PredictedGain {
     this.series?.look();
     this.plan();
     const { host, manager, context, tell, fits } = this.parts;
-    fits?.look([...this.followed.values()].flatMap(({ follower }) => follower.forecasters));
+    const ofEcus = [...this.followed.values()].flatMap(({ follower }) => follower.forecasters);
+    fits?.look([...ofEcus, ...(this.loads?.forecasters ?? [])]);
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
     const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: this.policy.review });
@@ -257,12 +270,20 @@ export class Predictor implements PredictedGain {
     for (const { context } of knowledge.index.openMigrations()) {
       const { cause, target } = context;
       const spec = cause === undefined ? undefined : knowledge.placement(cause.task)?.context.spec;
-      if (target === undefined || spec === undefined || spec.periodUs === 0) continue;
-      const cores = knowledge.descriptions.get(target.mac)?.cores ?? 1;
-      coming.set(target.mac, (coming.get(target.mac) ?? 0) + spec.wcetUs / spec.periodUs / cores);
+      const stated = spec === undefined || spec.periodUs === 0 ? 0 : spec.wcetUs / spec.periodUs;
+      const foretold = this.loads?.of(cause?.task ?? '')?.quantiles[2] ?? 0;
+      if (target === undefined) continue;
+      coming.set(target.mac, (coming.get(target.mac) ?? 0) + Math.max(stated, foretold) / this.coresOf(target.mac));
     }
-    for (const [mac, { follower }] of this.followed)
+    for (const [mac, { follower }] of this.followed) {
       follower.plan((coming.get(mac) ?? 0) + this.bookedIn(mac, this.policy.review.horizonS));
+      const tasks = [...knowledge.index.placedAt(mac).keys()].flatMap((task) => this.loads?.of(task) ?? []);
+      follower.planTasks(sumAhead(tasks, this.coresOf(mac)));
+    }
+  }
+
+  private coresOf(mac: Mac): number {
+    return Math.max(1, this.parts.knowledge.descriptions.get(mac)?.cores ?? 1);
   }
 
   private views(nowUs: number): EcuView[] {
@@ -299,24 +320,47 @@ export class Predictor implements PredictedGain {
     if (from === undefined || to === undefined) return undefined;
     const task = movable(from, move.task, 0);
     const performance = this.performanceOf(move.task, from, to);
+    const after = this.afterMove(move.task, to);
     const { failure: leaves } = from.outlook();
-    const late = (one: EcuFollower, predicted: number): number => {
-      const outlook = one.outlook();
+    const late = (one: EcuFollower, predicted: number, overload = 0): number => {
+      const seen = one.outlook();
+      const outlook = { ...seen, overload: Math.max(seen.overload, overload) };
       const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, this.policy.review.horizonS);
       // Late for one reason, seen in two ways; and where it fails the task goes elsewhere anyway, and does no better there than this.
       const slow = Math.max(overloaded, (1 - leaves) * predicted);
       return lateJobsOfStaying(task, { ...outlook, overload: 0 }, this.policy.review.horizonS) + slow;
     };
-    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0);
-    return { lateJobs, by: `the predictor of ${this.parts.manager}${this.ruleText(move.from)}`, performance };
+    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0, after?.overload);
+    const by = `the predictor of ${this.parts.manager}${this.ruleText(move.from)}`;
+    if (after === undefined) return { lateJobs, by, performance };
+    return { lateJobs: lateJobs - after.disturbs, by, performance, ahead: after.ahead, loadAfter: after.loadAfter };
+  }
+
+  /** E7. What becomes of the load there, and the jobs of those there that would be late for it. */
+  private afterMove(task: TaskName, to: EcuFollower) {
+    const ahead = this.loads?.of(task);
+    const mine = ahead === undefined ? undefined : sumAhead([ahead], this.coresOf(to.mac));
+    if (ahead === undefined || mine === undefined) return undefined;
+    const { load, overload } = to.withMore(mine.quantiles);
+    const { horizonS } = this.policy.review;
+    const worse = Math.max(0, overload - to.outlook().overload);
+    let disturbs = 0;
+    for (const other of this.parts.knowledge.index.placedAt(to.mac).keys())
+      if (other !== task) disturbs += lateJobsOfStaying(movable(to, other, 0), { ...CALM, overload: worse }, horizonS);
+    return { ahead: { ...ahead, horizonS }, loadAfter: load[2], overload, disturbs };
   }
 
   private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
     const spec = this.parts.knowledge.placement(task)?.context.spec;
     if (spec === undefined) return undefined;
     const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
-    const [here, there] = [from, to].map((one) => ({ mac: one.mac, load: one.outlook().loadQuantiles[1] }));
-    if (here === undefined || there === undefined) return undefined;
+    // By the series of its tasks where there are some: the middle of where it runs, and the upper end of where it would go.
+    const loadOf = (one: EcuFollower, which: 1 | 2): number =>
+      Math.min(1, one.loadByTasks()?.[which] ?? one.outlook().loadQuantiles[1]);
+    const [here, there] = [
+      { mac: from.mac, load: loadOf(from, 1) },
+      { mac: to.mac, load: loadOf(to, 2) },
+    ];
     return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: this.policy.review.horizonS });
   }
 
@@ -450,6 +494,7 @@ export class Predictor implements PredictedGain {
 }
 
 const NO_TASKS: readonly MovableTask[] = [];
+const CALM = { failure: 0, overload: 0 } as const;
 
 const movable = (follower: EcuFollower, task: TaskName, epoch: number): MovableTask => ({
   task,

@@ -77,7 +77,11 @@ export interface ProposalNamed
 }
 
 /** Late jobs of a task that stays on an ECU with this outlook. */
-export function lateJobsOfStaying(task: MovableTask, { failure, overload }: Outlook, horizonS: number): number {
+export function lateJobsOfStaying(
+  task: MovableTask,
+  { failure, overload }: Pick<Outlook, 'failure' | 'overload'>,
+  horizonS: number,
+): number {
   return failure * task.restoreSilenceS * task.jobsPerS + overload * task.lateShare * task.jobsPerS * horizonS;
 }
 

@@ -91,8 +91,15 @@ const codec = envelopeCodec<'proposal', ProposalNotice>(
 
 export const { encode: encodeProposal, decode: decodeProposal } = codec;
 
-const writeEvidence = ({ cause, quantiles, inS, ...rest }: Threat): MessageInitShape<typeof ProposalEvidenceSchema> => ({
+const writeEvidence = ({
+  cause,
+  quantiles,
+  inS,
+  byTasks = false,
+  ...rest
+}: Omit<Threat, 'byTasks'> & { readonly byTasks?: boolean | undefined }): MessageInitShape<typeof ProposalEvidenceSchema> => ({
   ...rest,
+  byTasks,
   cause: causes.toWire[cause] as WireCause,
   quantiles: [...quantiles],
   reachesInS: inS,
@@ -100,7 +107,18 @@ const writeEvidence = ({ cause, quantiles, inS, ...rest }: Threat): MessageInitS
 
 const isKnown = ({ level }: WireEvidence): boolean => (LEVELS as readonly string[]).includes(level);
 
-const readEvidence = ({ level, cause, probability, now, limit, quantiles, reachesInS, deadly }: WireEvidence): Threat => ({
+const readEvidence = ({
+  level,
+  cause,
+  probability,
+  now,
+  limit,
+  quantiles,
+  reachesInS,
+  deadly,
+  byTasks,
+}: WireEvidence): Threat => ({
+  ...(byTasks ? { byTasks } : {}),
   level: level as Threat['level'],
   cause: causes.word(cause, 'proposal.evidence.cause'),
   deadly,
