@@ -92,7 +92,7 @@ test('a calm hour of tasks that come and go: nothing is moved', async () => {
   expect(['alpha', 'beta'].map((name) => epochOf(fleet, name))).toEqual([1, 1]);
   const said = await fleet.done(fleet.migrate('alpha', { dryRun: true }));
   expect(said.kind === 'estimate' && said.estimate.ahead).toMatchObject({ horizonS: 30 });
-}, 300_000);
+}, 600_000);
 
 test('by a policy that leaves it where it is, an ECU heats up and nothing is moved; by one with another limit, earlier', async () => {
   const of = (limit: Partial<EcuLimit>) => ({ ...PREDICTION_POLICY, limits: [{ labels: { zone: 'engine' }, ...limit }] });
