@@ -119,7 +119,22 @@ export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) 
   const broken = candidates.flatMap(({ mac, modes }) =>
     modes.flatMap(({ mode, broken: why }) => (why === undefined ? [] : [`${nameOf(mac)}, ${mode}: ${why}\n`])),
   );
-  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${broken.join('')}${performanceTold(estimate, nameOf)}`;
+  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${broken.join('')}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
+}
+
+/** What its own series foretell, and what the ECUs would have to do with it. */
+function aheadTold({ ahead, candidates }: MigrationEstimate, nameOf: (mac: string) => string): string {
+  if (ahead === undefined) return '';
+  const { now, quantiles, waiting, horizonS } = ahead;
+  const [, median, high] = quantiles;
+  const cores = (value: number): string => value.toFixed(2);
+  const of = waiting >= 0.005 ? `, ${cores(waiting)} of it for inputs that wait` : '';
+  const after = candidates.flatMap(({ mac, loadAfter }) =>
+    loadAfter === undefined ? [] : [`${nameOf(mac)} ${Math.round(100 * loadAfter)} %`],
+  );
+  const there = after.length === 0 ? '' : `; load with it there, at most at 90 %: ${after.join(', ')}`;
+  return `its own series: it takes ${cores(now)} cores now and ${cores(median)} in ${horizonS} s, at most ${cores(high)} at 90 %${of}${there}
+`;
 }
 
 /** Where the task would do how, as far as anybody can say. */
