@@ -56,7 +56,8 @@ export interface AnalysisRequest {
   readonly overheads: Overheads | undefined;
 }
 
-export function reportOn(request: AnalysisRequest): AnalysisReport {
+/** `work`: for all that is searched for, of all tasks together. */
+export function reportOn(request: AnalysisRequest, work = workForSearch()): AnalysisReport {
   const { overheads } = request;
   const platform: Platform = { ...request.platform, ...(overheads === undefined ? {} : { overheads }) };
   const checkpointUs = request.tasks.map(({ checkpoint }) => checkpoint?.costUs ?? 0);
@@ -69,7 +70,6 @@ export function reportOn(request: AnalysisRequest): AnalysisReport {
       ? { liuLayland: withinLiuLayland(tasks), hyperbolic: withinHyperbolic(tasks) }
       : { liuLayland: null, hyperbolic: null };
   // The first tasks' before the last ones'; when it is used up the rest is not looked for, and a note says so.
-  const work = workForSearch();
   const largest = tasks.length > SENSITIVE_TASKS_MAX ? [] : tasks.map((_, index) => largestOwnWcetUs(index));
   const smallest = overheads?.checkpoint === undefined ? undefined : smallestCheckpointIntervalUs(tasks, platform, work);
   return {

@@ -57,10 +57,11 @@ describe('a task-set file', () => {
     ['tasks: [{ wcet: 1, period: 4, wcet: 2 }]', 'Map keys must be unique'],
     ['tasks: [{ period: 4 }]', 'tasks.0.wcet: nothing is no time'],
     ['tasks: [{ wcet: 1, period: 4 }]\n---\ntasks: [{ wcet: 9, period: 4 }]', 'multiple documents'],
-    [`tasks:\n${'  - { wcet: 1, period: 99999 }\n'.repeat(10_000)}`, 'at most 2048 tasks are taken together'],
+    [`tasks:\n${'  - { wcet: 1, period: 9 }\n'.repeat(2_049)}`, 'at most 2048 tasks are taken together'],
   ])('%#: is refused by name', (text, sentence) => {
-    expect(() => parseTaskSetFile(text, 'set.yaml')).toThrow(expect.objectContaining({ code: 'ERR_TASK_SET' }));
-    expect(() => parseTaskSetFile(text, 'set.yaml')).toThrow(sentence);
+    expect(() => parseTaskSetFile(text, 'set.yaml')).toThrow(
+      expect.objectContaining({ code: 'ERR_TASK_SET', message: expect.stringContaining(sentence) }),
+    );
   });
 
   it('may begin with a byte order mark and end its lines as Windows does', () => {
@@ -184,21 +185,24 @@ describe('work', () => {
     expect(smallestCheckpointIntervalUs(set, platform, { terms: 1 })).toBeUndefined();
   });
 
-  it('of two thousand tasks by round robin on four cores ends, with the word for it', () => {
-    const many = Array.from({ length: 2_048 }, (_, index) => ({
+  it('of many tasks by round robin on four cores ends soon after what is given', () => {
+    const many = Array.from({ length: 600 }, (_, index) => ({
       ...{ name: `T${index}`, wcetUs: 1_000, periodUs: (5_000 + index * 7) * 1_000, deadlineUs: (4_000 + index * 6) * 1_000 },
-      priority: 2_048 - index,
+      priority: 600 - index,
     }));
     const platform = { ...PLATFORM_DEFAULTS, scheduler: 'rr', placement: 'partitioned', cores: 4 } as const;
-    const work = { terms: 10_000_000 };
+    const work = { terms: 1_000_000 };
     expect(analyse(many, platform, { work, responses: false }).schedulable).toBeUndefined();
-    expect(work.terms).toBeGreaterThan(-25_000_000);
+    expect(work.terms).toBeGreaterThan(-2_000_000);
   });
 
   it('leaves a note where what still fits was not looked for to the end', () => {
-    // Small enough to be quick, and a hyperperiod of years with a load of nearly one.
-    const { notes } = reportOn({ tasks: near(3), platform: PLATFORM_DEFAULTS, overheads: undefined });
-    expect(notes).toEqual([]);
+    const request = { tasks: near(3), platform: PLATFORM_DEFAULTS, overheads: undefined };
+    expect(reportOn(request).notes).toEqual([]);
+    const { notes, schedulable, tasks: reported } = reportOn(request, { terms: 0 });
+    expect(notes).toEqual([expect.stringMatching(/took too long to find/)]);
+    expect(schedulable).toBe(true);
+    expect(reported.map(({ largestWcetUs: largest }) => largest)).toEqual([null, null, null]);
   });
 });
 
