@@ -29,7 +29,14 @@ import type { RealtimeTask } from './realtime-task.ts';
 import type { Refusal } from './refusal.ts';
 import { refusalOfSet } from './set-check.ts';
 import { compareLoad, utilisationOf } from './utilisation-bounds.ts';
-import { GLOBAL_TERM_COUNTS, GLOBAL_TERMS_PER_SET, TERMS_PER_PACKING, type Work } from './work-limit.ts';
+import {
+  GLOBAL_TERM_COUNTS,
+  GLOBAL_TERMS_PER_SET,
+  partOf,
+  TERMS_PER_PACKING,
+  TERMS_PER_SET,
+  type Work,
+} from './work-limit.ts';
 
 export interface TaskVerdict {
   /** `undefined`: not known. */
@@ -130,7 +137,7 @@ function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, members
     compareLoad(here, 1) > 0
       ? { kind: 'overloaded', loadPpm: Math.round(utilisationOf(here) * 1_000_000), cores: 1 }
       : undefined;
-  const verdict = overloaded === undefined ? test.verdict(members, work) : false;
+  const verdict = overloaded === undefined ? partOf(work, (part) => test.verdict(members, part)) : false;
   // Read at once: the next verdict overwrites it.
   const { exceededAtUs } = test;
   if (verdict === true && !responses) {
@@ -173,7 +180,9 @@ function memberVerdicts(
   members: readonly number[],
   { core, work }: { readonly core: number | undefined; readonly work: Work | undefined },
 ): MemberVerdicts {
-  const responseOf = test.responses(members, work);
+  const part = work === undefined ? undefined : { terms: Math.min(TERMS_PER_SET, work.terms) };
+  const given = part?.terms ?? 0;
+  const responseOf = test.responses(members, part);
   const verdicts: TaskVerdict[] = [];
   let late: MemberVerdicts['late'];
   let stuck: number | undefined;
@@ -193,6 +202,7 @@ function memberVerdicts(
       verdicts.push({ meets: undefined, responseUs: undefined, fromReleaseUs: undefined, core });
     }
   }
+  if (work !== undefined) work.terms -= given - (part?.terms ?? 0);
   return { verdicts, late, stuck };
 }
 
@@ -226,7 +236,9 @@ function bound(set: LoadedSet, platform: Platform, { responses, loadPpm, work }:
 function packed(set: LoadedSet, platform: Platform, { responses, loadPpm, work }: Given): Analysis {
   const test = coreTest(set, platform);
   const forVerdicts = work ?? { terms: TERMS_PER_PACKING };
-  const packing = packTasks(set.tasks, platform.cores, (members) => test.verdict(members, forVerdicts));
+  const packing = packTasks(set.tasks, platform.cores, (members) =>
+    partOf(forVerdicts, (part) => test.verdict(members, part)),
+  );
   if (packing.kind === 'not-packed') {
     const { late } = memberVerdicts(test, packing.core, { core: undefined, work });
     const refusal: Refusal = {

@@ -62,7 +62,7 @@ export const isTime = (value: number, least: number): boolean =>
 
 function fault(value: number, least: number): 'not-whole' | 'not-positive' | 'too-large' | undefined {
   if (typeof value !== 'number' || Number.isNaN(value)) return 'not-whole';
-  if (value < least) return value > 0 ? 'not-whole' : 'not-positive';
+  if (value < least) return 'not-positive';
   if (value > TIME_US_MAX) return 'too-large';
   return Number.isInteger(value) ? undefined : 'not-whole';
 }
