@@ -29,14 +29,7 @@ import type { RealtimeTask } from './realtime-task.ts';
 import type { Refusal } from './refusal.ts';
 import { refusalOfSet } from './set-check.ts';
 import { compareLoad, utilisationOf } from './utilisation-bounds.ts';
-import {
-  GLOBAL_TERM_COUNTS,
-  GLOBAL_TERMS_PER_SET,
-  partOf,
-  TERMS_PER_PACKING,
-  TERMS_PER_SET,
-  type Work,
-} from './work-limit.ts';
+import { GLOBAL_TERM_COUNTS, GLOBAL_TERMS_PER_SET, partOf, TERMS_PER_PACKING, TERMS_PER_SET, type Work } from './work-limit.ts';
 
 export interface TaskVerdict {
   /** `undefined`: not known. */
@@ -236,9 +229,7 @@ function bound(set: LoadedSet, platform: Platform, { responses, loadPpm, work }:
 function packed(set: LoadedSet, platform: Platform, { responses, loadPpm, work }: Given): Analysis {
   const test = coreTest(set, platform);
   const forVerdicts = work ?? { terms: TERMS_PER_PACKING };
-  const packing = packTasks(set.tasks, platform.cores, (members) =>
-    partOf(forVerdicts, (part) => test.verdict(members, part)),
-  );
+  const packing = packTasks(set.tasks, platform.cores, (members) => partOf(forVerdicts, (part) => test.verdict(members, part)));
   if (packing.kind === 'not-packed') {
     const { late } = memberVerdicts(test, packing.core, { core: undefined, work });
     const refusal: Refusal = {
