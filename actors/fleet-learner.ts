@@ -19,7 +19,7 @@ import {
   withAttempt,
   withVersion,
 } from '../src/domain/learn/fleet/model-head.ts';
-import { isTeachable, keyOfSet } from '../src/domain/learn/fleet/outcome.ts';
+import { isLearnable, isTeachable, keyOfSet } from '../src/domain/learn/fleet/outcome.ts';
 import { decodeOutcomeReport } from '../src/domain/protocol/codec-learn.ts';
 import type { LearningView } from '../src/domain/protocol/messages.ts';
 import { learnSubject, streams } from '../src/domain/protocol/subjects.ts';
@@ -104,6 +104,10 @@ export class FleetLearner {
     }
     this.newestSequence = message.sequence;
     const { scheduling } = report.value.body;
+    if (!isLearnable(scheduling)) {
+      counters.add('learn.rowsUndeclared', report.value.body.rows.length);
+      return;
+    }
     const rows = report.value.body.rows.filter(({ tasks }) => isTeachable(tasks));
     if (rows.length === 0) return;
     counters.add('learn.rowsHeard', rows.length);

@@ -112,6 +112,8 @@ export const specOf = (bytes: Uint8Array, name: string): string | undefined =>
 
 function open(bytes: Uint8Array, name: string): Table {
   try {
+    // Of no bytes Arrow makes a table of nothing.
+    if (bytes.length === 0) throw new RangeError('an empty file');
     return tableFromIPC(bytes);
   } catch (error) {
     throw new DroverError('ERR_DATASET_FILE', `${name} is no Arrow file, or is cut short`, { cause: error });
@@ -142,6 +144,7 @@ function readDataset(table: Table, name: string): Dataset {
   if (version !== VERSION)
     throw bad(version === undefined ? 'is an Arrow file, but no data set of drover' : `is of version ${version}`);
   const count = table.numRows;
+  if (count === 0) throw bad('holds no task set: draw some (drover dataset generate)');
   const starts = new Uint32Array(count + 1);
   const lists = ['wcetUs', 'periodUs', 'deadlineUs', 'responseUs'].map((column) => {
     const values = listOf(table, column);

@@ -1,5 +1,6 @@
 /** `drover analyze` as a process: exit codes, what goes to which stream, and lines through pipes. */
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectRoot } from '../../src/app/project-root.ts';
@@ -75,4 +76,15 @@ test('lines: as many out as in, in their order, bad ones among them, exit code 0
     .map((line) => JSON.parse(line) as { readonly id: unknown; readonly schedulable: unknown });
   expect(verdicts.map(({ id }) => id)).toEqual(lines.map((_, id) => (id === 7 ? null : id)));
   expect(verdicts.filter(({ schedulable }) => schedulable === true).length).toBe(2_999);
+});
+
+test.each(['analyze', 'schedule'])('%s: a folder on standard input is no empty list of sets', (command) => {
+  const input = openSync(projectRoot(), 'r');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, command, '--jsonl'], {
+    encoding: 'utf8',
+    stdio: [input, 'pipe', 'pipe'],
+  });
+  closeSync(input);
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(/standard input cannot be read \(it is a folder\).*\(ERR_TASK_SET\)/);
 });

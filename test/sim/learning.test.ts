@@ -250,7 +250,13 @@ describe('a bridge that watches', () => {
   async function bridge(tasks: LearnedTask[]) {
     const { sim, elapse, host, report, learnerOf } = await world();
     const at = host('bridge.x');
-    const parts = { host: at, mac: MAC, ecu: { cores: 2 }, windowUs: SECOND_US, board: openModelBoard(at) };
+    const parts = {
+      host: at,
+      mac: MAC,
+      ecu: { cores: 2, scheduling: { scheduler: 'fp' } as const },
+      windowUs: SECOND_US,
+      board: openModelBoard(at),
+    };
     const watch = new OutcomeWatch({ ...parts, tasks: () => tasks });
     const reports: OutcomeReport[] = [];
     const read = { filter: learnSubject.all, from: 1 } as const;

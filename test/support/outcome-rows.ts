@@ -24,7 +24,7 @@ export const outcomeTasks = (seed: number, count: number): OutcomeTask[][] =>
   );
 
 export function rowOf(tasks: readonly OutcomeTask[], more: Partial<OutcomeRow> = {}): OutcomeRow {
-  const exact = boundedVerdict(tasks, { cores: 1 });
+  const exact = boundedVerdict(tasks, { cores: 1, scheduling: { scheduler: 'fp' } });
   const outcome = exact === 'yes' ? 'met' : 'missed';
   return { lane: 0, tasks, outcome, exact, windows: 1, jobs: 100, misses: 0, observedUs: 10_000_000, ...more };
 }

@@ -63,7 +63,7 @@ describe('the scheduler of the ECU', () => {
     });
     const endless = { ...onData, name: 'endless', wcetUs: 0 };
     expect(sentenceOf(refusalOf(admits([], [quick, endless], ecu(uninterrupted))) as Refusal)).toBe(
-      'quick is not proven to meet its deadline of 10 µs: endless has no wcetUs and is not interrupted',
+      'quick is not proven to meet its deadline of 10 µs: endless has no wcetUs and is not interrupted; give it a wcet, or keep the two apart (affinity: apart)',
     );
   });
 

@@ -142,17 +142,20 @@ async function analyzeLines(files: readonly string[], flags: AnalyzeFlags): Prom
   if (files.length > 0) throw new DroverError('ERR_USAGE', '--jsonl reads standard input: give the file with <');
   if (process.stdin.isTTY === true)
     throw new DroverError('ERR_USAGE', '--jsonl reads sets from standard input: give a file with <');
-  const [{ verdictOfLine }, { loadOverheads }, { createInterface }] = await Promise.all([
+  const [{ unreadLine, verdictOfLine }, { loadOverheads }, { standardInputLines }] = await Promise.all([
     import('../realtime/analysis-lines.ts'),
     import('../realtime/task-set-file.ts'),
-    import('node:readline'),
+    import('../realtime/lines.ts'),
   ]);
   const { policy = 'fp', cores, sliceUs } = flags;
   const overheads = flags.overheads === undefined ? undefined : await loadOverheads(flags.overheads);
   let sets = 0;
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.trim() === '') continue;
-    const verdict = verdictOfLine(line, { policy, cores, sliceUs, overheads });
+  for await (const line of standardInputLines()) {
+    if (line.kind === 'line' && line.text.trim() === '') continue;
+    const verdict =
+      line.kind === 'line'
+        ? verdictOfLine(line.text, { policy, cores, sliceUs, overheads })
+        : unreadLine(policy, line.sentence);
     if (!process.stdout.write(`${JSON.stringify(verdict)}\n`))
       await new Promise((resolve) => process.stdout.once('drain', resolve));
     if (++sets % 10_000 === 0 && process.stderr.isTTY === true) process.stderr.write(`\r${sets} sets`);

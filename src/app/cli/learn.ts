@@ -120,8 +120,9 @@ function registerTrain(learn: Command): void {
 }
 
 async function trainNetwork(flags: TrainFlags): Promise<void> {
-  const { writeModel } = await import('../learn/files.ts');
+  const { refuseFolder, writeModel } = await import('../learn/files.ts');
   const { network, seed } = flags;
+  await refuseFolder(flags.out);
   const signal = stopSignal();
   let show: ReturnType<typeof progressLine> | undefined;
   const beganMs = performance.now();

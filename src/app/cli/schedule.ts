@@ -118,9 +118,9 @@ async function scheduleAction(files: readonly string[], flags: ScheduleFlags): P
 
 async function scheduleLines(flags: ScheduleFlags, file: string | undefined): Promise<void> {
   if (file !== undefined) throw new DroverError('ERR_USAGE', `--jsonl reads standard input: give it < ${file}`);
-  const [{ answerLine }, { createInterface }] = await Promise.all([
+  const [{ answerLine, unreadLine }, { standardInputLines }] = await Promise.all([
     import('../realtime/schedule-lines.ts'),
-    import('node:readline'),
+    import('../realtime/lines.ts'),
   ]);
   const scheduler = flags.scheduler ?? 'fp';
   const placement = flags.partitioned === true ? 'partitioned-' : '';
@@ -132,9 +132,9 @@ async function scheduleLines(flags: ScheduleFlags, file: string | undefined): Pr
     seed: flags.seed,
   };
   let refused = false;
-  for await (const line of createInterface({ input: process.stdin })) {
-    if (line.trim() === '') continue;
-    const answer = answerLine(line, options);
+  for await (const line of standardInputLines()) {
+    if (line.kind === 'line' && line.text.trim() === '') continue;
+    const answer = line.kind === 'line' ? answerLine(line.text, options) : unreadLine(options.policy, line.sentence);
     refused ||= answer.reason !== null;
     if (!process.stdout.write(`${JSON.stringify(answer)}\n`)) await once(process.stdout, 'drain');
   }

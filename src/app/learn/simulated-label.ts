@@ -13,6 +13,9 @@ import { PLATFORM_DEFAULTS } from '../../domain/realtime/simulation/platform.ts'
 import { simulate } from '../../domain/realtime/simulation/simulate.ts';
 import { type Policy, policyNamed } from '../realtime/policies.ts';
 
+/** A second or a few of simulating; more than that for one set, and a data set of them is never done. */
+const LABEL_JOBS_MOST = 10_000_000;
+
 type By = Pick<SimulatedLabel, 'policy' | 'cores'>;
 
 export interface SimulatedLabel {
@@ -34,6 +37,7 @@ export function simulatedResponses(
   const answer = simulate({
     ...playedBy(tasks, { policy, cores }, rng),
     durationUs: periods * longestUs,
+    jobsMax: LABEL_JOBS_MOST,
     stopAtMiss: true,
   });
   if (!answer.ok) throw notSimulated({ policy, cores }, answer.error.kind);
@@ -100,4 +104,9 @@ function playedBy(tasks: readonly RealtimeTask[], { policy, cores }: By, rng: Rn
 }
 
 const notSimulated = ({ policy, cores }: By, why: string): DroverError =>
-  new DroverError('ERR_USAGE', `such sets cannot be simulated by ${policy} on ${cores} cores (${why})`);
+  why === 'too-much-work'
+    ? new DroverError(
+        'ERR_WORK_LIMIT',
+        `a set would release more than ${LABEL_JOBS_MOST} jobs in the time that is looked at: ask for periods closer together (--period-us)`,
+      )
+    : new DroverError('ERR_USAGE', `such sets cannot be simulated by ${policy} on ${cores} cores (${why})`);

@@ -35,19 +35,22 @@ export interface LineOptions {
   readonly overheads?: Overheads | undefined;
 }
 
+export const unreadLine = (policy: Policy, reason: string): SetVerdict => refused(policy, null, reason);
+
+const refused = (policy: Policy, id: unknown, reason: string): SetVerdict => ({
+  id,
+  policy,
+  schedulable: null,
+  responseUs: null,
+  responseFrom: 'release',
+  reason,
+});
+
 /** Never throws: what is wrong with a line is its reason, and the next line is read. */
 export function verdictOfLine(line: string, options: LineOptions): SetVerdict {
   const { policy } = options;
-  const refuse = (id: unknown, reason: string): SetVerdict => ({
-    id,
-    policy,
-    schedulable: null,
-    responseUs: null,
-    responseFrom: 'release',
-    reason,
-  });
   const read = readSetLine(line, { ofTasks: ['jitterUs', 'blockingUs'], ofLine: ONE_CORE.includes(policy) ? [] : ['cores'] });
-  if (!read.ok) return refuse(read.error.id, read.error.sentence);
+  if (!read.ok) return refused(policy, read.error.id, read.error.sentence);
   const { id, tasks } = read.value;
   const analysis = analyse(tasks, platformOf(options, options.cores ?? read.value.cores ?? 1));
   const names = tasks.map(({ name }) => name);

@@ -3,7 +3,7 @@ import { analyse } from '../../domain/realtime/analyse.ts';
 import type { Overheads } from '../../domain/realtime/overheads.ts';
 import type { Platform } from '../../domain/realtime/platform.ts';
 import { sentenceOfRefusal } from '../../domain/realtime/refusal.ts';
-import { largestWcetUs, smallestCheckpointIntervalUs } from '../../domain/realtime/sensitivity.ts';
+import { largestWcetUs, smallestCheckpointIntervalUs, workForSearch } from '../../domain/realtime/sensitivity.ts';
 import type { SimulatedPlatform } from '../../domain/realtime/simulation/platform.ts';
 import {
   isRateMonotonic,
@@ -47,6 +47,8 @@ export interface AnalysisReport {
 
 /** Beyond this, what still fits is not searched for: fifty verdicts for every task. */
 const SENSITIVE_TASKS_MAX = 100;
+const SEARCH_GIVEN_UP =
+  'what still fits took too long to find and was not looked for to the end (-): the load is too near what the cores can do';
 
 export interface AnalysisRequest {
   readonly tasks: readonly NamedTask[];
@@ -54,7 +56,8 @@ export interface AnalysisRequest {
   readonly overheads: Overheads | undefined;
 }
 
-export function reportOn(request: AnalysisRequest): AnalysisReport {
+/** `work`: for all that is searched for, of all tasks together. */
+export function reportOn(request: AnalysisRequest, work = workForSearch()): AnalysisReport {
   const { overheads } = request;
   const platform: Platform = { ...request.platform, ...(overheads === undefined ? {} : { overheads }) };
   const checkpointUs = request.tasks.map(({ checkpoint }) => checkpoint?.costUs ?? 0);
@@ -66,6 +69,9 @@ export function reportOn(request: AnalysisRequest): AnalysisReport {
     speaks && overheads === undefined
       ? { liuLayland: withinLiuLayland(tasks), hyperbolic: withinHyperbolic(tasks) }
       : { liuLayland: null, hyperbolic: null };
+  // The first tasks' before the last ones'; when it is used up the rest is not looked for, and a note says so.
+  const largest = tasks.length > SENSITIVE_TASKS_MAX ? [] : tasks.map((_, index) => largestOwnWcetUs(index));
+  const smallest = overheads?.checkpoint === undefined ? undefined : smallestCheckpointIntervalUs(tasks, platform, work);
   return {
     policy: policyOf(platform),
     cores: platform.cores,
@@ -85,23 +91,21 @@ export function reportOn(request: AnalysisRequest): AnalysisReport {
         responseUs: responseUs ?? null,
         fromReleaseUs: verdicts[index]?.fromReleaseUs ?? null,
         slackUs: responseUs === undefined ? null : deadlineUs - responseUs,
-        largestWcetUs: tasks.length > SENSITIVE_TASKS_MAX ? null : largestOwnWcetUs(index),
+        largestWcetUs: largest[index] ?? null,
       };
     }),
-    ...(overheads?.checkpoint === undefined
-      ? {}
-      : { smallestCheckpointIntervalUs: smallestCheckpointIntervalUs(tasks, platform) ?? null }),
+    ...(overheads?.checkpoint === undefined ? {} : { smallestCheckpointIntervalUs: smallest ?? null }),
     others: othersThan(platform).map((other) => {
       const result = analyse(tasks, { ...platform, ...policyNamed(other) }, { responses: false });
       const reason = result.refusal === undefined ? null : sentenceOfRefusal(result.refusal, nameOf);
       return { policy: other, schedulable: result.schedulable ?? null, reason };
     }),
-    notes: analysisNotes(request),
+    notes: [...analysisNotes(request), ...(work.terms < 0 ? [SEARCH_GIVEN_UP] : [])],
   };
 
   /** The task's own part of what fits; undefined and nothing left are both none. */
   function largestOwnWcetUs(index: number): number | null {
-    const ownUs = (largestWcetUs(tasks, index, platform) ?? 0) - (checkpointUs[index] ?? 0);
+    const ownUs = (largestWcetUs(tasks, index, platform, work) ?? 0) - (checkpointUs[index] ?? 0);
     return ownUs >= 1 ? ownUs : null;
   }
 }

@@ -22,6 +22,8 @@ export type LineAnswer =
   | ({ readonly id: unknown; readonly policy: string; readonly reason: null } & ScheduleReport)
   | { readonly id: unknown; readonly policy: string; readonly tasks: null; readonly reason: string };
 
+export const unreadLine = (policy: string, reason: string): LineAnswer => ({ id: null, policy, tasks: null, reason });
+
 export function answerLine(line: string, { policy, cores, durationUs, sliceUs, seed }: LineOptions): LineAnswer {
   const read = readSetLine(line, { ofTasks: ['jitterUs', 'offsetUs'], ofLine: ['cores', 'durationUs'] });
   if (!read.ok) return { id: read.error.id, policy, tasks: null, reason: read.error.sentence };

@@ -8,8 +8,8 @@
  * As in task files a larger priority is more urgent. Without any, shorter deadlines are more urgent (equal ones: the task
  * listed first). Schemas look at shapes and ranges; what only a simulation or an analysis refuses is said there.
  */
-import { readFile } from 'node:fs/promises';
-import { parse, YAMLParseError } from 'yaml';
+import { readFile, stat } from 'node:fs/promises';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { deadlineMonotonic } from '../../domain/realtime/deadline-monotonic.ts';
@@ -19,6 +19,9 @@ import { TASKS_MAX, TIME_US_MAX } from '../../domain/realtime/set-check.ts';
 import { type ExecutionTime, executionProblem } from '../../domain/realtime/simulation/execution-time.ts';
 import type { SimulatedPlatform, SimulatedTask } from '../../domain/realtime/simulation/platform.ts';
 import { duration } from '../task-file.ts';
+
+/** YAML takes a second for each few MiB, and an analysis has no use for more tasks than that. */
+const FILE_BYTES_MAX = 2 ** 20;
 
 export type NamedTask = SimulatedTask & { readonly name: string };
 
@@ -53,19 +56,33 @@ export async function loadOverheads(path: string): Promise<Overheads> {
 }
 
 async function read(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
+  try {
+    const { size } = await stat(path);
+    if (size > FILE_BYTES_MAX) throw tooLarge(path, size);
+    const bytes = await readFile(path);
+    // What comes through a pipe had no size before.
+    if (bytes.length > FILE_BYTES_MAX) throw tooLarge(path, bytes.length);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (cause instanceof DroverError) throw cause;
+    if (cause instanceof TypeError) throw invalid(path, ['it is no UTF-8: save it as UTF-8']);
     throw new DroverError('ERR_TASK_SET', `${path} cannot be read; examples/task-sets shows what a task set looks like`, {
       cause,
     });
-  });
+  }
 }
+
+const tooLarge = (path: string, bytes: number): DroverError =>
+  invalid(path, [`it has ${bytes} bytes; ${TASKS_MAX} tasks have room in ${FILE_BYTES_MAX}; many sets go through --jsonl`]);
 
 function checked<T>(schema: z.ZodType<T>, text: string, path: string): T {
   let value: unknown;
   try {
-    value = parse(text);
+    value = parse(text, { logLevel: 'error' });
   } catch (cause) {
-    throw invalid(path, [`it is no YAML: ${cause instanceof YAMLParseError ? cause.message : String(cause)}`]);
+    throw invalid(path, [
+      `it is no YAML: ${cause instanceof Error ? cause.message.replace(/; please use .*?\(\)/, '') : String(cause)}`,
+    ]);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -94,7 +111,16 @@ function sentenceOf(issue: z.core.$ZodIssue): string {
 
 // ——— the fields ———
 
-const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value));
+/** Also of what JSON has no word for (NaN, infinity), and of what contains itself (YAML's anchors). */
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  return typeof value === 'object' && value !== null
+    ? Array.isArray(value)
+      ? 'a list'
+      : 'a list of fields'
+    : JSON.stringify(value).slice(0, 80);
+}
 
 const wholeNumber = (least: number, most: number) =>
   z.custom<number>((value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most, {
@@ -103,7 +129,7 @@ const wholeNumber = (least: number, most: number) =>
 
 const withUnit = duration('10 ms');
 const microseconds = (value: unknown): number =>
-  typeof value === 'number' ? value : (withUnit.safeParse(value).data ?? Number.NaN);
+  typeof value === 'number' ? value : typeof value === 'string' ? (withUnit.safeParse(value).data ?? Number.NaN) : Number.NaN;
 
 function timeThat(fits: (us: number) => boolean, advice: string): z.ZodType<number> {
   return z.unknown().transform((value, context) => {
@@ -115,7 +141,10 @@ function timeThat(fits: (us: number) => boolean, advice: string): z.ZodType<numb
 }
 
 const timeFrom = (leastUs: number): z.ZodType<number> =>
-  timeThat((us) => Number.isSafeInteger(us) && us >= leastUs && us <= TIME_US_MAX, `of whole µs from ${leastUs} on`);
+  timeThat(
+    (us) => Number.isSafeInteger(us) && us >= leastUs && us <= TIME_US_MAX,
+    `of whole µs from ${leastUs} to ${TIME_US_MAX}`,
+  );
 const [time, timeOrNone] = [timeFrom(1), timeFrom(0)];
 const deviation = timeThat((us) => us >= 0 && us <= TIME_US_MAX, 'from 0 on');
 
@@ -174,12 +203,18 @@ const platformSchema = z.strictObject({
   migration: timeOrNone.optional(),
 });
 
-const overheadsSchema = z.strictObject({
-  'context-switch': timeOrNone.optional(),
-  checkpoint: z.strictObject({ interval: time, cost: timeOrNone }).optional(),
-  faults: z.strictObject({ every: time, rollback: timeOrNone.optional() }).optional(),
-  migration: z.strictObject({ every: time, blackout: timeOrNone }).optional(),
-});
+const overheadsSchema = z.strictObject(
+  {
+    'context-switch': timeOrNone.optional(),
+    checkpoint: z.strictObject({ interval: time, cost: timeOrNone }).optional(),
+    faults: z.strictObject({ every: time, rollback: timeOrNone.optional() }).optional(),
+    migration: z.strictObject({ every: time, blackout: timeOrNone }).optional(),
+  },
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type' ? 'overheads are fields: context-switch, checkpoint, faults, migration' : undefined,
+  },
+);
 
 const taskSetSchema = z.strictObject(
   {

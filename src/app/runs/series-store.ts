@@ -2,7 +2,7 @@
  * Runs as they are made, in `OUT.parts`: a file of JSON lines a series, its head first, then a line a set. A set takes seconds and cannot be
  * had again as it was, so each is written when it is judged. Whoever goes on reads the lines back; one that was cut short is dropped.
  */
-import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatasetRow } from '../../../infra/arrow/dataset-file.ts';
 import type { RunColumns } from '../../../infra/arrow/run-columns.ts';
@@ -10,6 +10,7 @@ import { DroverError } from '../../domain/kernel/error-codes.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { GrownTask } from '../../domain/realtime/draw/grow.ts';
 import type { Calibration } from '../../domain/realtime/runs/calibration.ts';
+import { makeFolder } from '../learn/files.ts';
 
 /** In the order of the series' offers; `tasks` and lists in the order of the file. */
 export interface RunRow extends DatasetRow {
@@ -40,7 +41,7 @@ export class SeriesStore {
   private readonly folder: string;
 
   static async open(folder: string, spec: string): Promise<SeriesStore> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const found: Series[] = [];
     for (const name of (await readdir(folder)).sort()) {
       const series = parse(await readFile(join(folder, name), 'utf8'));

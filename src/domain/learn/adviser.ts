@@ -3,7 +3,7 @@
  *
  * Models are about one core, under pre-emptive fixed priorities unless the fleet has taught them otherwise. So the ECU's tasks are dealt out as the admission deals them (largest
  * utilisation first, first core with room), but by utilisation alone, and the best of the cores counts: a guess that costs microseconds. Of
- * an ECU that shares its cores in another way than those the model learned from, and of a task without a period, the model knows nothing, and
+ * an ECU that shares its cores in another way than those the model learned from, or does not say in which, and of a task without a period, the model knows nothing, and
  * the advice is NEUTRAL.
  *
  * The exact test of the planner and of the bridge decide, whatever is said here (`assign.ts`, P1).
@@ -11,7 +11,7 @@
 import type { Adviser } from '../placement/assign.ts';
 import { platformOf } from '../placement/platform-of.ts';
 import type { RealtimeTask } from '../realtime/realtime-task.ts';
-import { type SchedulingKind, schedulingKindOf } from './fleet/outcome.ts';
+import { isLearnable, type SchedulingKind, schedulingKindOf } from './fleet/outcome.ts';
 import { createScorer, type YesNoModel } from './model.ts';
 import { columnsOf } from './task-sets.ts';
 
@@ -23,7 +23,8 @@ export function createAdviser(model: YesNoModel, scheduling: SchedulingKind = 'f
   const isLogOdds = model.learned.kind === 'network' || model.learned.kind === 'bayes';
   return ({ spec }, { accepted, description }) => {
     const platform = platformOf(description);
-    const isSpokenOf = platform?.placement === 'partitioned' && schedulingKindOf(description) === scheduling;
+    const isSameKind = isLearnable(scheduling) && schedulingKindOf(description) === scheduling;
+    const isSpokenOf = platform?.placement === 'partitioned' && isSameKind;
     if (!isSpokenOf || !isPeriodic(spec)) return NEUTRAL;
     const others = accepted.filter((task) => task.task !== spec.name && isPeriodic(task));
     const cores = dealt(others, platform.cores);

@@ -415,7 +415,10 @@ class ByCoreTest implements CoreRule {
   #endless(core: Core): string | undefined {
     if (this.#platform.preemptive) return undefined;
     const unknown = [...core.periodic, ...core.background].find(({ wcetUs, room }) => wcetUs <= 0 && room !== true);
-    return unknown === undefined ? undefined : `${unknown.name} has no wcetUs and is not interrupted`;
+    // And the way out: what runs below a bound of nothing but its fuel may hold a hard task up for as long.
+    return unknown === undefined
+      ? undefined
+      : `${unknown.name} has no wcetUs and is not interrupted; give it a wcet, or keep the two apart (affinity: apart)`;
   }
 
   /** First the tasks with a period, in the core's order, then what else delays them. */

@@ -162,7 +162,7 @@ export function sentenceOf(refusal: Refusal): string {
     case 'utilisation':
       return `has ${refusal.freePpm} of ${refusal.capacityPpm} ppm CPU free, needed are ${refusal.neededPpm}`;
     case 'untestable':
-      return `cannot promise the hard deadline of ${refusal.task}, which has no period or no execution time`;
+      return `cannot promise the hard deadline of ${refusal.task}, which has no period or no execution time: give it a period and a wcet, or say hard: false`;
     case 'schedule':
       return `${refusal.task} would answer after ${refusal.responseUsMin} µs or more, its deadline is ${refusal.deadlineUs} µs`;
     case 'not-proven': {

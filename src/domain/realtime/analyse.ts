@@ -29,6 +29,7 @@ import type { RealtimeTask } from './realtime-task.ts';
 import type { Refusal } from './refusal.ts';
 import { refusalOfSet } from './set-check.ts';
 import { compareLoad, utilisationOf } from './utilisation-bounds.ts';
+import { GLOBAL_TERM_COUNTS, GLOBAL_TERMS_PER_SET, partOf, TERMS_PER_PACKING, TERMS_PER_SET, type Work } from './work-limit.ts';
 
 export interface TaskVerdict {
   /** `undefined`: not known. */
@@ -52,6 +53,8 @@ export interface Analysis {
 export interface AnalyseOptions {
   /** Also when the set is schedulable (the default). Without, a yes costs the verdict alone. */
   readonly responses?: boolean;
+  /** For whoever asks again and again: what all of it may take, and what is taken off it. Absent: each test's own limit. */
+  readonly work?: Work;
 }
 
 const UNKNOWN: TaskVerdict = { meets: undefined, responseUs: undefined, fromReleaseUs: undefined, core: undefined };
@@ -64,13 +67,13 @@ export function analyse(tasks: readonly RealtimeTask[], platform: Platform, opti
 }
 
 /** What `analyse` does after the overheads are charged. */
-export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = true }: AnalyseOptions = {}): Analysis {
+export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = true, work }: AnalyseOptions = {}): Analysis {
   const refusal = refusalOfSet(set.tasks) ?? unmodelled(set, platform);
   if (refusal !== undefined) return refused(refusal);
   const loadPpm = Math.round(utilisationOf(set.tasks) * 1_000_000);
   if (platform.cores === 1) {
     const members = set.tasks.map((_, index) => index);
-    return onOneCore(set, coreTest(set, platform), { responses, loadPpm, members, core: 0 });
+    return onOneCore(set, coreTest(set, platform), { responses, loadPpm, members, core: 0, work });
   }
   const overloaded: Refusal | undefined =
     compareLoad(set.tasks, platform.cores) > 0 ? { kind: 'overloaded', loadPpm, cores: platform.cores } : undefined;
@@ -82,10 +85,15 @@ export function analyseLoaded(set: LoadedSet, platform: Platform, { responses = 
     return { schedulable: false, test: 'each task alone', loadPpm, tasks, refusal: hopeless };
   }
   if (platform.placement === 'partitioned') {
-    const given = { responses, loadPpm };
+    const given = { responses, loadPpm, work };
     return set.tasks[0]?.core === undefined ? packed(set, platform, given) : bound(set, platform, given);
   }
-  return platform.scheduler === 'edf' ? globalEdf(set, platform, loadPpm) : globalFixedPriority(set, platform, loadPpm);
+  const terms = Math.min(GLOBAL_TERMS_PER_SET, (work?.terms ?? Number.POSITIVE_INFINITY) / GLOBAL_TERM_COUNTS);
+  const given: GivenGlobal = { loadPpm, work: { terms } };
+  const answer = platform.scheduler === 'edf' ? globalEdf(set, platform, given) : globalFixedPriority(set, platform, given);
+  // The density and the workload of each task on each are so many terms again.
+  if (work !== undefined) work.terms -= (terms - given.work.terms + set.tasks.length ** 2) * GLOBAL_TERM_COUNTS;
+  return answer;
 }
 
 const refused = (refusal: Refusal): Analysis => ({ schedulable: undefined, test: 'none', loadPpm: 0, tasks: [], refusal });
@@ -105,7 +113,10 @@ function hopelessTask(tasks: readonly RealtimeTask[]): (Refusal & { readonly ind
 interface Given {
   readonly responses: boolean;
   readonly loadPpm: number;
+  readonly work: Work | undefined;
 }
+
+type GivenGlobal = { readonly loadPpm: number; readonly work: Work };
 
 interface GivenCore extends Given {
   /** Indices of the tasks that run there; the result has one verdict for each of them, in this order. */
@@ -113,20 +124,20 @@ interface GivenCore extends Given {
   readonly core: number;
 }
 
-function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, members, core }: GivenCore): Analysis {
+function onOneCore(set: LoadedSet, test: CoreTest, { responses, loadPpm, members, core, work }: GivenCore): Analysis {
   const here = members.length === set.tasks.length ? set.tasks : members.map((index) => set.tasks[index] as RealtimeTask);
   const overloaded: Refusal | undefined =
     compareLoad(here, 1) > 0
       ? { kind: 'overloaded', loadPpm: Math.round(utilisationOf(here) * 1_000_000), cores: 1 }
       : undefined;
-  const verdict = overloaded === undefined ? test.verdict(members) : false;
+  const verdict = overloaded === undefined ? partOf(work, (part) => test.verdict(members, part)) : false;
   // Read at once: the next verdict overwrites it.
   const { exceededAtUs } = test;
   if (verdict === true && !responses) {
     const meets = { ...UNKNOWN, meets: true, core };
     return { schedulable: true, test: test.name, loadPpm, tasks: members.map(() => meets), refusal: undefined };
   }
-  const { verdicts: tasks, late, stuck } = memberVerdicts(test, members, core);
+  const { verdicts: tasks, late, stuck } = memberVerdicts(test, members, { core, work });
   if (verdict === true) {
     // The verdict is a proof by itself; responses that take too long to find are left out.
     const proven = tasks.map((one) => (one.meets === undefined ? { ...one, meets: true } : one));
@@ -157,8 +168,14 @@ interface MemberVerdicts {
   readonly stuck: number | undefined;
 }
 
-function memberVerdicts(test: CoreTest, members: readonly number[], core: number | undefined): MemberVerdicts {
-  const responseOf = test.responses(members);
+function memberVerdicts(
+  test: CoreTest,
+  members: readonly number[],
+  { core, work }: { readonly core: number | undefined; readonly work: Work | undefined },
+): MemberVerdicts {
+  const part = work === undefined ? undefined : { terms: Math.min(TERMS_PER_SET, work.terms) };
+  const given = part?.terms ?? 0;
+  const responseOf = test.responses(members, part);
   const verdicts: TaskVerdict[] = [];
   let late: MemberVerdicts['late'];
   let stuck: number | undefined;
@@ -178,20 +195,21 @@ function memberVerdicts(test: CoreTest, members: readonly number[], core: number
       verdicts.push({ meets: undefined, responseUs: undefined, fromReleaseUs: undefined, core });
     }
   }
+  if (work !== undefined) work.terms -= given - (part?.terms ?? 0);
   return { verdicts, late, stuck };
 }
 
 // ——— many cores ———
 
 /** Every core by itself: one whose no is certain is one for the set. */
-function bound(set: LoadedSet, platform: Platform, { responses, loadPpm }: Given): Analysis {
+function bound(set: LoadedSet, platform: Platform, { responses, loadPpm, work }: Given): Analysis {
   const test = coreTest(set, platform);
   const tasks: TaskVerdict[] = set.tasks.map(() => UNKNOWN);
   const analyses: Analysis[] = [];
   for (let core = 0; core < platform.cores; core++) {
     const members = set.tasks.flatMap((task, index) => (task.core === core ? [index] : []));
     if (members.length === 0) continue;
-    const analysis = onOneCore(set, test, { responses, loadPpm, members, core });
+    const analysis = onOneCore(set, test, { responses, loadPpm, members, core, work });
     members.forEach((index, at) => {
       tasks[index] = analysis.tasks[at] as TaskVerdict;
     });
@@ -208,11 +226,12 @@ function bound(set: LoadedSet, platform: Platform, { responses, loadPpm }: Given
   };
 }
 
-function packed(set: LoadedSet, platform: Platform, { responses, loadPpm }: Given): Analysis {
+function packed(set: LoadedSet, platform: Platform, { responses, loadPpm, work }: Given): Analysis {
   const test = coreTest(set, platform);
-  const packing = packTasks(set.tasks, platform.cores, (members) => test.verdict(members));
+  const forVerdicts = work ?? { terms: TERMS_PER_PACKING };
+  const packing = packTasks(set.tasks, platform.cores, (members) => partOf(forVerdicts, (part) => test.verdict(members, part)));
   if (packing.kind === 'not-packed') {
-    const { late } = memberVerdicts(test, packing.core, undefined);
+    const { late } = memberVerdicts(test, packing.core, { core: undefined, work });
     const refusal: Refusal = {
       kind: 'not-packed',
       index: packing.index,
@@ -221,13 +240,14 @@ function packed(set: LoadedSet, platform: Platform, { responses, loadPpm }: Give
       deadlineUs: late?.deadlineUs ?? (set.tasks[packing.index] as RealtimeTask).deadlineUs,
     };
     const tasks = set.tasks.map(() => UNKNOWN);
-    return { schedulable: undefined, test: `packing, ${test.name}`, loadPpm, tasks, refusal };
+    const why: Refusal = packing.gaveUp ? { kind: 'work-limit', index: undefined } : refusal;
+    return { schedulable: undefined, test: `packing, ${test.name}`, loadPpm, tasks, refusal: why };
   }
   const tasks: TaskVerdict[] = packing.coreOf.map((core) => ({ ...UNKNOWN, meets: true, core }));
   if (responses) {
     for (let core = 0; core < platform.cores; core++) {
       const members = set.tasks.map((_, index) => index).filter((index) => packing.coreOf[index] === core);
-      const { verdicts } = memberVerdicts(test, members, core);
+      const { verdicts } = memberVerdicts(test, members, { core, work });
       members.forEach((index, at) => {
         tasks[index] = { ...(verdicts[at] as TaskVerdict), meets: true, core };
       });
@@ -236,8 +256,8 @@ function packed(set: LoadedSet, platform: Platform, { responses, loadPpm }: Give
   return { schedulable: true, test: `packing (${packing.by}), ${test.name}`, loadPpm, tasks, refusal: undefined };
 }
 
-function globalEdf(set: LoadedSet, { cores }: Platform, loadPpm: number): Analysis {
-  const bounds = globalEdfResponsesUs(set.tasks, cores);
+function globalEdf(set: LoadedSet, { cores }: Platform, { loadPpm, work }: GivenGlobal): Analysis {
+  const bounds = globalEdfResponsesUs(set.tasks, cores, work);
   if (bounds.every((bound) => bound !== undefined)) {
     return global({ set, bounds, test: 'response-time bounds, global EDF', loadPpm });
   }
@@ -253,8 +273,8 @@ function globalEdf(set: LoadedSet, { cores }: Platform, loadPpm: number): Analys
   return { schedulable: true, test, loadPpm, tasks, refusal: undefined };
 }
 
-function globalFixedPriority(set: LoadedSet, { cores }: Platform, loadPpm: number): Analysis {
-  const bounds = globalFixedPriorityResponsesUs(set.tasks, cores);
+function globalFixedPriority(set: LoadedSet, { cores }: Platform, { loadPpm, work }: GivenGlobal): Analysis {
+  const bounds = globalFixedPriorityResponsesUs(set.tasks, cores, work);
   return global({ set, bounds, test: 'response-time bounds (Guan), global fixed priorities', loadPpm });
 }
 

@@ -19,8 +19,8 @@ import { SLICE_US } from './platform.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import { type ScheduleFailure, type WorstResponse, worstResponse } from './response-time.ts';
 import { roundRobinResponse } from './round-robin.ts';
-import { addSet, createTaskTable, type TableRange } from './task-table.ts';
-import { type Work, workForSet } from './work-limit.ts';
+import { addSet, createTaskTable, type TableRange, type TaskTable } from './task-table.ts';
+import { COLUMN_TERMS_COUNT_ONE, type Work, workForSet } from './work-limit.ts';
 
 /** `undefined`: the work limit was reached. */
 export type CoreVerdict = boolean | undefined;
@@ -34,8 +34,9 @@ export interface CoreTest {
   readonly exact: boolean;
   /** A time at which too much is due, where the last verdict was no and the test found one. */
   readonly exceededAtUs: number | undefined;
-  verdict(members: readonly number[]): CoreVerdict;
-  /** `work`: for all of them together; as much as for any set when absent. */
+  /** `work`, here and below: what it may take, and what is taken off it; as much as for any set when absent. */
+  verdict(members: readonly number[], work?: Work): CoreVerdict;
+  /** `work` is for all of them together. */
   responses(members: readonly number[], work?: Work): MemberResponse;
 }
 
@@ -47,6 +48,12 @@ export function coreTest(set: LoadedSet, { scheduler, preemptive, sliceUs }: Pla
 
 const tasksOf = (set: LoadedSet, members: readonly number[]): RealtimeTask[] =>
   members.map((index) => set.tasks[index] as RealtimeTask);
+
+/** Also what a verdict in a few sums costs: the members have to be brought into the table. */
+function chargeTable(table: TaskTable, members: number, work: Work): void {
+  work.terms -= members + table.terms / COLUMN_TERMS_COUNT_ONE;
+  table.terms = 0;
+}
 
 /** A verdict made of responses, the least likely to be met first. */
 function verdictOf(count: number, responseOf: MemberResponse): CoreVerdict {
@@ -74,11 +81,13 @@ class FixedPriority implements CoreTest {
     this.#interrupted = set.migration !== undefined || set.faultEveryUs !== undefined;
   }
 
-  verdict(members: readonly number[]): CoreVerdict {
+  verdict(members: readonly number[], work = workForSet()): CoreVerdict {
+    if (work.terms < 0) return undefined;
     const sorted = this.#byUrgency(members);
     const range = this.#quick(sorted);
-    if (range === undefined) return verdictOf(sorted.length, this.responses(sorted));
+    if (range === undefined) return verdictOf(sorted.length, this.responses(sorted, work));
     const missed = fixedPriorityMiss(this.#table, range.first, range.count);
+    chargeTable(this.#table, members.length, work);
     return missed === GAVE_UP ? undefined : missed === ALL_MEET;
   }
 
@@ -137,8 +146,8 @@ class NonPreemptiveFixedPriority implements CoreTest {
     this.#set = set;
   }
 
-  verdict(members: readonly number[]): CoreVerdict {
-    return verdictOf(members.length, this.responses(members));
+  verdict(members: readonly number[], work = workForSet()): CoreVerdict {
+    return verdictOf(members.length, this.responses(members, work));
   }
 
   responses(members: readonly number[], work = workForSet()): MemberResponse {
@@ -162,12 +171,14 @@ class Edf implements CoreTest {
     this.#table = createTaskTable(set.tasks.length + 2);
   }
 
-  verdict(members: readonly number[]): CoreVerdict {
+  verdict(members: readonly number[], work = workForSet()): CoreVerdict {
+    if (work.terms < 0) return undefined;
     this.#table.rows = 0;
     const { first, count } = addSet(this.#table, tasksOf(this.#set, members));
     const interruptions = interruptionsFor(this.#set, members, Number.NEGATIVE_INFINITY);
     addSet(this.#table, interruptions.map(interruptionRow));
     const verdict = edfVerdict(this.#table, first, count, interruptions.length);
+    chargeTable(this.#table, members.length, work);
     this.exceededAtUs = verdict >= 0 ? verdict : undefined;
     return verdict === EDF_GAVE_UP ? undefined : verdict === EDF_FITS;
   }
@@ -188,8 +199,9 @@ class NonPreemptiveEdf implements CoreTest {
     this.#set = set;
   }
 
-  verdict(members: readonly number[]): CoreVerdict {
-    const verdict = nonPreemptiveEdfVerdict(tasksOf(this.#set, members));
+  verdict(members: readonly number[], work = workForSet()): CoreVerdict {
+    if (work.terms < 0) return undefined;
+    const verdict = nonPreemptiveEdfVerdict(tasksOf(this.#set, members), work);
     this.exceededAtUs = verdict >= 0 ? verdict : undefined;
     return verdict === EDF_GAVE_UP ? undefined : verdict === EDF_FITS;
   }
@@ -211,8 +223,8 @@ class RoundRobin implements CoreTest {
     this.#sliceUs = sliceUs;
   }
 
-  verdict(members: readonly number[]): CoreVerdict {
-    return verdictOf(members.length, this.responses(members));
+  verdict(members: readonly number[], work = workForSet()): CoreVerdict {
+    return verdictOf(members.length, this.responses(members, work));
   }
 
   responses(members: readonly number[], work = workForSet()): MemberResponse {

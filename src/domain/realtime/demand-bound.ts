@@ -50,6 +50,7 @@ export function busyPeriodUs(table: TaskTable, first: number, end: number, block
   let busy = blockingUs;
   for (let j = first; j < end; j++) busy += wcetUs[j] as number;
   for (let rounds = 0; rounds <= roundsMax; rounds++) {
+    table.terms += end - first;
     if (busy > limitUs) return Number.POSITIVE_INFINITY;
     let next = blockingUs;
     for (let j = first; j < end; j++) {

@@ -49,6 +49,7 @@ export function edfVerdict(table: TaskTable, first: number, count: number, inter
   if (horizon === Number.POSITIVE_INFINITY) return EDF_GAVE_UP;
   let t = lastWindowBefore(table, first, end, horizon);
   for (let terms = 0; t >= shortest; terms += count) {
+    table.terms += count;
     if (terms > TERMS_MAX) return EDF_GAVE_UP;
     let demand = demandUs(table, first, endOfAll, t);
     if (blocking > 0) demand += heldUntil(table, first, end, t);

@@ -146,21 +146,32 @@ export function fixedPriorityMiss(table: TaskTable, first: number, count: number
   }
   // What the running sums can be wrong by; a row with C > T, whose share could be wrong by more, is refused at its turn.
   const errorUs = excess * 1e-12 + 1e-3;
-  let roundsLeft = roundsFor(count);
-  for (let i = first + count - 1; i >= first; i--) {
+  const rounds = roundsFor(count);
+  let roundsLeft = rounds;
+  let missed = ALL_MEET;
+  tasks: for (let i = first + count - 1; i >= first; i--) {
     const wcet = wcetUs[i] as number;
     const share = wcet / (periodUs[i] as number);
     load -= share;
     excess -= wcet * (1 - share) + share * (jitterUs[i] as number);
     const own = wcet + (blockingUs[i] as number);
     const limit = (deadlineUs[i] as number) - (jitterUs[i] as number);
-    if (own > limit) return i - first;
+    if (own > limit) {
+      missed = i - first;
+      break;
+    }
     const room = 1 - load;
     if (room > LOAD_ROOM_MIN && ((own + excess + errorUs) / room) * UPPER_GROW <= limit) continue;
     let w = Math.max(own, Math.floor(limit / 2));
     for (;;) {
-      if (w > limit) return i - first;
-      if (--roundsLeft < 0) return GAVE_UP;
+      if (w > limit) {
+        missed = i - first;
+        break tasks;
+      }
+      if (--roundsLeft < 0) {
+        missed = GAVE_UP;
+        break tasks;
+      }
       let next = own;
       for (let j = first; j < i; j++) {
         next += Math.ceil((w + (jitterUs[j] as number)) / (periodUs[j] as number)) * (wcetUs[j] as number);
@@ -169,5 +180,6 @@ export function fixedPriorityMiss(table: TaskTable, first: number, count: number
       w = next;
     }
   }
-  return ALL_MEET;
+  table.terms += (rounds - roundsLeft) * count;
+  return missed;
 }

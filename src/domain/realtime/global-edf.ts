@@ -16,7 +16,7 @@
  * Cost:   O(n) for the density, O(n²) for the workload, O(n² · rounds · 25) for the responses, given up after GLOBAL_TERMS_PER_SET terms.
  */
 import type { RealtimeTask } from './realtime-task.ts';
-import { GLOBAL_TERMS_PER_SET } from './work-limit.ts';
+import { GLOBAL_TERMS_PER_SET, type Work } from './work-limit.ts';
 
 const SLACK_ROUNDS_MAX = 25;
 /** Doubles are compared with this much against the set: what is accepted is accepted by the exact sums. */
@@ -74,18 +74,21 @@ export function globalEdfByWorkload(tasks: readonly RealtimeTask[], cores: numbe
 }
 
 /** Bounds of the responses, for all tasks or, where one is not proven, none at its place. */
-export function globalEdfResponsesUs(tasks: readonly RealtimeTask[], cores: number): readonly (number | undefined)[] {
+export function globalEdfResponsesUs(
+  tasks: readonly RealtimeTask[],
+  cores: number,
+  work: Work = { terms: GLOBAL_TERMS_PER_SET },
+): readonly (number | undefined)[] {
   const slackUs = new Float64Array(tasks.length);
   const windows = tasks.map(spanUs);
   const deadlines = tasks.map(({ deadlineUs, periodUs }) => Math.min(deadlineUs, periodUs));
   let bounds: (number | undefined)[] = tasks.map(() => undefined);
-  let terms = 0;
   for (let round = 0; round < SLACK_ROUNDS_MAX; round++) {
     let moved = false;
     const found: (number | undefined)[] = [];
     for (let k = 0; k < tasks.length; k++) {
       const bound = boundOf(k);
-      if (terms > GLOBAL_TERMS_PER_SET) return bounds;
+      if (work.terms < 0) return bounds;
       found.push(bound);
       const slack = bound === undefined ? 0 : (windows[k] as number) - bound;
       if (slack > (slackUs[k] as number)) {
@@ -104,8 +107,8 @@ export function globalEdfResponsesUs(tasks: readonly RealtimeTask[], cores: numb
     let x = own;
     for (;;) {
       if (x > window) return undefined;
-      terms += tasks.length;
-      if (terms > GLOBAL_TERMS_PER_SET) return undefined;
+      work.terms -= tasks.length;
+      if (work.terms < 0) return undefined;
       const room = x - own + 1;
       let sum = 0;
       for (let i = 0; i < tasks.length; i++) {

@@ -17,15 +17,18 @@
  */
 import type { RealtimeTask } from './realtime-task.ts';
 import { urgencyOrder } from './task-table.ts';
-import { GLOBAL_TERMS_PER_SET } from './work-limit.ts';
+import { GLOBAL_TERMS_PER_SET, type Work } from './work-limit.ts';
 
-export function globalFixedPriorityResponsesUs(tasks: readonly RealtimeTask[], cores: number): readonly (number | undefined)[] {
+export function globalFixedPriorityResponsesUs(
+  tasks: readonly RealtimeTask[],
+  cores: number,
+  work: Work = { terms: GLOBAL_TERMS_PER_SET },
+): readonly (number | undefined)[] {
   const order = urgencyOrder(tasks);
   const bounds: (number | undefined)[] = tasks.map(() => undefined);
   // What others may rely on: R + J where it is known, the deadline for an equal that is still to be looked at.
   const doneUs = tasks.map(({ deadlineUs, periodUs }) => Math.min(deadlineUs, periodUs));
   const carried = new Float64Array(tasks.length);
-  let terms = 0;
   for (const k of order) {
     const task = tasks[k] as RealtimeTask;
     const jitterUs = task.jitterUs ?? 0;
@@ -33,8 +36,8 @@ export function globalFixedPriorityResponsesUs(tasks: readonly RealtimeTask[], c
     const above = order.filter((i) => i !== k && (tasks[i] as RealtimeTask).priority >= task.priority);
     let x = task.wcetUs;
     for (;;) {
-      terms += above.length + 1;
-      if (x > limitUs || terms > GLOBAL_TERMS_PER_SET) return bounds;
+      work.terms -= above.length + 1;
+      if (x > limitUs || work.terms < 0) return bounds;
       const next = task.wcetUs + Math.floor(interferenceUs(above, x, task.wcetUs) / cores);
       if (next <= x) break;
       x = next;

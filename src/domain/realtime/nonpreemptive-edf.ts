@@ -26,13 +26,20 @@ import type { RealtimeTask } from './realtime-task.ts';
 import type { ScheduleFailure, WorstResponse } from './response-time.ts';
 import { type TaskTable, tableOf } from './task-table.ts';
 import { compareLoad } from './utilisation-bounds.ts';
-import { type Work, workForSet } from './work-limit.ts';
+import { COLUMN_TERMS_COUNT_ONE, type Work, workForSet } from './work-limit.ts';
 
 const VERDICT_TERMS_MAX = 5_000_000;
 
 /** EDF_FITS, EDF_OVERLOADED, EDF_GAVE_UP, or a time t ≥ 0 at which too much is due. */
-export function nonPreemptiveEdfVerdict(tasks: readonly RealtimeTask[]): number {
+/** `work` pays for it; what is given up it gives up by its own limit. */
+export function nonPreemptiveEdfVerdict(tasks: readonly RealtimeTask[], work: Work = workForSet()): number {
   const table = tableOf(tasks);
+  const verdict = demandVerdict(tasks, table);
+  work.terms -= table.terms / COLUMN_TERMS_COUNT_ONE;
+  return verdict;
+}
+
+function demandVerdict(tasks: readonly RealtimeTask[], table: TaskTable): number {
   const { wcetUs, windowUs, rows } = table;
   for (let j = 0; j < rows; j++) {
     if ((wcetUs[j] as number) > (windowUs[j] as number)) return Math.max(0, windowUs[j] as number);
@@ -52,6 +59,7 @@ export function nonPreemptiveEdfVerdict(tasks: readonly RealtimeTask[]): number 
     let t = lastWindowBefore(table, 0, rows, above);
     while (t >= step) {
       terms += rows;
+      table.terms += rows;
       if (terms > VERDICT_TERMS_MAX) return EDF_GAVE_UP;
       const demand = demandUs(table, 0, rows, t) + blocking;
       if (demand > t) return t;

@@ -6,6 +6,8 @@
  * deadline) times three rules (first, best, worst fit by utilisation), the first that succeeds. It never packs wrongly, and may
  * miss a packing that exists. On one core it is exact.
  *
+ * `verdict` says undefined when it gave up; with work that all verdicts share (TERMS_PER_PACKING), that ends the packing soon.
+ *
  * Source: Lopez, Diaz, Garcia, Real-Time Systems 28, 2004 (guarantees of first fit); Fisher, Baruah, Baker, ECRTS 2006 (the test
  *         inside). Cost: 9 · n · m verdicts at most, given up after VERDICTS_MAX.
  */

@@ -11,8 +11,9 @@
  *
  * Source: Bini, Di Natale, Buttazzo, Real-Time Systems 39, 2008 (sensitivity); the search over ranges is ours.
  * Units:  integer µs.  Shape: `tasks` in any order; the platform's overheads are charged on top of the WCET searched for.
- * Errors: `undefined` when no value fits, or when the tests give up on the way (a limit that is reached counts as no).
- * Cost:   at most 50 verdicts for a WCET; for an interval two for each halving, SEARCH_MAX at most.
+ * Errors: `undefined` when no value fits, or when `work` is used up before the value is found: part of a search is no answer. A single
+ *         test that reaches its own limit counts as no.
+ * Cost:   at most 50 verdicts for a WCET; for an interval two for each halving, SEARCH_MAX at most; `work` bounds all of it.
  */
 import { type AnalyseOptions, analyse, analyseLoaded } from './analyse.ts';
 import { withIntervals } from './overheads.ts';
@@ -20,16 +21,24 @@ import type { Platform } from './platform.ts';
 import { platformRefusal } from './platform-check.ts';
 import type { RealtimeTask } from './realtime-task.ts';
 import { refusalOfSet } from './set-check.ts';
+import { TERMS_PER_SEARCH, type Work } from './work-limit.ts';
 
 const SEARCH_MAX = 5_000;
 const VERDICT_ONLY: AnalyseOptions = { responses: false };
 
-export function largestWcetUs(tasks: readonly RealtimeTask[], index: number, platform: Platform): number | undefined {
+export const workForSearch = (): Work => ({ terms: TERMS_PER_SEARCH });
+
+export function largestWcetUs(
+  tasks: readonly RealtimeTask[],
+  index: number,
+  platform: Platform,
+  work: Work = workForSearch(),
+): number | undefined {
   if (refusalOfSet(tasks) !== undefined) return undefined;
   const task = tasks[index] as RealtimeTask;
   const fits = (wcetUs: number): boolean => {
     const changed = tasks.map((one, at) => (at === index ? { ...one, wcetUs } : one));
-    return analyse(changed, platform, VERDICT_ONLY).schedulable === true;
+    return work.terms >= 0 && analyse(changed, platform, { ...VERDICT_ONLY, work }).schedulable === true;
   };
   if (!fits(1)) return undefined;
   let least = 1;
@@ -42,17 +51,23 @@ export function largestWcetUs(tasks: readonly RealtimeTask[], index: number, pla
     if (fits(middle)) least = middle;
     else above = middle;
   }
-  return least;
+  return work.terms < 0 ? undefined : least;
 }
 
-export function smallestCheckpointIntervalUs(tasks: readonly RealtimeTask[], platform: Platform): number | undefined {
+export function smallestCheckpointIntervalUs(
+  tasks: readonly RealtimeTask[],
+  platform: Platform,
+  work: Work = workForSearch(),
+): number | undefined {
   const { overheads } = platform;
   if (overheads?.checkpoint === undefined) return undefined;
   if (refusalOfSet(tasks) !== undefined || platformRefusal(platform) !== undefined) return undefined;
   let tried = 0;
   const fits = (savedUs: number, repeatedUs: number): boolean =>
     ++tried <= SEARCH_MAX &&
-    analyseLoaded(withIntervals(tasks, overheads, { savedUs, repeatedUs }), platform, VERDICT_ONLY).schedulable === true;
+    work.terms >= 0 &&
+    analyseLoaded(withIntervals(tasks, overheads, { savedUs, repeatedUs }), platform, { ...VERDICT_ONLY, work }).schedulable ===
+      true;
   const search = (from: number, to: number): number | undefined => {
     if (!fits(to, from)) return undefined;
     if (from === to) return from;
@@ -62,5 +77,6 @@ export function smallestCheckpointIntervalUs(tasks: readonly RealtimeTask[], pla
   // Beyond the longest task an interval changes nothing.
   let longest = 1;
   for (const { wcetUs } of tasks) longest = Math.max(longest, wcetUs);
-  return search(1, longest);
+  const found = search(1, longest);
+  return work.terms < 0 ? undefined : found;
 }

@@ -21,6 +21,8 @@ export interface TaskTable {
   readonly windowUs: Float64Array;
   /** Rows in use. */
   rows: number;
+  /** What the quick verdicts on it have computed so far, in terms of their sums: for whoever asks for many (`work-limit.ts`). */
+  terms: number;
 }
 
 /** A range of rows: one set. */
@@ -38,6 +40,7 @@ export function createTaskTable(capacity: number): TaskTable {
     blockingUs: new Float64Array(capacity),
     windowUs: new Float64Array(capacity),
     rows: 0,
+    terms: 0,
   };
 }
 

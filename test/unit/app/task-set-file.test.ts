@@ -90,7 +90,7 @@ overheads:
     ['tasks: []', 'there is no task in the set'],
     ['tasks: 5', 'tasks: list the tasks'],
     ['tasks: [7]', 'tasks.0: a task is a list of fields'],
-    ['tasks: [{ wcet: 0, period: 5 }]', 'tasks.0.wcet: 0 is no time of whole µs from 1 on; write e.g. 10 ms'],
+    ['tasks: [{ wcet: 0, period: 5 }]', 'tasks.0.wcet: 0 is no time of whole µs from 1 to 1125899906842624; write e.g. 10 ms'],
     ['tasks: [{ wcet: -3, period: 5 }]', 'tasks.0.wcet: -3 is no time'],
     ['tasks: [{ wcet: 1.5, period: 5 }]', 'tasks.0.wcet: 1.5 is no time'],
     ['tasks: [{ wcet: 1 fortnight, period: 5 }]', 'tasks.0.wcet: "1 fortnight" is no time'],

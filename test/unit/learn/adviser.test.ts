@@ -57,6 +57,10 @@ describe('the adviser', () => {
   it('knows nothing of other schedulers, nor of tasks that only data wakes', () => {
     const edf = candidateOf(1, { description: { scheduling: { scheduler: 'edf' } } });
     expect(adviser(tight, edf)).toBe(NEUTRAL);
+    // Nor of one that was never declared.
+    const { description, ...silent } = candidateOf(1);
+    const { scheduling: _, ...undeclared } = description;
+    expect(adviser(tight, { ...silent, description: undeclared })).toBe(NEUTRAL);
     expect(adviser(newcomerOf('woken', { ...TIGHT, periodUs: 0 }), candidateOf(1))).toBe(NEUTRAL);
   });
 

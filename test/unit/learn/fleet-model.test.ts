@@ -61,6 +61,15 @@ describe('what a fleet learns from', () => {
     expect([scheduling, learn.length + heldBack.length]).toEqual(['npfp', 6]);
   });
 
+  it('is never what no ECU has declared, however much there is of it', () => {
+    const rows = drawnRows(2, 9);
+    const sets = new OutcomeSets();
+    sets.add(reportOf(MAC, rows.slice(2), { scheduling: 'other' }));
+    expect(sets.gathered()).toMatchObject({ rows: 0, learn: [], heldBack: [] });
+    sets.add(reportOf(MAC, rows.slice(0, 2), { scheduling: 'rr' }));
+    expect(sets.gathered()).toMatchObject({ scheduling: 'rr', rows: 2 });
+  });
+
   it('holds the same sets back whoever gathers them, in whatever order', () => {
     const rows = drawnRows(3, 80);
     const gather = (some: typeof rows) => {
@@ -80,13 +89,15 @@ describe('what a fleet learns from', () => {
 describe('the bounded exact verdict', () => {
   it('says what the exact test says, by the scheduling of the ECU', () => {
     const sets = labelledSets(4, 200);
-    const verdicts = outcomeTasks(4, 200).map((tasks) => boundedVerdict(tasks, { cores: 4 }));
+    const verdicts = outcomeTasks(4, 200).map((tasks) => boundedVerdict(tasks, { cores: 4, scheduling: { scheduler: 'fp' } }));
     expect(verdicts).toEqual(Array.from(sets.schedulable, (good) => (good === 1 ? 'yes' : 'no')));
     const long = [
       { wcetUs: 100, periodUs: 1_000, deadlineUs: 500, isMeasured: false },
       { wcetUs: 900, periodUs: 10_000, deadlineUs: 10_000, isMeasured: false },
     ];
-    expect(boundedVerdict(long, { cores: 1 })).toBe('yes');
+    expect(boundedVerdict(long, { cores: 1, scheduling: { scheduler: 'fp' } })).toBe('yes');
+    // What was never declared is not taken for fixed priorities.
+    expect(boundedVerdict(long, { cores: 1 })).toBe('unknown');
     expect(boundedVerdict(long, { cores: 1, scheduling: { scheduler: 'fp', nonPreemptive: true } })).toBe('no');
     expect(boundedVerdict(long, { cores: 1, scheduling: { scheduler: 'other' } })).toBe('unknown');
   });
@@ -99,11 +110,12 @@ describe('the bounded exact verdict', () => {
       deadlineUs: 2 ** 40,
       isMeasured: false,
     }));
-    expect(boundedVerdict(tasks, { cores: 1 })).toBe('unknown');
+    expect(boundedVerdict(tasks, { cores: 1, scheduling: { scheduler: 'fp' } })).toBe('unknown');
   });
 
   it('knows how an ECU shares a core', () => {
-    expect(schedulingKindOf({ cores: 2 })).toBe('fp');
+    expect(schedulingKindOf({ cores: 2 })).toBe('other');
+    expect(schedulingKindOf({ cores: 2, scheduling: { scheduler: 'fp' } })).toBe('fp');
     expect(schedulingKindOf({ cores: 2, scheduling: { scheduler: 'fp', nonPreemptive: true } })).toBe('npfp');
     expect(schedulingKindOf({ cores: 2, scheduling: { scheduler: 'edf', nonPreemptive: true } })).toBe('npedf');
     expect(schedulingKindOf({ cores: 2, scheduling: { scheduler: 'rr' } })).toBe('rr');

@@ -13,10 +13,10 @@ import { type ExactVerdict, type OutcomeTask, realtimeTasksOf } from './outcome.
 /** Some hundred microseconds. */
 const VERDICT_TERMS = 50_000;
 
-/** As the ECU says it shares a core, with the costs that it names. */
+/** As the ECU says it shares a core, with the costs that it names; of one that says nothing, nothing is known. */
 export function boundedVerdict(outcomeTasks: readonly OutcomeTask[], ecu: SchedulingEcu): ExactVerdict {
   const platform = platformOf({ ...ecu, cores: 1 });
-  if (platform === undefined) return 'unknown';
+  if (ecu.scheduling === undefined || platform === undefined) return 'unknown';
   const set = withOverheads(realtimeTasksOf(outcomeTasks), platform.overheads ?? {});
   const { tasks } = set;
   if (refusalOfSet(tasks) !== undefined) return 'unknown';

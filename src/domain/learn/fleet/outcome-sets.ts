@@ -4,7 +4,7 @@
  * S1. One example a set, however often it was seen: a fleet at rest says the same again and again. It counts as met where it was met in
  *     more windows than it was missed in.
  * S2. One scheduling at a time: a set that a lane without pre-emption misses is no contradiction to one that pre-emption saves. The one
- *     with the most different sets is learned; of equal ones the first of SCHEDULING_KINDS.
+ *     with the most different sets is learned; of equal ones the first of SCHEDULING_KINDS. What no ECU has declared is none of them.
  * S3. Which sets are held back is decided by the set alone: every manager holds back the same ones, today and after a restart, so that no
  *     version ever learned from what its child is judged by.
  * S4. Rows come from outside: what is not teachable is left out.
@@ -12,6 +12,7 @@
 import { hash32 } from '../../kernel/rng.ts';
 import { columnsOf, type LabelledSets } from '../task-sets.ts';
 import {
+  isLearnable,
   isTeachable,
   keyOfSet,
   type OutcomeReport,
@@ -64,7 +65,7 @@ export class OutcomeSets {
 
   gathered(): GatheredSets {
     let scheduling: SchedulingKind = 'fp';
-    for (const kind of SCHEDULING_KINDS) if (this.sizeOf(kind) > this.sizeOf(scheduling)) scheduling = kind;
+    for (const kind of SCHEDULING_KINDS.filter(isLearnable)) if (this.sizeOf(kind) > this.sizeOf(scheduling)) scheduling = kind;
     // In an order that does not depend on who reported first.
     const sets = [...(this.bySchedule.get(scheduling)?.values() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
     const labelled = (held: boolean): LabelledTasks[] =>

@@ -14,6 +14,9 @@ import { TASKS_MAX } from '../examples.ts';
 export const SCHEDULING_KINDS = ['fp', 'npfp', 'edf', 'npedf', 'rr', 'other'] as const;
 export type SchedulingKind = (typeof SCHEDULING_KINDS)[number];
 
+/** Of which a version may speak: somebody has declared it, and it is known here. */
+export const isLearnable = (kind: SchedulingKind): boolean => kind !== 'other';
+
 export interface OutcomeTask {
   /** As declared; where the task declares none, the longest execution of the window, rounded up (`measuredWcetUs`). */
   readonly wcetUs: number;
@@ -77,9 +80,13 @@ export const keyOfSet = (tasks: readonly OutcomeTask[]): string =>
 export const realtimeTasksOf = (tasks: readonly OutcomeTask[]): RealtimeTask[] =>
   tasks.map(({ wcetUs, periodUs, deadlineUs }, at) => ({ wcetUs, periodUs, deadlineUs, priority: tasks.length - at }));
 
+/**
+ * An ECU that declares nothing is `other`, also to those who take it for one with fixed priorities where that is the careful side
+ * (`platform-of.ts`): what was never said is nothing to learn from.
+ */
 export function schedulingKindOf(ecu: { readonly cores: number; readonly scheduling?: EcuScheduling }): SchedulingKind {
   const platform = platformOf(ecu);
-  if (platform === undefined) return 'other';
+  if (ecu.scheduling === undefined || platform === undefined) return 'other';
   const { scheduler, preemptive } = platform;
   if (scheduler === 'rr' || preemptive) return scheduler;
   return scheduler === 'fp' ? 'npfp' : 'npedf';
