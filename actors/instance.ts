@@ -3,7 +3,7 @@
  * checkpoints. No decision is made here (`src/domain/instance` makes them all); one driver per instance.
  */
 
-import { InstanceCore, type OutputsAnswer } from '../src/domain/instance/instance-core.ts';
+import { InstanceCore, type OutputsAnswer, type RestoredAt } from '../src/domain/instance/instance-core.ts';
 import type {
   BoundaryState,
   InstanceInput,
@@ -14,7 +14,6 @@ import type {
 } from '../src/domain/instance/requests.ts';
 import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { TaskCounters } from '../src/domain/metrics/task-counters.ts';
-import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
 import type { JobStarted, JobStopped } from '../src/domain/model/job.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
@@ -34,7 +33,7 @@ export interface InstanceParts {
   readonly epoch: number;
   readonly nonce: string;
   readonly program: TaskProgram;
-  readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
+  readonly restored: RestoredAt | undefined;
   readonly source: CheckpointSource;
   /** undefined: jobs are not recorded. */
   readonly jobs?: JobRecorder | undefined;

@@ -129,6 +129,7 @@ export class TaskEffects {
   }
 
   async stopAll(): Promise<void> {
+    this.starts.dropAll();
     await Promise.all([...this.running.keys()].map((task) => this.stop(task, Number.POSITIVE_INFINITY)));
   }
 

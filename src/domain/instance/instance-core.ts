@@ -23,7 +23,8 @@ import { assert } from '../kernel/assert.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 import { type InputCursor, START_OF_INPUTS } from '../model/checkpoint.ts';
 import type { CheckpointPolicy } from '../model/task.ts';
-import { advance, contiguityOf } from '../task/contiguity.ts';
+import { advance } from '../task/contiguity.ts';
+import { InputQueue } from './input-queue.ts';
 import type {
   BoundaryState,
   InstanceInput,
@@ -38,10 +39,18 @@ export interface InstanceOptions {
   readonly epoch: number;
   readonly nonce: string;
   /** Where the restored state stands; undefined: a fresh start from the first input. */
-  readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
+  readonly restored: RestoredAt | undefined;
   readonly checkpoint: CheckpointPolicy;
   readonly leaseUs: number;
   readonly nowUs: number;
+}
+
+export interface RestoredAt {
+  readonly input: InputCursor;
+  /** Of the last output computed before it. */
+  readonly outputNumber: number;
+  /** Of those, the last ones, which perhaps nobody has accepted: its state was followed ahead of its source (`follower-core.ts`). */
+  readonly unaccepted?: readonly OutputEntry[] | undefined;
 }
 
 /** The answer to `append-outputs`; `sequence` is that of the batch's last message. */
@@ -54,8 +63,6 @@ export type OutputsAnswer =
 
 /** Jobs stop running ahead when this many outputs wait to be accepted. */
 const OUTPUTS_WAITING_MAX = 256;
-/** Jobs asked for at a time where inputs wait: a job may cost less than the way to its program and back. */
-const JOBS_MAX = 32;
 const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
 /** I8, in leases. */
@@ -86,8 +93,7 @@ export class InstanceCore {
   private appending: readonly OutputEntry[] | undefined;
   private readonly waiting: OutputEntry[] = [];
 
-  private readonly inputs: InstanceInput[] = [];
-  private inputsHead = 0;
+  private readonly inputs = new InputQueue();
   private startInputsThrough: number | undefined;
   /** Asked for and not answered. */
   private jobs: readonly InstanceInput[] = [];
@@ -111,6 +117,7 @@ export class InstanceCore {
     this.options = options;
     this.cursor = options.restored?.input ?? START_OF_INPUTS;
     this.outputNumber = options.restored?.outputNumber ?? 0;
+    this.waiting.push(...(options.restored?.unaccepted ?? []));
     this.checkpointDueUs = options.nowUs + options.checkpoint.intervalUs;
     this.replayedLongUs = options.nowUs + REPLAY_INTERVALS * options.checkpoint.intervalUs;
     this.lastSeenUs = options.nowUs;
@@ -140,7 +147,7 @@ export class InstanceCore {
       cursor,
       outputNumber,
       acceptedNumber,
-      inputsWaiting: this.inputs.length - this.inputsHead,
+      inputsWaiting: this.inputs.waiting,
     };
   }
 
@@ -201,7 +208,7 @@ export class InstanceCore {
 
   private claimed(lastAccepted: number, nowUs: number): void {
     this.phase = 'replaying';
-    this.acceptedNumber = lastAccepted;
+    this.accepted(lastAccepted);
     this.requests.push({ kind: 'started' });
     this.pump(nowUs);
   }
@@ -234,13 +241,13 @@ export class InstanceCore {
 
   inputArrived(input: InstanceInput, nowUs: number): void {
     if (this.phase === 'ended') return;
-    this.inputs.push(input);
+    this.inputs.arrived(input);
     this.pump(nowUs);
   }
 
   /** All inputs that were in the stream when consuming began have arrived. */
   startInputsArrived(nowUs: number): void {
-    this.startInputsThrough = this.inputs[this.inputs.length - 1]?.sequence ?? this.cursor.sequence;
+    this.startInputsThrough = this.inputs.lastSequence ?? this.cursor.sequence;
     this.pump(nowUs);
   }
 
@@ -251,11 +258,7 @@ export class InstanceCore {
     assert(jobs.length <= asked.length, 'jobs that ended had begun');
     this.jobs = [];
     for (const [index, outputs] of jobs.entries()) this.jobDone(asked[index] as InstanceInput, outputs);
-    for (let index = asked.length - 1; index >= jobs.length; index--) {
-      this.inputsHead--;
-      this.inputs[this.inputsHead] = asked[index] as InstanceInput;
-    }
-    this.dropTakenPlaces();
+    this.inputs.settle(asked, jobs.length);
     if (failure === undefined) return this.pump(nowUs);
     // What was computed before an input that cannot be consumed is due all the same.
     if (this.phase !== 'claiming') this.flushOutputs();
@@ -298,32 +301,11 @@ export class InstanceCore {
   }
 
   private beginJobs(): void {
-    const jobs: InstanceInput[] = [];
-    let { cursor } = this;
-    for (; jobs.length < JOBS_MAX && this.inputsHead < this.inputs.length; this.inputsHead++) {
-      const input = this.inputs[this.inputsHead] as InstanceInput;
-      const contiguity = contiguityOf(cursor, input);
-      if (contiguity.kind === 'gap') {
-        if (jobs.length > 0) break;
-        const { expectedNumber, firstNumber } = contiguity;
-        this.end('ERR_INPUT_GAP', `the next ${input.kind} is number ${firstNumber}, expected was ${expectedNumber}`);
-        return;
-      }
-      this.inputs[this.inputsHead] = undefined as never;
-      if (contiguity.kind === 'duplicate') continue;
-      cursor = advance(cursor, input, input.sequence);
-      jobs.push(input);
-    }
+    const jobs = this.inputs.take(this.cursor);
+    if ('code' in jobs) return this.end(jobs.code, jobs.sentence);
     if (jobs.length === 0) return;
     this.jobs = jobs;
     this.requests.push({ kind: 'run-jobs', inputs: jobs });
-  }
-
-  /** The places of inputs that were taken are kept until their jobs are done, for those that come back. */
-  private dropTakenPlaces(): void {
-    if (this.inputsHead < this.inputs.length && this.inputsHead <= 1024) return;
-    this.inputs.splice(0, this.inputsHead);
-    this.inputsHead = 0;
   }
 
   // ——— checkpoints (I5) ———
@@ -448,7 +430,7 @@ export class InstanceCore {
   end(code: ErrorCode, sentence: string): void {
     if (this.phase === 'ended') return;
     this.phase = 'ended';
-    this.inputs.length = 0;
+    this.inputs.clear();
     this.waiting.length = 0;
     this.requests.push({ kind: 'ended', code, sentence });
   }
