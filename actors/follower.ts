@@ -14,6 +14,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import type { TaskProgram } from '../src/ports/task-runtime.ts';
 import { type Host, pause, planted } from './host.ts';
 import { parseInput, parseLastOutput } from './instance.ts';
+import { TickSight } from './tick-sight.ts';
 
 export interface FollowerParts {
   readonly host: Host;
@@ -21,6 +22,12 @@ export interface FollowerParts {
   readonly program: TaskProgram;
   /** The state that the program was started from. */
   readonly from: CheckpointReference;
+}
+
+/** What it hands on: where its program stands, and what it has seen of the ticks. */
+export interface Followed {
+  readonly restored: RestoredAt;
+  readonly ticks: TickSight;
 }
 
 /** Longer than any switch takes; one that nobody takes until then is nobody's any more. */
@@ -32,6 +39,8 @@ export class Follower {
   private readonly core: FollowerCore;
   private consuming: Cancel | undefined;
   private readonly lifetime: Cancel;
+  private readonly ticks = new TickSight();
+  private isLive = false;
   private isBusy = false;
   private isOver = false;
   /** Whoever waits for the next job boundary, and whoever waits until it has caught up. */
@@ -58,14 +67,16 @@ export class Follower {
   }
 
   /** At the next job boundary: where its program stands, which is the caller's from then on. Fails when it is of no use. */
-  async take(): Promise<RestoredAt> {
+  async take(): Promise<Followed> {
     this.consuming?.();
     while (this.isBusy) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
     const { failure } = this.core;
     if (this.isOver) throw new DroverError(failure?.code ?? 'ERR_STORE_MISSING', failure?.sentence ?? 'it follows no longer');
     this.end();
     const { restored } = this.core;
-    return planted(this.parts.host, 'forget-followed-outputs') ? { ...restored, unaccepted: [] } : restored;
+    const { ticks } = this;
+    if (planted(this.parts.host, 'forget-followed-outputs')) return { restored: { ...restored, unaccepted: [] }, ticks };
+    return { restored, ticks };
   }
 
   /** Its program goes with it. */
@@ -91,13 +102,16 @@ export class Follower {
           filter: taskSubject.inputs(host.names, spec.name),
           from: from.input.sequence + 1,
           onCaughtUp: () => {
+            this.isLive = true;
             this.core.startInputsArrived();
             this.pump();
           },
           onFailure: () => this.stop(),
         },
         (message) => {
-          const input = parseInput(message, host.clock.monotonicUs());
+          const nowUs = host.clock.monotonicUs();
+          this.ticks.saw(message, nowUs, this.isLive);
+          const input = parseInput(message, nowUs);
           if (input === undefined) return;
           this.core.inputArrived(input);
           this.pump();

@@ -25,6 +25,7 @@ import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runti
 import type { CheckpointSource } from './checkpoint-source.ts';
 import { type Host, isFaulty, pause, planted } from './host.ts';
 import type { JobRecorder } from './job-recorder.ts';
+import type { TickSight } from './tick-sight.ts';
 import { Ticker } from './ticker.ts';
 
 export interface InstanceParts {
@@ -34,6 +35,8 @@ export interface InstanceParts {
   readonly nonce: string;
   readonly program: TaskProgram;
   readonly restored: RestoredAt | undefined;
+  /** Of its ticks, by whoever read its inputs here before it. */
+  readonly ticks?: TickSight | undefined;
   readonly source: CheckpointSource;
   /** undefined: jobs are not recorded. */
   readonly jobs?: JobRecorder | undefined;
@@ -62,6 +65,8 @@ export class Instance {
   private readonly outputSubject: string;
   private readonly epochText: string;
   private ticker: Ticker | undefined;
+  /** Until it ticks itself. */
+  private ticks: TickSight | undefined;
   private consuming: Cancel | undefined;
   private timePasses: Cancel | undefined;
   private streamTime: { readonly atUs: number; readonly monotonicUs: number } | undefined;
@@ -82,6 +87,7 @@ export class Instance {
     this.epoch = parts.epoch;
     this.nonce = parts.nonce;
     this.spec = parts.spec;
+    this.ticks = parts.ticks;
     const { host, spec } = parts;
     this.epochText = String(parts.epoch);
     this.outputSubject = taskSubject.outputs(host.names, spec.name);
@@ -336,7 +342,9 @@ export class Instance {
   }
 
   private inputArrived(message: StreamMessage): void {
-    const parsed = parseInput(message, this.parts.host.clock.monotonicUs());
+    const arrivedUs = this.parts.host.clock.monotonicUs();
+    const parsed = parseInput(message, arrivedUs);
+    this.ticks?.saw(message, arrivedUs, false);
     if (parsed === undefined) {
       this.parts.host.counters.add('inputs.unnumbered');
       return;
@@ -357,7 +365,8 @@ export class Instance {
     if (spec.periodUs === 0 || this.over) return;
     this.ticker?.stop(); // a resume that arrives twice must not start a second one
     this.ticker = new Ticker({ host, spec, epoch: this.epoch, streamNowUs: () => this.streamNowUs() });
-    this.ticker.start();
+    this.ticker.start(this.ticks?.lastTick(host.clock.monotonicUs()));
+    this.ticks = undefined;
   }
 
   /** From the marker on, which the stream stamped a moment ago, counted by the monotonic clock: no clock but one is trusted. */

@@ -14,10 +14,13 @@ import { Follower } from './follower.ts';
 import type { Host } from './host.ts';
 import type { RestoredState, RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
+import type { TickSight } from './tick-sight.ts';
 
 export interface BegunProgram {
   readonly program: TaskProgram;
   readonly restored: RestoredAt | undefined;
+  /** What whoever kept it up with its task has seen of that one's ticks. */
+  readonly ticks?: TickSight | undefined;
   /** Set by whoever takes it: told when it ends by itself, also when that was before. */
   hear(ended: (code: ErrorCode, sentence: string) => void): void;
 }
@@ -38,6 +41,8 @@ interface Ahead {
   readonly follower?: Promise<Follower> | undefined;
 }
 
+/** Of which the same state and the same inputs give the same state and the same outputs, wherever they run. */
+const DETERMINISTIC: ReadonlySet<RuntimeKind> = new Set(['wasm', 'worker']);
 /** The source runs on meanwhile; after this long another way is quicker. */
 const CAUGHT_UP_US_MAX = 500_000;
 
@@ -63,7 +68,7 @@ export class ProgramStarts {
         this.parts.host.counters.add(followed === undefined ? 'restore.ahead' : 'restore.followed');
         if (followed === undefined) return begun;
         this.parts.standby.discard(spec.name);
-        return { ...begun, restored: followed };
+        return { ...begun, ...followed };
       } catch (cause) {
         this.parts.host.log.info('a program that was started ahead is of no use', { task: spec.name, cause });
       }
@@ -99,6 +104,7 @@ export class ProgramStarts {
    */
   async follow(spec: TaskSpec, epoch: number, core: number | undefined): Promise<CheckpointReference | undefined> {
     const { name } = spec;
+    if (!DETERMINISTIC.has(spec.runtime)) return undefined;
     const before = this.ahead.get(name);
     const isOn = before?.follower !== undefined && before.state.epoch === epoch && before.core === core;
     const ahead = isOn ? before : this.beginFollowing(spec, epoch, core);
