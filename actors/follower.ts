@@ -14,7 +14,6 @@ import type { Cancel } from '../src/ports/clock.ts';
 import type { TaskProgram } from '../src/ports/task-runtime.ts';
 import { type Host, pause, planted } from './host.ts';
 import { parseInput, parseLastOutput } from './instance.ts';
-import { TickSight } from './tick-sight.ts';
 
 export interface FollowerParts {
   readonly host: Host;
@@ -24,10 +23,21 @@ export interface FollowerParts {
   readonly from: CheckpointReference;
 }
 
-/** What it hands on: where its program stands, and what it has seen of the ticks. */
+/** What it hands on. */
 export interface Followed {
+  /** Where its program stands. */
   readonly restored: RestoredAt;
-  readonly ticks: TickSight;
+  readonly feed: InputFeed;
+}
+
+/** A task's inputs on from there, by the consumer that has read them so far. */
+export interface InputFeed {
+  attach(reader: InputReader): Cancel;
+}
+
+export interface InputReader {
+  arrived(input: InstanceInput): void;
+  failed(error: Error): void;
 }
 
 /** Longer than any switch takes; one that nobody takes until then is nobody's any more. */
@@ -39,10 +49,10 @@ export class Follower {
   private readonly core: FollowerCore;
   private consuming: Cancel | undefined;
   private readonly lifetime: Cancel;
-  private readonly ticks = new TickSight();
-  private isLive = false;
   private isBusy = false;
+  private isTaken = false;
   private isOver = false;
+  private reader: InputReader | undefined;
   /** Whoever waits for the next job boundary, and whoever waits until it has caught up. */
   private whenIdle: (() => void)[] = [];
   private whenCaughtUp: ((hasCaughtUp: boolean) => void)[] = [];
@@ -68,22 +78,33 @@ export class Follower {
 
   /** At the next job boundary: where its program stands, which is the caller's from then on. Fails when it is of no use. */
   async take(): Promise<Followed> {
-    this.consuming?.();
-    while (this.isBusy) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+    this.isTaken = true;
+    if (this.isBusy) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
     const { failure } = this.core;
-    if (this.isOver) throw new DroverError(failure?.code ?? 'ERR_STORE_MISSING', failure?.sentence ?? 'it follows no longer');
-    this.end();
+    if (this.isOver || failure !== undefined) {
+      this.end();
+      void this.parts.program.stop();
+      throw new DroverError(failure?.code ?? 'ERR_STORE_MISSING', failure?.sentence ?? 'it follows no longer');
+    }
     const { restored } = this.core;
-    const { ticks } = this;
-    if (planted(this.parts.host, 'forget-followed-outputs')) return { restored: { ...restored, unaccepted: [] }, ticks };
-    return { restored, ticks };
+    const feed = { attach: (reader: InputReader) => this.attach(reader) };
+    if (planted(this.parts.host, 'forget-followed-outputs')) return { restored: { ...restored, unaccepted: [] }, feed };
+    return { restored, feed };
   }
 
-  /** Its program goes with it. */
+  /** Its program goes with it, where nobody has taken that. */
   stop(): void {
     if (this.isOver) return;
     this.end();
-    void this.parts.program.stop();
+    if (!this.isTaken) void this.parts.program.stop();
+  }
+
+  private attach(reader: InputReader): Cancel {
+    this.lifetime();
+    this.reader = reader;
+    for (const input of this.core.rest()) reader.arrived(input);
+    if (this.isOver) reader.failed(new DroverError('ERR_INPUT_GAP', 'its inputs are read no longer'));
+    return () => this.end();
   }
 
   private end(): void {
@@ -102,17 +123,18 @@ export class Follower {
           filter: taskSubject.inputs(host.names, spec.name),
           from: from.input.sequence + 1,
           onCaughtUp: () => {
-            this.isLive = true;
             this.core.startInputsArrived();
             this.pump();
           },
-          onFailure: () => this.stop(),
+          onFailure: (error) => {
+            this.reader?.failed(error);
+            this.stop();
+          },
         },
         (message) => {
-          const nowUs = host.clock.monotonicUs();
-          this.ticks.saw(message, nowUs, this.isLive);
-          const input = parseInput(message, nowUs);
+          const input = parseInput(message, host.clock.monotonicUs());
           if (input === undefined) return;
+          if (this.reader !== undefined) return this.reader.arrived(input);
           this.core.inputArrived(input);
           this.pump();
         },
@@ -125,7 +147,7 @@ export class Follower {
   }
 
   private pump(): void {
-    if (this.isOver || this.isBusy) return;
+    if (this.isOver || this.isBusy || this.isTaken) return;
     if (this.core.hasCaughtUp) for (const hear of this.whenCaughtUp.splice(0)) hear(true);
     if (this.core.isFull) return this.busy(this.learnAccepted());
     const jobs = this.core.begin();

@@ -23,9 +23,9 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
+import type { InputFeed } from './follower.ts';
 import { type Host, isFaulty, pause, planted } from './host.ts';
 import type { JobRecorder } from './job-recorder.ts';
-import type { TickSight } from './tick-sight.ts';
 import { Ticker } from './ticker.ts';
 
 export interface InstanceParts {
@@ -35,8 +35,8 @@ export interface InstanceParts {
   readonly nonce: string;
   readonly program: TaskProgram;
   readonly restored: RestoredAt | undefined;
-  /** Of its ticks, by whoever read its inputs here before it. */
-  readonly ticks?: TickSight | undefined;
+  /** Whoever has read its inputs here so far, and reads on. */
+  readonly feed?: InputFeed | undefined;
   readonly source: CheckpointSource;
   /** undefined: jobs are not recorded. */
   readonly jobs?: JobRecorder | undefined;
@@ -65,8 +65,6 @@ export class Instance {
   private readonly outputSubject: string;
   private readonly epochText: string;
   private ticker: Ticker | undefined;
-  /** Until it ticks itself. */
-  private ticks: TickSight | undefined;
   private consuming: Cancel | undefined;
   private timePasses: Cancel | undefined;
   private streamTime: { readonly atUs: number; readonly monotonicUs: number } | undefined;
@@ -87,7 +85,6 @@ export class Instance {
     this.epoch = parts.epoch;
     this.nonce = parts.nonce;
     this.spec = parts.spec;
-    this.ticks = parts.ticks;
     const { host, spec } = parts;
     this.epochText = String(parts.epoch);
     this.outputSubject = taskSubject.outputs(host.names, spec.name);
@@ -316,7 +313,15 @@ export class Instance {
   // ——— inputs, ticks and jobs ———
 
   private async consumeInputs(fromSequence: number): Promise<void> {
-    const { host } = this.parts;
+    const { host, feed } = this.parts;
+    if (feed !== undefined) {
+      this.consuming = feed.attach({
+        arrived: (input) => this.tell((nowUs) => this.core.inputArrived(input, nowUs)),
+        failed: (error) => this.tell(() => this.core.end('ERR_INPUT_GAP', error.message)),
+      });
+      this.tell((nowUs) => this.core.startInputsArrived(nowUs));
+      return;
+    }
     const stream = streams.inputs(shardOf(this.spec.name, host.names.shardCount));
     for (;;) {
       if (this.over) return;
@@ -342,9 +347,7 @@ export class Instance {
   }
 
   private inputArrived(message: StreamMessage): void {
-    const arrivedUs = this.parts.host.clock.monotonicUs();
-    const parsed = parseInput(message, arrivedUs);
-    this.ticks?.saw(message, arrivedUs, false);
+    const parsed = parseInput(message, this.parts.host.clock.monotonicUs());
     if (parsed === undefined) {
       this.parts.host.counters.add('inputs.unnumbered');
       return;
@@ -365,8 +368,7 @@ export class Instance {
     if (spec.periodUs === 0 || this.over) return;
     this.ticker?.stop(); // a resume that arrives twice must not start a second one
     this.ticker = new Ticker({ host, spec, epoch: this.epoch, streamNowUs: () => this.streamNowUs() });
-    this.ticker.start(this.ticks?.lastTick(host.clock.monotonicUs()));
-    this.ticks = undefined;
+    this.ticker.start();
   }
 
   /** From the marker on, which the stream stamped a moment ago, counted by the monotonic clock: no clock but one is trusted. */

@@ -10,17 +10,16 @@ import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { StartOptions, TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
-import { Follower } from './follower.ts';
+import { Follower, type InputFeed } from './follower.ts';
 import type { Host } from './host.ts';
 import type { RestoredState, RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
-import type { TickSight } from './tick-sight.ts';
 
 export interface BegunProgram {
   readonly program: TaskProgram;
   readonly restored: RestoredAt | undefined;
-  /** What whoever kept it up with its task has seen of that one's ticks. */
-  readonly ticks?: TickSight | undefined;
+  /** Of whoever kept it up with its task; absent: its inputs are to be asked for. */
+  readonly feed?: InputFeed | undefined;
   /** Set by whoever takes it: told when it ends by itself, also when that was before. */
   hear(ended: (code: ErrorCode, sentence: string) => void): void;
 }

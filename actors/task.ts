@@ -165,7 +165,7 @@ export class TaskEffects {
     const below = belowTrimMark(checkpoint?.input, trimmed);
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     standbyChoice.need(spec);
-    const { program, restored, ticks, hear } = await this.starts.begin(spec, checkpoint, { standsAt, core });
+    const { program, restored, feed, hear } = await this.starts.begin(spec, checkpoint, { standsAt, core });
     let instance: Instance | undefined;
     hear((code, sentence) => instance?.programEnded(code, sentence));
     // The image took its time: a later deploy may be further, and must not be replaced by this one.
@@ -198,7 +198,7 @@ export class TaskEffects {
         source,
         jobs: this.parts.jobs,
         restored,
-        ticks,
+        feed,
         readPlacementEpoch: () => this.readPlacementEpoch(task),
         onStarted: () => {
           started = true;

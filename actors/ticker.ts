@@ -4,7 +4,7 @@
  * How many ticks fell due since the last one is told by the clock that stamped it, the stream's: an ECU's own wall clock may be
  * hours wrong, and would make up ticks that never were due, or forget some that were.
  */
-import { type LastTick, TickerCore, type TickerRequest } from '../src/domain/instance/ticker-core.ts';
+import { TickerCore, type TickerRequest } from '../src/domain/instance/ticker-core.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { header, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Tick } from '../src/domain/task/ticks.ts';
@@ -44,9 +44,8 @@ export class Ticker {
     });
   }
 
-  /** `last`: as far as whoever starts it knows; absent: it is read. One that is not the last any more is found out by the first append. */
-  start(last?: LastTick): void {
-    this.tell((nowUs) => (last === undefined ? this.core.begin() : this.core.lastTickRead(last, nowUs)));
+  start(): void {
+    this.tell(() => this.core.begin());
   }
 
   stop(): void {

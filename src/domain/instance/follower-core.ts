@@ -56,6 +56,11 @@ export class FollowerCore {
     return { input: this.cursor, outputNumber: this.outputNumber, unaccepted: this.kept };
   }
 
+  /** Inputs that have arrived and are not consumed: for whoever goes on from here. */
+  rest(): readonly InstanceInput[] {
+    return this.inputs.drain();
+  }
+
   inputArrived(input: InstanceInput): void {
     this.inputs.arrived(input);
   }

@@ -59,6 +59,13 @@ export class InputQueue {
     this.head = 0;
   }
 
+  /** What waits, which waits here no longer. */
+  drain(): readonly InstanceInput[] {
+    const waiting = this.inputs.slice(this.head);
+    this.clear();
+    return waiting;
+  }
+
   clear(): void {
     this.inputs.length = 0;
     this.head = 0;

@@ -18,6 +18,8 @@
  *     so that one that was replaced while it was cut off does not sit on its memory for ever. Jobs go on meanwhile.
  * I9. One that stands still has perhaps handed its task over, and its state is kept for whoever goes on with it: it asks much later, or
  *     when its connection comes back.
+ * I10. One whose state was kept up with its task goes on with its jobs while its marker is on its way, as it did before it was to be the
+ *     task: their outputs wait for the marker as any do (I1).
  */
 import { assert } from '../kernel/assert.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
@@ -276,7 +278,8 @@ export class InstanceCore {
   }
 
   private pump(nowUs: number): void {
-    if (this.phase === 'ended' || this.phase === 'claiming') return;
+    if (this.phase === 'ended') return;
+    if (this.phase === 'claiming') return this.runAhead();
     this.flushOutputs();
     this.announceIfAccepted();
     if (this.silenceEnded(nowUs)) return;
@@ -298,6 +301,12 @@ export class InstanceCore {
     }
     if (this.beginCapture(nowUs)) return;
     if (this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJobs();
+  }
+
+  /** I10. */
+  private runAhead(): void {
+    const isFollowed = this.options.restored?.unaccepted !== undefined;
+    if (isFollowed && this.jobs.length === 0 && this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJobs();
   }
 
   private beginJobs(): void {
