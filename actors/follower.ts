@@ -157,11 +157,13 @@ export class Follower {
 
   private busy(work: Promise<void>): void {
     this.isBusy = true;
-    void work.catch((cause: unknown) => this.failed(cause)).then(() => {
-      this.isBusy = false;
-      for (const hear of this.whenIdle.splice(0)) hear();
-      this.pump();
-    });
+    void work
+      .catch((cause: unknown) => this.failed(cause))
+      .then(() => {
+        this.isBusy = false;
+        for (const hear of this.whenIdle.splice(0)) hear();
+        this.pump();
+      });
   }
 
   private async run(jobs: readonly InstanceInput[]): Promise<void> {

@@ -189,7 +189,7 @@ const isSmallOrNever = ({ context, event }: { readonly context: MigrationContext
 /** One that moves with its chain stands still until all of them do (M7). */
 function handOver(context: MigrationContext): MigrationEffect {
   const mode = modeOf(context);
-  const sequence = context.rounds.at(-1)?.sequence;
+  const sequence = context.rounds[context.rounds.length - 1]?.sequence;
   const follow = mode === 'live' && !isInChain(context) && sequence !== undefined ? { follow: sequence } : {};
   return { kind: 'handOver', ...between(context), mode, ...follow };
 }

@@ -19,7 +19,7 @@
  * I9. One that stands still has perhaps handed its task over, and its state is kept for whoever goes on with it: it asks much later, or
  *     when its connection comes back.
  * I10. One whose state was kept up with its task goes on with its jobs while its marker is on its way, as it did before it was to be the
- *     task: their outputs wait for the marker as any do (I1).
+ *     task: their outputs wait for the marker like all others (I1).
  */
 import { assert } from '../kernel/assert.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';

@@ -16,8 +16,7 @@ function run(follower: FollowerCore): void {
   for (let jobs = follower.begin(); jobs.length > 0; jobs = follower.begin()) follower.jobsDone(jobs.map(outputOf));
 }
 
-const numbers = (follower: FollowerCore): readonly number[] =>
-  (follower.restored.unaccepted ?? []).map(({ number }) => number);
+const numbers = (follower: FollowerCore): readonly number[] => (follower.restored.unaccepted ?? []).map(({ number }) => number);
 
 describe('a follower', () => {
   test('F1, F2: consumes what comes and keeps the outputs of which nobody has told it', () => {
