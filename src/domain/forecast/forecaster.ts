@@ -57,7 +57,7 @@ const EXPERT_RATE = { rate: 0.2, slower: 0.3, shared: 60, forgotten: 2e-4, far: 
  */
 const PRIORS: readonly (readonly [RegExp, number, number])[] = [
   [/^(ewma|median|rhythm)/, -1, 0],
-  [/^trees/, 0.5, 0],
+  [/trees$/, 0.5, 0],
   [/^nlinear/, 0, 1.5],
   [/^rls lags/, 0, -3],
   [/^rls means/, 0, -1],
