@@ -12,6 +12,7 @@ import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
+import { sweeping } from './sweeping.ts';
 
 const TOLD_AGAIN_US = 1_000_000;
 const COMMAND_TIMEOUT_US = 500_000;
@@ -32,8 +33,7 @@ export interface DrainingParts {
 export class Draining {
   private readonly parts: DrainingParts;
   private readonly askAgainAtUs = new Map<TaskName, number>();
-  private waiting: Cancel | undefined;
-  private stopped = false;
+  private cancel: Cancel | undefined;
   private asked = 0;
 
   constructor(parts: DrainingParts) {
@@ -55,16 +55,11 @@ export class Draining {
   }
 
   start(): void {
-    this.waiting = this.parts.host.clock.after(LOOK_US, () => {
-      void this.look().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.cancel = sweeping(this.parts.host.clock, LOOK_US, () => this.look());
   }
 
   stop(): void {
-    this.stopped = true;
-    this.waiting?.();
+    this.cancel?.();
   }
 
   private async look(): Promise<void> {

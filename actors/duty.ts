@@ -16,6 +16,7 @@ import { type Host, planted } from './host.ts';
 import { requestArbiter } from './placement.ts';
 import type { PlacementView } from './placement-index.ts';
 import type { ActorView, Shell } from './shell.ts';
+import { sweeping } from './sweeping.ts';
 
 const PLACED = new Set(['assigned', 'owned', 'moving']);
 const SWEEP_US = 100_000;
@@ -31,8 +32,7 @@ export class Duty {
   private readonly replicated: Shell;
   private readonly knowledge: FleetKnowledge;
   private readonly unanswered = new Map<string, number>();
-  private sweeping: Cancel | undefined;
-  private stopped = false;
+  private cancel: Cancel | undefined;
   private sweeps = 0;
 
   constructor(parts: { readonly host: Host; readonly replicated: Shell; readonly knowledge: FleetKnowledge }) {
@@ -42,16 +42,11 @@ export class Duty {
   }
 
   start(): void {
-    this.sweeping = this.host.clock.after(SWEEP_US, () => {
-      void this.sweep().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.cancel = sweeping(this.host.clock, SWEEP_US, () => this.sweep());
   }
 
   stop(): void {
-    this.stopped = true;
-    this.sweeping?.();
+    this.cancel?.();
   }
 
   /** At once when a manager is found gone, and at every sweep for records of it that land later. */

@@ -16,6 +16,7 @@ import { type Host, planted } from './host.ts';
 import type { PlacementView } from './placement-index.ts';
 import { lastDatumOf } from './router.ts';
 import type { Shell } from './shell.ts';
+import { sweeping } from './sweeping.ts';
 
 export interface JanitorPolicy {
   readonly everyUs: number;
@@ -41,8 +42,7 @@ export class Janitor {
   private readonly fed = new Map<TaskName, readonly TaskName[]>();
   /** Where the slowest route of a task's outputs was, oldest first. */
   private readonly routedThrough = new Map<TaskName, readonly RoutePosition[]>();
-  private waiting: Cancel | undefined;
-  private stopped = false;
+  private cancel: Cancel | undefined;
 
   constructor(parts: {
     readonly host: Host;
@@ -60,16 +60,11 @@ export class Janitor {
   }
 
   start(): void {
-    this.waiting = this.host.clock.after(this.policy.everyUs, () => {
-      void this.tidy().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.cancel = sweeping(this.host.clock, this.policy.everyUs, () => this.tidy());
   }
 
   stop(): void {
-    this.stopped = true;
-    this.waiting?.();
+    this.cancel?.();
   }
 
   private async tidy(): Promise<void> {

@@ -14,6 +14,7 @@ import { header, journalSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { RecordJournal } from '../src/ports/record-journal.ts';
 import type { Host } from './host.ts';
+import { sweeping } from './sweeping.ts';
 
 const EVERY_US = 2_000_000;
 /** Of the records of one batch; a single record may be larger, and is then a batch of its own. */
@@ -28,8 +29,7 @@ export class JournalMirror {
   private readonly host: Host;
   private readonly journal: RecordJournal;
   private through: number | undefined;
-  private waiting: Cancel | undefined;
-  private stopped = false;
+  private cancel: Cancel | undefined;
 
   constructor(parts: { readonly host: Host; readonly journal: RecordJournal }) {
     this.host = parts.host;
@@ -37,19 +37,14 @@ export class JournalMirror {
   }
 
   start(): void {
-    this.waiting = this.host.clock.after(EVERY_US, () => {
-      void this.copy()
-        .catch((cause: unknown) => this.host.log.debug('the journal could not be mirrored; tried again', { cause }))
-        .finally(() => {
-          if (!this.stopped) this.start();
-        });
-    });
+    this.cancel = sweeping(this.host.clock, EVERY_US, () =>
+      this.copy().catch((cause: unknown) => this.host.log.debug('the journal could not be mirrored; tried again', { cause })),
+    );
   }
 
   /** Copies what is left, as far as the broker lets it. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.waiting?.();
+    this.cancel?.();
     await this.copy().catch(() => undefined);
   }
 

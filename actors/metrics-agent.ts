@@ -92,10 +92,12 @@ export class MetricsAgent {
     const { clock } = this.parts.host;
     this.waiting = clock.after(Math.max(0, this.dueUs - EARLY_US - clock.monotonicUs()), () => {
       const startedUs = clock.monotonicUs();
-      // M3: what should have been sampled meanwhile is not made up.
-      this.dueUs = Math.max(this.dueUs, startedUs) + this.everyUs;
+      this.open();
+      // M3: what should have been sampled meanwhile is not made up. Counted from the moment that the sample bears.
+      const takenUs = clock.monotonicUs();
+      this.dueUs = Math.max(this.dueUs, takenUs) + this.everyUs;
       this.wait();
-      this.sample();
+      this.sample(takenUs);
       this.weigh(clock.monotonicUs() - startedUs);
     });
   }
@@ -110,15 +112,19 @@ export class MetricsAgent {
     this.everyUs = everyUs;
   }
 
-  /** Takes one sample now and publishes it. */
-  sample(): void {
-    const { host, mac, plan } = this.parts;
+  private open(): readonly MetricsSource[] {
     this.sources ??= this.parts.openSources();
-    const nowUs = host.clock.monotonicUs();
+    return this.sources;
+  }
+
+  /** Takes one sample now and publishes it. */
+  sample(nowUs = this.parts.host.clock.monotonicUs()): void {
+    const { host, mac, plan } = this.parts;
+    const sources = this.open();
     const { columns } = this;
     columns.clear();
     this.readTasks(nowUs);
-    for (const source of this.sources) source.read(columns, nowUs);
+    for (const source of sources) source.read(columns, nowUs);
     this.judge.judge(columns, nowUs);
     this.lastUs = nowUs;
     this.sequence++;

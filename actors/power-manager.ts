@@ -26,6 +26,7 @@ import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
 import type { PowerRecord } from './placement-index.ts';
+import { sweeping } from './sweeping.ts';
 
 export interface PowerChoice {
   /** Y2. */
@@ -65,8 +66,7 @@ const LOAD_MOST = 0.95;
 
 export class PowerManager {
   private readonly parts: PowerManagerParts;
-  private waiting: Cancel | undefined;
-  private stopped = false;
+  private cancel: Cancel | undefined;
   private planDueUs = 0;
   private asked = 0;
   /** What could be emptied, and since when (Y2). */
@@ -81,16 +81,11 @@ export class PowerManager {
 
   start(): void {
     if (this.parts.choice === undefined) return;
-    this.waiting = this.parts.host.clock.after(LOOK_US, () => {
-      void this.look().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.cancel = sweeping(this.parts.host.clock, LOOK_US, () => this.look());
   }
 
   stop(): void {
-    this.stopped = true;
-    this.waiting?.();
+    this.cancel?.();
   }
 
   // ——— what the chart asks for ———

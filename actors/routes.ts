@@ -14,6 +14,7 @@ import type { Host } from './host.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Router } from './router.ts';
 import type { Shell } from './shell.ts';
+import { sweeping } from './sweeping.ts';
 
 const LOOK_US = 500_000;
 const ROUTE = 'route/';
@@ -36,8 +37,7 @@ interface RouteNow {
 export class Routes {
   private readonly parts: RoutesParts;
   private readonly router: Router;
-  private waiting: Cancel | undefined;
-  private stopped = false;
+  private cancel: Cancel | undefined;
 
   constructor(parts: RoutesParts) {
     this.parts = parts;
@@ -49,16 +49,11 @@ export class Routes {
   }
 
   start(): void {
-    this.waiting = this.parts.host.clock.after(LOOK_US, () => {
-      void this.lookAtAll().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.cancel = sweeping(this.parts.host.clock, LOOK_US, () => this.lookAtAll());
   }
 
   stop(): void {
-    this.stopped = true;
-    this.waiting?.();
+    this.cancel?.();
   }
 
   /** Why the task cannot be fed as it wishes; undefined: it can. By the records as they stand, also those of other shares. */

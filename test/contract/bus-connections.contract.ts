@@ -30,7 +30,7 @@ export function connections(check: Check): void {
   check('subscriptions live through a cut; what is published meanwhile is dropped', async (world) => {
     const received: string[] = [];
     world.b.bus.subscribe('plain.x', (message) => received.push(text(message.payload)));
-    await world.quiet();
+    await world.listening(world.b);
     world.a.cutLink();
     await world.until('the publisher noticed', () => !world.a.bus.connected());
     world.a.bus.publish('plain.x', bytes('while cut'));
@@ -40,7 +40,7 @@ export function connections(check: Check): void {
     await world.until('the subscriber noticed', () => !world.b.bus.connected());
     world.b.healLink();
     await world.until('the subscriber is back', () => world.b.bus.connected());
-    await world.quiet();
+    await world.listening(world.b);
     world.a.bus.publish('plain.x', bytes('after'));
     await world.until('it arrived', () => received.length > 0);
     expect(received).toEqual(['after']);
@@ -54,7 +54,7 @@ export function connections(check: Check): void {
     world.a.bus.onConnection((connected) => changes.push(connected));
     await world.fixture.restartBroker();
     await world.until('both are back', () => changes.includes(true) && world.a.bus.connected() && world.b.bus.connected());
-    await world.quiet();
+    await world.listening(world.b);
     world.a.bus.publish('plain.x', bytes('again'));
     await world.until('it arrived', () => received.length === 1);
     expect(text(await world.settle(world.a.bus.request('call.x', bytes('ping'), { timeoutUs: TIMEOUT_US })))).toBe('ping');
@@ -64,7 +64,7 @@ export function connections(check: Check): void {
     const left: string[] = [];
     const victim = await world.settle(world.fixture.join('bridge.02aa00000009#4'));
     events(world.a.bus).onDisconnect((client) => left.push(client.name));
-    await world.quiet();
+    await world.watching(world.a);
     victim.kill();
     await world.until('it was seen', () => left.includes('bridge.02aa00000009#4'));
     expect(left).not.toContain(world.a.name);
@@ -75,7 +75,7 @@ export function connections(check: Check): void {
     const left: { name: string; reason: string }[] = [];
     const closing = await world.settle(world.fixture.join('manager.m7#1'));
     events(world.a.bus).onDisconnect((client) => left.push(client));
-    await world.quiet();
+    await world.watching(world.a);
     await world.settle(closing.bus.close());
     await world.until('the closing one was seen', () => left.some((client) => client.name === 'manager.m7#1'));
     world.b.cutLink();
@@ -86,7 +86,7 @@ export function connections(check: Check): void {
   check('others see a host arrive, and come back', async (world) => {
     const arrived: string[] = [];
     events(world.a.bus).onConnect((client) => arrived.push(client.name));
-    await world.quiet();
+    await world.watching(world.a);
     await world.settle(world.fixture.join('manager.m8#1'));
     await world.until('it was seen', () => arrived.includes('manager.m8#1'));
     world.b.cutLink();
@@ -103,7 +103,7 @@ export function connections(check: Check): void {
     world.a.healLink();
     await world.until('it is back', () => world.a.bus.connected());
     const victim = await world.settle(world.fixture.join('bridge.02aa0000000a#1'));
-    await world.fixture.elapse(1_000_000);
+    await world.watching(world.a);
     victim.kill();
     await world.until('it was seen', () => left.includes('bridge.02aa0000000a#1'));
   });
@@ -112,7 +112,7 @@ export function connections(check: Check): void {
     const received: string[] = [];
     world.b.bus.subscribe('plain.x', (message) => received.push(text(message.payload)));
     const host = await world.settle(world.fixture.join('manager.m9#1'));
-    await world.quiet();
+    await world.listening(world.b);
     for (const payload of numbered('m', 200)) host.bus.publish('plain.x', bytes(payload));
     await world.settle(host.bus.close());
     await world.until('all arrived', () => received.length === 200);

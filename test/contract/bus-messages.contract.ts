@@ -10,7 +10,7 @@ export function coreMessages(check: Check): void {
     world.b.bus.subscribe('plain.one', (message) => {
       received.push({ subject: message.subject, payload: text(message.payload), header: message.headers['Drover-Epoch'] });
     });
-    await world.quiet();
+    await world.listening(world.b);
     world.a.bus.publish('plain.one', bytes('hello'), { 'Drover-Epoch': '7' });
     world.a.bus.publish('plain.one', bytes(''));
     world.a.bus.publish('plain.two', bytes('not for you'));
@@ -34,7 +34,7 @@ export function coreMessages(check: Check): void {
     const tail: string[] = [];
     world.b.bus.subscribe('ecu.*.heartbeat', (message) => star.push(message.subject));
     world.b.bus.subscribe('ecu.>', (message) => tail.push(message.subject));
-    await world.quiet();
+    await world.listening(world.b);
     for (const subject of ['ecu', 'ecu.a', 'ecu.a.heartbeat', 'ecu.a.b.heartbeat', 'ecu.b.heartbeat'])
       world.a.bus.publish(subject, bytes('x'));
     await world.until('the last arrived', () => tail.length === 4);
@@ -45,7 +45,7 @@ export function coreMessages(check: Check): void {
   check('messages of one publisher arrive in order', async (world) => {
     const received: string[] = [];
     world.b.bus.subscribe('plain.order', (message) => received.push(text(message.payload)));
-    await world.quiet();
+    await world.listening(world.b);
     for (const payload of numbered('m', 500)) world.a.bus.publish('plain.order', bytes(payload));
     await world.until('all arrived', () => received.length === 500);
     expect(received).toEqual(numbered('m', 500));
@@ -58,7 +58,7 @@ export function coreMessages(check: Check): void {
       host.bus.subscribe('plain.work', (message) => queued.push(text(message.payload)), { queue: 'workers' });
     }
     world.b.bus.subscribe('plain.work', (message) => everything.push(text(message.payload)));
-    await world.quiet();
+    await world.listening(...world.fixture.hosts);
     for (const payload of numbered('w', 40)) world.a.bus.publish('plain.work', bytes(payload));
     await world.until('all arrived', () => everything.length === 40 && queued.length >= 40);
     await world.quiet();
@@ -69,12 +69,12 @@ export function coreMessages(check: Check): void {
   check('a cancelled subscription receives nothing more', async (world) => {
     const received: string[] = [];
     const cancel = world.b.bus.subscribe('plain.stop', (message) => received.push(text(message.payload)));
-    await world.quiet();
+    await world.listening(world.b);
     world.a.bus.publish('plain.stop', bytes('before'));
     await world.until('the first arrived', () => received.length === 1);
     cancel();
     cancel();
-    await world.quiet();
+    await world.listening(world.b);
     world.a.bus.publish('plain.stop', bytes('after'));
     await world.quiet();
     expect(received).toEqual(['before']);
@@ -86,7 +86,7 @@ export function coreMessages(check: Check): void {
       received.push(text(message.payload));
       if (received.length === 1) throw new Error('a handler with a bug');
     });
-    await world.quiet();
+    await world.listening(world.b);
     for (const payload of ['first', 'second']) world.a.bus.publish('plain.throw', bytes(payload));
     await world.until('the second arrived', () => received.length === 2);
     expect(received).toEqual(['first', 'second']);
@@ -97,7 +97,7 @@ export function coreMessages(check: Check): void {
     const large = new Uint8Array(size).map((_, index) => (index * 31 + (index >> 8)) & 0xff);
     const received: Uint8Array[] = [];
     world.b.bus.subscribe('plain.large', (message) => received.push(message.payload));
-    await world.quiet();
+    await world.listening(world.b);
     world.a.bus.publish('plain.large', large);
     await world.until('it arrived', () => received.length === 1);
     expect(Buffer.compare(received[0] ?? new Uint8Array(), large)).toBe(0);
@@ -169,7 +169,7 @@ export function requests(check: Check): void {
         }),
       );
     }
-    await world.quiet();
+    await world.listening(...world.fixture.hosts);
     for (const payload of numbered('q', 20)) expect(text(await request(world, 'call.queue', payload))).toBe(payload);
     await world.quiet();
     expect(handled).toEqual(numbered('q', 20));
@@ -181,7 +181,7 @@ export function requests(check: Check): void {
     );
     expect(text(await request(world, 'call.brief', ''))).toBe('here');
     cancel();
-    await world.quiet();
+    await world.listening(world.b);
     expect(await world.failure(request(world, 'call.brief', ''))).toBe('ERR_BUS_NO_RESPONDER');
   });
 
@@ -198,7 +198,7 @@ export function requests(check: Check): void {
     await world.until('the host noticed', () => !world.b.bus.connected());
     world.b.healLink();
     await world.until('the host is back', () => world.b.bus.connected());
-    await world.quiet();
+    await world.listening(world.b);
     expect(text(await request(world, 'call.back', 'again'))).toBe('again');
   });
 

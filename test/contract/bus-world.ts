@@ -33,8 +33,9 @@ export interface BusHost {
   kill(): void;
 }
 
-export const TIMEOUT_US = 2_000_000;
-export const GIVE_UP_US = 15_000_000;
+/** Of what is answered: no test waits for its end. */
+export const TIMEOUT_US = 60_000_000;
+export const GIVE_UP_US = 60_000_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -73,6 +74,26 @@ export class World {
   /** Long enough for anything that is under way to have arrived: for showing that something does *not* happen. */
   quiet(): Promise<void> {
     return this.fixture.elapse(150_000);
+  }
+
+  /** What these hosts have subscribed to, they hear from here on: an answer comes behind all that they asked for before. */
+  async listening(...hosts: readonly BusHost[]): Promise<void> {
+    await this.quiet();
+    for (const { bus } of hosts) await this.settle(bus.readLast('ledger.nobody'));
+  }
+
+  /** `host` is told of others that come and go: it has been told of one. Its own handlers are there already. */
+  async watching(host: BusHost): Promise<void> {
+    let seen = false;
+    const cancel = host.bus.clientEvents?.onConnect(({ name }) => {
+      seen ||= name.startsWith('client.probe');
+    });
+    for (let probe = 1; !seen; probe++) {
+      if (probe > 100) throw new Error('nobody is told of hosts that come');
+      await this.settle(this.fixture.join(`client.probe${probe}#1`));
+      await this.quiet();
+    }
+    cancel?.();
   }
 
   append(bus: Bus, subject: string, payload: string, expectedSequence?: number): Promise<AppendAnswer> {

@@ -3,21 +3,18 @@
  * manager that routes to it are killed, then the server: what comes out at the end is byte for byte what the three give alone, one
  * after the other, over the ticks that were recorded.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { parseInput } from '../../actors/instance.ts';
 import { queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { openAlone } from '../../src/app/open-alone.ts';
 import { type PreparedTask, prepareTask } from '../../src/app/prepare-task.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import type { InstanceInput } from '../../src/domain/instance/requests.ts';
 import { streams, taskSubject } from '../../src/domain/protocol/subjects.ts';
 import type { JobInput } from '../../src/ports/task-runtime.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
+import { runDrover } from '../support/run-drover.ts';
 
-const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 const CHAIN = ['chain-sensor', 'chain-filter', 'chain-actuator'] as const;
 
 let run: FleetRun | undefined;
@@ -88,23 +85,18 @@ test('its end is what its tasks give alone, though the middle, its router and th
   const then = ends.length;
   await until('and after the server', () => ends.length > then + 50);
 
-  const drover = (...args: string[]) => {
-    const env = { ...process.env, CI: 'true' };
-    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', run?.folder ?? ''], {
-      encoding: 'utf8',
-      env,
-    });
-    return { exitCode: status, out: stdout, error: stderr };
-  };
-  expect(drover('migrate', '--chain', 'chain-filter', '--dry-run').out).toMatch(/would go to ecu\d, together[\s\S]*chosen/);
-  const told = drover('migrate', '--chain', 'chain-filter', '--wait', '120', '--json');
+  const drover = (...args: string[]) => runDrover(...args, '--data', run?.folder ?? '');
+  expect((await drover('migrate', '--chain', 'chain-filter', '--dry-run')).out).toMatch(
+    /would go to ecu\d, together[\s\S]*chosen/,
+  );
+  const told = await drover('migrate', '--chain', 'chain-filter', '--wait', '120', '--json');
   expect(told).toMatchObject({ exitCode: 0, error: '' });
   const { to, owners, members } = JSON.parse(told.out);
   expect(owners).toEqual({ 'chain-sensor': to, 'chain-filter': to, 'chain-actuator': to });
   const moved = ends.length;
   await until('the end goes on there', () => ends.length > moved + 50);
-  expect(drover('explain', `task/${members[0].task}`).out).toContain('the chain of chain-');
-  expect(drover('explain', 'task/chain-filter').out).toMatch(/It is fed by chain-sensor \(routing/);
+  expect((await drover('explain', `task/${members[0].task}`)).out).toContain('the chain of chain-');
+  expect((await drover('explain', 'task/chain-filter')).out).toMatch(/It is fed by chain-sensor \(routing/);
 
   const expected = await chainAlone(tasks, ticks.slice());
   await until('all that was sensed has come out', () => ends.length >= Math.min(expected.length, sensed.length));
@@ -113,11 +105,13 @@ test('its end is what its tasks give alone, though the middle, its router and th
   expect(count).toBeGreaterThan(120);
   expect(got.slice(0, count)).toEqual(expected.slice(0, count));
 
-  const { chains } = JSON.parse(drover('route', '--json').out);
+  const { chains } = JSON.parse((await drover('route', '--json')).out);
   expect(chains).toMatchObject([{ tasks: CHAIN, routes: [{ state: 'routing' }, { state: 'routing' }] }]);
-  expect(drover('route', 'chain-sensor').out).toMatch(/chain-sensor +chain-filter +routing[\s\S]*chain-filter +chain-actuator/);
-  expect(drover('status').out).toContain('FED BY');
-  expect(drover('route', 'nothing')).toMatchObject({ exitCode: 1, error: expect.stringContaining('ERR_NO_TASK') });
+  expect((await drover('route', 'chain-sensor')).out).toMatch(
+    /chain-sensor +chain-filter +routing[\s\S]*chain-filter +chain-actuator/,
+  );
+  expect((await drover('status')).out).toContain('FED BY');
+  expect(await drover('route', 'nothing')).toMatchObject({ exitCode: 1, error: expect.stringContaining('ERR_NO_TASK') });
 });
 
 test('what cannot be fed as its file says is refused, with the reason', async () => {

@@ -1,17 +1,14 @@
 /** Two ECUs that schedule differently, and why tasks with hard deadlines are where they are: `drover explain` against a real fleet. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Explanation } from '../../src/app/explain/decision.ts';
 import { deployTask } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../src/domain/model/task.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
+import { runDrover } from '../support/run-drover.ts';
 
-const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 const [FP, EDF] = [ecuMac(1), ecuMac(2)];
 
 let run: FleetRun | undefined;
@@ -20,14 +17,10 @@ afterEach(async () => {
   run = undefined;
 });
 
-function drover(folder: string, ...args: string[]) {
-  const env = { ...process.env, CI: 'true' };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', folder], { encoding: 'utf8', env });
-  return { exitCode: status, out: stdout, error: stderr };
-}
+const drover = (folder: string, ...args: string[]) => runDrover(...args, '--data', folder);
 
-const explained = (folder: string, task: string): Explanation =>
-  JSON.parse(drover(folder, 'explain', `task/${task}`, '--json').out) as Explanation;
+const explained = async (folder: string, task: string): Promise<Explanation> =>
+  JSON.parse((await drover(folder, 'explain', `task/${task}`, '--json')).out) as Explanation;
 
 test('deadlines are tested for the scheduler of each ECU, and explain says with which numbers', async () => {
   const ecus = [
@@ -60,10 +53,10 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
   await deploy({ ...large, name: 'large', priority: 3 });
   await owned('large', EDF);
 
-  const first = explained(folder, 'urgent');
+  const first = await explained(folder, 'urgent');
   expect(first).toMatchObject({ task: 'urgent', state: 'owned', epoch: 1, owner: FP });
   expect(first.decision).toMatchObject({ verdict: 'placed', target: FP, round: 1, cause: { kind: 'request' } });
-  const { decision } = explained(folder, 'large');
+  const { decision } = await explained(folder, 'large');
   expect(decision).toMatchObject({ verdict: 'placed', target: EDF });
   expect(decision?.evidence?.candidates).toMatchObject([
     {
@@ -80,9 +73,9 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
 
   // The bridge of the second ECU admits it too: by its own test.
   await until('it has a checkpoint', async () => (await run?.task('urgent'))?.programId !== undefined);
-  const moved = drover(folder, 'task', 'move', 'urgent', '--to', 'earliest', '--wait', '60', '--json');
+  const moved = await drover(folder, 'task', 'move', 'urgent', '--to', 'earliest', '--wait', '60', '--json');
   expect(JSON.parse(moved.out)).toMatchObject({ task: 'urgent', moved: true, from: FP, to: EDF });
-  const move = explained(folder, 'urgent').decision;
+  const move = (await explained(folder, 'urgent')).decision;
   expect(move).toMatchObject({ verdict: 'placed', target: EDF, from: FP, cause: { kind: 'move', target: EDF } });
   expect(move?.migration?.estimate.candidates).toMatchObject([{ mac: EDF }]);
   expect(move?.checkpoint?.epoch).toBe(1);
@@ -92,20 +85,23 @@ test('deadlines are tested for the scheduler of each ECU, and explain says with 
   // No ECU has the capability.
   await deploy({ ...hard, name: 'homeless', capabilities: ['can0'] });
   await until('it is shed', async () => (await run?.task('homeless'))?.state === 'shed');
-  const shed = explained(folder, 'homeless');
+  const shed = await explained(folder, 'homeless');
   expect(shed).toMatchObject({
     state: 'shed',
     decision: { verdict: 'unplaced', evidence: { refusedByKind: { capability: 2 } } },
   });
 
-  const shown = drover(folder, 'explain', 'task/large');
+  const shown = await drover(folder, 'explain', 'task/large');
   expect(shown).toMatchObject({ exitCode: 0, error: '' });
   expect(shown.out).toMatch(/large runs on earliest \(epoch 1\)[\s\S]*placed on earliest[\s\S]*earliest +chosen/);
   expect(shown.out).toContain('urgent would answer after 50030 µs or more, its deadline is 40000 µs');
-  expect(drover(folder, 'explain', 'task/homeless').out).toMatch(/is shed[\s\S]*no ECU could take it[\s\S]*lacks can0/);
-  expect(drover(folder, 'explain', 'task/nobody')).toMatchObject({
+  expect((await drover(folder, 'explain', 'task/homeless')).out).toMatch(/is shed[\s\S]*no ECU could take it[\s\S]*lacks can0/);
+  expect(await drover(folder, 'explain', 'task/nobody')).toMatchObject({
     exitCode: 1,
     error: expect.stringContaining('(ERR_NO_TASK)'),
   });
-  expect(drover(folder, 'explain', 'large')).toMatchObject({ exitCode: 2, error: expect.stringContaining('write task/NAME') });
+  expect(await drover(folder, 'explain', 'large')).toMatchObject({
+    exitCode: 2,
+    error: expect.stringContaining('write task/NAME'),
+  });
 });

@@ -150,13 +150,12 @@ test('the tasks of an ECU that says goodbye alone run elsewhere', async () => {
   expect(outputs).toEqual(outputs.map((_, index) => String(index + 1)));
   // The view of placements follows, whichever manager wrote the record.
   const [now] = await placements();
-  const shown = async () => (await fleet.client.host.bus.readLast(bucket.entry(buckets.placement, 'counter')))?.payload;
+  const shown = async (): Promise<unknown> => {
+    const entry = await fleet.client.host.bus.readLast(bucket.entry(buckets.placement, 'counter'));
+    return entry === undefined ? undefined : JSON.parse(text(entry));
+  };
   const expected = { version: 1, state: 'owned', epoch: now?.epoch, mac: now?.owner };
-  await until(
-    'the view shows the new owner',
-    async () => JSON.parse(new TextDecoder().decode(await shown())).mac === now?.owner,
-  );
-  expect(JSON.parse(new TextDecoder().decode(await shown()))).toMatchObject(expected);
+  await expect.poll(shown, { timeout: 60_000 }).toMatchObject(expected);
 });
 
 test('an ECU whose disk was wiped goes on counting its incarnations where the fleet remembers them', async () => {

@@ -1,5 +1,5 @@
 /** Real bridges that measure: what is on the wire, what is kept, and what the commands show of it. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,6 +15,7 @@ import { decodeHeartbeat } from '../../src/domain/protocol/codec-heartbeat.ts';
 import { decodeEcuSample } from '../../src/domain/protocol/codec-metrics.ts';
 import { ecuSubject } from '../../src/domain/protocol/subjects.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
+import { type Ran, runDrover } from '../support/run-drover.ts';
 
 const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 const BOARD = join(projectRoot(), 'examples', 'sensors', 'board.yaml');
@@ -57,17 +58,7 @@ beforeAll(async () => {
 });
 afterAll(() => run.end());
 
-interface Said {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const drover = (...args: readonly string[]): Said =>
-  spawnSync(process.execPath, [MAIN, ...args, '--data', run.folder], {
-    encoding: 'utf8',
-    env: { ...process.env, CI: 'true' },
-  });
+const drover = (...args: readonly string[]): Promise<Ran> => runDrover(...args, '--data', run.folder);
 
 describe('a real bridge', () => {
   test('says how its machine is, again and again, and its heartbeats go on', async () => {
@@ -115,32 +106,32 @@ describe('a real bridge', () => {
 describe('the commands', () => {
   test('drover metrics: all ECUs now, as a table and for programs', async () => {
     await until('both have something kept', async () => (await newestSamples(run.fleet.client)).size === 2);
-    const { status, stdout, stderr } = drover('metrics', '--json');
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const { ecus } = JSON.parse(stdout) as { readonly ecus: readonly (SampleObject & { readonly ecu: string })[] };
+    const { exitCode, out, error } = await drover('metrics', '--json');
+    expect({ exitCode, error }).toEqual({ exitCode: 0, error: '' });
+    const { ecus } = JSON.parse(out) as { readonly ecus: readonly (SampleObject & { readonly ecu: string })[] };
     expect(ecus.map(({ ecu }) => ecu).sort()).toEqual(['board', 'real']);
-    const table = drover('metrics').stdout;
+    const table = (await drover('metrics')).out;
     expect(table).toMatch(/ECU +MAC +KIND +LOAD/);
     expect(table).toMatch(/board +02aa00000002 +fpga +\d+ %/);
-    expect(drover('metrics', '--ecu', 'real', '--json').stdout).not.toContain('board');
+    expect((await drover('metrics', '--ecu', 'real', '--json')).out).not.toContain('board');
   });
 
-  test('drover status: load, heat and power where they are known', () => {
-    const { ecus } = JSON.parse(drover('status', '--json').stdout) as {
+  test('drover status: load, heat and power where they are known', async () => {
+    const { ecus } = JSON.parse((await drover('status', '--json')).out) as {
       readonly ecus: readonly { readonly name: string; readonly metrics?: SampleObject }[];
     };
     const board = ecus.find(({ name }) => name === 'board');
     expect(board?.metrics?.temperatureCelsius).toBeGreaterThan(30);
     expect(ecus.find(({ name }) => name === 'silent')?.metrics).toBeUndefined();
-    const table = drover('status', '--once').stdout;
+    const table = (await drover('status', '--once')).out;
     expect(table).toMatch(/LOAD +°C +W +OFFERS/);
     expect(table).toContain('METRICS');
   });
 
-  test('drover metrics --history: what was kept, as CSV in the order in which it was', () => {
-    const { status, stdout } = drover('metrics', '--history', '--ecu', '02:aa:00:00:00:01');
-    expect(status).toBe(0);
-    const [head = '', ...rows] = stdout.trimEnd().split('\n');
+  test('drover metrics --history: what was kept, as CSV in the order in which it was', async () => {
+    const { exitCode, out } = await drover('metrics', '--history', '--ecu', '02:aa:00:00:00:01');
+    expect(exitCode).toBe(0);
+    const [head = '', ...rows] = out.trimEnd().split('\n');
     expect(head).toMatch(/^time,ecu,incarnation,cpu\.load,/);
     expect(rows.length).toBeGreaterThan(5);
     const times = rows.map((row) => Date.parse(row.split(',')[0] ?? ''));
@@ -167,14 +158,14 @@ describe('the commands', () => {
     expect(lines.map(({ sequence }) => sequence)).toEqual(lines.map((_, at) => (lines[0]?.sequence ?? 0) + at));
   });
 
-  test('wrong words are refused, with the way out', () => {
-    expect(drover('metrics', '--ecu', 'ecu9')).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('there are board, real, silent'),
+  test('wrong words are refused, with the way out', async () => {
+    expect(await drover('metrics', '--ecu', 'ecu9')).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('there are board, real, silent'),
     });
-    expect(drover('metrics', '--follow', '--history').stderr).toContain('either --follow');
-    expect(drover('ecu', '--metrics-every', '1ms').stderr).toContain('10ms to 60s, or off');
-    expect(drover('ecu', '--sensor', '/nowhere.yaml').stderr).toContain('examples/sensors/board.yaml');
+    expect((await drover('metrics', '--follow', '--history')).error).toContain('either --follow');
+    expect((await drover('ecu', '--metrics-every', '1ms')).error).toContain('10ms to 60s, or off');
+    expect((await drover('ecu', '--sensor', '/nowhere.yaml')).error).toContain('examples/sensors/board.yaml');
   });
 });
 
@@ -186,8 +177,8 @@ test('a bridge that was killed begins its samples anew, and the old ones say not
   );
   const first = samples.slice(before).find(({ mac, incarnation }) => mac === REAL.mac && incarnation === 2);
   expect(first?.sequence).toBe(1);
-  await until('it is told of by its new samples alone', () => {
-    const { ecus } = JSON.parse(drover('metrics', '--ecu', 'real', '--json').stdout) as {
+  await until('it is told of by its new samples alone', async () => {
+    const { ecus } = JSON.parse((await drover('metrics', '--ecu', 'real', '--json')).out) as {
       readonly ecus: readonly SampleObject[];
     };
     return ecus[0]?.incarnation === 2;

@@ -2,20 +2,17 @@
  * A ticking task of 1 MiB goes back and forth between two ECUs of real processes: its outputs are those of the task run alone, whatever the
  * machine is busy with. How long it was silent is printed and not judged: that is `drover bench migrate`'s, on a quiet machine.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { benchMigrate } from '../../src/app/bench/migrate.ts';
-import { estimateMigration, migrateTask } from '../../src/app/fleet/fleet-calls.ts';
+import { estimateMigration, migrateTask, queryFleet, queryManagers } from '../../src/app/fleet/fleet-calls.ts';
 import { lastMigration } from '../../src/app/fleet/migration-record.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { type FleetRun, startFleet, text, until } from '../support/fleet-run.ts';
-
-const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
+import { runDrover } from '../support/run-drover.ts';
 
 let run: FleetRun | undefined;
 
@@ -64,30 +61,31 @@ test('from the command line: what it would cost, and an ECU that is to be empty'
   await fleet.deploy(await prepareTask(exampleFolder('counter')));
   await until('it has a checkpoint', async () => (await run?.task('counter'))?.checkpoint !== undefined);
   const from = (await run.task('counter'))?.owner as string;
-  const drover = (...args: string[]) => {
-    const env = { ...process.env, CI: 'true' };
-    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args, '--data', folder], {
-      encoding: 'utf8',
-      env,
+  const drover = (...args: string[]) => runDrover(...args, '--data', folder);
+  /** Any manager answers a call: the one that took the order knows at once, the other when it hears of it. */
+  const allKnow = (draining: boolean): Promise<void> =>
+    until(`both managers know that it is ${draining ? '' : 'not '}drained`, async () => {
+      const views = await queryManagers(fleet.client, await queryFleet(fleet.client));
+      return views.length === 2 && views.every(({ ecus }) => ecus.find(({ mac }) => mac === from)?.draining === draining);
     });
-    return { exitCode: status, out: stdout, error: stderr };
-  };
-  const told = drover('migrate', 'counter', '--dry-run');
+  const told = await drover('migrate', 'counter', '--dry-run');
   expect(told.error).toBe('');
   expect(told.out).toMatch(/would go from ecu\d to ecu\d[\s\S]*BLACKOUT[\s\S]*late jobs/);
-  expect(JSON.parse(drover('drain', from, '--json').out)).toMatchObject({ ecu: from, draining: true, left: [] });
-  const there: string = JSON.parse(drover('task', 'show', 'counter', '--json').out).owner;
+  expect(JSON.parse((await drover('drain', from, '--json')).out)).toMatchObject({ ecu: from, draining: true, left: [] });
+  await allKnow(true);
+  const there: string = JSON.parse((await drover('task', 'show', 'counter', '--json')).out).owner;
   expect(there).not.toBe(from);
-  expect(drover('status').out).toContain('draining');
-  expect(drover('migrate', 'counter', '--json')).toMatchObject({
+  expect((await drover('status')).out).toContain('draining');
+  expect(await drover('migrate', 'counter', '--json')).toMatchObject({
     exitCode: 1,
     error: expect.stringContaining('1 draining (ERR_NO_PLACE)'),
   });
-  expect(JSON.parse(drover('drain', from, '--undo', '--json').out)).toMatchObject({ draining: false });
-  expect(JSON.parse(drover('migrate', 'counter', '--to', from, '--json').out)).toMatchObject({
+  expect(JSON.parse((await drover('drain', from, '--undo', '--json')).out)).toMatchObject({ draining: false });
+  await allKnow(false);
+  expect(JSON.parse((await drover('migrate', 'counter', '--to', from, '--json')).out)).toMatchObject({
     moved: true,
     from: there,
     to: from,
   });
-  expect(drover('explain', 'task/counter').out).toMatch(/because it was to move[\s\S]*migration: /);
+  expect((await drover('explain', 'task/counter')).out).toMatch(/because it was to move[\s\S]*migration: /);
 });

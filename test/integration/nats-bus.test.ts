@@ -48,7 +48,7 @@ async function storedHeader(stream: string, sequence: number, name: string): Pro
 test('a long batch is one atomic batch at the broker, a short one is not', async () => {
   const long = await host.bus.appendBatch('ledger.x', entries(STAGED_MESSAGES_MIN), {
     expectedSequence: 0,
-    timeoutUs: 2_000_000,
+    timeoutUs: 60_000_000,
   });
   expect(long).toEqual({ kind: 'appended', sequence: STAGED_MESSAGES_MIN });
   expect(await storedHeader('LEDGER', 1, 'Nats-Batch-Id')).not.toBe('');
@@ -58,7 +58,7 @@ test('a long batch is one atomic batch at the broker, a short one is not', async
   const short = await host.bus.appendBatch(
     'ledger.y',
     entries(STAGED_MESSAGES_MIN - 1).map(({ payload }) => ({ payload })),
-    { expectedSequence: 0, timeoutUs: 2_000_000 },
+    { expectedSequence: 0, timeoutUs: 60_000_000 },
   );
   expect(short).toEqual({ kind: 'appended', sequence: 2 * STAGED_MESSAGES_MIN - 1 });
   expect(await storedHeader('LEDGER', 2 * STAGED_MESSAGES_MIN - 1, 'Nats-Batch-Id')).toBe('');
@@ -70,7 +70,7 @@ test('where nothing is staged on disk, a short batch is atomic too', async () =>
     [{ name: 'LIGHT', subjects: ['light.>'], discard: 'new', duplicateWindowUs: 120_000_000, atomicBatches: true }],
     { replicas: 1, storage: 'memory' },
   );
-  expect(await host.bus.appendBatch('light.x', entries(2), { expectedSequence: 0, timeoutUs: 2_000_000 })).toEqual({
+  expect(await host.bus.appendBatch('light.x', entries(2), { expectedSequence: 0, timeoutUs: 60_000_000 })).toEqual({
     kind: 'appended',
     sequence: 2,
   });
@@ -78,8 +78,8 @@ test('where nothing is staged on disk, a short batch is atomic too', async () =>
 });
 
 test('an atomic batch with one message id that was seen writes none of its messages', async () => {
-  await host.bus.append('ledger.x', new Uint8Array(1), { messageId: 'id/5', timeoutUs: 2_000_000 });
-  const answer = await host.bus.appendBatch('ledger.y', entries(10), { expectedSequence: 0, timeoutUs: 2_000_000 });
+  await host.bus.append('ledger.x', new Uint8Array(1), { messageId: 'id/5', timeoutUs: 60_000_000 });
+  const answer = await host.bus.appendBatch('ledger.y', entries(10), { expectedSequence: 0, timeoutUs: 60_000_000 });
   expect(answer.kind).toBe('duplicate');
   expect(await host.bus.readLast('ledger.y')).toBeUndefined();
 });
@@ -90,7 +90,7 @@ test('a batch goes one by one where the stream has no atomic batches, and where 
     contractStreams.map((spec) => ({ ...spec, atomicBatches: false })),
     { replicas: 1, storage: 'file' },
   );
-  const first = await host.bus.appendBatch('ledger.x', entries(10), { expectedSequence: 0, timeoutUs: 2_000_000 });
+  const first = await host.bus.appendBatch('ledger.x', entries(10), { expectedSequence: 0, timeoutUs: 60_000_000 });
   expect(first).toEqual({ kind: 'appended', sequence: 10 });
   expect(await storedHeader('LEDGER', 10, 'Nats-Batch-Id')).toBe('');
 
@@ -98,7 +98,7 @@ test('a batch goes one by one where the stream has no atomic batches, and where 
   const other = await connectHost(server, 'manager.m2#1');
   try {
     const batch = entries(20).map(({ payload }) => ({ payload }));
-    expect((await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 0, timeoutUs: 2_000_000 })).kind).toBe(
+    expect((await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 0, timeoutUs: 60_000_000 })).kind).toBe(
       'appended',
     );
     await ensureStreams(
@@ -106,7 +106,7 @@ test('a batch goes one by one where the stream has no atomic batches, and where 
       contractStreams.map((spec) => ({ ...spec, atomicBatches: false })),
       { replicas: 1, storage: 'file' },
     );
-    expect(await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 30, timeoutUs: 2_000_000 })).toEqual({
+    expect(await other.bus.appendBatch('ledger.y', batch, { expectedSequence: 30, timeoutUs: 60_000_000 })).toEqual({
       kind: 'appended',
       sequence: 50,
     });
@@ -118,7 +118,7 @@ test('a batch goes one by one where the stream has no atomic batches, and where 
 
 test('a batch above the broker’s bound for one goes in several', async () => {
   const batch = Array.from({ length: 1_500 }, (_, index) => ({ payload: new TextEncoder().encode(`m${index + 1}`) }));
-  expect(await host.bus.appendBatch('ledger.x', batch, { expectedSequence: 0, timeoutUs: 5_000_000 })).toEqual({
+  expect(await host.bus.appendBatch('ledger.x', batch, { expectedSequence: 0, timeoutUs: 60_000_000 })).toEqual({
     kind: 'appended',
     sequence: 1_500,
   });
@@ -132,7 +132,7 @@ test('endpoints are found as micro services', async () => {
     async (message) => message.payload,
   );
   const found = JSON.parse(
-    new TextDecoder().decode(await host.bus.request('$SRV.INFO.bridge', new Uint8Array(0), { timeoutUs: 2_000_000 })),
+    new TextDecoder().decode(await host.bus.request('$SRV.INFO.bridge', new Uint8Array(0), { timeoutUs: 60_000_000 })),
   ) as {
     readonly name: string;
     readonly endpoints: readonly { readonly subject: string }[];
@@ -179,13 +179,13 @@ test('a closed bus leaves no timer behind, whatever deadline an answer had: a pr
 test('a consumer that the broker lost is noticed and replaced, and nothing is missed', async () => {
   const seen: number[] = [];
   await host.bus.consume('LEDGER', { filter: 'ledger.x', from: 1 }, (message) => seen.push(message.sequence));
-  await host.bus.append('ledger.x', new Uint8Array(1), { timeoutUs: 2_000_000 });
+  await host.bus.append('ledger.x', new Uint8Array(1), { timeoutUs: 60_000_000 });
   await until(() => seen.length === 1);
   const manager = await jetstreamManager(host.connection, { checkAPI: false });
   const consumers = await manager.consumers.list('LEDGER').next();
   expect(consumers).toHaveLength(1);
   for (const { name } of consumers) await manager.consumers.delete('LEDGER', name);
-  for (let count = 0; count < 5; count++) await host.bus.append('ledger.x', new Uint8Array(1), { timeoutUs: 2_000_000 });
+  for (let count = 0; count < 5; count++) await host.bus.append('ledger.x', new Uint8Array(1), { timeoutUs: 60_000_000 });
   await until(() => seen.length >= 6);
   expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
 });
@@ -195,13 +195,13 @@ test('a cancelled consumer leaves nothing behind at the broker', async () => {
   const manager = await jetstreamManager(host.connection, { checkAPI: false });
   expect(await manager.consumers.list('LEDGER').next()).toHaveLength(1);
   cancel();
-  await host.connection.flush();
-  expect(await manager.consumers.list('LEDGER').next()).toHaveLength(0);
+  // The broker has taken the order when it answers a ping, and carries it out a little later.
+  await expect.poll(() => manager.consumers.list('LEDGER').next(), { timeout: 60_000 }).toHaveLength(0);
 });
 
 test('a backlog far larger than any buffer arrives whole and in order', async () => {
   const payload = new Uint8Array(256 * 1024);
-  await Promise.all(Array.from({ length: 200 }, () => host.bus.append('ledger.x', payload, { timeoutUs: 20_000_000 })));
+  await Promise.all(Array.from({ length: 200 }, () => host.bus.append('ledger.x', payload, { timeoutUs: 120_000_000 })));
   const seen: StreamMessage['sequence'][] = [];
   let caughtUp = false;
   const options = { filter: 'ledger.x', from: 1, onCaughtUp: () => (caughtUp = true) } as const;
@@ -226,7 +226,7 @@ test('a consumer whose stream is deleted says so, and ends', async () => {
 
 test('a stream that went back is followed from its start again', async () => {
   const append = (subject: string, text: string) =>
-    host.bus.append(subject, new TextEncoder().encode(text), { timeoutUs: 2_000_000 });
+    host.bus.append(subject, new TextEncoder().encode(text), { timeoutUs: 60_000_000 });
   const heard: string[] = [];
   for (let number = 1; number <= 5; number++) await append('ring.a', `before ${number}`);
   await host.bus.consume('RING', { filter: 'ring.>', from: 'last-per-subject' }, ({ payload }) =>

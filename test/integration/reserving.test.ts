@@ -1,17 +1,13 @@
 /** Reservations and live forecasts from the command line, on a fleet of real processes. */
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { queryFleet, queryForecast } from '../../src/app/fleet/fleet-calls.ts';
+import { queryFleet, queryForecast, queryManagers } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuPlans } from '../../src/app/fleet/local-fleet.ts';
 import { parsePolicy } from '../../src/app/policy-file.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { SENSOR_PROFILES } from '../../src/domain/metrics/sensor-profile.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
-
-const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
+import { runDrover } from '../support/run-drover.ts';
 
 let run: FleetRun | undefined;
 
@@ -30,13 +26,12 @@ test('capacity is reserved, keeps a task out, is seen, and is given back; foreca
     { ecus: ecuPlans(2).map((ecu) => ({ ...ecu, cores: 1, simulatedSensors })), policy },
   );
   const { fleet, folder } = run;
-  // Not `spawnSync`: this process has a connection of its own to keep alive.
-  const drover = (...args: string[]): Promise<{ exitCode: number; out: string; error: string }> =>
-    new Promise((resolve) => {
-      const env = { ...process.env, CI: 'true' };
-      execFile(process.execPath, [MAIN, ...args, '--data', folder], { encoding: 'utf8', env }, (failure, out, error) =>
-        resolve({ exitCode: failure === null ? 0 : Number(failure.code ?? 1), out, error }),
-      );
+  const drover = (...args: string[]) => runDrover(...args, '--data', folder);
+  /** Any manager answers a call: the one that made or ended a reservation knows at once, the other when it hears of it. */
+  const allKnow = (ids: readonly string[]): Promise<void> =>
+    until(`both managers know of ${ids.join() || 'no'} reservations`, async () => {
+      const views = await queryManagers(fleet.client, await queryFleet(fleet.client));
+      return views.length === 2 && views.every(({ reservations }) => reservations?.map(({ id }) => id).join() === ids.join());
     });
   const json = async (...args: string[]) => {
     const { out, error } = await drover(...args, '--json');
@@ -45,6 +40,7 @@ test('capacity is reserved, keeps a task out, is seen, and is given back; foreca
   };
   const made = await json('reserve', 'ecu1', '--utilisation', '100', '--from', '+1h', '--for', '30min', '--note', 'crash test');
   expect(made).toMatchObject({ id: 'r1', demand: { cpuPpm: 1_000_000 }, note: 'crash test' });
+  await allKnow(['r1']);
   expect(await drover('reserve', 'ecu1', '--cores', '0.5', '--from', '+80min', '--for', '1h')).toMatchObject({
     exitCode: 1,
     error: expect.stringMatching(/no room.*beside r1.*ERR_RESERVATION/),
@@ -61,6 +57,7 @@ test('capacity is reserved, keeps a task out, is seen, and is given back; foreca
   expect((await run.task('counter'))?.reason).toMatch(/r1 is reserved there/);
   expect((await drover('explain', 'task/counter')).out).toMatch(/r1 is reserved there/);
   expect(await json('reserve', '--cancel', 'r1')).toEqual({ cancelled: 'r1' });
+  await allKnow([]);
   await until('it runs', async () => (await run?.task('counter'))?.checkpoint !== undefined);
 
   const view = await queryFleet(fleet.client);

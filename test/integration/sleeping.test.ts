@@ -2,20 +2,17 @@
  * A real fleet that sleeps: processes, a server, simulated sensors. An ECU that nobody needs falls silent and is not taken for dead; when another one
  * dies it is woken, and nothing of the task's outputs is missing. How the task would do elsewhere is learned meanwhile, from real counters.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { estimateMigration, queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuPlans } from '../../src/app/fleet/local-fleet.ts';
 import type { PowerReport } from '../../src/app/power/power-report.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import { SENSOR_PROFILES } from '../../src/domain/metrics/sensor-profile.ts';
 import type { FleetEcu } from '../../src/domain/protocol/messages.ts';
 import { type FleetRun, startFleet, text, until } from '../support/fleet-run.ts';
+import { runDrover } from '../support/run-drover.ts';
 
-const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
 const POWER = { idleWatts: 4, busyWatts: 22, sleep: [{ name: 'suspend', watts: 0.4, wakeUs: 300_000, wakeJoules: 1 }] };
 
 let run: FleetRun | undefined;
@@ -56,10 +53,9 @@ test('what nobody needs sleeps, and wakes when an ECU dies', async () => {
   await until('the sleeper is awake', async () => (await ecuList()).find((ecu) => ecu.mac === mac)?.power?.state === 'awake');
   expect(outputs.map(text)).toEqual(outputs.map((_, index) => String(index + 1)));
 
-  const args = [MAIN, 'power', 'report', '--json', '--data', run.folder];
-  const told = spawnSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, CI: 'true' } });
-  expect({ status: told.status, error: told.stderr }).toEqual({ status: 0, error: '' });
-  const report = JSON.parse(told.stdout) as PowerReport;
+  const { exitCode, out, error } = await runDrover('power', 'report', '--json', '--data', run.folder);
+  expect({ exitCode, error }).toEqual({ exitCode: 0, error: '' });
+  const report = JSON.parse(out) as PowerReport;
   const slept = report.ecus.find((ecu) => ecu.mac === mac);
   expect(slept).toMatchObject({ state: 'awake', sleeps: 1 });
   expect(slept?.asleepS).toBeGreaterThan(0);

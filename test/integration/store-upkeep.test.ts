@@ -2,7 +2,6 @@
  * Managers' stores in a fleet of processes: damage is found, and made good by the other manager; one that lost everything gets
  * it from the other; and `drover store` looks into them, takes out and puts in. The ECU is dead, so that nothing comes from it.
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,14 +12,12 @@ import { damageStore } from '../../src/app/chaos/store-damager.ts';
 import { queryFleet, queryManagerCounters, queryStores } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuMac } from '../../src/app/fleet/local-fleet.ts';
 import { prepareTask } from '../../src/app/prepare-task.ts';
-import { projectRoot } from '../../src/app/project-root.ts';
 import { checkStore, type StoreCheck } from '../../src/app/store/check-store.ts';
 import { storePathOf } from '../../src/app/store/find-stores.ts';
 import { exampleFolder } from '../../src/app/task-module.ts';
 import type { CheckpointManifest } from '../../src/domain/model/checkpoint.ts';
 import { type FleetRun, startFleet, until } from '../support/fleet-run.ts';
-
-const MAIN = join(projectRoot(), 'dist', 'src', 'app', 'cli', 'main.js');
+import { runDrover as drover } from '../support/run-drover.ts';
 
 let run: FleetRun;
 /** The newest checkpoint when the ECU died, in both stores. */
@@ -46,15 +43,6 @@ const newestIn = (manager: string): Promise<CheckpointManifest | undefined> =>
 
 const counted = async (manager: string, name: string): Promise<number> =>
   (await queryManagerCounters(run.fleet.client, [manager]))[name] ?? 0;
-
-/** With `CI` set and no terminal, as build machines have it. */
-function drover(...args: string[]): { readonly exitCode: number | null; readonly out: string; readonly error: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, CI: 'true' },
-  });
-  return { exitCode: status, out: stdout, error: stderr };
-}
 
 const json = <T>(text: string): T => JSON.parse(text) as T;
 
@@ -122,35 +110,38 @@ test('a manager whose store is gone catches up from the other one', async () => 
   });
 });
 
-test('drover store check and stats read a running manager’s store; compact and import say that they need it alone', () => {
+test('drover store check and stats read a running manager’s store; compact and import say that they need it alone', async () => {
   const where = ['--data', run.folder];
-  const checked = drover('store', 'check', ...where, '--json');
+  const checked = await drover('store', 'check', ...where, '--json');
   expect(checked.exitCode, checked.error).toBe(0);
   expect(json<{ readonly stores: readonly StoreCheck[] }>(checked.out).stores.map(({ ok, pages }) => ok && pages > 0)).toEqual([
     true,
     true,
   ]);
-  expect(drover('store', 'check', ...where, '--manager', 'm1')).toMatchObject({
+  expect(await drover('store', 'check', ...where, '--manager', 'm1')).toMatchObject({
     exitCode: 0,
     out: expect.stringContaining('whole'),
   });
-  const stats = drover('store', 'stats', ...where, '--manager', 'm1', '--json');
+  const stats = await drover('store', 'stats', ...where, '--manager', 'm1', '--json');
   expect(json(stats.out)).toMatchObject({
     store: 'm1',
     inUseBy: expect.any(Number),
     tasks: [{ task: 'counter', newest: { epoch: newest.epoch, sequence: newest.sequence } }],
   });
   for (const args of [['compact'], ['import', 'nothing.drover', '--manager', 'm1']])
-    expect(drover('store', ...args, ...where)).toMatchObject({
+    expect(await drover('store', ...args, ...where)).toMatchObject({
       exitCode: 1,
       error: expect.stringContaining('(ERR_STORE_IN_USE)'),
     });
-  expect(drover('status', ...where)).toMatchObject({
+  expect(await drover('status', ...where)).toMatchObject({
     exitCode: 0,
     out: expect.stringMatching(/STORE +BYTES +BOUND[\s\S]*m1[\s\S]*4\.0 GiB/),
   });
-  expect(drover('store', 'export', 'x', ...where)).toMatchObject({ exitCode: 2, error: expect.stringContaining('--manager') });
-  expect(drover('store', 'check', '--store', '/nowhere')).toMatchObject({
+  expect(await drover('store', 'export', 'x', ...where)).toMatchObject({
+    exitCode: 2,
+    error: expect.stringContaining('--manager'),
+  });
+  expect(await drover('store', 'check', '--store', '/nowhere')).toMatchObject({
     exitCode: 1,
     error: expect.stringContaining('(ERR_STORE_MISSING)'),
   });
@@ -159,19 +150,19 @@ test('drover store check and stats read a running manager’s store; compact and
 test('what is exported is imported elsewhere, unless anything in it is wrong; check and compact do what they say', async () => {
   const where = ['--data', run.folder, '--manager', 'm1'];
   const file = join(run.folder, 'all.drover');
-  const exported = drover('store', 'export', file, ...where, '--all', '--json');
+  const exported = await drover('store', 'export', file, ...where, '--all', '--json');
   expect(exported.exitCode, exported.error).toBe(0);
   const { checkpoints } = json<{ readonly checkpoints: readonly unknown[] }>(exported.out);
   expect(checkpoints.length).toBeGreaterThan(1);
   const target = join(run.folder, 'elsewhere');
-  const imported = drover('store', 'import', file, '--store', target, '--json');
+  const imported = await drover('store', 'import', file, '--store', target, '--json');
   expect(imported.exitCode, imported.error).toBe(0);
   expect(json<{ readonly taken: readonly unknown[] }>(imported.out).taken).toHaveLength(checkpoints.length);
-  expect(drover('store', 'import', file, '--store', target)).toMatchObject({
+  expect(await drover('store', 'import', file, '--store', target)).toMatchObject({
     exitCode: 0,
     out: expect.stringContaining('0 checkpoints taken'),
   });
-  expect(drover('store', 'check', '--store', target).exitCode).toBe(0);
+  expect((await drover('store', 'check', '--store', target)).exitCode).toBe(0);
   expect(await inStore(target, (reader) => reader.find(newest)?.stateDigest)).toBe(newest.stateDigest);
 
   const bytes = readFileSync(file);
@@ -192,14 +183,14 @@ test('what is exported is imported elsewhere, unless anything in it is wrong; ch
     const bad = join(run.folder, 'bad.drover');
     writeFileSync(bad, content);
     const fresh = join(run.folder, 'fresh');
-    const refused = drover('store', 'import', bad, '--store', fresh);
+    const refused = await drover('store', 'import', bad, '--store', fresh);
     expect(refused, what).toMatchObject({ exitCode: 1, error: expect.stringContaining('(ERR_ARCHIVE_INVALID)') });
     expect(await inStore(fresh, (reader) => [...reader.manifests()].length), what).toBe(0);
     rmSync(fresh, { recursive: true });
   }
 
   await damageStore(target, [{ table: 'pages', how: 'flip', from: newest.pageDigests.slice(0, 32), share: 0.1, bit: 1 }]);
-  const damaged = drover('store', 'check', '--store', target, '--json');
+  const damaged = await drover('store', 'check', '--store', target, '--json');
   expect(damaged.exitCode).toBe(1);
   expect(json(damaged.out)).toMatchObject({
     ok: false,
@@ -207,9 +198,9 @@ test('what is exported is imported elsewhere, unless anything in it is wrong; ch
     findings: expect.arrayContaining([expect.objectContaining({ what: 'page' })]),
   });
   // Importing it again is a repair, too, once the damage is set aside: export leaves out what is damaged.
-  const partial = drover('store', 'export', join(run.folder, 'partial.drover'), '--store', target, '--all', '--json');
+  const partial = await drover('store', 'export', join(run.folder, 'partial.drover'), '--store', target, '--all', '--json');
   expect(json<{ readonly leftOut: readonly unknown[] }>(partial.out).leftOut.length).toBeGreaterThan(0);
-  const compacted = drover('store', 'compact', '--store', target, '--json');
+  const compacted = await drover('store', 'compact', '--store', target, '--json');
   expect(compacted.exitCode, compacted.error).toBe(0);
   const { bytesBefore, bytesAfter } = json<{ readonly bytesBefore: number; readonly bytesAfter: number }>(compacted.out);
   expect(bytesAfter).toBeLessThanOrEqual(bytesBefore);

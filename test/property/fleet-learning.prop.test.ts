@@ -8,7 +8,7 @@ import { boundedVerdict } from '../../src/domain/learn/fleet/bounded-verdict.ts'
 import { BridgeLearner } from '../../src/domain/learn/fleet/bridge-learner.ts';
 import { LaneWatch, type WatchedTask } from '../../src/domain/learn/fleet/lane-watch.ts';
 import { parseHead } from '../../src/domain/learn/fleet/model-head.ts';
-import { OUTCOME_TASKS_MAX } from '../../src/domain/learn/fleet/outcome.ts';
+import { OUTCOME_TASKS_MAX, type OutcomeRow } from '../../src/domain/learn/fleet/outcome.ts';
 import { labelledSetsOf, OutcomeSets } from '../../src/domain/learn/fleet/outcome-sets.ts';
 import { KEYS_MAX, ReportFilter } from '../../src/domain/learn/fleet/report-filter.ts';
 import { labelledSets } from '../support/learn-sets.ts';
@@ -17,6 +17,16 @@ import { plainTrainer } from '../support/plain-trainer.ts';
 
 /** In deviations of what a model learned from; forged rows made numbers of 10^15 and no numbers at all. */
 const FEATURE_MOST = 1_000;
+
+/** The more urgent task has by far the later deadline: a step from one deadline to the next was a number of any size. */
+const NOT_BY_DEADLINE: OutcomeRow = {
+  lane: 0,
+  tasks: [
+    { wcetUs: 1, periodUs: 1_000_000_000, deadlineUs: 1_000_000_000, isMeasured: false },
+    { wcetUs: 1, periodUs: 2, deadlineUs: 1, isMeasured: false },
+  ],
+  ...{ outcome: 'met', exact: 'yes', windows: 1, jobs: 0, misses: 0, observedUs: 0 },
+};
 
 const modelOf = async () => {
   const model = await trainModel(labelledSets(3, 100), {
@@ -64,7 +74,7 @@ it('makes of all rows one example a set of numbers that harm no network, and of 
         expect(['yes', 'no', 'unknown']).toContain(boundedVerdict(tasks, { cores: 1, scheduling }));
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 100, examples: [[[NOT_BY_DEADLINE]]] },
   );
 });
 

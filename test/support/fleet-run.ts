@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isProcessAlive } from '../../infra/system/process-identity.ts';
 import { queryFleet } from '../../src/app/fleet/fleet-calls.ts';
 import { ecuPlans, type FleetEvent, LocalFleet, type LocalFleetOptions, managerIds } from '../../src/app/fleet/local-fleet.ts';
 import type { FleetTask } from '../../src/domain/protocol/messages.ts';
@@ -53,7 +54,7 @@ export async function startFleet(
 }
 
 const POLL_MS = 20;
-const TRIES_MAX = 3_000;
+const TRIES_MAX = 6_000;
 
 /** Waits for a fact that has to come; a fact that never comes fails with what was waited for. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -66,11 +67,5 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 
 export const text = (message: StreamMessage): string => new TextDecoder().decode(message.payload);
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** One that has ended and that nobody has waited for yet still stands in the process table, and is not alive. */
+export const isAlive = (pid: number): boolean => isProcessAlive(pid);

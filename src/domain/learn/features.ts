@@ -18,7 +18,7 @@ export const FEATURES = [
   'wcetOfDeadline', // C / D
   'utilisation', // C / T
   'deadlineOfPeriod', // D / T
-  'deadlineStep', // 1 − Dᵢ₋₁ / Dᵢ: how much later than the next more urgent one
+  'deadlineStep', // 1 − Dᵢ₋₁ / Dᵢ, at least −1: how much later than the next more urgent one (earlier: priorities are not by deadline)
   'utilisationAbove', // Σ_{hp} u
   'workOfDeadline', // Σ_{hep} C / D
   'lowerBound', // ∛(max(Σ_{hep} C, C / (1 − U_hp)) / D − 1)
@@ -95,7 +95,7 @@ export function writeTaskRows(
     out[o] = own;
     out[o + 1] = u;
     out[o + 2] = d / (periodUs[i] as number);
-    out[o + 3] = 1 - last / d;
+    out[o + 3] = Math.max(-1, 1 - last / d);
     out[o + 4] = utilisation;
     out[o + 5] = squash((work + c) / d);
     out[o + 6] = left > 0 ? border(Math.max((work + c) / d, own / left) - 1) : 1;
