@@ -13,6 +13,7 @@ import { streams, taskSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { TaskProgram } from '../src/ports/task-runtime.ts';
 import { type Host, pause, planted } from './host.ts';
+import type { InputFeed, InputReader } from './input-feed.ts';
 import { parseInput, parseLastOutput } from './instance.ts';
 
 export interface FollowerParts {
@@ -28,16 +29,6 @@ export interface Followed {
   /** Where its program stands. */
   readonly restored: RestoredAt;
   readonly feed: InputFeed;
-}
-
-/** A task's inputs on from there, by the consumer that has read them so far. */
-export interface InputFeed {
-  attach(reader: InputReader): Cancel;
-}
-
-export interface InputReader {
-  arrived(input: InstanceInput): void;
-  failed(error: Error): void;
 }
 
 /** Longer than any switch takes; one that nobody takes until then is nobody's any more. */

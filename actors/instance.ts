@@ -23,8 +23,8 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import type { InputFeed } from './follower.ts';
 import { type Host, isFaulty, pause, planted } from './host.ts';
+import type { InputFeed } from './input-feed.ts';
 import type { JobRecorder } from './job-recorder.ts';
 import { Ticker } from './ticker.ts';
 

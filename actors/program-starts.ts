@@ -10,8 +10,9 @@ import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { StartOptions, TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
-import { Follower, type InputFeed } from './follower.ts';
+import { Follower } from './follower.ts';
 import type { Host } from './host.ts';
+import type { InputFeed } from './input-feed.ts';
 import type { RestoredState, RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
 
