@@ -28,6 +28,8 @@ export function evaluateModel(model: Exclude<Model, TraceTwinModel>, sets: Label
   if (model.purpose === 'yes-no') return { ...about, ...evaluateYesNo(model, sets) };
   if (model.purpose === 'certified') return { ...about, ...evaluateCertified(model, sets) };
   if (model.purpose === 'twin') return { ...about, ...evaluateTwin(model, sets) };
+  if (model.purpose === 'rare-twin')
+    throw new DroverError('ERR_USAGE', 'the model is a twin of rare situations: judge one with drover hazard twin evaluate');
   throw new DroverError('ERR_USAGE', 'the model forecasts series: judge it with drover forecast evaluate --model');
 }
 
