@@ -27,6 +27,8 @@ const EXHAUSTIVE = [
       'reserving',
       'chains',
       'sleeping',
+      'leaving-together',
+      'task-series',
     ],
   ].map((name) => `test/sim/fleet/${name}.test.ts`),
   ...[

@@ -1,11 +1,13 @@
 /**
- * Chains that move as one (`statecharts/chain.machine.ts`, docs/CHAINS.md): where they can go, by the exact test over all their tasks
- * together; what the chain's effects mean; and the word that its members wait for.
+ * Chains that move as one (`statecharts/chain.machine.ts`, docs/CHAINS.md), because somebody asks or because an ECU is to be left: where they
+ * can go, by the exact test over all their tasks together; what the chain's effects mean; and the word that its members wait for.
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
-import type { ActorKey, TaskName } from '../src/domain/model/ids.ts';
+import { byCost } from '../src/domain/migration/estimate.ts';
+import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import { assign } from '../src/domain/placement/assign.ts';
 import type { Candidate, Newcomer } from '../src/domain/placement/evidence.ts';
+import type { ProposalNamed } from '../src/domain/proposal/proposal.ts';
 import type { ChainPlan, ManagerAnswer, MigrateChainCall } from '../src/domain/protocol/messages.ts';
 import { chainOf } from '../src/domain/task/routing.ts';
 import type { ChainCause, ChainContext, ChainEffect, ChainMember, ChainStep } from '../statecharts/chain.machine.ts';
@@ -14,10 +16,11 @@ import type { MigrationContext, MigrationEffect } from '../statecharts/migration
 import { stateName } from './chart.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
+import type { MigrationEstimates } from './migration-estimate.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
-import type { Shell } from './shell.ts';
+import type { ActorView, Shell } from './shell.ts';
 
 const LOOK_US = 5_000;
 const GIVEN_UP = /^(rejected|aborted|rollingBack)/;
@@ -27,7 +30,24 @@ export interface ChainMovesParts {
   readonly replicated: Shell;
   readonly knowledge: FleetKnowledge;
   readonly requests: Pick<MigrationRequests, 'nextAttempt'>;
+  readonly estimates: Pick<MigrationEstimates, 'estimate'>;
 }
+
+/** Those of a chain's tasks that are to leave one ECU, whoever wants it to be empty. */
+export interface Leaving {
+  readonly mac: Mac;
+  readonly tasks: readonly TaskName[];
+  readonly opcode: 'drain' | 'forecast';
+  readonly reason: string;
+  /** Late jobs that each of them may cost, taken together; undefined: whatever it costs. */
+  readonly costMost?: number | undefined;
+  readonly proposals?: ReadonlyMap<TaskName, ProposalNamed> | undefined;
+}
+
+/** Targets of which it is worked out what going there would cost: those with the best scores. */
+const WEIGHED_MOST = 8;
+/** Targets that a refusal names. */
+const NAMED_MOST = 4;
 
 export class ChainMoves {
   private readonly parts: ChainMovesParts;
@@ -64,10 +84,44 @@ export class ChainMoves {
       if (attempt === undefined || source === undefined) return refused('ERR_TASK_BUSY', `task ${name} is being moved already`);
       members.push({ task: name, epoch, attempt, source });
     }
-    const actor = await this.freeActor(members[0] as ChainMember);
+    const { actor } = await this.chainActor(members[0] as ChainMember);
     const cause: ChainCause = { members, target: plan.target, reason };
     await replicated.deliver(actor, { type: 'CHAIN.PROPOSED', id: `propose:${id}`, cause });
     return { kind: 'chain', plan: { ...plan, actor } };
+  }
+
+  /**
+   * Those that run on one ECU leave it together, for wherever all of them are admitted at the least cost. Refused with the reason where
+   * there is no such place, or where they have tried and stayed: then they are asked to go one by one (`ERR_TASK_BUSY`: not now).
+   */
+  async leave({ mac, tasks, opcode, reason, costMost, proposals }: Leaving, id: string): Promise<ManagerAnswer> {
+    const { knowledge, replicated, requests, host } = this.parts;
+    const placements: PlacementView[] = [];
+    const members: ChainMember[] = [];
+    for (const task of [...tasks].sort()) {
+      const placement = await knowledge.freshPlacement(task);
+      const { owner, epoch = 0 } = placement?.context ?? {};
+      if (placement?.state !== 'owned' || owner?.mac !== mac || knowledge.index.isMigrating(task)) return busy(task);
+      const attempt = await requests.nextAttempt(task, epoch);
+      if (attempt === undefined) return busy(task);
+      const proposal = proposals?.get(task);
+      members.push({ task, epoch, attempt, source: owner, ...(proposal === undefined ? {} : { proposal }) });
+      placements.push(placement);
+    }
+    const { actor, before } = await this.chainActor(members[0] as ChainMember);
+    if (before?.snapshot.status === 'active') return busy((members[0] as ChainMember).task);
+    const { cause: last, reason: stayed } = (before?.snapshot.context ?? {}) as Partial<ChainContext>;
+    if (before?.snapshot.value === 'aborted' && last?.opcode !== undefined)
+      return refused(
+        'ERR_CHAIN',
+        `they have tried to go to ${last.target} together and stayed: ${stayed ?? 'it was given up'}`,
+      );
+    const { target, why } = await this.leastCostly(members, placements, { mac, opcode, reason, costMost });
+    if (target === undefined) return refused('ERR_NO_PLACE', why);
+    const chain: ChainCause = { members, target, reason, opcode };
+    await replicated.deliver(actor, { type: 'CHAIN.PROPOSED', id: `propose:${id}`, cause: chain });
+    host.counters.add('chain.leftTogether', members.length);
+    return { kind: 'accepted' };
   }
 
   async perform(open: OpenEffect): Promise<EffectOutcome> {
@@ -98,18 +152,54 @@ export class ChainMoves {
     };
   }
 
+  /** The joint test over every candidate, and of the best of those the cost of all members' moves, as one by one. */
+  private async leastCostly(
+    members: readonly ChainMember[],
+    placements: readonly PlacementView[],
+    { mac, opcode, reason, costMost }: Pick<Leaving, 'mac' | 'opcode' | 'reason' | 'costMost'>,
+  ): Promise<{ readonly target: Mac | undefined; readonly why: string }> {
+    const { knowledge, host, estimates } = this.parts;
+    knowledge.index.passed(host.clock.monotonicUs());
+    const fitting: { readonly mac: Mac; readonly score: number }[] = [];
+    const whyNot: string[] = [];
+    for (const candidate of knowledge.candidates()) {
+      if (candidate.mac === mac) continue;
+      const tried = this.tried(candidate, placements);
+      if (tried.score === undefined) whyNot.push(`${candidate.mac}: ${tried.reason}`);
+      else fitting.push({ mac: candidate.mac, score: tried.score });
+    }
+    fitting.sort((a, b) => b.score - a.score || (a.mac < b.mac ? -1 : 1));
+    const worth: { readonly mac: Mac; readonly score: number; readonly cost: { readonly total: number } }[] = [];
+    for (const { mac: target, score } of fitting.slice(0, WEIGHED_MOST)) {
+      let total = 0;
+      let bearable = true;
+      for (const { task, epoch, attempt, source } of members) {
+        const cause = { task, epoch, attempt, source, target, opcode, reason };
+        const [there] = (await estimates.estimate(cause, [])).candidates;
+        total += there?.cost.total ?? Number.POSITIVE_INFINITY;
+        bearable &&= there?.bearable === true;
+      }
+      const isWorth = costMost === undefined || (total <= costMost * members.length && (total < 0 || bearable));
+      if (isWorth && Number.isFinite(total)) worth.push({ mac: target, score, cost: { total } });
+      else whyNot.push(`${target}: it would cost ${total.toFixed(2)} late jobs${bearable ? '' : ' and break deadlines'}`);
+    }
+    const why = whyNot.slice(0, NAMED_MOST).join('; ');
+    return { target: byCost(worth)[0]?.mac, why: `no ECU takes all of them${why === '' ? '' : `: ${why}`}` };
+  }
+
   /** All of them at once, beside what runs there: each placed task counts for the next one's test. */
   private tried(candidate: Candidate, movers: readonly PlacementView[]): { score?: number; reason?: string } {
     const { knowledge } = this.parts;
     if (movers.length === 0) return { reason: 'all of them run there already' };
+    const [together, excluded] = this.partners(candidate, movers);
     const newcomers = movers.flatMap(({ context }): Newcomer[] => {
       const needs = knowledge.newestReference(context)?.needs;
-      const more = { dataAt: knowledge.standbys(context.task), ...(needs === undefined ? {} : { needs }) };
+      const more = { excluded, dataAt: knowledge.standbys(context.task), ...(needs === undefined ? {} : { needs }) };
       return context.spec === undefined ? [] : [{ spec: context.spec, ...more }];
     });
     const plan = assign({
       newcomers,
-      candidates: [candidate],
+      candidates: [candidate, ...together],
       apartOfRunning: knowledge.index.apartOfRunning(),
       criticalityOfRunning: (name) => {
         const running = knowledge.placement(name);
@@ -118,27 +208,50 @@ export class ChainMoves {
     });
     const [left] = plan.unplaced;
     if (left !== undefined) return { reason: `${left.task}: ${left.sentence}` };
-    const scores = plan.decisions.flatMap(({ candidates: [only] }) => (only?.verdict === 'feasible' ? [only.score.total] : []));
+    // Who wishes to be together with a task elsewhere goes there rather: a wish that is given up counts more than any score.
+    const scores = plan.decisions.flatMap(({ candidates: [only], gaveUpTogether }) =>
+      only?.verdict === 'feasible' ? [only.score.total - (gaveUpTogether ? 1 : 0)] : [],
+    );
     return { score: scores.reduce((sum, score) => sum + score, 0) / Math.max(1, scores.length) };
   }
 
-  private async freeActor({ task, epoch }: ChainMember): Promise<ActorKey> {
+  /** Where those run that one of them wishes to be together with, elsewhere than on this ECU; they are no targets here. */
+  private partners(
+    { mac }: Candidate,
+    movers: readonly PlacementView[],
+  ): readonly [hosts: readonly Candidate[], macs: readonly Mac[]] {
+    const { knowledge } = this.parts;
+    const names = new Set(movers.flatMap(({ context }) => context.spec?.affinity.together ?? []));
+    const from = movers[0]?.context.owner?.mac;
+    for (const { context } of movers) names.delete(context.task);
+    if (names.size === 0) return [[], []];
+    const macs = new Set([...names].flatMap((name) => knowledge.placement(name)?.context.owner?.mac ?? []));
+    const hosts = knowledge.candidates().filter((one) => macs.has(one.mac) && one.mac !== mac && one.mac !== from);
+    return [hosts, hosts.map((host) => host.mac)];
+  }
+
+  /** The first name that is free, and what stands under the one before it. */
+  private async chainActor({ task, epoch }: ChainMember): Promise<{ readonly actor: ActorKey; readonly before?: ActorView }> {
     const { replicated } = this.parts;
+    let before: ActorView | undefined;
     for (let number = 0; ; number++) {
       const actor = chainKey(`${task}.${epoch}.${number}`);
-      if ((replicated.view(actor) ?? (await replicated.refresh(actor))) === undefined) return actor;
+      const view = replicated.view(actor) ?? (await replicated.refresh(actor));
+      if (view === undefined) return { actor, ...(before === undefined ? {} : { before }) };
+      before = view;
     }
   }
 
   // ——— the chain's effects ———
 
   private async beginMembers(open: OpenEffect, effect: Extract<ChainEffect, { kind: 'beginMembers' }>): Promise<EffectOutcome> {
-    const { members, target, reason, chain } = effect;
+    const { members, target, reason, chain, opcode = 'operator' } = effect;
     const tasks = members.map(({ task }) => task).join(', ');
     for (const member of members) {
-      const { task, epoch, attempt, source } = member;
-      const about = { task, epoch, attempt, source, target, opcode: 'operator', chain } as const;
-      const cause = { ...about, reason: `${reason} (the chain of ${tasks})` };
+      const { task, epoch, attempt, source, proposal } = member;
+      const about = { task, epoch, attempt, source, target, opcode, chain } as const;
+      const foreseen = proposal === undefined ? {} : { proposal };
+      const cause = { ...about, reason: `${reason} (the chain of ${tasks})`, ...foreseen };
       const word = { type: 'MIGRATION.PROPOSED', id: `propose:${open.actor}`, cause };
       await this.parts.replicated.deliver(migrationOfMember(member), word);
     }
@@ -199,6 +312,8 @@ export async function awaitChain(
   const { reason = 'it was given up' } = (view?.snapshot.context ?? {}) as Partial<ChainContext>;
   return { kind: 'event', event: { type: 'CHAIN.GAVE_UP', reason: `its chain stays: ${reason}` } };
 }
+
+const busy = (task: TaskName): ManagerAnswer => refused('ERR_TASK_BUSY', `task ${task} does not stand still to be asked`);
 
 const moversTo = (mac: string, placements: readonly PlacementView[]): readonly PlacementView[] =>
   placements.filter(({ context }) => context.owner?.mac !== mac);

@@ -1,6 +1,7 @@
 /**
  * Emptying an ECU (`statecharts/drain.machine.ts`): its bridge is told to take no newcomers, and its tasks are moved away, a few at a time.
- * The moving is level-triggered: as long as the ECU is to be empty, whatever still runs there is asked to go, again and again.
+ * The moving is level-triggered: as long as the ECU is to be empty, whatever still runs there is asked to go, again and again. Tasks of one chain
+ * are asked to go together; where no ECU takes all of them, or they have tried in vain, one by one, and each migration's reason says so.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
@@ -8,6 +9,7 @@ import { encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { DrainEffect } from '../statecharts/drain.machine.ts';
+import type { ChainMoves } from './chain-moves.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
@@ -26,6 +28,7 @@ export interface DrainingParts {
   readonly host: Host;
   readonly knowledge: FleetKnowledge;
   readonly requests: MigrationRequests;
+  readonly chains: Pick<ChainMoves, 'leave'>;
   /** Whether this manager looks after the ECU; of several that do, the migration's name lets only one begin. */
   readonly keeps: (mac: Mac) => boolean;
 }
@@ -76,20 +79,48 @@ export class Draining {
   }
 
   private async empty(mac: Mac): Promise<void> {
-    const { host, knowledge, requests } = this.parts;
+    const { host, knowledge } = this.parts;
     const nowUs = host.clock.monotonicUs();
     let room = AT_ONCE - knowledge.index.migrationsFrom(mac);
-    for (const { context, state } of [...knowledge.index.placedAt(mac).values()]) {
-      const { task } = context;
-      if (room <= 0) return;
-      if (state !== 'owned' || knowledge.index.isMigrating(task) || nowUs < (this.askAgainAtUs.get(task) ?? 0)) continue;
-      this.askAgainAtUs.set(task, nowUs + ASKED_AGAIN_US);
-      const call = { task, target: undefined, dryRun: false, opcode: 'drain', mode: undefined, costMax: undefined } as const;
-      const id = `drain:${host.id}:${host.incarnation}:${++this.asked}`;
-      const answer = await requests.ask({ ...call, reason: `ECU ${mac} is to be empty` }, id);
-      if (answer.kind === 'accepted') room--;
-      else if (answer.kind === 'refused') host.log.info('a task cannot leave yet', { task, mac, why: answer.sentence });
+    for (const group of knowledge.index.leavingGroups(mac)) {
+      if (room <= 0) break;
+      const tasks = group.map(({ context: { task } }) => task);
+      if (tasks.some((task) => nowUs < (this.askAgainAtUs.get(task) ?? 0))) continue;
+      // A chain that is longer than what may go at a time goes when nothing else does.
+      if (tasks.length > 1 && tasks.length > room && room < AT_ONCE) continue;
+      for (const task of tasks) this.askAgainAtUs.set(task, nowUs + ASKED_AGAIN_US);
+      const together = tasks.length === 1 ? 'one' : await this.together(mac, tasks);
+      if (together === 'gone') room -= tasks.length;
+      if (together === 'gone' || together === 'busy') continue;
+      const alone = together === 'one' ? '' : `; its chain goes one by one: ${together.why}`;
+      for (const task of tasks) {
+        if (room > 0 && (await this.alone(mac, task, `ECU ${mac} is to be empty${alone}`))) room--;
+        else if (room <= 0) this.askAgainAtUs.delete(task);
+      }
     }
     for (const [task, atUs] of this.askAgainAtUs) if (atUs < nowUs - ASKED_AGAIN_US) this.askAgainAtUs.delete(task);
+  }
+
+  private async alone(mac: Mac, task: TaskName, reason: string): Promise<boolean> {
+    const { host, requests } = this.parts;
+    const call = { task, target: undefined, dryRun: false, opcode: 'drain', mode: undefined, costMax: undefined } as const;
+    const answer = await requests.ask({ ...call, reason }, this.nextId());
+    if (answer.kind === 'refused') host.log.info('a task cannot leave yet', { task, mac, why: answer.sentence });
+    return answer.kind === 'accepted';
+  }
+
+  private async together(mac: Mac, tasks: readonly TaskName[]): Promise<'gone' | 'busy' | { readonly why: string }> {
+    const { host, chains } = this.parts;
+    const answer = await chains.leave({ mac, tasks, opcode: 'drain', reason: `ECU ${mac} is to be empty` }, this.nextId());
+    if (answer.kind !== 'refused') return 'gone';
+    if (answer.code === 'ERR_TASK_BUSY') return 'busy';
+    host.log.info('the tasks of a chain cannot leave together', { tasks, mac, why: answer.sentence });
+    host.counters.add('chain.leftOneByOne', tasks.length);
+    return { why: answer.sentence };
+  }
+
+  private nextId(): string {
+    const { host } = this.parts;
+    return `drain:${host.id}:${host.incarnation}:${++this.asked}`;
   }
 }

@@ -19,6 +19,7 @@ import { type LevelWatch, ShareForecast } from '../src/domain/proposal/level-wat
 import { outlookOf } from '../src/domain/proposal/outlook.ts';
 import { OverloadWatch } from '../src/domain/proposal/overload-watch.ts';
 import type { Outlook } from '../src/domain/proposal/proposal.ts';
+import { joined, loadByTasks, type TasksAhead } from '../src/domain/proposal/tasks-ahead.ts';
 import type { Quantiles, Threat } from '../src/domain/proposal/threat.ts';
 import { createWearWatch } from '../src/domain/proposal/wear-watch.ts';
 import type { MeasuredStep } from './fleet-performance.ts';
@@ -67,6 +68,7 @@ export class EcuFollower {
   readonly #missRates = new Map<TaskName, number>();
   #stepAtUs = 0;
   #planned = 0;
+  #tasks: TasksAhead | undefined;
   #before: Counted | undefined;
   #newest: Counted | undefined;
   #foreseen: Outlook | undefined;
@@ -161,13 +163,31 @@ export class EcuFollower {
     this.#foreseen = undefined;
   }
 
+  /** What the series of its tasks foretell, as shares of its cores; undefined: nothing. */
+  planTasks(ahead: TasksAhead | undefined): void {
+    if (ahead === undefined && this.#tasks === undefined) return;
+    this.#tasks = ahead;
+    this.#foreseen = undefined;
+  }
+
+  /** Its load at the horizon by those, what is planned on top included; undefined: they say nothing. */
+  loadByTasks(): Quantiles | undefined {
+    return this.#tasks === undefined ? undefined : loadByTasks(this.load, this.#tasks, this.#planned);
+  }
+
+  /** Its load at the horizon, and the chance of more than its limit, once this comes on top; `load`: not bounded. */
+  withMore(more: Quantiles): { readonly load: Quantiles; readonly overload: number } {
+    const load = joined(this.loadByTasks() ?? this.#loadAhead(), more);
+    return { load, overload: this.#overloadWatch.overloadAt(load) ?? 0 };
+  }
+
   /** The same object until another second has passed or something else is planned. */
   outlook(): Outlook {
     if (this.#foreseen !== undefined) return this.#foreseen;
     const quantiles = this.#loadAhead();
     const threats = [
       this.#heatWatch.threat(this.#horizonS, quantiles),
-      ...this.#overloadWatch.threats(this.#loads.isProven ? quantiles : undefined, this.#planned),
+      ...this.#overloadWatch.threats(this.#loads.isProven ? quantiles : undefined, this.#planned, this.loadByTasks()),
       this.#wearWatch?.threat(),
     ].filter((threat) => threat !== undefined);
     const ecu = { mac: this.mac, incarnation: this.incarnation, horizonS: this.#horizonS };

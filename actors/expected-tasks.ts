@@ -3,7 +3,8 @@
  *
  * X1. What is expected counts in the final admission as if it ran here, with the blackout that it comes with, so that the room is still there
  *     when the task comes.
- * X2. When the source stands still its program is started here, ahead of the deploy (`program-starts.ts`).
+ * X2. When the source stands still its program is started here, ahead of the deploy (`program-starts.ts`). Or it is started while the source
+ *     runs, and keeps up with it (`follower.ts`).
  * X3. It is expected for a while from each word of its migration on. Whoever is not heard of again is forgotten, and its room with it.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
@@ -74,7 +75,9 @@ export class ExpectedTasks {
       // Another may have come meanwhile, or the task itself.
       const isLast = command.standsStill === true && told.kind === 'prepared' && this.expected.get(task) === expected;
       if (isLast) this.starts.startAhead(spec, { epoch, sequence }, core);
-      return told;
+      if (command.follow !== true || told.kind !== 'prepared') return told;
+      const state = await this.starts.follow(spec, epoch, core);
+      return state === undefined ? told : { ...told, state };
     } finally {
       expected.copying = undefined;
       expected.untilUs = clock.monotonicUs() + EXPECTED_US;

@@ -3,7 +3,7 @@
  * checkpoints. No decision is made here (`src/domain/instance` makes them all); one driver per instance.
  */
 
-import { InstanceCore, type OutputsAnswer } from '../src/domain/instance/instance-core.ts';
+import { InstanceCore, type OutputsAnswer, type RestoredAt } from '../src/domain/instance/instance-core.ts';
 import type {
   BoundaryState,
   InstanceInput,
@@ -14,7 +14,6 @@ import type {
 } from '../src/domain/instance/requests.ts';
 import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import { TaskCounters } from '../src/domain/metrics/task-counters.ts';
-import type { InputCursor } from '../src/domain/model/checkpoint.ts';
 import { shardOf } from '../src/domain/model/ids.ts';
 import type { JobStarted, JobStopped } from '../src/domain/model/job.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
@@ -24,6 +23,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { FaultPoint } from '../src/ports/fault-points.ts';
 import type { JobFailure, JobResult, TaskProgram } from '../src/ports/task-runtime.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
+import type { InputFeed } from './follower.ts';
 import { type Host, isFaulty, pause, planted } from './host.ts';
 import type { JobRecorder } from './job-recorder.ts';
 import { Ticker } from './ticker.ts';
@@ -34,7 +34,9 @@ export interface InstanceParts {
   readonly epoch: number;
   readonly nonce: string;
   readonly program: TaskProgram;
-  readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
+  readonly restored: RestoredAt | undefined;
+  /** Whoever has read its inputs here so far, and reads on. */
+  readonly feed?: InputFeed | undefined;
   readonly source: CheckpointSource;
   /** undefined: jobs are not recorded. */
   readonly jobs?: JobRecorder | undefined;
@@ -311,7 +313,15 @@ export class Instance {
   // ——— inputs, ticks and jobs ———
 
   private async consumeInputs(fromSequence: number): Promise<void> {
-    const { host } = this.parts;
+    const { host, feed } = this.parts;
+    if (feed !== undefined) {
+      this.consuming = feed.attach({
+        arrived: (input) => this.tell((nowUs) => this.core.inputArrived(input, nowUs)),
+        failed: (error) => this.tell(() => this.core.end('ERR_INPUT_GAP', error.message)),
+      });
+      this.tell((nowUs) => this.core.startInputsArrived(nowUs));
+      return;
+    }
     const stream = streams.inputs(shardOf(this.spec.name, host.names.shardCount));
     for (;;) {
       if (this.over) return;

@@ -203,14 +203,15 @@ export class Manager {
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
     this.migrationRequests = new MigrationRequests({ ...known, estimates });
+    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests, estimates });
     this.draining = new Draining({
       host,
       knowledge: this.knowledge,
       requests: this.migrationRequests,
+      chains: this.chainMoves,
       keeps: (mac) => this.share.keeps(mac),
     });
     this.routes = new Routes({ host, ...known });
-    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests });
     const predictorKey = `predictor/${manager}`;
     this.predictor =
       parts.predicts !== true
@@ -220,6 +221,7 @@ export class Manager {
             manager,
             knowledge: this.knowledge,
             requests: this.migrationRequests,
+            chains: this.chainMoves,
             keeps: (mac) => this.share.keeps(mac),
             writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
             shelf: parts.shelf,

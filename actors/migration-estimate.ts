@@ -20,7 +20,7 @@ import { assign } from '../src/domain/placement/assign.ts';
 import { type Candidate, type Decision, type Newcomer, sentenceOf } from '../src/domain/placement/evidence.ts';
 import { type Advising, advised } from '../src/ports/advising.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
-import type { PredictedGain } from '../src/ports/predicted-gain.ts';
+import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
 import type { MigrationCause } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import type { BeyondShare } from './beyond-share.ts';
@@ -84,6 +84,7 @@ export class MigrationEstimates {
     const standbys = knowledge.standbys(task);
     let predictedBy: string | undefined;
     let performanceHere: PredictedPerformance | undefined;
+    let ahead: PredictedLateJobs['ahead'];
     const estimates: CandidateEstimate[] = [];
     for (const candidate of decision?.candidates ?? []) {
       if (candidate.verdict !== 'feasible') continue;
@@ -91,6 +92,7 @@ export class MigrationEstimates {
       const predicted = await this.parts.gain?.gainOf({ task, from: source.mac, to: mac });
       predictedBy ??= predicted?.by;
       performanceHere ??= predicted?.performance?.here;
+      ahead ??= predicted?.ahead;
       const estimated = {
         mac,
         incarnation,
@@ -100,6 +102,7 @@ export class MigrationEstimates {
         bytesAtHand: standbys.includes(mac) ? bytesAtHand : 0,
         brokenBy: (blackoutUs: number) => brokenBy(candidateOf(mac), spec, blackoutUs),
         performance: predicted?.performance?.there,
+        loadAfter: predicted?.loadAfter,
       };
       const about = { facts, speed, source: busyOf(source.mac), gain: predicted?.lateJobs ?? 0, mode: cause.mode };
       estimates.push(estimateCandidate(estimated, about));
@@ -107,7 +110,8 @@ export class MigrationEstimates {
     const candidates = byCost(estimates);
     const chosen = candidates.find(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
     const reason = chosen === undefined ? whyNot(candidates, cause, sentence) : undefined;
-    return { ...unknown, candidates, chosen, reason, facts, predictedBy, performanceHere, decision };
+    const told = ahead === undefined ? {} : { ahead };
+    return { ...unknown, candidates, chosen, reason, facts, predictedBy, performanceHere, ...told, decision };
   }
 
   private speed(): MigrationSpeed {
@@ -193,7 +197,9 @@ const NO_FACTS: MigrationFacts = {
 };
 
 /** Whoever asks in person takes the late jobs upon themselves; what asks by itself may not break a deadline by the move. */
-function isWorthIt({ costMax, opcode }: MigrationCause, cost: number, bearable: boolean): boolean {
+function isWorthIt({ costMax, opcode, chain }: MigrationCause, cost: number, bearable: boolean): boolean {
+  // Weighed for all of them together (`chain-moves.ts`): what saves the chain may cost one of its tasks.
+  if (chain !== undefined) return true;
   if (costMax !== undefined && cost > costMax) return false;
   // What is foreseen breaks more deadlines than the move.
   if (opcode === 'forecast' && cost < 0) return true;

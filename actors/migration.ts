@@ -5,7 +5,7 @@
  *   reserve, copyState      target: `prepare` (room, pages from the source); source: a checkpoint before each round
  *   claimPlacement          placement: `moving`
  *   awaitChain              nothing: whether the chain that it moves with has come as far (`chain-moves.ts`)
- *   handOver                source: stand still after a job, save; target: the last difference
+ *   handOver                target: keep up with the source; or source: stand still after a job, save; target: the last difference
  *   commitSwitch            placement: the epoch. The target is told in the same breath, as an arbiter does (`arbiter.ts`, `deployAhead`)
  *   deployTarget            target: go on from there
  *   abortSwitch             placement: nobody commits for this migration any more, or it was too late for that
@@ -155,8 +155,19 @@ export class MigrationEffects {
     return event({ type: 'PLACEMENT.REFUSED', reason });
   }
 
-  private handOver(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome> {
-    return effect.mode === 'cold' ? this.newestStored(effect) : this.standStill(open, effect);
+  private async handOver(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome> {
+    if (effect.mode === 'cold') return this.newestStored(effect);
+    return (await this.keepUp(open, effect)) ?? this.standStill(open, effect);
+  }
+
+  /** M8. Undefined: the target does not keep up, for whatever reason. */
+  private async keepUp(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome | undefined> {
+    if (effect.follow === undefined) return undefined;
+    const said = await this.prepare(open, effect, effect.follow, { follow: true });
+    if (said.kind === 'silent') return again();
+    const reference = said.kind === 'answered' && said.answer.kind === 'prepared' ? said.answer.state : undefined;
+    if (reference === undefined) return undefined;
+    return event({ type: 'STATE.HANDED_OVER', reference, pauseUs: 0, copyUs: 0, following: true });
   }
 
   private async newestStored({ task }: Effect<'handOver'>): Promise<EffectOutcome> {
@@ -276,6 +287,8 @@ export class MigrationEffects {
     const pausedAtUs = this.pausedAtUs.get(open.actor);
     this.pausedAtUs.delete(open.actor);
     if (pausedAtUs !== undefined) this.parts.estimates.noteSwitched(host.clock.monotonicUs() - pausedAtUs);
+    // Its marker stands. The source would find out by its next output; until then its state is kept (M4).
+    if (effect.following === true) void this.tellSource(open, effect, { kind: 'pause', save: false });
     const owner = ownerOf(target.mac, answer);
     return event({ type: 'INSTANCE.RAN', epoch, nonce: answer.nonce, owner });
   }
@@ -363,8 +376,9 @@ export class MigrationEffects {
     open: OpenEffect,
     effect: Between,
     sequence: number | undefined,
-    { standsStill = false, blackoutUs }: { readonly standsStill?: boolean; readonly blackoutUs?: number | undefined } = {},
+    more: { readonly standsStill?: boolean; readonly follow?: boolean; readonly blackoutUs?: number | undefined } = {},
   ): Promise<Said> {
+    const { standsStill = false, follow = false, blackoutUs } = more;
     const { task, expectedEpoch, source, target } = effect;
     const spec = this.parts.knowledge.placement(task)?.context.spec;
     if (spec === undefined) return Promise.resolve({ kind: 'silent' });
@@ -376,6 +390,7 @@ export class MigrationEffects {
       source: sequence === undefined ? undefined : source.mac,
       sequence: sequence ?? 0,
       standsStill,
+      follow,
       ...(blackoutUs === undefined ? {} : { blackoutUs }),
     } as const;
     return this.tell(target.mac, order, sequence === undefined ? COMMAND_TIMEOUT_US : COPY_TIMEOUT_US);

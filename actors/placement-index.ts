@@ -7,6 +7,7 @@ import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
 import type { PowerState } from '../src/domain/power/plan-power.ts';
+import { rootOf } from '../src/domain/task/routing.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
 import type { MigrationContext } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
@@ -165,6 +166,26 @@ export class PlacementIndex {
 
   placedAt(mac: Mac): ReadonlyMap<TaskName, PlacementView> {
     return this.placedOn.get(mac) ?? NO_TASKS;
+  }
+
+  /**
+   * Who could leave the ECU now, those of one chain together. A chain of which some move as one at this moment is left out: the rest of it waits
+   * for what becomes of them.
+   */
+  leavingGroups(mac: Mac): readonly (readonly PlacementView[])[] {
+    const migrating = new Map<TaskName, boolean>();
+    for (const { context } of this.migrations.values())
+      if (context.cause !== undefined) migrating.set(context.cause.task, context.cause.chain !== undefined);
+    const groups = new Map<TaskName, PlacementView[]>();
+    const underWay = new Set<TaskName>();
+    for (const [task, placement] of this.placedAt(mac)) {
+      const root = rootOf(task, this.fedBy);
+      const asOne = migrating.get(task);
+      if (asOne === true) underWay.add(root);
+      if (asOne !== undefined || placement.state !== 'owned') continue;
+      groups.set(root, [...(groups.get(root) ?? []), placement]);
+    }
+    return [...groups].flatMap(([root, group]) => (underWay.has(root) ? [] : [group]));
   }
 
   acceptedAt(mac: Mac): readonly AcceptedTask[] {

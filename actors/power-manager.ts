@@ -8,13 +8,15 @@
  *     `restUs`. Budget: so many moves an hour for this, those that were refused too. A wake-up needs none of that.
  * Y3. A move for this must cost next to nothing, and may break no deadline (opcode `load-balance`); otherwise the ECU stays awake.
  * Y4. Every manager keeps the records, whether it decides or not: a detector that took sleep for death would be wrong everywhere.
+ * Y5. An ECU is woken in time for what is reserved there, whatever else is decided, and left awake where it would have to wake again soon: no sleep is
+ *     shorter than `afterUs`, the time that it had to be possible for.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { SleepState } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import { type Emptying, POWER_POLICY, type PowerView, planPower } from '../src/domain/power/plan-power.ts';
+import { type Emptying, POWER_POLICY, type PowerView, planPower, wokenFor } from '../src/domain/power/plan-power.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import type { PowerAnswer } from '../src/domain/protocol/messages.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
@@ -146,22 +148,39 @@ export class PowerManager {
       views.push({
         ...{ candidate, tasks, load: seen?.load, state: record?.state ?? 'awake' },
         threatened: (seen?.failure ?? 0) >= THREATENED_AT || (seen?.load ?? 0) > LOAD_MOST,
+        reserved: this.reservedOn(mac, wallUs),
         rested: refusedUs >= choice.restUs && wokeUs >= choice.restUs,
       });
     }
     return views;
   }
 
+  private reservedOn(mac: Mac, wallUs: number): PowerView['reserved'] {
+    let first: { readonly id: string; readonly inUs: number } | undefined;
+    for (const { id, fromUs, untilUs } of this.parts.knowledge.bookedOn(mac) ?? []) {
+      const inUs = Math.max(0, fromUs - wallUs);
+      if (untilUs > wallUs && (first === undefined || inUs < first.inUs)) first = { id, inUs };
+    }
+    return first;
+  }
+
   /** What follows from how an ECU is by itself. */
-  private async tend({ candidate: { mac, description, incarnation }, state }: PowerView): Promise<void> {
+  private async tend(view: PowerView): Promise<void> {
+    const { candidate, state } = view;
+    const { mac, description, incarnation } = candidate;
     const { knowledge, tell } = this.parts;
     const record = knowledge.index.power.get(mac);
     if (record === undefined) {
       if ((description.power?.sleep.length ?? 0) > 0) await tell(mac, this.event('POWER.MANAGED'));
       return;
     }
-    if (state === 'emptying') return this.empty(mac, record);
     const isDown = state === 'falling' || state === 'asleep';
+    const reason = isDown || state === 'emptying' ? wokenFor(view, record.context.sleep ?? NO_SLEEP) : undefined;
+    if (reason !== undefined) {
+      this.parts.host.counters.add('power.wokenForReservation');
+      return tell(mac, this.event('WAKE.ASKED', { reason }));
+    }
+    if (state === 'emptying') return this.empty(mac, record);
     const ecu = knowledge.ecu(mac)?.state;
     if (isDown && (incarnation !== record.context.incarnation || ecu === 'failed'))
       await tell(
@@ -225,7 +244,7 @@ export class PowerManager {
     if ((nowUs < this.planDueUs && waiting.length === 0) || views.length > ECUS_MOST || views.length === 0) return;
     this.planDueUs = nowUs + PLAN_US;
     const { wake, empty } = planPower(views, waiting, {
-      policy: POWER_POLICY,
+      policy: { ...POWER_POLICY, sleepUsLeast: choice.afterUs },
       apartOfRunning: knowledge.index.apartOfRunning(),
       criticalityOfRunning: (task) => knowledge.placement(task)?.context.spec?.criticality,
     });
@@ -267,5 +286,7 @@ export class PowerManager {
     return { type, id: `${type}:${host.id}:${host.incarnation}:${++this.asked}`, ...more };
   }
 }
+
+const NO_SLEEP = { wakeUs: 0 } as const;
 
 const event = (told: Extract<EffectOutcome, { kind: 'event' }>['event']): EffectOutcome => ({ kind: 'event', event: told });

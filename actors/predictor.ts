@@ -1,6 +1,6 @@
 /**
  * Sees failures coming, and has tasks moved before (DESIGN 7): follows the metrics of the ECUs of this manager's share, reviews them once a
- * second (`src/domain/proposal/review.ts`), publishes what it proposes, carries it out by asking for migrations as a person would, and scores
+ * second (`src/domain/proposal/review.ts`), publishes what it proposes, has it carried out (`proposal-moves.ts`), and scores
  * each proposal when its horizon is over. `statecharts/predictor.machine.ts` keeps what survives a crash.
  *
  * E1. It delays nobody: samples are read at most five times a second and ECU, models take a step a second, and nothing else waits for it.
@@ -12,6 +12,7 @@
  * E5. What was foreseen came when the ECU died or the level behind the proposal got to its limit. Where the task had left and it did not come,
  *     `without-move.ts` says whether it would have.
  * E6. What a task's own series were is kept by task and goes with it (`task-series.ts`); who asks is answered by `forecast-desk.ts`.
+ * E7. What the series of tasks foretell counts beside the ECU's own (`task-loads.ts`): of where they run, and of where one of them would go.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuSample } from '../src/domain/metrics/sample.ts';
@@ -23,7 +24,7 @@ import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domai
 import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
 import { type EcuView, NOTHING_REMEMBERED, type ReviewMemory, review } from '../src/domain/proposal/review.ts';
 import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
-import { foreseenText } from '../src/domain/proposal/threat-text.ts';
+import { sumAhead } from '../src/domain/proposal/tasks-ahead.ts';
 import { chanceWithoutMove } from '../src/domain/proposal/without-move.ts';
 import { decodeEcuSample } from '../src/domain/protocol/codec-metrics.ts';
 import { encodeProposal } from '../src/domain/protocol/codec-proposal.ts';
@@ -35,6 +36,7 @@ import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-ga
 import type { SeriesShelf } from '../src/ports/series-shelf.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import type { BackgroundFits } from './background-fits.ts';
+import type { ChainMoves } from './chain-moves.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
@@ -42,6 +44,8 @@ import { ForecastDesk } from './forecast-desk.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
+import { ProposalMoves, type Pursuit } from './proposal-moves.ts';
+import { TaskLoads } from './task-loads.ts';
 import { TaskSeries } from './task-series.ts';
 
 export interface PredictorParts {
@@ -49,6 +53,7 @@ export interface PredictorParts {
   readonly manager: string;
   readonly knowledge: FleetKnowledge;
   readonly requests: MigrationRequests;
+  readonly chains: Pick<ChainMoves, 'leave'>;
   readonly keeps: (mac: Mac) => boolean;
   /** Fits what its forecasters ask for, in the background; absent: they go on without. */
   readonly fits?: BackgroundFits | undefined;
@@ -64,7 +69,7 @@ export interface PredictorParts {
 }
 
 const PURSUE_US = 200_000;
-/** A migration that was refused is asked for again after so long. */
+/** What could not be published is published again after so long. */
 const ASKED_AGAIN_US = 1_000_000;
 const APPEND_TIMEOUT_US = 2_000_000;
 /** What an ECU that has just been found has to say something in. */
@@ -82,18 +87,6 @@ interface Followed {
   readonly cancel: Cancel;
 }
 
-/** What was seen of a proposal whose horizon is open. */
-interface Pursuit {
-  readonly incarnation: number;
-  readonly missesBefore: number;
-  /** A second, of the task where it was: what the machine costs it anyway. */
-  readonly missesPerS: number;
-  readonly loadBefore: number;
-  cameAtUs: number | undefined;
-  movedAtUs: number | undefined;
-  askedAtUs: number;
-}
-
 export class Predictor implements PredictedGain {
   private readonly parts: PredictorParts;
   private readonly policy: PredictionPolicy;
@@ -104,21 +97,32 @@ export class Predictor implements PredictedGain {
   private waiting: Cancel | undefined;
   private stopped = false;
   private told = '';
-  private asking = 0;
-  private numbers = 0;
 
+  private readonly moves: ProposalMoves;
   private readonly desk: ForecastDesk;
   /** E6. */
   private readonly series: TaskSeries | undefined;
+  /** E7. */
+  private readonly loads: TaskLoads | undefined;
 
   constructor(parts: PredictorParts) {
     this.parts = parts;
     this.performance = new FleetPerformance(parts.knowledge);
     this.policy = parts.policy ?? PREDICTION_POLICY;
     const { host, shelf, knowledge, keeps, writes } = parts;
+    this.moves = new ProposalMoves({
+      ...parts,
+      costMost: this.policy.costMost,
+      atOnce: (from) => this.followed.get(from)?.rules.atOnce ?? this.policy.atOnce,
+      pursuits: () => this.pursuits.values(),
+    });
     this.desk = new ForecastDesk(host);
     const placedAt = (task: TaskName): Mac | undefined => knowledge.placement(task)?.context.owner?.mac;
     this.series = shelf === undefined ? undefined : new TaskSeries({ host, shelf, keeps, writes, placedAt });
+    const nowUs = () => host.clock.monotonicUs();
+    const { taskSeries, review: reviewed } = this.policy;
+    const { horizonS } = reviewed;
+    if (taskSeries) this.loads = new TaskLoads({ horizonS, nowUs, series: (task) => this.series?.of(task) });
   }
 
   start(): void {
@@ -160,7 +164,10 @@ export class Predictor implements PredictedGain {
     const { temperatureLimit: _, ...metrics } = description.metrics ?? {};
     const limits = { ...metrics, ...(rules.temperatureC === undefined ? {} : { temperatureLimit: rules.temperatureC }) };
     const { horizonS } = this.policy.review;
-    const onSample = (sample: EcuSample): void => this.series?.heard(sample);
+    const onSample = (sample: EcuSample): void => {
+      this.series?.heard(sample);
+      this.loads?.heard(sample);
+    };
     const onStep = (step: MeasuredStep): void => this.performance.measured(step);
     const follower = new EcuFollower({ mac, limits, horizonS, onSample, onStep });
     const cancel = bus.subscribe(ecuSubject.metrics(mac), ({ payload }) => {
@@ -234,7 +241,8 @@ export class Predictor implements PredictedGain {
     this.series?.look();
     this.plan();
     const { host, manager, context, tell, fits } = this.parts;
-    fits?.look([...this.followed.values()].flatMap(({ follower }) => follower.forecasters));
+    const ofEcus = [...this.followed.values()].flatMap(({ follower }) => follower.forecasters);
+    fits?.look([...ofEcus, ...(this.loads?.forecasters ?? [])]);
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
     const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: this.policy.review });
@@ -262,12 +270,20 @@ export class Predictor implements PredictedGain {
     for (const { context } of knowledge.index.openMigrations()) {
       const { cause, target } = context;
       const spec = cause === undefined ? undefined : knowledge.placement(cause.task)?.context.spec;
-      if (target === undefined || spec === undefined || spec.periodUs === 0) continue;
-      const cores = knowledge.descriptions.get(target.mac)?.cores ?? 1;
-      coming.set(target.mac, (coming.get(target.mac) ?? 0) + spec.wcetUs / spec.periodUs / cores);
+      const stated = spec === undefined || spec.periodUs === 0 ? 0 : spec.wcetUs / spec.periodUs;
+      const foretold = this.loads?.of(cause?.task ?? '')?.quantiles[2] ?? 0;
+      if (target === undefined) continue;
+      coming.set(target.mac, (coming.get(target.mac) ?? 0) + Math.max(stated, foretold) / this.coresOf(target.mac));
     }
-    for (const [mac, { follower }] of this.followed)
+    for (const [mac, { follower }] of this.followed) {
       follower.plan((coming.get(mac) ?? 0) + this.bookedIn(mac, this.policy.review.horizonS));
+      const tasks = [...knowledge.index.placedAt(mac).keys()].flatMap((task) => this.loads?.of(task) ?? []);
+      follower.planTasks(sumAhead(tasks, this.coresOf(mac)));
+    }
+  }
+
+  private coresOf(mac: Mac): number {
+    return Math.max(1, this.parts.knowledge.descriptions.get(mac)?.cores ?? 1);
   }
 
   private views(nowUs: number): EcuView[] {
@@ -286,11 +302,12 @@ export class Predictor implements PredictedGain {
   }
 
   private tasksOf(follower: EcuFollower): MovableTask[] {
-    const { index } = this.parts.knowledge;
-    const tasks: MovableTask[] = [];
-    for (const { context, state } of index.placedAt(follower.mac).values())
-      if (state === 'owned' && !index.isMigrating(context.task)) tasks.push(movable(follower, context.task, context.epoch));
-    return tasks;
+    return this.parts.knowledge.index.leavingGroups(follower.mac).flatMap((group) =>
+      group.map(({ context: { task, epoch } }) => {
+        const chain = group.length === 1 ? {} : { chain: group[0]?.context.task };
+        return { ...movable(follower, task, epoch), ...chain };
+      }),
+    );
   }
 
   /** E3. */
@@ -303,24 +320,47 @@ export class Predictor implements PredictedGain {
     if (from === undefined || to === undefined) return undefined;
     const task = movable(from, move.task, 0);
     const performance = this.performanceOf(move.task, from, to);
+    const after = this.afterMove(move.task, to);
     const { failure: leaves } = from.outlook();
-    const late = (one: EcuFollower, predicted: number): number => {
-      const outlook = one.outlook();
+    const late = (one: EcuFollower, predicted: number, overload = 0): number => {
+      const seen = one.outlook();
+      const outlook = { ...seen, overload: Math.max(seen.overload, overload) };
       const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, this.policy.review.horizonS);
       // Late for one reason, seen in two ways; and where it fails the task goes elsewhere anyway, and does no better there than this.
       const slow = Math.max(overloaded, (1 - leaves) * predicted);
       return lateJobsOfStaying(task, { ...outlook, overload: 0 }, this.policy.review.horizonS) + slow;
     };
-    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0);
-    return { lateJobs, by: `the predictor of ${this.parts.manager}${this.ruleText(move.from)}`, performance };
+    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0, after?.overload);
+    const by = `the predictor of ${this.parts.manager}${this.ruleText(move.from)}`;
+    if (after === undefined) return { lateJobs, by, performance };
+    return { lateJobs: lateJobs - after.disturbs, by, performance, ahead: after.ahead, loadAfter: after.loadAfter };
+  }
+
+  /** E7. What becomes of the load there, and the jobs of those there that would be late for it. */
+  private afterMove(task: TaskName, to: EcuFollower) {
+    const ahead = this.loads?.of(task);
+    const mine = ahead === undefined ? undefined : sumAhead([ahead], this.coresOf(to.mac));
+    if (ahead === undefined || mine === undefined) return undefined;
+    const { load, overload } = to.withMore(mine.quantiles);
+    const { horizonS } = this.policy.review;
+    const worse = Math.max(0, overload - to.outlook().overload);
+    let disturbs = 0;
+    for (const other of this.parts.knowledge.index.placedAt(to.mac).keys())
+      if (other !== task) disturbs += lateJobsOfStaying(movable(to, other, 0), { ...CALM, overload: worse }, horizonS);
+    return { ahead: { ...ahead, horizonS }, loadAfter: load[2], overload, disturbs };
   }
 
   private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
     const spec = this.parts.knowledge.placement(task)?.context.spec;
     if (spec === undefined) return undefined;
     const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
-    const [here, there] = [from, to].map((one) => ({ mac: one.mac, load: one.outlook().loadQuantiles[1] }));
-    if (here === undefined || there === undefined) return undefined;
+    // By the series of its tasks where there are some: the middle of where it runs, and the upper end of where it would go.
+    const loadOf = (one: EcuFollower, which: 1 | 2): number =>
+      Math.min(1, one.loadByTasks()?.[which] ?? one.outlook().loadQuantiles[1]);
+    const [here, there] = [
+      { mac: from.mac, load: loadOf(from, 1) },
+      { mac: to.mac, load: loadOf(to, 2) },
+    ];
     return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: this.policy.review.horizonS });
   }
 
@@ -393,19 +433,20 @@ export class Predictor implements PredictedGain {
     const pursuit = this.pursuitOf(proposal);
     this.notice(proposal, pursuit, wallUs);
     if (wallUs >= proposal.madeAtUs + this.policy.review.horizonS * 1e6) return this.scored(proposal, pursuit);
-    const isPending = pursuit.movedAtUs === undefined && pursuit.cameAtUs === undefined && wallUs < proposal.deadlineUs;
-    if (isPending && wallUs - pursuit.askedAtUs >= ASKED_AGAIN_US) await this.ask(proposal, pursuit, wallUs);
+    if (wallUs < proposal.deadlineUs) await this.moves.ask(pursuit, wallUs);
     return { kind: 'again', afterUs: PURSUE_US };
   }
 
-  private pursuitOf({ id, from, task }: Proposal): Pursuit {
+  private pursuitOf(proposal: Proposal): Pursuit {
+    const { id, from, task } = proposal;
     let pursuit = this.pursuits.get(id);
     if (pursuit === undefined) {
       const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
       const follower = this.followed.get(from)?.follower;
       const missesBefore = follower?.misses(task) ?? 0;
       const before = { missesBefore, missesPerS: follower?.missesPerS(task) ?? 0, loadBefore: follower?.load ?? 0 };
-      pursuit = { incarnation, ...before, cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0 };
+      const open = { cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0, aloneBecause: undefined };
+      pursuit = { proposal, incarnation, ...before, ...open };
       this.pursuits.set(id, pursuit);
     }
     return pursuit;
@@ -420,38 +461,6 @@ export class Predictor implements PredictedGain {
     if (isMoved) pursuit.movedAtUs ??= wallUs;
     const isThere = evidence.slice(0, 1).some(({ level, limit }) => (follower?.threat(level)?.now ?? 0) >= limit);
     if (isThere || knowledge.isGone({ mac: from, incarnation: pursuit.incarnation })) pursuit.cameAtUs ??= wallUs;
-  }
-
-  private async ask(proposal: Proposal, pursuit: Pursuit, wallUs: number): Promise<void> {
-    const { task, epoch, from, probability, id, cause, horizonS, loadQuantiles, staying, benefit, deadlineUs } = proposal;
-    const { host, knowledge, requests } = this.parts;
-    const placement = knowledge.placement(task);
-    if (placement?.state !== 'owned' || placement.context.epoch !== epoch || knowledge.index.isMigrating(task)) return;
-    if (knowledge.index.migrationsFrom(from) + this.asking >= (this.followed.get(from)?.rules.atOnce ?? this.policy.atOnce))
-      return;
-    pursuit.askedAtUs = wallUs;
-    this.asking++;
-    try {
-      const answer = await requests.ask(
-        {
-          ...{ task, target: undefined, dryRun: false, opcode: 'forecast', mode: undefined, costMax: this.policy.costMost },
-          reason: `ECU ${from} is foreseen to ${foreseenText(proposal)}; proposal ${id}`,
-        },
-        `proposal:${id}:${host.incarnation}:${++this.numbers}`,
-        {
-          ...{ id, cause, probability, horizonS, loadQuantiles, staying, benefit, deadlineUs },
-          manager: this.parts.manager,
-        },
-      );
-      host.counters.add(answer.kind === 'accepted' ? 'predictor.asked' : 'predictor.refused');
-      if (answer.kind === 'refused')
-        host.log.info('what is proposed cannot be done yet', { proposal: id, why: answer.sentence });
-    } catch (cause) {
-      if (!(cause instanceof DroverError)) throw cause;
-      host.log.info('what is proposed could not be asked for', { proposal: id, cause });
-    } finally {
-      this.asking--;
-    }
   }
 
   private async scored(proposal: Proposal, pursuit: Pursuit): Promise<EffectOutcome> {
@@ -485,6 +494,7 @@ export class Predictor implements PredictedGain {
 }
 
 const NO_TASKS: readonly MovableTask[] = [];
+const CALM = { failure: 0, overload: 0 } as const;
 
 const movable = (follower: EcuFollower, task: TaskName, epoch: number): MovableTask => ({
   task,

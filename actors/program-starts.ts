@@ -1,20 +1,25 @@
 /**
  * Starting a task's program from the state it goes on from. Where a migration brings it, that state is whole here a few steps before the
- * task may run: its program is started ahead then, and taken when the deploy names exactly that state. Nothing runs in it before.
+ * task may run: its program is started ahead then, and taken when the deploy names exactly that state. Nothing runs in it before, unless
+ * it is to keep up with its task meanwhile (`follower.ts`).
  */
+import type { RestoredAt } from '../src/domain/instance/instance-core.ts';
 import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { CheckpointOrder, CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
 import type { Artefacts } from '../src/ports/artefacts.ts';
 import type { StartOptions, TaskProgram, TaskRuntime } from '../src/ports/task-runtime.ts';
+import { Follower, type InputFeed } from './follower.ts';
 import type { Host } from './host.ts';
 import type { RestoredState, RestoreImage } from './restore-image.ts';
 import type { StandbyCopies } from './standby.ts';
 
 export interface BegunProgram {
   readonly program: TaskProgram;
-  readonly restored: RestoredState | undefined;
+  readonly restored: RestoredAt | undefined;
+  /** Of whoever kept it up with its task; absent: its inputs are to be asked for. */
+  readonly feed?: InputFeed | undefined;
   /** Set by whoever takes it: told when it ends by itself, also when that was before. */
   hear(ended: (code: ErrorCode, sentence: string) => void): void;
 }
@@ -31,7 +36,14 @@ interface Ahead {
   readonly state: CheckpointReference;
   readonly core: number | undefined;
   readonly begun: Promise<BegunProgram>;
+  /** Absent: it stands still, as its source does. */
+  readonly follower?: Promise<Follower> | undefined;
 }
+
+/** Of which the same state and the same inputs give the same state and the same outputs, wherever they run. */
+const DETERMINISTIC: ReadonlySet<RuntimeKind> = new Set(['wasm', 'worker']);
+/** The source runs on meanwhile; after this long another way is quicker. */
+const CAUGHT_UP_US_MAX = 500_000;
 
 export class ProgramStarts {
   private readonly parts: ProgramStartsParts;
@@ -51,8 +63,11 @@ export class ProgramStarts {
     if (ahead !== undefined && checkpoint !== undefined && isSame(ahead.state, checkpoint) && ahead.core === core) {
       try {
         const begun = await ahead.begun;
-        this.parts.host.counters.add('restore.ahead');
-        return begun;
+        const followed = await (await ahead.follower)?.take();
+        this.parts.host.counters.add(followed === undefined ? 'restore.ahead' : 'restore.followed');
+        if (followed === undefined) return begun;
+        this.parts.standby.discard(spec.name);
+        return { ...begun, ...followed };
       } catch (cause) {
         this.parts.host.log.info('a program that was started ahead is of no use', { task: spec.name, cause });
       }
@@ -78,8 +93,50 @@ export class ProgramStarts {
   }
 
   isAhead(task: TaskName, { epoch, sequence }: CheckpointOrder): boolean {
-    const state = this.ahead.get(task)?.state;
-    return state?.epoch === epoch && state.sequence === sequence;
+    const ahead = this.ahead.get(task);
+    return ahead?.follower === undefined && ahead?.state.epoch === epoch && ahead.state.sequence === sequence;
+  }
+
+  /**
+   * Starts a program from the copy that is at hand and lets it keep up with the task, which runs elsewhere in that epoch. Answers from which
+   * state it began, when it has consumed every input that was there; undefined: it cannot, and there is no such program.
+   */
+  async follow(spec: TaskSpec, epoch: number, core: number | undefined): Promise<CheckpointReference | undefined> {
+    const { name } = spec;
+    if (!DETERMINISTIC.has(spec.runtime)) return undefined;
+    const before = this.ahead.get(name);
+    const isOn = before?.follower !== undefined && before.state.epoch === epoch && before.core === core;
+    const ahead = isOn ? before : this.beginFollowing(spec, epoch, core);
+    if (ahead === undefined) return undefined;
+    const hasCaughtUp = await ahead.follower?.then((follower) => follower.caughtUp(CAUGHT_UP_US_MAX)).catch(() => false);
+    if (this.ahead.get(name) !== ahead) return undefined;
+    if (hasCaughtUp) return ahead.state;
+    this.drop(name);
+    return undefined;
+  }
+
+  private beginFollowing(spec: TaskSpec, epoch: number, core: number | undefined): Ahead | undefined {
+    this.drop(spec.name);
+    const { host, restoreImage, artefacts } = this.parts;
+    const copy = restoreImage.copyAtHand(spec.name, epoch);
+    if (copy === undefined) return undefined;
+    const { reference: state, image } = copy;
+    const start = async (): Promise<BegunProgram> =>
+      begin(this.runtimeOf(spec), { spec, core, artefact: await artefacts.get(spec.artefact) }, { ...state, image });
+    const begun = start();
+    const follower = begun.then(({ program, hear }) => {
+      const following = new Follower({ host, spec, program, from: state });
+      hear(() => following.stop());
+      return following;
+    });
+    follower.catch(() => undefined); // heard by whoever takes it
+    const ahead: Ahead = { state, core, begun, follower };
+    this.ahead.set(spec.name, ahead);
+    return ahead;
+  }
+
+  dropAll(): void {
+    for (const task of [...this.ahead.keys()]) this.drop(task);
   }
 
   drop(task: TaskName): void {
@@ -129,9 +186,8 @@ async function begin(
 const isSame = (a: CheckpointReference, b: CheckpointReference): boolean =>
   a.epoch === b.epoch && a.sequence === b.sequence && a.stateDigest === b.stateDigest;
 
-function stop({ begun }: Ahead): void {
-  begun.then(
-    ({ program }) => void program.stop(),
-    () => undefined,
-  );
+function stop({ begun, follower }: Ahead): void {
+  const done = (): void => undefined;
+  if (follower !== undefined) follower.then((following) => following.stop(), done);
+  else begun.then(({ program }) => void program.stop(), done);
 }

@@ -177,7 +177,8 @@ export class Reservations {
     let best: { mac: Mac; fullest: number } | undefined;
     const reasons: string[] = [];
     for (const { mac, description, draining, accepted } of candidates) {
-      const there: BookedEcu = { ecu: admittingEcuOf(description, draining), accepted, bookings: keptOn(book, mac, nowUs) };
+      const refuses = draining && !this.onlySleeps(mac);
+      const there: BookedEcu = { ecu: admittingEcuOf(description, refuses), accepted, bookings: keptOn(book, mac, nowUs) };
       const answer = admitsBooking(there, { ...wanted, ecu: mac });
       if (!answer.ok) {
         const { beside, refusal } = answer.error;
@@ -186,6 +187,12 @@ export class Reservations {
         best = { mac, fullest: answer.value };
     }
     return best ?? { sentence: `it has no room: ${reasons.slice(0, 4).join('; ')}` };
+  }
+
+  /** It takes nothing now because it sleeps, or is to: it is woken in time (`power-manager.ts`). */
+  private onlySleeps(mac: Mac): boolean {
+    const { power, draining } = this.parts.knowledge.index;
+    return (power.get(mac)?.state ?? 'awake') !== 'awake' && !draining.has(mac);
   }
 
   /** `wasMine`: whether what stands there now is this change after all, whose answer was lost. */

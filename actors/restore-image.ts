@@ -9,7 +9,7 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import { hash32 } from '../src/domain/kernel/rng.ts';
 import { type CheckpointReference, type InputCursor, PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { CheckpointNeeds } from '../src/domain/model/compatibility.ts';
-import type { Mac } from '../src/domain/model/ids.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import { ecuSubject, managerSubject } from '../src/domain/protocol/subjects.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
 import type { Hasher } from '../src/ports/digest.ts';
@@ -76,6 +76,20 @@ export class RestoreImage {
     const { memory, manifest } = copy;
     this.parts.admits(manifest.needs);
     return { image: { memory, globals: manifest.globals }, input: manifest.input, outputNumber: manifest.outputNumber };
+  }
+
+  /** Another of the copy that is kept here, whichever it is of that epoch, and what that is. */
+  copyAtHand(
+    task: TaskName,
+    epoch: number,
+  ): { readonly reference: CheckpointReference; readonly image: TaskImage } | undefined {
+    const copy = this.parts.standby.duplicate(task, epoch);
+    if (copy === undefined) return undefined;
+    const { memory, manifest } = copy;
+    const { sequence, globals, input, outputNumber, stateDigest: digest, needs } = manifest;
+    const more = needs === undefined ? {} : { needs };
+    const reference = { task, epoch, sequence, input, outputNumber, stateDigest: digest, holders: [], ...more };
+    return { reference, image: { memory, globals } };
   }
 
   private async fromLocalStore(reference: CheckpointReference): Promise<RestoredState | undefined> {

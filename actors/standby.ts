@@ -90,13 +90,31 @@ export class StandbyCopies {
     if (copy === undefined || copy.manifest.epoch !== reference.epoch || laterCheckpoint(reference, copy.manifest))
       return undefined;
     this.drop(reference.task);
-    const { manifest, pageTable } = copy;
+    const { manifest } = copy;
+    const wanted = manifest.sequence === reference.sequence ? reference.stateDigest : manifest.stateDigest;
+    return this.isOf(copy, wanted) ? copy : undefined;
+  }
+
+  /** Another of the copy that is here, if it is of that epoch; this one is kept up to date and stays. */
+  duplicate(task: TaskName, epoch: number): StandbyCopy | undefined {
+    const copy = this.copies.get(task);
+    if (copy?.manifest.epoch !== epoch || !this.isOf(copy, copy.manifest.stateDigest)) return undefined;
+    const memory = new Uint8Array(new SharedArrayBuffer(copy.memory.length));
+    memory.set(copy.memory);
+    return { ...copy, memory };
+  }
+
+  /** S1. */
+  private isOf({ manifest, pageTable }: StandbyCopy, wanted: string): boolean {
     const { globals, input, outputNumber } = manifest;
     const digest = stateDigest({ table: pageTable, globals, input, outputNumber }, (bytes) => this.parts.hasher.hex(bytes));
-    const wanted = manifest.sequence === reference.sequence ? reference.stateDigest : manifest.stateDigest;
-    if (digest === wanted) return copy;
-    this.parts.host.counters.add('standby.corrupt');
-    return undefined;
+    if (digest !== wanted) this.parts.host.counters.add('standby.corrupt');
+    return digest === wanted;
+  }
+
+  /** It runs here now. */
+  discard(task: TaskName): void {
+    this.drop(task);
   }
 
   /** Whatever is here of the task: pages with the right digest need not be fetched. */

@@ -129,6 +129,7 @@ export class TaskEffects {
   }
 
   async stopAll(): Promise<void> {
+    this.starts.dropAll();
     await Promise.all([...this.running.keys()].map((task) => this.stop(task, Number.POSITIVE_INFINITY)));
   }
 
@@ -164,7 +165,7 @@ export class TaskEffects {
     const below = belowTrimMark(checkpoint?.input, trimmed);
     if (below !== undefined) return { code: 'ERR_INPUT_TRIMMED', sentence: below };
     standbyChoice.need(spec);
-    const { program, restored, hear } = await this.starts.begin(spec, checkpoint, { standsAt, core });
+    const { program, restored, feed, hear } = await this.starts.begin(spec, checkpoint, { standsAt, core });
     let instance: Instance | undefined;
     hear((code, sentence) => instance?.programEnded(code, sentence));
     // The image took its time: a later deploy may be further, and must not be replaced by this one.
@@ -197,6 +198,7 @@ export class TaskEffects {
         source,
         jobs: this.parts.jobs,
         restored,
+        feed,
         readPlacementEpoch: () => this.readPlacementEpoch(task),
         onStarted: () => {
           started = true;

@@ -1,5 +1,5 @@
 /**
- * Moves the tasks of a chain to one ECU together, or none (docs/CHAINS.md). Replicated. Each member is an ordinary migration
+ * Moves the tasks of a chain to one ECU together, or none (docs/CHAINS.md): all of it, or those that leave one ECU. Replicated. Each member is an ordinary migration
  * (`migration.machine.ts`) that waits twice for this record: with its state copied, before it stands still; and standing still, before it
  * takes its epoch.
  *
@@ -14,6 +14,8 @@ import { assign, setup } from 'xstate';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { ProposalNamed } from '../src/domain/proposal/proposal.ts';
+import type { RestoreOpcode } from '../src/domain/protocol/messages.ts';
 import { CLOSE, effectActions, OPEN } from './effects.ts';
 
 export interface ChainMember {
@@ -22,12 +24,16 @@ export interface ChainMember {
   readonly epoch: number;
   readonly attempt: number;
   readonly source: Incarnation;
+  /** What was foreseen of it; absent: nothing, somebody asked. */
+  readonly proposal?: ProposalNamed | undefined;
 }
 
 export interface ChainCause {
   readonly members: readonly ChainMember[];
   readonly target: Mac;
   readonly reason: string;
+  /** Who asks; absent: a person. */
+  readonly opcode?: RestoreOpcode | undefined;
 }
 
 export interface ChainContext {

@@ -14,6 +14,8 @@
  * M5. An effect that asks the world answers with what it heard; the chart goes on by that answer and by its timers.
  * M7. One that moves with its chain (`chain.machine.ts`) waits twice for the chain's word: `gathered`, before it stands still, and `agreeing`,
  *     before it takes its epoch. With that word it does not give up by itself any more.
+ * M8. Where the target can keep up with the source (`follow`), the source does not stand still before the commit: the target computes what it
+ *     computes, and goes on from there. The marker ends what the source may append, and M4 holds from then on.
  * M6. It is done only when the placement has heard that the target runs the task: whoever took an epoch answers for it until then.
  */
 import { assign, enqueueActions, setup } from 'xstate';
@@ -64,6 +66,8 @@ export interface MigrationContext {
   readonly rounds: readonly CopyRound[];
   /** The state to go on from. */
   readonly reference?: CheckpointReference | undefined;
+  /** M8: the target keeps up with the source from there on. */
+  readonly following?: boolean | undefined;
   /** Taken by the commit. */
   readonly epoch?: number | undefined;
   readonly nonce?: string | undefined;
@@ -90,6 +94,7 @@ export type MigrationEvent = ActorEvent &
         readonly reference: CheckpointReference;
         readonly pauseUs: number;
         readonly copyUs: number;
+        readonly following?: boolean;
       }
     /** `unable`: its bridge cannot name the state at which it stands still. */
     | { readonly type: 'HANDOVER.FAILED'; readonly reason: string; readonly unable: boolean }
@@ -126,13 +131,15 @@ export type MigrationEffect =
   | (Between & { readonly kind: 'copyState'; readonly round: number })
   | (Between & { readonly kind: 'claimPlacement' })
   | (Between & { readonly kind: 'awaitChain'; readonly chain: ActorKey; readonly step: 'copied' | 'ready' })
-  | (Between & { readonly kind: 'handOver'; readonly mode: MigrationMode })
+  /** `follow`: the checkpoint that is at the target, to keep up with the source from; absent: the source is to stand still. */
+  | (Between & { readonly kind: 'handOver'; readonly mode: MigrationMode; readonly follow?: number | undefined })
   | (Between & { readonly kind: 'commitSwitch'; readonly mode: MigrationMode; readonly reference: CheckpointReference })
   | (Between & {
       readonly kind: 'deployTarget';
       readonly epoch: number;
       readonly mode: MigrationMode;
       readonly reference: CheckpointReference;
+      readonly following?: boolean | undefined;
     })
   | (Between & {
       readonly kind: 'confirmPlacement';
@@ -179,6 +186,14 @@ const awaitsChain = (step: 'copied' | 'ready') =>
 const isSmallOrNever = ({ context, event }: { readonly context: MigrationContext; readonly event: MigrationEvent }): boolean =>
   event.type === 'STATE.COPIED' && (event.round.bytes <= SMALL_BYTES || context.rounds.length + 1 >= ROUNDS_MAX);
 
+/** One that moves with its chain stands still until all of them do (M7). */
+function handOver(context: MigrationContext): MigrationEffect {
+  const mode = modeOf(context);
+  const sequence = context.rounds[context.rounds.length - 1]?.sequence;
+  const follow = mode === 'live' && !isInChain(context) && sequence !== undefined ? { follow: sequence } : {};
+  return { kind: 'handOver', ...between(context), mode, ...follow };
+}
+
 const isInChain = ({ cause }: MigrationContext): boolean => cause?.chain !== undefined;
 
 const modeOf = ({ mode }: MigrationContext): MigrationMode => mode ?? 'cold';
@@ -211,7 +226,11 @@ export const migrationMachine = setup({
     noteRound: assign(({ context, event }) =>
       event.type === 'STATE.COPIED' ? { rounds: [...context.rounds, event.round] } : {},
     ),
-    noteReference: assign(({ event }) => (event.type === 'STATE.HANDED_OVER' ? { reference: event.reference } : {})),
+    noteReference: assign(({ event }) => {
+      if (event.type !== 'STATE.HANDED_OVER') return {};
+      const { reference, following } = event;
+      return following === true ? { reference, following } : { reference };
+    }),
     noteEpoch: assign(({ event }) => (event.type === 'SWITCH.COMMITTED' ? { epoch: event.epoch } : {})),
     noteLost: assign(({ event }) =>
       event.type === 'SWITCH.LOST' ? { reason: `epoch ${event.epoch} was taken by ${event.by ?? 'nobody'}` } : {},
@@ -319,7 +338,7 @@ export const migrationMachine = setup({
       initial: 'pausing',
       states: {
         pausing: {
-          ...opened('handOver', (context) => ({ kind: 'handOver', ...between(context), mode: modeOf(context) })),
+          ...opened('handOver', handOver),
           after: { [PAUSE_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
           on: {
             'STATE.HANDED_OVER': [
@@ -361,6 +380,7 @@ export const migrationMachine = setup({
             epoch: context.epoch ?? 0,
             mode: modeOf(context),
             reference: context.reference as CheckpointReference,
+            ...(context.following === true ? { following: true } : {}),
           })),
           after: { [START_MS]: { target: '#migration.superseding', actions: 'noteSilentTarget' } },
           on: {

@@ -13,10 +13,11 @@
  */
 import { z } from 'zod';
 import { NETWORK_FAMILIES } from '../../src/domain/forecast/network.ts';
+import type { RareTwin } from '../../src/domain/hazard/rare-twin.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { FAMILIES } from '../../src/domain/learn/architecture.ts';
 import { FEATURE_SETS } from '../../src/domain/learn/features.ts';
-import { faultOf, type Learned, type Model, TRACE_SOURCES } from '../../src/domain/learn/model.ts';
+import { faultOf, type Learned, type Model, type RareTwinModel, TRACE_SOURCES } from '../../src/domain/learn/model.ts';
 import { systemHasher } from '../system/hasher.ts';
 
 const MAGIC = new TextEncoder().encode('DRVLEARN');
@@ -78,6 +79,20 @@ const headerSchema = z.discriminatedUnion('purpose', [
     range: z.strictObject({ leastUs: z.number(), mostUs: z.number() }),
   }),
   z.strictObject({ purpose: z.literal('trace-twin'), trained, arrays, architecture, uses: z.enum(TRACE_SOURCES) }),
+  z.strictObject({
+    purpose: z.literal('rare-twin'),
+    trained,
+    arrays,
+    architecture,
+    columns: z.array(z.string().min(1).max(200)).min(1).max(1024),
+    shape: z.strictObject({
+      horizon: z.number(),
+      period: z.number(),
+      block: count.min(1).max(1_000_000),
+      blocks: count.min(1).max(1000),
+    }),
+    life: z.strictObject({ mean: z.number(), deviation: z.number() }),
+  }),
   z.strictObject({
     purpose: z.literal('forecast'),
     trained,
@@ -199,6 +214,7 @@ function takeApart(model: Model): { readonly header: Omit<Header, 'arrays'>; rea
     columns.set('parameters', model.network.parameters);
     return { header: { purpose, trained: by, shape: { family, width, layers, horizons: [...horizons] } } as Header, columns };
   }
+  if (purpose === 'rare-twin') return takeRareApart(model);
   columns.set('mean', model.scale.mean).set('factor', model.scale.factor);
   if (purpose === 'trace-twin') {
     const { execution, wait } = model.traces;
@@ -228,6 +244,30 @@ function takeApart(model: Model): { readonly header: Omit<Header, 'arrays'>; rea
   return { header: { purpose, trained: by, reads: model.reads, shape: model.shape, learned: about } as Header, columns };
 }
 
+function takeRareApart({ purpose, trained: by, twin }: RareTwinModel): ReturnType<typeof takeApart> {
+  const { shape, scale, pool, judged } = twin;
+  const { horizon, period, block, blocks } = shape;
+  const columns: Columns = new Map<string, Column>([
+    ['parameters', twin.parameters],
+    ['means', scale.means],
+    ['deviations', scale.deviations],
+    ['expected', scale.expected],
+    ['moves', scale.moves],
+    ['starts', pool.starts],
+    ['times', pool.times],
+    ['values', pool.values],
+    ['real', judged.real],
+    ['bootstrap', judged.bootstrap],
+    ['generator', judged.generator],
+  ]);
+  const header = {
+    ...{ purpose, trained: by, architecture: { ...twin.architecture, widths: [...twin.architecture.widths] } },
+    ...{ columns: [...twin.columns], shape: { horizon, period, block, blocks } },
+    life: { mean: scale.lifeMean, deviation: scale.lifeDeviation },
+  };
+  return { header: header as Header, columns };
+}
+
 class MissingColumn extends Error {}
 
 function putTogether(header: Header, columns: Columns): Model {
@@ -237,6 +277,28 @@ function putTogether(header: Header, columns: Columns): Model {
     throw new MissingColumn(`column ${name} of the right type`);
   };
   const { purpose, trained: by } = header;
+  if (purpose === 'rare-twin') {
+    const scale = {
+      ...{ means: column('means', Float32Array), deviations: column('deviations', Float32Array) },
+      ...{ expected: column('expected', Float32Array), moves: column('moves', Float32Array) },
+      ...{ lifeMean: header.life.mean, lifeDeviation: header.life.deviation },
+    };
+    const twin: RareTwin = {
+      ...{ columns: header.columns, shape: { ...header.shape, sensors: header.columns.length }, scale },
+      ...{ architecture: header.architecture, parameters: column('parameters', Float32Array) },
+      pool: {
+        starts: column('starts', Uint32Array),
+        times: column('times', Float64Array),
+        values: column('values', Float64Array),
+      },
+      judged: {
+        real: column('real', Float64Array),
+        bootstrap: column('bootstrap', Float64Array),
+        generator: column('generator', Float64Array),
+      },
+    };
+    return { purpose, trained: by, twin };
+  }
   if (purpose === 'twin')
     return {
       purpose,

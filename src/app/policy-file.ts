@@ -42,7 +42,7 @@ export function parsePolicy(text: string, path: string): PredictionPolicy {
 const invalid = (path: string, problems: readonly string[]): DroverError =>
   new DroverError('ERR_POLICY_FILE', `${path}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
 
-const { review: REVIEW, reviewUs, costMost, atOnce } = PREDICTION_POLICY;
+const { review: REVIEW, reviewUs, costMost, atOnce, taskSeries } = PREDICTION_POLICY;
 const chance = z.number().gt(0).lt(1);
 const most = z.number().int().min(1).max(1_000);
 
@@ -70,6 +70,7 @@ const policySchema = z.strictObject({
         .max(60_000)
         .default(reviewUs / 1000),
       'warm-reviews': z.number().int().min(1).max(600).default(REVIEW.warmRows),
+      'task-series': z.boolean().default(taskSeries),
       'stale-s': z
         .number()
         .min(1)
@@ -110,6 +111,7 @@ const policyOf = ({ prediction, migration, limits }: PolicyLines): PredictionPol
   reviewUs: prediction['interval-ms'] * 1000,
   costMost: migration['cost-most'],
   atOnce: migration['at-once'],
+  taskSeries: prediction['task-series'],
   limits: limits.map(limitOf),
 });
 

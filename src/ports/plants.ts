@@ -132,6 +132,8 @@ export const FLEET_PLANTS = [
   'resume-unaborted',
   /** The target is deployed to without its epoch having been taken. */
   'switch-unclaimed',
+  /** What a state computed ahead of the instance that it followed is taken for accepted. */
+  'forget-followed-outputs',
   // chains (actors/router.ts, janitor.ts, chain-moves.ts)
   /** Outputs are routed wherever the data are. */
   'route-blindly',

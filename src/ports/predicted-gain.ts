@@ -1,5 +1,6 @@
 import type { Mac, TaskName } from '../domain/model/ids.ts';
 import type { PredictedPerformance } from '../domain/performance/late-work.ts';
+import type { TaskAhead } from '../domain/proposal/tasks-ahead.ts';
 
 /**
  * What whoever predicts says of a move: the late jobs that staying would bring within its horizon and going there would not.
@@ -15,6 +16,10 @@ export interface PredictedLateJobs {
   readonly lateJobs: number;
   /** Who says so, for `explain`. */
   readonly by: string;
+  /** What its own series foretell of its load, in cores; absent: nothing, or it is not to be asked. */
+  readonly ahead?: (TaskAhead & { readonly horizonS: number }) | undefined;
+  /** Of the load there once it is there, as a share of the cores, within that horizon: the upper decile; absent with `ahead`. */
+  readonly loadAfter?: number | undefined;
   /** How it would do where it is and there; absent: it was not measured yet. Its late jobs are part of `lateJobs`. */
   readonly performance?: { readonly here: PredictedPerformance; readonly there: PredictedPerformance } | undefined;
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectRoot } from '../../src/app/project-root.ts';
-import { conform, startProcess } from '../support/conformance.ts';
+import { type BridgePlace, conform, startProcess } from '../support/conformance.ts';
 
 const MAC = '02bb00000002';
 const FOLDER = join(projectRoot(), 'examples', 'bridges', 'python');
@@ -93,6 +93,48 @@ const SPOILT: readonly Spoilt[] = [
     to: 'def _stand_still(self):\n        pass',
     finds: 'life/paused-ticks',
   },
+  {
+    what: 'does not count what is reserved for later',
+    file: 'admission.py',
+    from: '[*accepted, *map(as_task, kept)]',
+    to: 'accepted',
+    finds: 'admission/reserved',
+  },
+  {
+    what: 'does not ask whether its MAC is taken',
+    file: 'bridge.py',
+    from: '        self._refuse_taken_mac()\n',
+    to: '',
+    finds: 'presence/mac-taken',
+  },
+  {
+    what: 'writes over whoever claimed its MAC meanwhile',
+    file: 'bridge.py',
+    from: 'self._claim_mac(entry.sequence if entry else 0)',
+    to: 'self._announce_again()',
+    finds: 'presence/mac-claimed',
+  },
+  {
+    what: 'starts where its inputs are gone',
+    file: 'bridge.py',
+    from: 'if below < trimmed',
+    to: 'if trimmed < 0',
+    finds: 'restore/trimmed',
+  },
+  {
+    what: 'beats while it sleeps',
+    file: 'bridge.py',
+    from: 'if not self.sleep.is_asleep():\n                self.nats',
+    to: 'if True:\n                self.nats',
+    finds: 'sleep/silent',
+  },
+  {
+    what: 'sleeps with a task',
+    file: 'sleep.py',
+    from: 'if not self.is_asleep() and task is not None',
+    to: 'if False',
+    finds: 'sleep/with-a-task',
+  },
 ];
 
 test.skipIf(!hasPython).each(SPOILT)('a bridge that $what fails $finds', async ({ file, from, to, finds }) => {
@@ -103,8 +145,8 @@ test.skipIf(!hasPython).each(SPOILT)('a bridge that $what fails $finds', async (
     const text = readFileSync(path, 'utf8');
     expect(text.split(from).length, `${file} holds "${from}" once`).toBe(2);
     writeFileSync(path, text.replace(from, to));
-    const start = ({ url, folder: data }: { readonly url: string; readonly folder: string }) =>
-      startProcess('python3', [join(folder, 'bridge.py'), '--mac', MAC, '--nats', url, '--folder', data], {
+    const start = ({ mac, url, folder: data }: BridgePlace) =>
+      startProcess('python3', [join(folder, 'bridge.py'), '--mac', mac, '--nats', url, '--folder', data, '--sleeps'], {
         PYTHONDONTWRITEBYTECODE: '1',
       });
     const result = await conform({ mac: MAC, runtime: 'process', start, patienceUs: 3_000_000 }, finds);

@@ -14,8 +14,10 @@ test.skipIf(!hasPython)('the Python bridge passes every check (skipped without P
   const result = await conform({
     mac: MAC,
     runtime: 'process',
-    start: ({ url, folder }) =>
-      startProcess('python3', [BRIDGE, '--mac', MAC, '--nats', url, '--folder', folder], { PYTHONDONTWRITEBYTECODE: '1' }),
+    start: ({ mac, url, folder }) =>
+      startProcess('python3', [BRIDGE, '--mac', mac, '--nats', url, '--folder', folder, '--sleeps'], {
+        PYTHONDONTWRITEBYTECODE: '1',
+      }),
   });
   expect(failuresOf(result)).toEqual([]);
   expect(result.checks.length).toBe(CHECKS.length);

@@ -13,14 +13,15 @@ test('drover’s own bridge passes every check', async () => {
   const result = await conform({
     mac: MAC,
     runtime: 'wasm',
-    start: ({ url, folder }) => {
+    start: ({ mac, url, folder }) => {
       const config: BridgeConfig = {
-        mac: MAC,
+        mac,
         name: 'conformance',
         ecuClass: 'standard',
         resourceKind: 'cpu',
         cores: 1,
         memoryBytes: 64 * 1024 * 1024,
+        power: { idleWatts: 4, busyWatts: 20, sleep: [{ name: 'suspend', watts: 0.4, wakeUs: 100_000, wakeJoules: 1 }] },
         capabilities: [],
         labels: {},
         heartbeatIntervalUs: 100_000,

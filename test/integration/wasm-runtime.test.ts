@@ -8,6 +8,9 @@ import { data, listLog, loadExample, prepareText, realClock, tick } from '../sup
 
 const runtimes: WasmRuntime[] = [];
 const log = listLog();
+/** Soon enough for a test, and longer than a lane without fault can be kept from a core. */
+const HANG_US = 3_000_000;
+const PATIENT_US = 60_000_000;
 const openRuntime = (options: Partial<Pick<WasmRuntimeOptions, 'lanes' | 'watchdogUs' | 'order'>> = {}): WasmRuntime => {
   const runtime = createWasmRuntime({ clock: realClock, log, ...options });
   runtimes.push(runtime);
@@ -118,7 +121,7 @@ describe('the wasm runtime', () => {
   });
 
   it('ends a lane that hangs with all its programs, and starts a new one', async () => {
-    const runtime = openRuntime({ lanes: 1, watchdogUs: 1_000_000 });
+    const runtime = openRuntime({ lanes: 1, watchdogUs: HANG_US });
     const mate = await start(runtime);
     const hanging = await start(runtime, {
       artefact: prepareText('(loop $again (br $again))'),
@@ -134,7 +137,7 @@ describe('the wasm runtime', () => {
   });
 
   it('leaves the programs of other lanes alone when one hangs', async () => {
-    const runtime = openRuntime({ lanes: 2, watchdogUs: 1_000_000 });
+    const runtime = openRuntime({ lanes: 2, watchdogUs: HANG_US });
     const hanging = await start(runtime, {
       artefact: prepareText('(loop $again (br $again))'),
       spec: { memoryBytesMax: 1 << 20, fuelPerJob: Number.MAX_SAFE_INTEGER },
@@ -175,11 +178,11 @@ describe('the wasm runtime', () => {
 });
 
 describe('programs that share a lane', () => {
-  /** Jobs of so many turns: the longest take some hundredths of a second, enough for what is asked next to arrive. */
+  /** Jobs of so many turns: the longest take some tenths of a second, enough for what is asked next to arrive though this thread may wait for a core. */
   const slow = (turns: number): Uint8Array =>
     prepareText(`(local.set $length (i32.const ${turns}))
       (loop $again (local.set $length (i32.sub (local.get $length) (i32.const 1))) (br_if $again (local.get $length)))`);
-  const LONG = slow(40_000_000);
+  const LONG = slow(200_000_000);
   const SHORTER = slow(2_000_000);
   const periodic = (priority: number, deadlineUs = 1_000_000): Partial<TaskSpec> => ({
     periodUs: 1_000_000,
@@ -204,7 +207,7 @@ describe('programs that share a lane', () => {
   }
 
   it('run in the order of their priorities, and what has no period after the others', async () => {
-    const runtime = openRuntime({ lanes: 1 });
+    const runtime = openRuntime({ lanes: 1, watchdogUs: PATIENT_US });
     const first = await start(runtime, { artefact: LONG, spec: periodic(100) });
     const low = await start(runtime, { artefact: SHORTER, spec: periodic(1) });
     const high = await start(runtime, { artefact: SHORTER, spec: periodic(9) });
@@ -218,7 +221,7 @@ describe('programs that share a lane', () => {
   });
 
   it('run in the order of their deadlines where those decide', async () => {
-    const runtime = openRuntime({ lanes: 1, order: 'edf' });
+    const runtime = openRuntime({ lanes: 1, order: 'edf', watchdogUs: PATIENT_US });
     const first = await start(runtime, { artefact: LONG, spec: periodic(1, 5) });
     const late = await start(runtime, { artefact: SHORTER, spec: periodic(9, 900_000) });
     const early = await start(runtime, { artefact: SHORTER, spec: periodic(1, 100_000) });
@@ -230,7 +233,7 @@ describe('programs that share a lane', () => {
   });
 
   it('let a more urgent one in between the jobs that another asked for together', async () => {
-    const runtime = openRuntime({ lanes: 1 });
+    const runtime = openRuntime({ lanes: 1, watchdogUs: PATIENT_US });
     const low = await start(runtime, { artefact: slow(1), spec: periodic(1) });
     const long = await start(runtime, { artefact: LONG, spec: periodic(5) });
     const high = await start(runtime, { artefact: slow(1), spec: periodic(9) });
@@ -243,7 +246,7 @@ describe('programs that share a lane', () => {
   });
 
   it('stay in the lane of the core they were admitted to', async () => {
-    const runtime = openRuntime({ lanes: 2, watchdogUs: 1_000_000 });
+    const runtime = openRuntime({ lanes: 2, watchdogUs: HANG_US });
     const artefact = prepareText('(loop $again (br $again))');
     const other = await start(runtime, { core: 0 });
     const hanging = await start(runtime, { artefact, spec: periodic(1), core: 1 });

@@ -11,7 +11,7 @@ import { COUNTER, counterThat, MEMORY_BYTES_MAX, prepareClass, saidOf } from '..
 
 const runtimes: TaskRuntime[] = [];
 const log = listLog();
-const openRuntime = (watchdogUs = 5_000_000): TaskRuntime => {
+const openRuntime = (watchdogUs = 30_000_000): TaskRuntime => {
   const runtime = createWorkerRuntime({ clock: realClock, log, watchdogUs });
   runtimes.push(runtime);
   return runtime;
@@ -53,7 +53,7 @@ describe('the worker runtime', () => {
   }, 60_000);
 
   it('ends a job that never ends, with its thread, and no other program', async () => {
-    const runtime = openRuntime(1_000_000);
+    const runtime = openRuntime(3_000_000);
     const mate = await start(runtime, await prepareClass(COUNTER));
     const looping = await start(runtime, await prepareClass(counterThat('for (;;) {}')));
     expect(saidOf(await looping.program.runJob(tick(1)))).toMatch(/^ERR_JOB_HANG .*was ended/);

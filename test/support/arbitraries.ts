@@ -185,6 +185,7 @@ export const ecuDescription = (): fc.Arbitrary<EcuDescription> =>
       scheduling: ecuScheduling(),
       metrics: fc.record({ everyUs: count().map((us) => us || 1), keptEveryUs: count() }),
       power: ecuPower(),
+      followsReservations: fc.constant(true as const),
     },
     {
       requiredKeys: [

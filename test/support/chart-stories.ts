@@ -223,6 +223,14 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'TARGET.DURABLE', reason: 'checkpoint 2.1 is durable' },
       { type: 'SOURCE.STOPPED' },
     ],
+    'goes while its source runs on, which the target has kept up with': [
+      ...toTheSwitch('live').map((told) => (told.type === 'STATE.HANDED_OVER' ? { ...told, following: true } : told)),
+      { type: 'SWITCH.COMMITTED', epoch: 2 },
+      { type: 'INSTANCE.RAN', epoch: 2, nonce: 'n2', owner: e2 },
+      { type: 'PLACEMENT.CONFIRMED', epoch: 2 },
+      { type: 'TARGET.DURABLE', reason: 'checkpoint 2.1 is durable' },
+      { type: 'SOURCE.STOPPED' },
+    ],
     'the placement hears last of all that the target runs it': [
       ...toTheSwitch('live'),
       { type: 'SWITCH.COMMITTED', epoch: 2 },

@@ -4,19 +4,27 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { anotherBridge } from '../../src/app/conformance/another-bridge.ts';
 import { openBench } from '../../src/app/conformance/open-bench.ts';
 import { runSuite, type SuiteResult } from '../../src/app/conformance/suite.ts';
 import type { RuntimeKind } from '../../src/domain/model/task.ts';
 import { CLIENT_LOGIN, type NatsProcess, startNats } from './nats-process.ts';
 
-const PATIENCE_US = 15_000_000;
+const PATIENCE_US = 60_000_000;
 
 export interface BridgeUnderTest {
   readonly mac: string;
   readonly runtime: RuntimeKind;
+  /** For what a check waits; the broker and the bridge may take longer to be there. */
   readonly patienceUs?: number;
-  /** Starts the bridge's process; `folder` is its own and empty. */
-  readonly start: (context: { readonly url: string; readonly folder: string }) => ChildProcess;
+  /** Starts a bridge's process; `folder` is its own and empty. */
+  readonly start: (context: BridgePlace) => ChildProcess;
+}
+
+export interface BridgePlace {
+  readonly mac: string;
+  readonly url: string;
+  readonly folder: string;
 }
 
 export const startProcess = (
@@ -31,7 +39,7 @@ export const urlOf = (server: NatsProcess): string =>
 export async function conform(bridge: BridgeUnderTest, only?: string): Promise<SuiteResult> {
   const server = await startNats();
   const folder = mkdtempSync(join(tmpdir(), 'drover-conformance-'));
-  const child = bridge.start({ url: urlOf(server), folder });
+  const child = bridge.start({ mac: bridge.mac, url: urlOf(server), folder });
   const gone = once(child, 'exit');
   try {
     const broker = { kind: 'url', url: urlOf(server) } as const;
@@ -45,7 +53,9 @@ export async function conform(bridge: BridgeUnderTest, only?: string): Promise<S
       runtime: bridge.runtime,
       artefactFile: undefined,
       patienceUs: bridge.patienceUs ?? PATIENCE_US,
+      startPatienceUs: PATIENCE_US,
       leave,
+      another: anotherBridge((mac, home) => bridge.start({ mac, url: urlOf(server), folder: home })),
     });
     try {
       return await runSuite(bench, only === undefined ? {} : { only });

@@ -10,6 +10,9 @@ const real = (min = -1e9, max = 1e9): fc.Arbitrary<number> => fc.double({ min, m
 const cause = (): fc.Arbitrary<Threat['cause']> => fc.constantFrom('failure', 'overload', 'heat', 'ageing');
 
 const threat = (): fc.Arbitrary<Threat> =>
+  fc.tuple(seenByEcu(), fc.boolean()).map(([seen, byTasks]) => (byTasks ? { ...seen, byTasks } : seen));
+
+const seenByEcu = (): fc.Arbitrary<Threat> =>
   fc.record({
     cause: cause(),
     level: fc.constantFrom('temperature', 'memory', 'load', 'wear', 'misses', 'backlog'),
@@ -22,6 +25,11 @@ const threat = (): fc.Arbitrary<Threat> =>
   });
 
 export const proposalNotice = (): fc.Arbitrary<ProposalNotice> =>
+  fc.tuple(alone(), fc.array(taskName(), { maxLength: 3 })).map(([notice, together]) => {
+    return together.length === 0 ? notice : { ...notice, together };
+  });
+
+const alone = (): fc.Arbitrary<ProposalNotice> =>
   fc.record({
     manager: managerId(),
     id: printableId(),

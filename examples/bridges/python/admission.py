@@ -8,8 +8,32 @@ from wire import RUNTIMES, Refused
 BUSY_PERIODS = 1000
 
 
-def check(spec, accepted, ecu):
-    """`accepted`: specs of everything else. Raises Refused."""
+def check(spec, accepted, ecu, bookings=()):
+    """`accepted`: specs of everything else; `bookings`: what is reserved on this ECU, now or later. Raises Refused."""
+    check_room(spec, accepted, ecu)
+    beside = [one for one in bookings if counts(one, spec, accepted)]
+    for moment in sorted({one.get("from_us", 0) for one in beside}):  # when something begins: at no other time is more reserved
+        kept = [one for one in beside if one.get("from_us", 0) <= moment < one.get("until_us", 0)]
+        try:
+            check_room(spec, [*accepted, *map(as_task, kept)], ecu)
+        except Refused as refused:
+            names = ", ".join(one.get("id", "") for one in kept)
+            raise Refused("ERR_ADMIT_RESERVED", f"{names} is reserved there: {refused.sentence}") from refused
+
+
+def counts(booking, spec, accepted):
+    """Not beside the task that it is for, and not against one of higher criticality."""
+    names = [spec["name"], *(other["name"] for other in accepted)]
+    return booking.get("task") not in names and booking.get("criticality", 0) >= spec.get("criticality", 0)
+
+
+def as_task(booking):
+    parameters = {name: booking.get(name, 0) for name in ("period_us", "wcet_us", "deadline_us", "priority")}
+    share = {"cpu_ppm": booking.get("cpu_ppm", 0), "memory_bytes": booking.get("memory_bytes", 0)}
+    return {"name": f"reserved.{booking.get('id')}", **parameters, "hard_deadline": booking.get("hard_deadline", False), "reservation": share}
+
+
+def check_room(spec, accepted, ecu):
     if spec.get("runtime") not in ecu["runtimes"]:
         raise Refused("ERR_RUNTIME_UNKNOWN", f"this bridge has no runtime {RUNTIMES.get(spec.get('runtime'), 'of that kind')}")
     missing = [name for name in spec.get("capabilities", []) if name not in ecu["capabilities"]]

@@ -22,6 +22,7 @@ from instance import Ended, Instance, refused_of
 from jetstream import JetStream
 from memory import Memory
 from nats import Nats, NoAnswer, NoResponder
+from sleep import STATE, Sleep
 from wire import CAUGHT_UP, ENDED, RUNTIME_PROCESS, Refused, Sealer, read_command, unseal
 
 HEARTBEAT = 0.1
@@ -37,25 +38,29 @@ class Bridge:
         self.sealer = Sealer(f"bridge.{self.mac}", self.incarnation)
         self.ecu = {
             "cores": 1, "memory_bytes": options.memory_mib << 20, "capabilities": options.capability,
-            "runtimes": [RUNTIME_PROCESS], "scheduling": {"scheduler": FIXED_PRIORITY, "non_preemptive": True, "bound": True},
+            "runtimes": [RUNTIME_PROCESS], "scheduling": {"scheduler": FIXED_PRIORITY, "non_preemptive": True, "bound": True}, "follows_reservations": True,
         }
+        if options.sleeps:
+            self.ecu["power"] = {"idle_watts": 4.0, "busy_watts": 12.0, "sleep": [STATE]}
+        self.nonce = secrets.token_hex(16)  # tells this start's claim of the MAC from another's
         self.nats = Nats(options.nats or url_of(options.data), f"bridge.{self.mac}#{self.incarnation}")
         self.js = JetStream(self.nats)
         self.shard_count = self._fleet_settings()["shardCount"]
         self.instances, self.core = {}, Core()
-        self.task_locks, self.lock = {}, threading.Lock()
+        self.task_locks, self.lock, self.sleep = {}, threading.Lock(), Sleep()
         self.started, self.leaving = time.monotonic(), threading.Event()
 
     # — arriving and leaving —
 
     def start(self):
+        entry = self._inventory_entry()  # before anybody is asked: whoever claims after this is found by the claim
         self._refuse_taken_mac()
         self.nats.serve(f"ecu.{self.mac}.command", self._answering(self._command))
         self.nats.serve(f"ecu.{self.mac}.pages", self._answering(self._pages))
         self.nats.subscribe(f"ckpt.stored.{self.mac}.>", self._stored)
         self.nats.flush()
-        self.nats.on_reconnect = self._announce
-        self._announce()
+        self._claim_mac(entry.sequence if entry else 0)
+        self.nats.on_reconnect = self._announce_again
         for report in self.memory.unreported():
             threading.Thread(target=self._report, args=(report,), daemon=True).start()
         self.beating = threading.Thread(target=self._beat, daemon=True)
@@ -88,13 +93,34 @@ class Bridge:
             return
         sys.exit(f"another bridge answers to MAC {self.mac}: give this one another (ERR_MAC_TAKEN)")
 
-    def _announce(self):
+    def _inventory_entry(self):
+        while True:
+            try:
+                return self.js.bucket_entry("inventory", self.mac)
+            except (NoAnswer, NoResponder):
+                time.sleep(0.1)
+
+    def _claim_mac(self, seen):
+        """Writes the description over what stood there before anybody was asked, or leaves: another one was first."""
+        while self._announce(seen) is None:
+            entry = self._inventory_entry()
+            if entry is not None and entry.headers.get("Drover-Nonce") == self.nonce:
+                return
+            if (entry.sequence if entry else 0) != seen:
+                sys.exit(f"another bridge has just started with MAC {self.mac}: give this one another (ERR_MAC_TAKEN)")
+            time.sleep(0.02)
+
+    def _announce_again(self):
+        while self._announce() is None:
+            time.sleep(0.1)
+
+    def _announce(self, expected=None):
         description = {
             "mac": self.mac, "incarnation": self.incarnation, "name": f"python-{self.mac}", "ecu_class": "python", "resource_kind": 1,
             **self.ecu, "bridge": process_identity(), "heartbeat_interval_us": int(HEARTBEAT * 1e6), "version": "python-1",
         }
-        while self.js.bucket_put("inventory", self.mac, self.sealer.seal("ecu_description", description)) is None:
-            time.sleep(0.1)
+        sealed = self.sealer.seal("ecu_description", description)
+        return self.js.bucket_put("inventory", self.mac, sealed, {"Drover-Nonce": self.nonce}, expected)
 
     def _beat(self):
         sequence = 0
@@ -102,7 +128,8 @@ class Bridge:
             sequence += 1
             uptime = int((time.monotonic() - self.started) * 1e6)
             beat = {"mac": self.mac, "incarnation": self.incarnation, "sequence": sequence, "uptime_us": uptime}
-            self.nats.publish(f"ecu.{self.mac}.heartbeat", self.sealer.seal("heartbeat", beat))
+            if not self.sleep.is_asleep():
+                self.nats.publish(f"ecu.{self.mac}.heartbeat", self.sealer.seal("heartbeat", beat))
             self.leaving.wait(HEARTBEAT)
 
     def shard_of(self, task):
@@ -126,11 +153,19 @@ class Bridge:
         _, command, trace = unseal(data, "command")
         order, fields, header = read_command(command)
         subject = {"task": header["task"], "epoch": header["epoch"]}
+        if order == "power":
+            return self.sealer.seal("answer", {"power": self._power(fields)}, trace)
         try:
             kind, answer = ("load", self._load()) if order == "query_load" else self._obey(order, fields, header)
         except Refused as refused:
             kind, answer = "refused", {"refusal": {"code": refused.code, "sentence": refused.sentence}}
         return self.sealer.seal("answer", {kind: answer if kind == "load" else {**subject, **answer}}, trace)
+
+    def _power(self, order):
+        if "sleep" not in order:
+            return self.sleep.wake()
+        with self.lock:  # as every admission: it either sees this one sleep, or is seen by it
+            return self.sleep.fall(order["sleep"], next((name for name, _ in self.memory.accepted()), None))
 
     def _obey(self, order, fields, header):
         task, epoch = header["task"], header["epoch"]
@@ -167,8 +202,10 @@ class Bridge:
     def _start(self, order, task, epoch):
         spec, reference = order["spec"], order.get("checkpoint")
         with self.lock:  # one admission at a time: each counts what the one before accepted
+            if self.sleep.is_asleep():
+                raise Refused("ERR_ECU_ASLEEP", "this ECU sleeps")
             others = [other for name, other in self.memory.accepted() if name != task]
-            admission.check(spec, others, self.ecu)
+            admission.check(spec, others, self.ecu, self._bookings())
             if self.leaving.is_set():
                 raise Refused("ERR_ADMIT_DRAINING", "this bridge is leaving")
             program_id = self.memory.program_id(task)
@@ -183,6 +220,9 @@ class Bridge:
                 raise Refused("ERR_STORE_CORRUPT", "the artefact has another digest")
             if artefact != counter.ARTEFACT:
                 raise Refused("ERR_MODULE_REFUSED", "this bridge runs the counting program alone")
+            below, trimmed = cursor_of(reference), order.get("trimmed", {}).get("sequence", 0)
+            if below < trimmed:
+                raise Refused("ERR_INPUT_TRIMMED", f"its state has read inputs up to sequence {below}, and those up to {trimmed} may be gone")
             memory = fetch(self.nats, self.sealer, reference) if reference else None
             instance = Instance(self, spec, epoch, nonce, program_id, memory, reference)
             self.instances[task] = instance
@@ -195,6 +235,15 @@ class Bridge:
         except Refused as refused:
             self._end(task, epoch, nonce, refused.code, refused.sentence)
 
+    def _bookings(self):
+        """What is reserved on this ECU and is not over. Read anew for each deploy: they are few."""
+        try:
+            book = self.js.bucket_get("fleet", "reservations")
+        except (NoAnswer, NoResponder) as error:
+            raise Refused("ERR_ADMIT_RESERVED", f"what is reserved cannot be read just now: {error}") from error
+        bookings = unseal(book, "booking_book")[1].get("bookings", []) if book else []
+        return [one for one in bookings if one.get("ecu") == self.mac and one.get("until_us", 0) > time.time_ns() // 1000]
+
     def _stop(self, task):
         instance = self.instances.pop(task, None)
         if instance is not None:
@@ -202,7 +251,7 @@ class Bridge:
 
     def _load(self):
         tasks = [accepted_task(name, spec, self.memory.epoch(name)) for name, spec in self.memory.accepted()]
-        return {"mac": self.mac, "incarnation": self.incarnation, "draining": self.leaving.is_set(), "tasks": tasks}
+        return {"mac": self.mac, "incarnation": self.incarnation, "draining": self.leaving.is_set() or self.sleep.is_asleep(), "tasks": tasks}
 
     # — what instances tell —
 
@@ -273,6 +322,11 @@ class Bridge:
             self.nats.pool.submit(self.js.append, f"ckpt.freed.{self.mac}.{instance.program_id}", self.sealer.seal("checkpoint_notice", {"freed": key}))
 
 
+def cursor_of(reference):
+    """Sequence of the last input that a state has read."""
+    return reference.get("input", {}).get("sequence", 0) if reference else 0
+
+
 def accepted_task(name, spec, epoch):
     copied = {field: spec.get(field, 0) for field in ("period_us", "wcet_us", "deadline_us", "priority")}
     demand = {"memory_bytes_max": admission.memory(spec), "hard_deadline": admission.is_hard(spec), "cpu_ppm": spec.get("reservation", {}).get("cpu_ppm", 0)}
@@ -315,6 +369,7 @@ def main():
     broker.add_argument("--data", help="or the data folder of a fleet on this machine (drover up)")
     parser.add_argument("--folder", required=True, help="where the bridge keeps what must outlive it")
     parser.add_argument("--memory-mib", type=int, default=64)
+    parser.add_argument("--sleeps", action="store_true", help="declare that it can be put to sleep; all it does then is to fall silent")
     parser.add_argument("--capability", action="append", default=[])
     bridge = Bridge(parser.parse_args())
     asked = threading.Event()

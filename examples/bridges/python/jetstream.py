@@ -62,8 +62,12 @@ class JetStream:
         found = self.read_last(f"KV_{bucket}", f"$KV.{bucket}.{key}")
         return None if found is None or "KV-Operation" in found.headers else found.data
 
-    def bucket_put(self, bucket, key, value):
-        return self.append(f"$KV.{bucket}.{key}", value)
+    def bucket_entry(self, bucket, key):
+        """What stands under a key, a deletion too: a Stored, or None."""
+        return self.read_last(f"KV_{bucket}", f"$KV.{bucket}.{key}")
+
+    def bucket_put(self, bucket, key, value, headers=None, expected=None):
+        return self.append(f"$KV.{bucket}.{key}", value, headers, expected)
 
     def object_get(self, store, name):
         stream, key = f"OBJ_{store}", base64.urlsafe_b64encode(name.encode()).decode()

@@ -1,6 +1,6 @@
 """Protocol Buffers, as much as a bridge needs: messages are dicts, described by tables of fields (wire.py).
 
-A table maps a field's number to (name, kind). Kinds: uint, sint, bool, text, bytes, words (packed fixed32), or the table
+A table maps a field's number to (name, kind). Kinds: uint, sint, bool, real (a double), text, bytes, words (packed fixed32), or the table
 of another message. A kind in a list is repeated. Fields that are zero are left out, as proto3 has it; a kind that ends in
 "?" has presence and is written whatever its value. Unknown fields are skipped.
 """
@@ -42,6 +42,10 @@ def _field(out, number, kind, value, repeated):
         wide = (value << 1) ^ (value >> 63) if kind == "sint" else int(value)
         if wide or present:
             out += _varint(number << 3 | VARINT) + _varint(wide)
+        return
+    if kind == "real":
+        if value or present:
+            out += _varint(number << 3 | FIXED64) + struct.pack("<d", value)
         return
     raw = value.encode() if kind == "text" else struct.pack(f"<{len(value)}I", *value) if kind == "words" else bytes(value)
     if raw or present:
@@ -103,10 +107,13 @@ def decode(table, data):
 
 def _value(kind, wire_type, value):
     plain = kind.rstrip("?") if isinstance(kind, str) else kind
-    if (plain in ("uint", "sint", "bool")) != (wire_type == VARINT) or wire_type in (FIXED32, FIXED64):
+    wanted = VARINT if plain in ("uint", "sint", "bool") else FIXED64 if plain == "real" else BYTES
+    if wire_type != wanted:
         raise Malformed("a field has another wire type")
     if isinstance(plain, dict):
         return decode(plain, value)
+    if plain == "real":
+        return struct.unpack("<d", value)[0]
     if plain == "sint":
         return (value >> 1) ^ -(value & 1)
     if plain == "bool":

@@ -11,6 +11,7 @@ RUNTIME_PROCESS = 3
 
 _EMPTY = {}
 _LABEL = {1: ("key", "text"), 2: ("value", "text")}
+_SLEEP = {1: ("name", "text"), 2: ("watts", "real"), 3: ("wake_us", "uint"), 4: ("wake_joules", "real")}
 CURSOR = {1: ("sequence", "uint"), 2: ("data_number", "uint"), 3: ("tick_number", "uint")}
 _PROCESS = {1: ("boot_id", "text"), 2: ("pid", "uint"), 3: ("start_ticks", "uint")}
 _REFUSAL = {1: ("code", "text"), 2: ("sentence", "text")}
@@ -52,24 +53,35 @@ _DESCRIPTION = {
     6: ("cores", "uint"), 7: ("memory_bytes", "uint"), 8: ("capabilities", ["text"]), 9: ("labels", [_LABEL]),
     10: ("runtimes", ["uint"]), 11: ("bridge", _PROCESS), 12: ("supervisor", _PROCESS), 13: ("heartbeat_interval_us", "uint"),
     14: ("version", "text"), 17: ("scheduling", {1: ("scheduler", "uint"), 2: ("non_preemptive", "bool"), 9: ("bound", "bool")}),
+    25: ("follows_reservations", "bool"),
+    24: ("power", {1: ("idle_watts", "real"), 2: ("busy_watts", "real"), 3: ("sleep", [_SLEEP])}),
 }
 _HEADER = {1: ("task", "text"), 2: ("epoch", "uint"), 3: ("effect_id", "text"), 4: ("actor", "text"), 5: ("actor_revision", "uint")}
 ORDERS = {
-    2: ("deploy", {1: ("spec", SPEC), 2: ("incarnation", "uint"), 3: ("checkpoint", REFERENCE)}),
+    2: ("deploy", {1: ("spec", SPEC), 2: ("incarnation", "uint"), 3: ("checkpoint", REFERENCE), 4: ("trimmed", CURSOR)}),
     3: ("pause", _EMPTY), 4: ("resume", _EMPTY), 5: ("stop", {1: ("reason", "text")}),
     6: ("checkpoint", {1: ("mode", "uint")}), 7: ("query_load", _EMPTY),
+    20: ("power", {1: ("sleep", _SLEEP)}),
 }
+WITHOUT_HEADER = ("query_load", "power")
+AWAKE, ASLEEP, WAKING = 1, 2, 3
 _ANSWER = {
     1: ("running", {**_SUBJECT, 3: ("incarnation", "uint"), 4: ("nonce", "text"), 5: ("program_id", "uint"), 6: ("core", "uint?")}),
     2: ("stopped", _SUBJECT), 3: ("paused", _SUBJECT), 4: ("resumed", _SUBJECT),
     5: ("checkpointed", {**_SUBJECT, 3: ("sequence", "uint")}), 6: ("load", _LOAD),
     7: ("refused", {**_SUBJECT, 3: ("refusal", _REFUSAL)}),
+    20: ("power", {1: ("state", "uint"), 2: ("ready_in_us", "uint"), 3: ("reason", "text")}),
 }
 _REPORT = {
     1: ("task", "text"), 2: ("epoch", "uint"), 3: ("mac", "text"), 4: ("incarnation", "uint"), 5: ("nonce", "text"),
     6: ("what", "uint"), 7: ("code", "text"), 8: ("sentence", "text"),
 }
 CAUGHT_UP, ENDED = 1, 2
+_BOOKING = {
+    1: ("id", "text"), 2: ("ecu", "text"), 4: ("from_us", "uint"), 5: ("until_us", "uint"), 6: ("task", "text"),
+    7: ("criticality", "uint"), 8: ("cpu_ppm", "uint"), 9: ("memory_bytes", "uint"), 10: ("period_us", "uint"), 11: ("wcet_us", "uint"),
+    12: ("deadline_us", "uint"), 13: ("priority", "uint"), 14: ("hard_deadline", "bool"),
+}
 _BEAT = {1: ("mac", "text"), 2: ("incarnation", "uint"), 3: ("sequence", "uint"), 4: ("uptime_us", "uint")}
 _MANIFEST_REQUEST = {1: ("task", "text"), 2: ("epoch", "uint"), 3: ("sequence", "uint")}
 
@@ -86,6 +98,7 @@ BODIES = {
     28: ("manager_call", {3: ("instance_report", _REPORT)}),
     29: ("manager_answer", {1: ("accepted", _EMPTY), 2: ("refused", _REFUSAL)}),
     30: ("ecu_description", _DESCRIPTION),
+    70: ("booking_book", {2: ("bookings", [_BOOKING])}),
 }
 ENVELOPE = {1: ("version", "uint"), 2: ("id", "text"), 3: ("sender", "text"), 4: ("trace", "text"), 5: ("sent_at_us", "uint"), **BODIES}
 
@@ -135,7 +148,7 @@ def read_command(command):
     if order is None:
         raise Refused("ERR_WIRE_MALFORMED", "command.order is missing, or one that this bridge does not know")
     header = {"task": "", "epoch": 0, "effect_id": "", "actor": "", "actor_revision": 0, **command.get("header", {})}
-    if order == "query_load":
+    if order in WITHOUT_HEADER:
         return order, command[order], header
     if not TASK_NAME.fullmatch(header["task"]) or not header["effect_id"] or "/" not in header["actor"]:
         raise Refused("ERR_WIRE_MALFORMED", "command.header lacks its task, its effect id or its actor")

@@ -1,7 +1,8 @@
 /**
  * How long a task is silent when it is moved: a task of 1 MiB that ticks every 10 ms goes back and forth between two ECUs, as real
  * processes over a real server. A sample is one move; its silence is the time between the last output of the source and the first of
- * the target, both as the server stamped them, and includes the tick that would have been waited for anyway. The parts are stamped too:
+ * the target, both as the server stamped them, and includes the tick that would have been waited for anyway. The parts are stamped too, as
+ * far as each falls into the silence (where the target keeps up with the source, that one's outputs go on until the marker):
  *
  *   handOver   last output → the state is at the target and on record     (stand still, last difference, record)
  *   commit     → the epoch is taken                                        (placement)
@@ -51,6 +52,8 @@ export interface MigrateBench {
   /** Copied while the task stood still is not among these: rounds of copying while it ran, and their bytes. */
   readonly rounds: number;
   readonly copiedKib: number;
+  /** Moves whose target kept up with the source, which did not stand still. */
+  readonly followed: number;
   /** Migrations that were given up and asked for again. */
   readonly aborted: number;
   readonly outputs: number;
@@ -74,6 +77,7 @@ interface Stamps {
   /** Why it was given up. */
   givenUp?: string;
   rounds: MigrationContext['rounds'];
+  followed: boolean;
 }
 
 export async function benchMigrate(options: MigrateBenchOptions): Promise<MigrateBench> {
@@ -110,15 +114,16 @@ export async function benchMigrate(options: MigrateBenchOptions): Promise<Migrat
       mode: options.mode ?? 'auto',
       others,
       silenceMs: part(({ firstUs, lastUs }) => firstUs - lastUs),
-      handOverMs: part(({ handedOverUs, lastUs }) => handedOverUs - lastUs),
-      commitMs: part(({ takenUs, handedOverUs }) => takenUs - handedOverUs),
-      startMs: part(({ markerUs, takenUs }) => markerUs - takenUs),
+      handOverMs: part(({ handedOverUs, lastUs }) => Math.max(0, handedOverUs - lastUs)),
+      commitMs: part(({ takenUs, handedOverUs, lastUs }) => Math.max(0, takenUs - Math.max(handedOverUs, lastUs))),
+      startMs: part(({ markerUs, takenUs, lastUs }) => markerUs - Math.max(takenUs, lastUs)),
       outputMs: part(({ firstUs, markerUs }) => firstUs - markerUs),
       betweenOutputsMs: summarise(run.gaps().map((us) => us / 1000)),
       rounds: moves.reduce((sum, { rounds }) => sum + rounds.length, 0),
       copiedKib: Math.round(
         moves.reduce((sum, { rounds }) => sum + rounds.reduce((all, { bytes }) => all + bytes, 0), 0) / 1024,
       ),
+      followed: moves.filter(({ followed }) => followed).length,
       aborted: run.aborted,
       outputs,
       lostOutputs,
@@ -137,6 +142,7 @@ interface Move {
   readonly markerUs: number;
   readonly firstUs: number;
   readonly rounds: MigrationContext['rounds'];
+  readonly followed: boolean;
 }
 
 class Run {
@@ -165,9 +171,10 @@ class Run {
         readonly context: MigrationContext;
       };
       const epoch = context.cause?.epoch ?? 0;
-      const stamps = this.stamps.get(epoch) ?? { rounds: [] };
+      const stamps = this.stamps.get(epoch) ?? { rounds: [], followed: false };
       this.stamps.set(epoch, stamps);
       stamps.rounds = context.rounds;
+      stamps.followed = context.following === true;
       if (record.value.event.type === 'STATE.HANDED_OVER') stamps.handedOverUs = atUs;
       if (GIVEN_UP.has(value)) stamps.givenUp = context.reason ?? String(value);
     });
@@ -220,7 +227,7 @@ class Run {
       const marker = outputs.find((output) => output.epoch > epoch && output.marker);
       const taken = placements.find((step) => step.epoch > epoch);
       const last = outputs.findLast((output) => output.epoch <= epoch && !output.marker);
-      const { handedOverUs, givenUp, rounds = [] } = this.stamps.get(epoch) ?? {};
+      const { handedOverUs, givenUp, rounds = [], followed = false } = this.stamps.get(epoch) ?? {};
       if (givenUp !== undefined && taken === undefined) return undefined;
       if (
         first !== undefined &&
@@ -229,7 +236,15 @@ class Run {
         last !== undefined &&
         handedOverUs !== undefined
       )
-        return { lastUs: last.atUs, handedOverUs, takenUs: taken.atUs, markerUs: marker.atUs, firstUs: first.atUs, rounds };
+        return {
+          lastUs: last.atUs,
+          handedOverUs,
+          takenUs: taken.atUs,
+          markerUs: marker.atUs,
+          firstUs: first.atUs,
+          rounds,
+          followed,
+        };
       if (clock.monotonicUs() > untilUs) return undefined;
       await pause(clock, LOOK_US);
     }

@@ -17,6 +17,7 @@ interface ConformanceFlags extends BrokerFlags {
   readonly only?: string;
   readonly patience: string;
   readonly endBridge?: boolean;
+  readonly start?: string;
   readonly json?: boolean;
 }
 
@@ -35,6 +36,10 @@ export function registerConformance(program: Command): void {
     .option('--only <group>', `one group (${GROUPS.join(', ')}) or one check (group/name)`)
     .option('--patience <seconds>', 'how long to wait for what is promised without a time', '10')
     .option('--end-bridge', 'at the end, stop the bridge with SIGTERM and look for its goodbye (same machine)')
+    .option(
+      '--start <command>',
+      'how a second bridge of this kind is started on this machine, for the checks of two with one MAC; {mac} and {folder} in it are replaced',
+    )
     .option('--json', 'print one JSON object at the end')
     .action(conformance);
   withBrokerOptions(command);
@@ -44,6 +49,10 @@ export function registerConformance(program: Command): void {
   );
   withExamples(command, [
     { does: 'Test the bridge of an ECU', line: 'drover conformance --mac 02:aa:00:00:00:01 --nats nats://127.0.0.1:4222' },
+    {
+      does: 'Test also what a second bridge with its MAC does',
+      line: 'drover conformance --mac 02:aa:00:00:00:01 --start "./my-bridge --mac {mac} --folder {folder}" --only presence',
+    },
     {
       does: 'Test a bridge that has the counting program built in',
       line: 'drover conformance --mac 02:aa:00:00:00:01 --runtime process --json',
@@ -60,6 +69,7 @@ async function conformance(flags: ConformanceFlags): Promise<void> {
   const patienceUs = Math.round(Number(flags.patience) * 1_000_000);
   if (!(patienceUs > 0)) throw new DroverError('ERR_USAGE', `${flags.patience} is no number of seconds`);
   const { openBench } = await import('../conformance/open-bench.ts');
+  const { anotherByCommand } = await import('../conformance/another-bridge.ts');
   const { runSuite, CHECKS } = await import('../conformance/suite.ts');
   const { only } = flags;
   if (only !== undefined && !CHECKS.some(({ group, name }) => only === group || only === `${group}/${name}`)) {
@@ -73,6 +83,7 @@ async function conformance(flags: ConformanceFlags): Promise<void> {
     artefactFile: flags.artefact,
     patienceUs,
     leave,
+    another: flags.start === undefined ? undefined : anotherByCommand(flags.start),
   });
   try {
     const onResult = (result: CheckResult): void => void process.stderr.write(line(result));

@@ -1,14 +1,16 @@
 /** `drover hazard`: how well does one see failures coming, judged on units that nothing was learned from. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { HAZARD_METHODS, type HazardMethod } from '../../domain/hazard/evaluate.ts';
 import type { HazardReport } from '../hazard/evaluate-files.ts';
+import { registerHazardTwin } from './hazard-twin.ts';
 import { withExamples } from './help.ts';
-import { wholeNumber } from './numbers.ts';
+import { positiveNumber, wholeNumber } from './numbers.ts';
 import { progressLine } from './progress.ts';
 
 export function registerHazard(program: Command): void {
   const hazard = program.command('hazard').description('failure probabilities: learned, calibrated and judged');
   registerEvaluate(hazard);
+  registerHazardTwin(hazard);
   withExamples(hazard, [
     {
       does: 'Learn from some units that ran to failure, judge on others',
@@ -29,6 +31,8 @@ interface EvaluateFlags {
   readonly earliest?: number;
   readonly latest?: number;
   readonly picture?: string;
+  readonly twin?: string;
+  readonly twinUnits: number;
   readonly json?: boolean;
 }
 
@@ -41,16 +45,21 @@ function registerEvaluate(hazard: Command): void {
     .option('--unit <column>', 'what tells units apart', 'unit')
     .option('--time <column>', 'when, in numbers', 'cycle')
     .option('--outcome <column>', '1 where a unit failed at its last row, 0 where it lived on (default: all failed)')
-    .option('--horizon <time>', 'within which time to failure, in the unit of the time column', positive, 30)
+    .option('--horizon <time>', 'within which time to failure, in the unit of the time column', positiveNumber, 30)
     .addOption(
       new Option('--method <name>', 'hazard: discrete-time hazard; wiener: first passage; auto: the better one in training')
         .choices(['auto', ...HAZARD_METHODS])
         .default('auto'),
     )
     .option('--alarm-rows <n>', 'rows in a row above the threshold that make an alarm', wholeNumber(1, 1_000), 3)
-    .option('--earliest <time>', 'an alarm with more time left is early (default: 2 horizons)', positive)
-    .option('--latest <time>', 'an alarm with less time left is a miss (default: a sixth of the horizon)', positive)
+    .option('--earliest <time>', 'an alarm with more time left is early (default: 2 horizons)', positiveNumber)
+    .option('--latest <time>', 'an alarm with less time left is a miss (default: a sixth of the horizon)', positiveNumber)
     .option('--picture <file.svg>', 'draw the reliability diagram')
+    .option(
+      '--twin <file>',
+      'also learn from units of this twin (drover hazard twin train), and show the figures before and after',
+    )
+    .option('--twin-units <n>', 'how many of them', wholeNumber(1, 1_000), 20)
     .option('--json', 'print one JSON object')
     .action(evaluateFiles);
   withExamples(evaluate, [
@@ -66,18 +75,16 @@ function registerEvaluate(hazard: Command): void {
       does: 'Fans of which some still run',
       line: 'drover hazard evaluate --train a.csv --test b.csv --unit fan --time hours --outcome failed --horizon 100',
     },
+    {
+      does: 'Few engines, and a twin of their run-ups',
+      line: 'drover hazard evaluate --train few.csv --test others.csv --horizon 30 --twin rare.model',
+    },
   ]).addHelpText(
     'after',
     `
 Whatever is chosen (ridge, calibration, threshold) is chosen on the training units. useful, early and missed are shares of the
 failed test units: an alarm between --earliest and --latest before the failure is useful. docs/HAZARD.md says what is behind it.`,
   );
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
 }
 
 async function evaluateFiles(flags: EvaluateFlags): Promise<void> {
@@ -98,8 +105,13 @@ async function evaluateFiles(flags: EvaluateFlags): Promise<void> {
 async function told(report: HazardReport): Promise<string> {
   const { table } = await import('./table.ts');
   const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
-  const rows = report.methods.map((one) => [
-    `${one.method}${one.method === report.method ? ' *' : ''}`,
+  const { twin } = report;
+  const shown = [
+    ...report.methods.map((one) => ({ one, name: `${one.method}${one.method === report.method ? ' *' : ''}` })),
+    ...(twin === undefined ? [] : [{ one: twin.after, name: `hazard, ${twin.units} units of the twin besides` }]),
+  ];
+  const rows = shown.map(({ one, name }) => [
+    name,
     one.auc.toFixed(4),
     one.brier.toFixed(4),
     one.calibrationError.toFixed(4),

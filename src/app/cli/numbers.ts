@@ -10,6 +10,12 @@ export const wholeNumber =
     throw new InvalidArgumentError(`Give a whole number between ${least} and ${most}.`);
   };
 
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Give a number above 0.');
+}
+
 const TIME_UNITS: Readonly<Record<string, number>> = {
   us: 1,
   µs: 1,

@@ -219,5 +219,6 @@ function describe(
     scheduling: schedulingOf(config),
     ...(metrics === undefined ? {} : { metrics }),
     ...powerOf(config),
+    followsReservations: true,
   };
 }

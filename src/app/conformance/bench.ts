@@ -14,6 +14,7 @@ import { decodeHeartbeat } from '../../domain/protocol/codec-heartbeat.ts';
 import type { Answer, CheckpointNotice, Command, Goodbye, Heartbeat, InstanceReport } from '../../domain/protocol/messages.ts';
 import { checkpointSubject, ecuSubject, streams } from '../../domain/protocol/subjects.ts';
 import type { Cancel } from '../../ports/clock.ts';
+import type { StartAnother } from './another-bridge.ts';
 import { NotAsPromised, shown } from './promised.ts';
 import { StandInManager } from './stand-in-manager.ts';
 
@@ -32,6 +33,8 @@ export interface BenchParts {
   readonly patienceUs: number;
   /** Makes the bridge leave cleanly; undefined where the suite has no means. */
   readonly leave: (() => void | Promise<void>) | undefined;
+  /** Starts a second bridge; undefined where the suite has no means. */
+  readonly another: StartAnother | undefined;
 }
 
 export interface Announced<Body> {
@@ -40,6 +43,7 @@ export interface Announced<Body> {
 }
 
 const LOOK_US = 10_000;
+const SILENCE_US = 400_000;
 
 export class Bench {
   readonly parts: BenchParts;
@@ -145,6 +149,13 @@ export class Bench {
 
   wait(us: number): Promise<void> {
     return pause(this.host.clock, us);
+  }
+
+  /** Long enough that what must not come would have come: from when the bridge has read all that was sent to it, until it answers again. */
+  async silence(): Promise<void> {
+    await this.load();
+    await this.wait(SILENCE_US);
+    await this.load();
   }
 
   reportsOf(task: string, epoch: number): readonly InstanceReport[] {

@@ -17,6 +17,7 @@ export const GROUPS = [
   'checkpoints',
   'restore',
   'life',
+  'sleep',
   'leaving',
 ] as const;
 export type Group = (typeof GROUPS)[number];

@@ -12,7 +12,6 @@ import { promised, same } from './promised.ts';
 import type { HeldState } from './stand-in-manager.ts';
 import { type Manifest, referenceTo, type Trial, withTrial } from './trial.ts';
 
-const SILENCE_US = 400_000;
 const CHAIN_MAX = 2;
 
 async function sayStored(bench: Bench, { body: manifest }: Manifest, manager: string): Promise<void> {
@@ -199,7 +198,7 @@ export const CHECKPOINT_CHECKS: readonly Check[] = [
       const first = await trial.checkpoint('full');
       await sayStored(bench, first, 'conformance-a');
       await sayStored(bench, first, 'conformance-a');
-      await bench.wait(SILENCE_US);
+      await bench.silence();
       same(trial.freed.length, 0, 'the number of freed notices after one manager of two');
       await sayStored(bench, first, 'conformance-b');
       const freed = await bench.eventually('a freed notice', () => trial.freed[0]);
@@ -306,6 +305,31 @@ export const CHECKPOINT_CHECKS: readonly Check[] = [
         'ERR_STORE_CORRUPT',
       );
       same(await trial.accepted(), false, 'whether it is among the accepted');
+    },
+  ),
+  check(
+    'restore',
+    'trimmed',
+    'A deploy whose next input may be gone (its cursor is below `trimmed`) is refused with ERR_INPUT_TRIMMED, before its marker.',
+    async (trial, bench) => {
+      const state = renamed(await stateAfterFive(trial), 50);
+      await trial.feed(6, 7);
+      await trial.settle();
+      await trial.stop();
+      await bench.manager.hold('conformance-a', state);
+      const checkpoint = referenceTo(state, ['conformance-a']);
+      const sequence = trial.inputs.at(-1)?.sequence ?? 0;
+      const trimmed = { sequence, dataNumber: 7, tickNumber: 0 };
+      await trial.refused(trial.deploy({ epoch: 51, checkpoint, trimmed }), 'ERR_INPUT_TRIMMED');
+      await trial.refused(trial.deploy({ epoch: 52, trimmed }), 'ERR_INPUT_TRIMMED');
+      same(await trial.accepted(), false, 'whether what was refused is among the accepted');
+      await trial.outputsNow();
+      same(trial.markers.length, 1, 'the number of markers');
+      // Up to the cursor itself is as good as nothing: all that it has not read is there.
+      await trial.run({ epoch: 53, checkpoint, trimmed: state.manifest.input });
+      await trial.feed(8);
+      await trial.settle();
+      same(trial.counted.length, 8, 'the number of outputs');
     },
   ),
   check('restore', 'missing', 'A state that no holder has is refused with ERR_STORE_MISSING.', async (trial) => {

@@ -18,7 +18,8 @@ export const LIFE_CHECKS: readonly Check[] = [
         await trial.settle();
         same((await trial.pause()).kind, 'paused', 'the answer to pause');
         await trial.feed(3, 4);
-        await bench.wait(SILENCE_US);
+        await bench.silence();
+        await trial.outputsNow();
         same(trial.counted.length, 2, 'the number of outputs while it is paused');
         same((await trial.resume()).kind, 'resumed', 'the answer to resume');
         await trial.settle();
@@ -47,10 +48,11 @@ export const LIFE_CHECKS: readonly Check[] = [
         await trial.run();
         await trial.outputsReach(3);
         await trial.pause();
-        const ticks = trial.ticks.length;
-        await bench.wait(SILENCE_US);
+        const before = (await trial.ticksNow()).length;
+        await bench.silence();
+        const after = (await trial.ticksNow()).length;
         // One append may have been on its way.
-        promised(trial.ticks.length <= ticks + 1, 'no ticks while it is paused', trial.ticks.length - ticks);
+        promised(after <= before + 1, 'no ticks while it is paused', after - before);
         await trial.resume();
         await trial.outputsReach(trial.counted.length + 3);
       }),
@@ -65,11 +67,11 @@ export const LIFE_CHECKS: readonly Check[] = [
         await trial.outputsReach(2);
         same((await trial.stop()).kind, 'stopped', 'the answer to stop');
         same(await trial.accepted(), false, 'whether it is still accepted');
-        await bench.wait(SILENCE_US);
-        const outputs = trial.outputs.length;
+        await bench.silence();
+        const before = (await trial.outputsNow()).length;
         await trial.feed(5);
-        await bench.wait(SILENCE_US);
-        same(trial.outputs.length, outputs, 'the number of messages on the output subject');
+        await bench.silence();
+        same((await trial.outputsNow()).length, before, 'the number of messages on the output subject');
       }),
   },
   {

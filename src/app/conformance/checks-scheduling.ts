@@ -10,6 +10,7 @@ import type { EcuDescription } from '../../domain/model/ecu.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
 import type { Bench } from './bench.ts';
 import type { Check } from './check.ts';
+import { textOf } from './judge-outputs.ts';
 import { NotHere, promised } from './promised.ts';
 import { openTrial, type Trial } from './trial.ts';
 
@@ -20,6 +21,7 @@ const CORES_MAX = 4;
 const PERIOD_US = 3_600_000_000;
 /** Between two jobs of one task its inputs and outputs travel. A job that takes longer than that leaves no gap in which all tasks have nothing to do. */
 const JOB_US = 50_000;
+const TRAVELS = 3;
 /** Counted up one by one. */
 const FIRST_COUNT = 200_000;
 const COUNT_MAX = 50_000_000;
@@ -113,16 +115,34 @@ async function inOrder(bench: Bench, { least, others, most }: Sharing, input: st
   return first.atUs < last.atUs && 2 * passed.length > waited.length;
 }
 
-/** A number that this bridge takes about JOB_US to count up. */
+/**
+ * A number that takes this bridge long enough to count up: several times as long as an input and an output travel, which is measured with jobs that
+ * take no time. (On a busy machine they travel for longer than a job of JOB_US, and every core would be idle again and again.)
+ */
 async function inputThatTakes(bench: Bench, trial: Trial): Promise<string> {
-  for (let job = 0; job <= JOBS_TIMED; job++) await trial.feedText(`${FIRST_COUNT}x`);
-  const last = await lastOutput(bench, trial);
-  const counts = trial.counted.map(({ payload }) => Number(new TextDecoder().decode(payload)));
-  if (Math.max(...counts) < FIRST_COUNT) throw new NotHere('its program does not count up one by one');
-  const first = trial.counted.at(-1 - JOBS_TIMED) as StreamMessage;
-  const jobUs = Math.max(1, (last.atUs - first.atUs) / JOBS_TIMED);
-  return `${Math.min(COUNT_MAX, Math.round((FIRST_COUNT * JOB_US) / jobUs))}x`;
+  const travelUs = await timed(bench, trial, '1');
+  for (let count = FIRST_COUNT; ; count = Math.min(COUNT_MAX, 4 * count)) {
+    const before = lastCount(trial);
+    const jobUs = (await timed(bench, trial, `${count}x`)) - travelUs;
+    if (lastCount(trial) - before < count) throw new NotHere('its program does not count up one by one');
+    if (jobUs < travelUs && count < COUNT_MAX) continue;
+    const wantedUs = Math.max(JOB_US, TRAVELS * travelUs);
+    return `${Math.min(COUNT_MAX, Math.round((count * wantedUs) / Math.max(1, jobUs)))}x`;
+  }
 }
+
+/** Between two outputs, where inputs wait. */
+async function timed(bench: Bench, trial: Trial, input: string): Promise<number> {
+  for (let job = 0; job <= JOBS_TIMED; job++) await trial.feedText(input);
+  const last = await lastOutput(bench, trial);
+  const first = trial.counted.at(-1 - JOBS_TIMED) as StreamMessage;
+  return (last.atUs - first.atUs) / JOBS_TIMED;
+}
+
+const lastCount = ({ counted }: Trial): number => {
+  const last = counted.at(-1);
+  return last === undefined ? 0 : Number(textOf(last));
+};
 
 async function topUp(busy: Trial, input: string): Promise<void> {
   for (let waiting = 0; waiting < INPUTS_AHEAD; waiting++) await busy.feedText(input);

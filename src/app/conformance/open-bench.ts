@@ -19,6 +19,7 @@ import { prepareFleet } from '../compose/fleet-settings.ts';
 import { openHost } from '../compose/open-host.ts';
 import type { BrokerChoice } from '../compose/process-config.ts';
 import { exampleModule } from '../task-module.ts';
+import type { StartAnother } from './another-bridge.ts';
 import { Bench } from './bench.ts';
 
 export interface BenchOptions {
@@ -28,8 +29,12 @@ export interface BenchOptions {
   /** A file that holds the counting program for that runtime; undefined: drover's own. */
   readonly artefactFile: string | undefined;
   readonly patienceUs: number;
+  /** How long the broker and the bridge may take to be there; absent: as long as everything else. */
+  readonly startPatienceUs?: number;
   /** Ends the bridge for the check of its goodbye. `signal`: SIGTERM to the process in its description, if it is of this machine. */
   readonly leave: 'signal' | (() => void | Promise<void>) | undefined;
+  /** Starts a second bridge of this kind; absent: the checks that need one are skipped. */
+  readonly another?: StartAnother | undefined;
 }
 
 export interface OpenBench {
@@ -51,23 +56,23 @@ export const BUILT_IN_PROGRAM = 'drover conformance counter 1\n';
 
 /** Prepares the broker when nobody has, and waits for the bridge. Fails with ERR_NO_PLACE when it does not come. */
 export async function openBench(options: BenchOptions): Promise<OpenBench> {
-  const { mac, broker, patienceUs } = options;
-  await prepareEmptyBroker(broker, patienceUs);
+  const { mac, broker, patienceUs, startPatienceUs = patienceUs } = options;
+  await prepareEmptyBroker(broker, startPatienceUs);
   const { host, link, close } = await openHost({
     id: HOST_ID,
     incarnation: 1,
     broker,
     log: { level: 'warn', file: undefined },
-    patienceUs,
+    patienceUs: startPatienceUs,
   });
   try {
     await refuseManagers(host);
     const bytes = await programBytes(options);
     const artefact = await createNatsArtefacts({ connection: link.connection, hasher: systemHasher }).put(bytes);
-    const description = await findBridge(host, mac, patienceUs);
+    const description = await findBridge(host, mac, startPatienceUs);
     const program = { runtime: options.runtime, artefact, artefactBytes: bytes.length, memoryBytesMax: MEMORY_BYTES_MAX };
     const leave = options.leave === 'signal' ? signalTo(description) : options.leave;
-    const bench = new Bench({ host, mac, description, program, patienceUs, leave });
+    const bench = new Bench({ host, mac, description, program, patienceUs, leave, another: options.another });
     await bench.start();
     return {
       bench,

@@ -5,17 +5,23 @@ import type { Check, Group } from './check.ts';
 import { CHECKPOINT_CHECKS } from './checks-checkpoints.ts';
 import { COMMAND_CHECKS } from './checks-commands.ts';
 import { LIFE_CHECKS } from './checks-life.ts';
+import { MAC_CHECKS } from './checks-mac.ts';
 import { OUTPUT_CHECKS } from './checks-outputs.ts';
 import { PRESENCE_CHECKS } from './checks-presence.ts';
+import { RESERVED_CHECKS } from './checks-reserved.ts';
 import { SCHEDULING_CHECKS } from './checks-scheduling.ts';
+import { SLEEP_CHECKS } from './checks-sleep.ts';
 import { NotAsPromised, NotHere } from './promised.ts';
 
 export const CHECKS: readonly Check[] = [
   ...PRESENCE_CHECKS,
+  ...MAC_CHECKS,
   ...COMMAND_CHECKS,
+  ...RESERVED_CHECKS,
   ...SCHEDULING_CHECKS,
   ...OUTPUT_CHECKS,
   ...CHECKPOINT_CHECKS,
+  ...SLEEP_CHECKS,
   ...LIFE_CHECKS,
 ];
 

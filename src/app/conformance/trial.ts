@@ -6,7 +6,13 @@
 import { envelope } from '../../../actors/host.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
 import { stateDigest } from '../../domain/checkpoint/manifest.ts';
-import { type CheckpointManifest, type CheckpointReference, DIGEST_BYTES, PAGE_BYTES } from '../../domain/model/checkpoint.ts';
+import {
+  type CheckpointManifest,
+  type CheckpointReference,
+  DIGEST_BYTES,
+  type InputCursor,
+  PAGE_BYTES,
+} from '../../domain/model/checkpoint.ts';
 import { shardOf } from '../../domain/model/ids.ts';
 import { NO_AFFINITY, type TaskSpec } from '../../domain/model/task.ts';
 import { decodePageAnswer, encodePageRequest } from '../../domain/protocol/codec-checkpoint.ts';
@@ -32,6 +38,8 @@ export interface DeployOptions {
   readonly revision?: number;
   readonly incarnation?: number;
   readonly checkpoint?: CheckpointReference;
+  /** Inputs up to here may be gone. */
+  readonly trimmed?: InputCursor;
   readonly spec?: Partial<TaskSpec>;
 }
 
@@ -40,7 +48,7 @@ export type Manifest = Announced<CheckpointManifest>;
 
 /** Long enough that no checkpoint is taken unless it is asked for. */
 const NEVER_US = 3_600_000_000;
-const APPEND_TIMEOUT_US = 5_000_000;
+const APPEND_TIMEOUT_US = 60_000_000;
 const PAGES_PER_REQUEST = 128;
 const QUORUM = 2;
 
@@ -122,6 +130,23 @@ export class Trial {
     return this.inputs.filter(({ subject }) => subject === this.tickSubject);
   }
 
+  /** Those that stand in the stream now: what is watched may be behind it. */
+  async ticksNow(): Promise<readonly StreamMessage[]> {
+    return this.seenOf(this.tickSubject, () => this.ticks);
+  }
+
+  /** As `ticksNow`, of outputs and markers. */
+  async outputsNow(): Promise<readonly StreamMessage[]> {
+    return this.seenOf(this.outputSubject, () => this.outputs);
+  }
+
+  private async seenOf(subject: string, watched: () => readonly StreamMessage[]): Promise<readonly StreamMessage[]> {
+    const through = (await this.bench.host.bus.readLast(subject))?.sequence ?? 0;
+    return this.bench.eventually(`what stands on ${subject} to arrive`, () =>
+      (watched().at(-1)?.sequence ?? 0) >= through ? watched() : undefined,
+    );
+  }
+
   get markers(): readonly StreamMessage[] {
     return this.outputs.filter(isMarker);
   }
@@ -139,13 +164,14 @@ export class Trial {
   }
 
   deploy(options: DeployOptions = {}): Promise<Answer> {
-    const { checkpoint, incarnation = this.bench.incarnation } = options;
+    const { checkpoint, trimmed, incarnation = this.bench.incarnation } = options;
     const command = {
       kind: 'deploy',
       ...this.header(options),
       spec: { ...this.spec, ...options.spec },
       incarnation,
       checkpoint,
+      ...(trimmed === undefined ? {} : { trimmed }),
     } as const;
     this.epoch = Math.max(this.epoch, command.epoch);
     return this.bench.ask(command);

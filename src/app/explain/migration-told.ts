@@ -26,8 +26,10 @@ export interface MigrationTold {
   readonly rounds: MigrationContext['rounds'];
   /** Why it was given up, or superseded. */
   readonly reason: string | undefined;
-  /** By the manager's clock: from the source standing still to the target's start. */
+  /** By the manager's clock: from the source standing still, or the target keeping up with it, to the target's start. */
   readonly switchUs: number | undefined;
+  /** The source ran on until the target did. */
+  readonly followed: boolean;
 }
 
 /** In the form of a decision (`decision.ts`). */
@@ -90,7 +92,7 @@ export function migrationDecision(by: ActorKey, records: readonly ActorRecord[])
     refusedBefore: last.excluded.map((target) => ({ target, reason: 'it did not admit it' })),
     phase: state,
     evidence: estimate.decision,
-    migration: { mode, state, estimate, rounds, reason, switchUs },
+    migration: { mode, state, estimate, rounds, reason, switchUs, followed: last.following === true },
   };
 }
 
@@ -119,7 +121,22 @@ export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) 
   const broken = candidates.flatMap(({ mac, modes }) =>
     modes.flatMap(({ mode, broken: why }) => (why === undefined ? [] : [`${nameOf(mac)}, ${mode}: ${why}\n`])),
   );
-  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${broken.join('')}${performanceTold(estimate, nameOf)}`;
+  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${broken.join('')}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
+}
+
+/** What its own series foretell, and what the ECUs would have to do with it. */
+function aheadTold({ ahead, candidates }: MigrationEstimate, nameOf: (mac: string) => string): string {
+  if (ahead === undefined) return '';
+  const { now, quantiles, waiting, horizonS } = ahead;
+  const [, median, high] = quantiles;
+  const cores = (value: number): string => value.toFixed(2);
+  const of = waiting >= 0.005 ? `, ${cores(waiting)} of it for inputs that wait` : '';
+  const after = candidates.flatMap(({ mac, loadAfter }) =>
+    loadAfter === undefined ? [] : [`${nameOf(mac)} ${Math.round(100 * loadAfter)} %`],
+  );
+  const there = after.length === 0 ? '' : `; load with it there, at most at 90 %: ${after.join(', ')}`;
+  return `its own series: it takes ${cores(now)} cores now and ${cores(median)} in ${horizonS} s, at most ${cores(high)} at 90 %${of}${there}
+`;
 }
 
 /** Where the task would do how, as far as anybody can say. */
@@ -185,12 +202,13 @@ const costCells = ({ during, transfer, disturbance, gain, total }: MigrationCost
   [during, transfer, disturbance, gain, total].map((term) => term.toFixed(2));
 
 export function* migrationTold(
-  { mode, state, estimate, rounds, reason, switchUs }: MigrationTold,
+  { mode, state, estimate, rounds, reason, switchUs, followed }: MigrationTold,
   nameOf: (mac: string) => string,
 ): Generator<string> {
   const copied = rounds.map(({ bytes, tookUs }) => `${Math.ceil(bytes / 1024)} KiB in ${(tookUs / 1000).toFixed(1)} ms`);
   yield `migration: ${state}${mode === undefined ? '' : `, ${mode}`}${reason === undefined ? '' : `: ${reason}`}\n`;
   if (copied.length > 0) yield `copied while it ran: ${copied.join(', ')}\n`;
-  if (switchUs !== undefined) yield `from standing still to its start at the target: ${(switchUs / 1000).toFixed(1)} ms\n`;
+  const began = followed ? 'the target kept up with it while it ran; from there' : 'from standing still';
+  if (switchUs !== undefined) yield `${began} to its start at the target: ${(switchUs / 1000).toFixed(1)} ms\n`;
   if (estimate.candidates.length > 0) yield `\n${estimateTold(estimate, nameOf)}`;
 }

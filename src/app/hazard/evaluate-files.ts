@@ -2,9 +2,10 @@
 import { access, constants, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { evaluateHazard, FAILURES_LEAST, type HazardMethod, type MethodResult } from '../../domain/hazard/evaluate.ts';
-import { failsWithin, type UnitHistory } from '../../domain/hazard/unit-history.ts';
+import { type Fleet, failsWithin, type UnitHistory } from '../../domain/hazard/unit-history.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { drawReliability } from './reliability-picture.ts';
+import { drawKept, misfitOf, readTwin, seenByTwin } from './twin-files.ts';
 import { matchSensors, readUnits } from './unit-files.ts';
 
 export interface HazardRequest {
@@ -19,6 +20,9 @@ export interface HazardRequest {
   readonly earliest?: number;
   readonly latest?: number;
   readonly picture?: string;
+  /** A twin of rare situations, and how many units of it the hazard learns from besides. */
+  readonly twin?: string;
+  readonly twinUnits?: number;
   readonly onStep?: (done: number, total: number) => void;
 }
 
@@ -36,9 +40,13 @@ export type HazardReport = Nullable<MethodResult> & {
   readonly ridge: number;
   readonly folds: number;
   readonly alarm: { readonly rows: number; readonly earliest: number; readonly latest: number };
-  readonly methods: readonly Omit<Nullable<MethodResult>, 'reliability'>[];
+  readonly methods: readonly Figures[];
+  /** The hazard as it is among the methods, and what becomes of it with units of a twin besides. */
+  readonly twin?: { readonly file: string; readonly units: number; readonly before: Figures; readonly after: Figures };
   readonly notes: readonly string[];
 };
+
+type Figures = Omit<Nullable<MethodResult>, 'reliability'>;
 
 export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardReport> {
   const { horizon, picture } = request;
@@ -76,12 +84,28 @@ export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardR
       `only ${trainFailed} units of ${request.train} failed and a hazard needs ${FAILURES_LEAST}: take --method wiener`,
     );
   }
+  const { twin: twinFile } = request;
+  if (few && twinFile !== undefined)
+    throw new DroverError(
+      'ERR_UNIT_TABLE',
+      `only ${trainFailed} units of ${request.train} failed: --twin helps a hazard, and that needs ${FAILURES_LEAST}`,
+    );
+  const besides = twinFile === undefined ? undefined : await unitsBesides(twinFile, request, training, test);
   const { chosen, all, ridge, folds } = evaluateHazard(training, test, {
     horizon,
     method: request.method,
     alarm,
     ...(request.onStep === undefined ? {} : { onStep: request.onStep }),
   });
+  const before = all.find(({ method }) => method === 'hazard');
+  const after =
+    besides === undefined
+      ? undefined
+      : evaluateHazard(training, test, {
+          ...{ horizon, alarm, ridge, method: 'hazard', methods: ['hazard'] },
+          // The twin has seen the units of every fold: calibration and threshold are chosen without it.
+          besides: (heldBack) => (heldBack === undefined ? besides.units : []),
+        }).chosen;
   if (picture !== undefined) {
     const title = `Fails within ${horizon} (${request.time})? Learned from ${basename(request.train)}, judged on ${basename(request.test)}`;
     await writeFile(picture, drawReliability(all, title)).catch(cannotWrite(picture));
@@ -99,12 +123,35 @@ export async function evaluateUnitFiles(request: HazardRequest): Promise<HazardR
     ridge,
     folds,
     alarm,
-    methods: all.map((one) => {
-      const { reliability: _, ...rest } = withNulls(one);
-      return rest;
-    }),
-    notes: [...notes, ...(few ? [`few failures (${trainFailed}) to learn from: first passage, its threshold not fitted`] : [])],
+    methods: all.map(withoutBins),
+    ...(twinFile === undefined || besides === undefined || before === undefined || after === undefined
+      ? {}
+      : {
+          twin: {
+            ...{ file: twinFile, units: besides.units.length },
+            ...{ before: withoutBins(before), after: withoutBins(after) },
+          },
+        }),
+    notes: [
+      ...notes,
+      ...(besides?.notes ?? []),
+      ...(few ? [`few failures (${trainFailed}) to learn from: first passage, its threshold not fitted`] : []),
+    ],
   };
+}
+
+async function unitsBesides(file: string, { horizon, twinUnits = 20 }: HazardRequest, training: Fleet, test: Fleet) {
+  const model = await readTwin(file);
+  const misfit = misfitOf(model, training, horizon);
+  if (misfit !== undefined) throw new DroverError('ERR_USAGE', `--twin: ${file} ${misfit}`);
+  const seen = seenByTwin(model, test);
+  const notes = seen.length === 0 ? [] : [`NOT unseen, ${file} was learned from the same rows: unit ${seen.join(', ')}`];
+  return { units: drawKept(model, { file, count: twinUnits, seed: model.trained.seed }), notes };
+}
+
+function withoutBins(result: MethodResult): Figures {
+  const { reliability: _, ...rest } = withNulls(result);
+  return rest;
 }
 
 const withNulls = (result: MethodResult): Nullable<MethodResult> => ({

@@ -25,11 +25,11 @@ export function together<Notice extends ProposalNotice>(notices: readonly Notice
 }
 
 export function proposalCells(notice: ProposalNotice, nameOf: NameOf): string[] {
-  const { madeAtUs, task, from, cause, probability, failsInS, benefit, manager, candidates } = notice;
+  const { madeAtUs, task, from, cause, probability, failsInS, benefit, manager, candidates, together: others = [] } = notice;
   const [best] = candidates;
   return [
     new Date(madeAtUs / 1000).toISOString().slice(11, 19),
-    task,
+    others.length === 0 ? task : `${task} with ${others.join(', ')}`,
     nameOf(from),
     cause,
     seenBy(notice),

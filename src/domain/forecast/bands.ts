@@ -75,8 +75,8 @@ export class Bands {
       groups: horizons.length * Q,
       experts: VIEWS,
       rates: horizons.flatMap((h) => TAUS.map(() => MIX.rate / h ** MIX.slower)),
-      fading: MIX.fading,
-      prior: [0, 0, 0, BEAT_PRIOR],
+      fading: horizons.flatMap(() => TAUS.map(() => MIX.fading)),
+      prior: horizons.flatMap(() => TAUS.flatMap(() => [0, 0, 0, BEAT_PRIOR])),
     });
     this.#stretch = arena.take(2 * horizons.length);
     this.#settled = arena.take(horizons.length);

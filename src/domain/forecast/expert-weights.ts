@@ -2,7 +2,10 @@
  * Convex combination of experts by exponential weights on what each would have gained over the mixture (the gradient of the loss at the mixture,
  * so that the best *mixture* is followed, not only the best expert). Old gains fade, so that weights move when the series changes.
  *
- *   G_i ← φ G_i + η · g · (m − f_i) / s        w_i ∝ exp(G_i)        g: derivative of the loss at the mixture m
+ *   G_i ← φ G_i + η · ((1 − α) · g · (m − f_i) + α · (ℓ(m) − ℓ(f_i))) / s        w_i ∝ exp(G_i)        g: derivative of the loss ℓ at the mixture m
+ *
+ * α is the share of the loss itself. The gradient rewards everybody on the other side of the mixture, however far beyond the value: right where many
+ * independent looks cancel such luck, wrong where there are few, as of long forecasts. By convexity the second gain is never above the first.
  *
  * X1  The weights of the experts awake sum to 1. An expert that gives NaN sleeps: it has no weight and gains nothing.
  *
@@ -16,8 +19,11 @@ export interface WeightOptions {
   readonly experts: number;
   /** η, a group each. */
   readonly rates: readonly number[];
-  readonly fading: number;
-  /** Gains at the start, an expert each. */
+  /** φ, a group each. */
+  readonly fading: readonly number[];
+  /** α of the absolute error, a group each; nothing: 0. */
+  readonly ownLoss?: readonly number[];
+  /** Gains at the start, group by group an expert each. */
   readonly prior: readonly number[];
 }
 
@@ -25,6 +31,7 @@ const GAIN_MOST = 3;
 
 export class ExpertWeights {
   readonly #options: WeightOptions;
+  readonly #prior: Float64Array;
   readonly #gains: Float64Array;
   readonly #weights: Float64Array;
 
@@ -33,11 +40,9 @@ export class ExpertWeights {
     const { groups, experts, prior } = options;
     this.#gains = arena.take(groups * experts);
     this.#weights = arena.take(groups * experts);
-    for (let g = 0; g < groups; g++)
-      for (let e = 0; e < experts; e++) {
-        this.#gains[g * experts + e] = prior[e] ?? 0;
-        this.#weights[g * experts + e] = Math.exp(prior[e] ?? 0);
-      }
+    this.#prior = Float64Array.from(prior);
+    this.#gains.set(this.#prior);
+    for (let each = 0; each < groups * experts; each++) this.#weights[each] = Math.exp(this.#prior[each] as number);
   }
 
   /**
@@ -57,7 +62,10 @@ export class ExpertWeights {
     return sum / total;
   }
 
-  /** `slope`: of the loss at `mixture`; `scale`: a usual difference. Bare numbers, for it is called hundreds of times a step. */
+  /**
+   * `slope`: of the loss at `mixture`; `scale`: a usual difference; `value`: what came, where losses themselves count (α). Bare numbers, for it is
+   * called hundreds of times a step.
+   */
   learn(
     g: number,
     values: Float64Array,
@@ -66,18 +74,24 @@ export class ExpertWeights {
     slope: number,
     scale: number,
     count = this.#options.experts,
+    value = 0,
   ): void {
-    const { experts, rates, fading, prior } = this.#options;
+    const { experts, rates, fading, ownLoss } = this.#options;
     const rate = rates[g] as number;
+    const kept = fading[g] as number;
+    const own = ownLoss === undefined ? 0 : (ownLoss[g] as number);
+    const missed = Math.abs(mixture - value);
     const from = g * experts;
     let best = Number.NEGATIVE_INFINITY;
     for (let e = 0; e < count; e++) {
-      const value = values[at + e] as number;
+      const said = values[at + e] as number;
       let gain = this.#gains[from + e] as number;
-      if (!Number.isNaN(value)) {
-        const won = Math.max(-GAIN_MOST, Math.min(GAIN_MOST, (slope * (mixture - value)) / scale));
-        const start = prior[e] ?? 0;
-        gain = start + fading * (gain - start) + rate * won;
+      if (!Number.isNaN(said)) {
+        let won = slope * (mixture - said);
+        if (own > 0) won += own * (missed - Math.abs(said - value) - won);
+        won = Math.max(-GAIN_MOST, Math.min(GAIN_MOST, won / scale));
+        const start = this.#prior[from + e] as number;
+        gain = start + kept * (gain - start) + rate * won;
         this.#gains[from + e] = gain;
       }
       if (gain > best) best = gain;

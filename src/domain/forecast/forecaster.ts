@@ -46,12 +46,21 @@ export interface ForecasterOptions {
 const MEMORY = 4096;
 const ERRORS_KEPT = 300;
 const WARM_UP = 20;
-/** η = rate / h^slower / (1 + h / shared): errors of long forecasts share most of their steps, and say less each. */
-const EXPERT_RATE = { rate: 0.2, slower: 0.3, shared: 60, fading: 0.9998 };
-/** Gains at the start. */
-const PRIORS: readonly [RegExp, number][] = [
-  [/^(ewma|median|rhythm)/, -1],
-  [/^trees/, 0.5],
+/**
+ * η = rate / h^slower / (1 + h / shared): errors of long forecasts share most of their steps, and say less each. For the same reason losses
+ * themselves count there (α = h / (h + shared)), and less is forgotten: 1 − φ goes from `forgotten` to a quarter of it at `far` steps.
+ */
+const EXPERT_RATE = { rate: 0.2, slower: 0.3, shared: 60, forgotten: 2e-4, far: 60, keptFar: 0.75 };
+/**
+ * Gains at the start, of a short horizon and what is added at a far one: where few independent looks come to correct them, the models fitted to the whole
+ * history deserve more trust, and least squares that follow the newest errors less.
+ */
+const PRIORS: readonly (readonly [RegExp, number, number])[] = [
+  [/^(ewma|median|rhythm)/, -1, 0],
+  [/trees$/, 0.5, 0],
+  [/^nlinear/, 0, 1.5],
+  [/^rls lags/, 0, -3],
+  [/^rls means/, 0, -1],
 ];
 const ERROR_RATE = 0.01;
 /** Fits come when the series has grown by this much, at the latest after so many steps. */
@@ -108,8 +117,9 @@ export class Forecaster {
       groups: horizons.length,
       experts: this.experts.length,
       rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower / (1 + h / EXPERT_RATE.shared)),
-      fading: EXPERT_RATE.fading,
-      prior: this.experts.map((name) => PRIORS.find(([pattern]) => pattern.test(name))?.[1] ?? 0),
+      fading: horizons.map((h) => 1 - EXPERT_RATE.forgotten * (1 - EXPERT_RATE.keptFar * farness(h))),
+      ownLoss: horizons.map((h) => h / (h + EXPERT_RATE.shared)),
+      prior: horizons.flatMap((h) => this.experts.map((name) => priorOf(name, farness(h)))),
     });
     this.#bands = new Bands(arena, horizons, errorsKept);
     this.#rows = horizons.map((h) => arena.take((h + 1) * this.#row));
@@ -272,7 +282,7 @@ export class Forecaster {
       this.#usualError[k] = usual === 0 ? size : usual + ERROR_RATE * (size - usual);
       const scale = Math.max(this.#usualError[k] as number, 1e-9 * unit);
       const point = rows[at + this.#point] as number;
-      this.#weights.learn(k, rows, at, point, point > value ? 1 : point < value ? -1 : 0, scale);
+      this.#weights.learn(k, rows, at, point, point > value ? 1 : point < value ? -1 : 0, scale, this.experts.length, value);
       this.#outcome.value = value;
       this.#outcome.point = point;
       this.#outcome.scale = scale;
@@ -280,6 +290,16 @@ export class Forecaster {
       this.#bands.learn(k, this.#outcome, rows, at + this.#band);
     }
   }
+}
+
+/** 0 … 1. */
+function farness(horizon: number): number {
+  return Math.min(1, horizon / EXPERT_RATE.far);
+}
+
+function priorOf(expert: string, far: number): number {
+  const [, near, more] = PRIORS.find(([pattern]) => pattern.test(expert)) ?? [undefined, 0, 0];
+  return near + far * more;
 }
 
 export interface ForecasterState {

@@ -1,7 +1,7 @@
 /**
  * The forecasters in the race, each saying what the series will be `h` steps on: the last value, exponentially weighted means of six speeds
  * (simple exponential smoothing), the median of the last 96 values, two recursive least squares on differences (sixteen lags; the
- * means alone), and, once fitted in the background, NLinear, boosted trees and, where a rhythm was found, what followed at the same beat. With a season, also the value a season ago; with networks
+ * means alone), and, once fitted in the background, NLinear, boosted trees, NLinear with trees for what it leaves and, where a rhythm was found, what followed at the same beat. With a season, also the value a season ago; with networks
  * trained on other series (network.ts), what each of them says.
  *
  *   P1  What an expert says depends on values up to the newest alone.
@@ -45,6 +45,7 @@ export const EXPERTS: readonly string[] = [
   'rls means',
   'nlinear',
   'trees',
+  'nlinear and trees',
   'season',
   'rhythm',
 ];
@@ -176,9 +177,12 @@ export class PointExperts {
     out[e++] = last + unit * this.#means.predict(k, step);
     const batch = this.#batch;
     const ready = batch !== undefined && history.length > TREE_CONTEXT;
-    out[e++] = ready && batch.nlinear !== undefined ? last + predictNLinear(batch.nlinear, k, values, t) : Number.NaN;
+    const linear = ready && batch.nlinear !== undefined ? last + predictNLinear(batch.nlinear, k, values, t) : Number.NaN;
+    out[e++] = linear;
     const trees = ready ? batch.trees[k] : undefined;
     out[e++] = trees !== undefined ? last + askBoostedTrees(trees, this.#treeCodes) : Number.NaN;
+    const rest = ready ? batch.rests[k] : undefined;
+    out[e++] = rest !== undefined ? linear + askBoostedTrees(rest, this.#treeCodes) : Number.NaN;
     out[e++] = this.#seasonAgo(this.#horizons[k] as number);
     out[e++] = this.#rhythmSays(this.#horizons[k] as number);
     for (let n = 0; n < this.#runners.length; n++) out[e++] = last + this.#networkSays(n, k);

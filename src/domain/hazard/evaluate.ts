@@ -32,7 +32,15 @@ export interface EvaluationOptions {
   readonly horizon: number;
   /** By default whichever did better on the training units' folds. */
   readonly method: HazardMethod | undefined;
+  /** Those that are tried; by default all. */
+  readonly methods?: readonly HazardMethod[];
   readonly alarm: AlarmRule;
+  /** Units that are learned from besides, and never asked about: for a fold, whose units nobody may have made them from, or for the end. */
+  readonly besides?: (heldBack: ReadonlySet<number> | undefined) => readonly UnitHistory[];
+  /** Chosen before: it is not looked for again. */
+  readonly ridge?: number;
+  /** How many folds there are at most. */
+  readonly foldsMost?: number;
   readonly onStep?: (done: number, total: number) => void;
 }
 
@@ -49,6 +57,8 @@ export interface HazardEvaluation {
   readonly all: readonly MethodResult[];
   readonly ridge: number;
   readonly folds: number;
+  /** What was said about each training unit while it was held back: sums of squared errors and rows, by the chosen method; empty without folds. */
+  readonly heldBack: readonly { readonly squares: number; readonly rows: number }[];
 }
 
 export const FAILURES_LEAST = 4;
@@ -59,19 +69,21 @@ const TOLERANCE = 0.03;
 const RIDGES = [30, 10, 3, 1, 0.3, 0.1];
 
 export function evaluateHazard(training: Fleet, test: Fleet, options: EvaluationOptions): HazardEvaluation {
-  const { horizon, alarm, onStep } = options;
+  const { horizon, alarm, onStep, besides = () => [] } = options;
   const sensors = training.columns.length;
-  const trainRows = featureRows(training.units, sensors, horizon);
+  const trainRows = featureRows([...training.units, ...besides(undefined)], sensors, horizon);
   const testRows = featureRows(test.units, sensors, horizon);
-  const folds = foldsOf(training.units);
-  const steps = folds.length * 2 + 2;
+  const folds = foldsOf(training.units, options.foldsMost);
+  const tried = options.methods ?? HAZARD_METHODS;
+  const steps = folds.length * (options.ridge === undefined ? 2 : 1) + tried.length;
   let done = 0;
   const step = (): void => onStep?.(++done, steps);
 
-  const ridge = folds.length === 0 ? (RIDGES[0] ?? 1) : chooseRidge(training.units, folds, sensors, horizon, step);
-  const learners: Readonly<Record<HazardMethod, (rows: FeatureRows) => (asked: FeatureRows) => Float64Array>> = {
-    hazard: (rows) => {
-      const model = fitHazard(rows, { horizon, periods: PERIODS, ridge });
+  const searched = options.ridge === undefined && folds.length > 0;
+  const ridge = searched ? chooseRidge(training.units, folds, sensors, horizon, step) : (options.ridge ?? RIDGES[0] ?? 1);
+  const learners: Readonly<Record<HazardMethod, (rows: FeatureRows, share: number) => (asked: FeatureRows) => Float64Array>> = {
+    hazard: (rows, share) => {
+      const model = fitHazard(rows, { horizon, periods: PERIODS, ridge: ridge / share });
       return (asked) => failureProbabilities(model, asked);
     },
     wiener: (rows) => {
@@ -79,22 +91,20 @@ export function evaluateHazard(training: Fleet, test: Fleet, options: Evaluation
       return (asked) => coldProbabilities(model, asked.units);
     },
   };
-  const methods = HAZARD_METHODS.filter((method) => method === 'wiener' || folds.length > 0);
+  // The ridge was chosen for what is real: units besides say again what those said, so the ridge grows with them.
+  const realShare = (rows: FeatureRows, real: number): number => real / Math.max(1, rows.units.length);
+  const methods = tried.filter((method) => method === 'wiener' || folds.length > 0);
   const unseen = new Map(methods.map((method) => [method, new Float64Array(rowsOf(training.units))] as const));
   const starts = startsOf(training.units);
   for (const held of folds) {
-    const learned = featureRows(
-      training.units.filter((_, u) => !held.has(u)),
-      sensors,
-      horizon,
-    );
+    const learned = featureRows([...training.units.filter((_, u) => !held.has(u)), ...besides(held)], sensors, horizon);
     const asked = featureRows(
       training.units.filter((_, u) => held.has(u)),
       sensors,
       horizon,
     );
     for (const method of methods) {
-      const answers = learners[method](learned)(asked);
+      const answers = learners[method](learned, realShare(learned, training.units.length - held.size))(asked);
       let from = 0;
       for (const u of [...held].sort((a, b) => a - b)) {
         const length = (training.units[u] as UnitHistory).times.length;
@@ -112,7 +122,7 @@ export function evaluateHazard(training: Fleet, test: Fleet, options: Evaluation
       folds.length === 0 ? { kind: 'none' } : chooseCalibration(pick(before, known.rows), known.labels, known.unitOf);
     const correct = (p: number): number => calibrated(calibration, p);
     const threshold = folds.length === 0 ? 0.5 : chooseThreshold(byUnit(training.units, before.map(correct)), alarm);
-    const answers = learners[method](trainRows)(testRows).map(correct);
+    const answers = learners[method](trainRows, realShare(trainRows, training.units.length))(testRows).map(correct);
     const judged = knownRows(test.units, horizon);
     const inTraining = scoreProbabilities(pick(before.map(correct), known.rows), known.labels).brier;
     step();
@@ -128,15 +138,34 @@ export function evaluateHazard(training: Fleet, test: Fleet, options: Evaluation
   const rank = ({ brierInTraining }: MethodResult): number => brierInTraining ?? 0;
   const asked = all.find(({ method }) => method === options.method);
   const chosen = asked ?? all.reduce((best, one) => (rank(one) < rank(best) ? one : best));
-  return { chosen, all, ridge, folds: folds.length };
+  return {
+    chosen,
+    all,
+    ridge,
+    folds: folds.length,
+    heldBack: folds.length === 0 ? [] : squaresByUnit(training.units, unseen.get(chosen.method) as Float64Array, horizon),
+  };
+}
+
+/** Of probabilities as they were said, not calibrated: calibration was chosen from these units. */
+function squaresByUnit(units: readonly UnitHistory[], probabilities: Float64Array, horizon: number) {
+  const sums = units.map(() => ({ squares: 0, rows: 0 }));
+  const known = knownRows(units, horizon);
+  for (const [i, row] of known.rows.entries()) {
+    const sum = sums[known.unitOf[i] as number];
+    if (sum === undefined) continue;
+    sum.squares += ((probabilities[row] as number) - (known.labels[i] as number)) ** 2;
+    sum.rows++;
+  }
+  return sums;
 }
 
 /** Units of each fold, dealt in turn: those that failed first, so that every fold has some. */
-function foldsOf(units: readonly UnitHistory[]): ReadonlySet<number>[] {
+export function foldsOf(units: readonly UnitHistory[], most = FOLDS_MOST): ReadonlySet<number>[] {
   const failed = [...units.keys()].filter((u) => units[u]?.failed);
   if (failed.length < FAILURES_LEAST) return [];
   const alive = [...units.keys()].filter((u) => !units[u]?.failed);
-  const count = Math.min(FOLDS_MOST, Math.floor(failed.length / 2));
+  const count = Math.min(most, Math.floor(failed.length / 2));
   const order = [...failed, ...alive];
   return Array.from({ length: count }, (_, fold) => new Set(order.filter((_, place) => place % count === fold)));
 }

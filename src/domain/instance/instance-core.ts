@@ -18,12 +18,15 @@
  *     so that one that was replaced while it was cut off does not sit on its memory for ever. Jobs go on meanwhile.
  * I9. One that stands still has perhaps handed its task over, and its state is kept for whoever goes on with it: it asks much later, or
  *     when its connection comes back.
+ * I10. One whose state was kept up with its task goes on with its jobs while its marker is on its way, as it did before it was to be the
+ *     task: their outputs wait for the marker like all others (I1).
  */
 import { assert } from '../kernel/assert.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 import { type InputCursor, START_OF_INPUTS } from '../model/checkpoint.ts';
 import type { CheckpointPolicy } from '../model/task.ts';
-import { advance, contiguityOf } from '../task/contiguity.ts';
+import { advance } from '../task/contiguity.ts';
+import { InputQueue } from './input-queue.ts';
 import type {
   BoundaryState,
   InstanceInput,
@@ -38,10 +41,18 @@ export interface InstanceOptions {
   readonly epoch: number;
   readonly nonce: string;
   /** Where the restored state stands; undefined: a fresh start from the first input. */
-  readonly restored: { readonly input: InputCursor; readonly outputNumber: number } | undefined;
+  readonly restored: RestoredAt | undefined;
   readonly checkpoint: CheckpointPolicy;
   readonly leaseUs: number;
   readonly nowUs: number;
+}
+
+export interface RestoredAt {
+  readonly input: InputCursor;
+  /** Of the last output computed before it. */
+  readonly outputNumber: number;
+  /** Of those, the last ones, which perhaps nobody has accepted: its state was followed ahead of its source (`follower-core.ts`). */
+  readonly unaccepted?: readonly OutputEntry[] | undefined;
 }
 
 /** The answer to `append-outputs`; `sequence` is that of the batch's last message. */
@@ -54,8 +65,6 @@ export type OutputsAnswer =
 
 /** Jobs stop running ahead when this many outputs wait to be accepted. */
 const OUTPUTS_WAITING_MAX = 256;
-/** Jobs asked for at a time where inputs wait: a job may cost less than the way to its program and back. */
-const JOBS_MAX = 32;
 const BATCH_MAX = 64;
 const BATCH_BYTES_MAX = 512 * 1024;
 /** I8, in leases. */
@@ -86,8 +95,7 @@ export class InstanceCore {
   private appending: readonly OutputEntry[] | undefined;
   private readonly waiting: OutputEntry[] = [];
 
-  private readonly inputs: InstanceInput[] = [];
-  private inputsHead = 0;
+  private readonly inputs = new InputQueue();
   private startInputsThrough: number | undefined;
   /** Asked for and not answered. */
   private jobs: readonly InstanceInput[] = [];
@@ -111,6 +119,7 @@ export class InstanceCore {
     this.options = options;
     this.cursor = options.restored?.input ?? START_OF_INPUTS;
     this.outputNumber = options.restored?.outputNumber ?? 0;
+    this.waiting.push(...(options.restored?.unaccepted ?? []));
     this.checkpointDueUs = options.nowUs + options.checkpoint.intervalUs;
     this.replayedLongUs = options.nowUs + REPLAY_INTERVALS * options.checkpoint.intervalUs;
     this.lastSeenUs = options.nowUs;
@@ -140,7 +149,7 @@ export class InstanceCore {
       cursor,
       outputNumber,
       acceptedNumber,
-      inputsWaiting: this.inputs.length - this.inputsHead,
+      inputsWaiting: this.inputs.waiting,
     };
   }
 
@@ -201,7 +210,7 @@ export class InstanceCore {
 
   private claimed(lastAccepted: number, nowUs: number): void {
     this.phase = 'replaying';
-    this.acceptedNumber = lastAccepted;
+    this.accepted(lastAccepted);
     this.requests.push({ kind: 'started' });
     this.pump(nowUs);
   }
@@ -234,13 +243,13 @@ export class InstanceCore {
 
   inputArrived(input: InstanceInput, nowUs: number): void {
     if (this.phase === 'ended') return;
-    this.inputs.push(input);
+    this.inputs.arrived(input);
     this.pump(nowUs);
   }
 
   /** All inputs that were in the stream when consuming began have arrived. */
   startInputsArrived(nowUs: number): void {
-    this.startInputsThrough = this.inputs[this.inputs.length - 1]?.sequence ?? this.cursor.sequence;
+    this.startInputsThrough = this.inputs.lastSequence ?? this.cursor.sequence;
     this.pump(nowUs);
   }
 
@@ -251,11 +260,7 @@ export class InstanceCore {
     assert(jobs.length <= asked.length, 'jobs that ended had begun');
     this.jobs = [];
     for (const [index, outputs] of jobs.entries()) this.jobDone(asked[index] as InstanceInput, outputs);
-    for (let index = asked.length - 1; index >= jobs.length; index--) {
-      this.inputsHead--;
-      this.inputs[this.inputsHead] = asked[index] as InstanceInput;
-    }
-    this.dropTakenPlaces();
+    this.inputs.settle(asked, jobs.length);
     if (failure === undefined) return this.pump(nowUs);
     // What was computed before an input that cannot be consumed is due all the same.
     if (this.phase !== 'claiming') this.flushOutputs();
@@ -273,7 +278,8 @@ export class InstanceCore {
   }
 
   private pump(nowUs: number): void {
-    if (this.phase === 'ended' || this.phase === 'claiming') return;
+    if (this.phase === 'ended') return;
+    if (this.phase === 'claiming') return this.runAhead();
     this.flushOutputs();
     this.announceIfAccepted();
     if (this.silenceEnded(nowUs)) return;
@@ -297,33 +303,18 @@ export class InstanceCore {
     if (this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJobs();
   }
 
+  /** I10. */
+  private runAhead(): void {
+    const isFollowed = this.options.restored?.unaccepted !== undefined;
+    if (isFollowed && this.jobs.length === 0 && this.waiting.length < OUTPUTS_WAITING_MAX) this.beginJobs();
+  }
+
   private beginJobs(): void {
-    const jobs: InstanceInput[] = [];
-    let { cursor } = this;
-    for (; jobs.length < JOBS_MAX && this.inputsHead < this.inputs.length; this.inputsHead++) {
-      const input = this.inputs[this.inputsHead] as InstanceInput;
-      const contiguity = contiguityOf(cursor, input);
-      if (contiguity.kind === 'gap') {
-        if (jobs.length > 0) break;
-        const { expectedNumber, firstNumber } = contiguity;
-        this.end('ERR_INPUT_GAP', `the next ${input.kind} is number ${firstNumber}, expected was ${expectedNumber}`);
-        return;
-      }
-      this.inputs[this.inputsHead] = undefined as never;
-      if (contiguity.kind === 'duplicate') continue;
-      cursor = advance(cursor, input, input.sequence);
-      jobs.push(input);
-    }
+    const jobs = this.inputs.take(this.cursor);
+    if ('code' in jobs) return this.end(jobs.code, jobs.sentence);
     if (jobs.length === 0) return;
     this.jobs = jobs;
     this.requests.push({ kind: 'run-jobs', inputs: jobs });
-  }
-
-  /** The places of inputs that were taken are kept until their jobs are done, for those that come back. */
-  private dropTakenPlaces(): void {
-    if (this.inputsHead < this.inputs.length && this.inputsHead <= 1024) return;
-    this.inputs.splice(0, this.inputsHead);
-    this.inputsHead = 0;
   }
 
   // ——— checkpoints (I5) ———
@@ -448,7 +439,7 @@ export class InstanceCore {
   end(code: ErrorCode, sentence: string): void {
     if (this.phase === 'ended') return;
     this.phase = 'ended';
-    this.inputs.length = 0;
+    this.inputs.clear();
     this.waiting.length = 0;
     this.requests.push({ kind: 'ended', code, sentence });
   }

@@ -80,6 +80,7 @@ export const ERROR_CODES = [
   // forecasts and failure probabilities
   'ERR_FIT_FAILED', // models of a forecast could not be fitted in the background
   'ERR_UNIT_TABLE', // a table of units over time that cannot be read, or that nothing can be learned from
+  'ERR_TWIN_NOT_KEPT', // a twin of rare situations that did not beat the bootstrap and the real units alone
   // the command line
   'ERR_USAGE',
   'ERR_FLEET_FILE',

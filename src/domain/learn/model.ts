@@ -6,9 +6,11 @@
  *   certified   proposes times that a check accepts or refuses (`certificate.ts`)
  *   twin        draws task sets like those it was trained on (`twin.ts`)
  *   trace-twin  draws what the jobs of a given set would do (`trace-twin.ts`)
+ *   rare-twin   draws units that run up to a failure (`src/domain/hazard/rare-twin.ts`); its `trained.sets` are units
  *   forecast    says how series go on (`src/domain/forecast/network.ts`); its `trained.sets` are series
  */
 import { type ForecastNetwork, networkSize } from '../forecast/network.ts';
+import { faultOfRareTwin, type RareTwin } from '../hazard/rare-twin.ts';
 import { type Architecture, parameterCount, readsTasks } from './architecture.ts';
 import { CANDIDATE_FEATURES } from './certificate.ts';
 import { inputLength, type Scale, type Shape, scaleRow, TASKS_MAX } from './examples.ts';
@@ -77,13 +79,19 @@ export interface TraceTwinModel {
 
 export const TRACE_SOURCES = ['generator', 'bootstrap'] as const;
 
+export interface RareTwinModel {
+  readonly purpose: 'rare-twin';
+  readonly trained: Trained;
+  readonly twin: RareTwin;
+}
+
 export interface ForecastModel {
   readonly purpose: 'forecast';
   readonly trained: Trained;
   readonly network: ForecastNetwork;
 }
 
-export type Model = YesNoModel | CertifiedModel | TwinModel | TraceTwinModel | ForecastModel;
+export type Model = YesNoModel | CertifiedModel | TwinModel | TraceTwinModel | RareTwinModel | ForecastModel;
 
 export interface Scorer {
   /** Above 0: schedulable. The farther from 0 the surer, on a scale of the model's own. */
@@ -134,6 +142,8 @@ export function faultOf(model: Model): string | undefined {
     return faultOfNetwork(model.architecture, model.parameters);
   }
   if (model.purpose === 'trace-twin') return faultOfTraceTwin(model);
+  if (model.purpose === 'rare-twin')
+    return faultOfRareTwin(model.twin) ?? faultOfNetwork(model.twin.architecture, model.twin.parameters);
   if (model.purpose === 'forecast') return faultOfForecast(model.network);
   const width = model.purpose === 'certified' ? CANDIDATE_FEATURES.length : inputLength(model.shape, model.reads);
   const { mean, factor } = model.scale;

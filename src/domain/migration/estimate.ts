@@ -24,6 +24,7 @@ import { PAGE_BYTES } from '../model/checkpoint.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { PredictedPerformance } from '../performance/late-work.ts';
 import type { Decision } from '../placement/evidence.ts';
+import type { TaskAhead } from '../proposal/tasks-ahead.ts';
 
 export type MigrationMode = 'live' | 'stop-and-copy' | 'cold';
 
@@ -88,6 +89,8 @@ export interface CandidateEstimate {
   readonly bearable: boolean;
   /** How it would do there; absent: nobody can say. */
   readonly performance?: PredictedPerformance | undefined;
+  /** Upper decile of the load there with it, by what the series of tasks foretell; absent: they say nothing. */
+  readonly loadAfter?: number | undefined;
 }
 
 /** Kept in the migration's journal, and given to whoever asks with a dry run. */
@@ -108,6 +111,8 @@ export interface MigrationEstimate {
   readonly predictedBy: string | undefined;
   /** How it does where it is, by whoever predicts; absent: nobody can say. */
   readonly performanceHere?: PredictedPerformance | undefined;
+  /** What its own series foretell of its load, in cores; absent: nothing that is to be believed. */
+  readonly ahead?: (TaskAhead & { readonly horizonS: number }) | undefined;
   /** All candidates with their tests, also those that were refused. */
   readonly decision: Decision | undefined;
 }
@@ -124,6 +129,7 @@ export interface EstimatedCandidate {
   /** The target's exact test with that blackout: undefined when it passes. Absent: the task's own slack alone decides. */
   readonly brokenBy?: (blackoutUs: number) => string | undefined;
   readonly performance?: PredictedPerformance | undefined;
+  readonly loadAfter?: number | undefined;
 }
 
 export function estimateCandidate(
@@ -144,8 +150,8 @@ export function estimateCandidate(
   const borne = modes.filter(({ bearable }) => bearable);
   const best = borne.length > 0 ? least(borne, ({ cost }) => cost.total) : least(modes, ({ blackoutUs }) => blackoutUs);
   const { mode, cost, blackoutUs, bearable } = best;
-  const { performance } = candidate;
-  const told = performance === undefined ? {} : { performance };
+  const { performance, loadAfter } = candidate;
+  const told = { ...(performance === undefined ? {} : { performance }), ...(loadAfter === undefined ? {} : { loadAfter }) };
   return { mac, incarnation, score, mode, modes, cost, blackoutUs, bearable, ...told };
 }
 
@@ -153,9 +159,11 @@ export function estimateCandidate(
 const SAME_COST = 0.5;
 
 /** The best first: those that cost as little as the cheapest in the order in which they come, then the others. */
-export function byCost(candidates: readonly CandidateEstimate[]): readonly CandidateEstimate[] {
+export function byCost<One extends { readonly cost: Pick<MigrationCost, 'total'>; readonly score: number }>(
+  candidates: readonly One[],
+): readonly One[] {
   const cheapest = Math.min(...candidates.map(({ cost }) => cost.total));
-  const isCheap = ({ cost }: CandidateEstimate): boolean => cost.total <= cheapest + SAME_COST;
+  const isCheap = ({ cost }: One): boolean => cost.total <= cheapest + SAME_COST;
   const dear = candidates.filter((one) => !isCheap(one)).sort((a, b) => a.cost.total - b.cost.total || b.score - a.score);
   return [...candidates.filter(isCheap), ...dear];
 }

@@ -34,6 +34,8 @@ export interface EcuDescription extends Incarnation {
   readonly metrics?: MetricsPlan;
   /** What it takes, and how it can sleep; absent: nobody has said, and it never sleeps. */
   readonly power?: EcuPower;
+  /** Its admission counts the fleet's reservations; absent: only managers count them. */
+  readonly followsReservations?: true;
 }
 
 export interface EcuPower {

@@ -8,8 +8,10 @@
  * G3. Otherwise, and only while nothing is on its way up or down, one ECU may be emptied: what runs there finds places on the others, G2 holds after
  *     that too, it is not threatened, and its sleep pays for its waking within `worthWithinS`.
  * G4. Of several that could, the one that saves the most watts; then the fewest tasks to move; then the larger MAC.
+ * G5. An ECU is awake while a reservation of it lasts, and LEAD before it begins; and none is put to sleep that would have to be woken for one before
+ *     it has slept for `sleepUsLeast` and its sleep has paid.
  */
-import type { SleepState } from '../model/ecu.ts';
+import type { EcuPower, SleepState } from '../model/ecu.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
 import { acceptedTaskOf, chargePpb } from '../placement/admit.ts';
@@ -30,6 +32,8 @@ export interface PowerView {
   readonly threatened: boolean;
   /** Forecast, the upper decile; undefined: nobody measures it. */
   readonly load: number | undefined;
+  /** Of the reservation there that begins first, or lasts: in how many µs it begins, 0 where it has. Undefined: there is none. */
+  readonly reserved?: { readonly id: string; readonly inUs: number } | undefined;
   /** It may be emptied: awake for long enough, and not refused lately. */
   readonly rested: boolean;
 }
@@ -39,11 +43,32 @@ export interface PowerPolicy {
   readonly awakeLeast: number;
   readonly wakeUsMost: number;
   readonly worthWithinS: number;
+  /** G5. */
+  readonly sleepUsLeast: number;
   /** Of a target: forecast load and what is moved there together. */
   readonly loadMost: number;
 }
 
-export const POWER_POLICY: PowerPolicy = { awakeLeast: 1, wakeUsMost: 10_000_000, worthWithinS: 300, loadMost: 0.9 };
+export const POWER_POLICY: PowerPolicy = {
+  ...{ awakeLeast: 1, wakeUsMost: 10_000_000, worthWithinS: 300, loadMost: 0.9 },
+  sleepUsLeast: 60_000_000,
+};
+
+/** G5. For the word to get there, to be said again, and for a manager that takes over. */
+const LEAD_US = 5_000_000;
+
+/** G5. Why an ECU that sleeps, or is on its way there, must be awake now; undefined: no reservation asks for it. */
+export function wokenFor({ reserved }: Pick<PowerView, 'reserved'>, sleep: Pick<SleepState, 'wakeUs'>): string | undefined {
+  if (reserved === undefined || reserved.inUs > sleep.wakeUs + LEAD_US) return undefined;
+  const { id, inUs } = reserved;
+  return inUs === 0 ? `reservation ${id} lasts there` : `reservation ${id} begins there in ${(inUs / 1e6).toFixed(1)} s`;
+}
+
+/** G5. */
+function mustWakeTooSoon({ reserved }: PowerView, power: EcuPower, sleep: SleepState, { sleepUsLeast }: PowerPolicy): boolean {
+  const least = Math.max(sleepUsLeast, worthAfterS(power, sleep) * 1e6);
+  return reserved !== undefined && reserved.inUs < least + sleep.wakeUs + LEAD_US;
+}
 
 export interface Emptying {
   readonly mac: Mac;
@@ -156,7 +181,7 @@ function toEmpty(up: readonly PowerView[], neighbours: Neighbours, policy: Power
     const { power } = view.candidate.description;
     const sleep = power === undefined ? undefined : deepestSleep(power, policy.wakeUsMost);
     if (power === undefined || sleep === undefined || !view.rested || view.threatened) return [];
-    if (worthAfterS(power, sleep) > policy.worthWithinS) return [];
+    if (worthAfterS(power, sleep) > policy.worthWithinS || mustWakeTooSoon(view, power, sleep, policy)) return [];
     return [{ view, sleep, savesWatts: power.idleWatts - sleep.watts }];
   });
   able.sort(

@@ -98,6 +98,12 @@ export class ShareForecast {
     this.#steps++;
   }
 
+  /** Of the step after the last one; NaN: missing. */
+  take(share: number): void {
+    this.forecaster.observe(share);
+    this.#steps++;
+  }
+
   /** Whether it may be asked how likely something is; what it says is to be shown as it is. */
   get isProven(): boolean {
     return this.#steps >= this.#provenSteps && this.forecaster.degraded === undefined;

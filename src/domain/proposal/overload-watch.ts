@@ -13,7 +13,7 @@ import type { Forecaster } from '../forecast/forecaster.ts';
 import type { WienerPrior } from '../hazard/wiener.ts';
 import type { MetricLimits } from '../model/ecu.ts';
 import { LevelWatch, ShareForecast } from './level-watch.ts';
-import type { Quantiles, Threat } from './threat.ts';
+import { chanceAbove, type Quantiles, type Threat } from './threat.ts';
 
 export interface OverloadSensors {
   readonly atUs: number;
@@ -80,8 +80,11 @@ export class OverloadWatch {
     return this.#memory === undefined ? [] : [this.#memory.forecast.forecaster];
   }
 
-  /** `ahead`: of the load at the horizon, what is planned on top included; undefined where its forecasts are not proven yet. */
-  threats(ahead: Quantiles | undefined, planned: number): readonly Threat[] {
+  /**
+   * `ahead`: of the load at the horizon, what is planned on top included; undefined where its forecasts are not proven yet. `byTasks`: the same by
+   * what the series of its tasks foretell, whose word is as good as the ECU's own; undefined where there are none.
+   */
+  threats(ahead: Quantiles | undefined, planned: number, byTasks?: Quantiles): readonly Threat[] {
     const found: (Threat | undefined)[] = [];
     if (this.#memory !== undefined) {
       const { watch, forecast } = this.#memory;
@@ -89,7 +92,7 @@ export class OverloadWatch {
     }
     if (this.#load !== undefined) {
       const { limit, watch, felt } = this.#load;
-      found.push(watch.threat(ahead, planned));
+      found.push(seenByTasks(watch.threat(ahead, planned), byTasks));
       const near = watch.chance(NEAR * limit, ahead, planned);
       for (const one of felt) {
         const threat = one.threat();
@@ -98,4 +101,16 @@ export class OverloadWatch {
     }
     return found.filter((threat) => threat !== undefined);
   }
+
+  /** That the load is above its limit at the horizon, where it is foretold so; undefined: it has none. */
+  overloadAt(ahead: Quantiles): number | undefined {
+    return this.#load === undefined ? undefined : chanceAbove(ahead, this.#load.limit);
+  }
+}
+
+/** The likelier of the two. */
+function seenByTasks(own: Threat | undefined, byTasks: Quantiles | undefined): Threat | undefined {
+  const probability = own === undefined || byTasks === undefined ? 0 : chanceAbove(byTasks, own.limit);
+  if (own === undefined || byTasks === undefined || probability <= own.probability) return own;
+  return { ...own, probability, quantiles: byTasks, byTasks: true };
 }

@@ -17,6 +17,8 @@ export interface PredictionPolicy {
   readonly costMost: number;
   /** Migrations away from one ECU at a time. */
   readonly atOnce: number;
+  /** Whether what the series of tasks foretell counts beside the ECU's own. */
+  readonly taskSeries: boolean;
   readonly limits: readonly EcuLimit[];
   /** The file it was read from, for people; absent: what drover does by itself. */
   readonly file?: string;
@@ -40,6 +42,7 @@ export const PREDICTION_POLICY: PredictionPolicy = {
   reviewUs: 1_000_000,
   costMost: 1,
   atOnce: 3,
+  taskSeries: true,
   limits: [],
 };
 

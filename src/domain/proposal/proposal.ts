@@ -36,6 +36,8 @@ export interface MovableTask {
   readonly moveS: number;
   /** Of its jobs, when the ECU is overloaded. */
   readonly lateShare: number;
+  /** Those of the same ECU that name the same are to move together; absent: it belongs to no chain. */
+  readonly chain?: TaskName | undefined;
 }
 
 export interface CandidateValue {
@@ -62,6 +64,8 @@ export interface Proposal {
   readonly benefit: number;
   /** The best first; only those that are worth it. */
   readonly candidates: readonly CandidateValue[];
+  /** The other tasks of its chain that are proposed with it, to go to the same place; absent: it goes by itself. */
+  readonly together?: readonly TaskName[] | undefined;
   readonly madeAtUs: number;
   readonly deadlineUs: number;
 }
@@ -73,7 +77,11 @@ export interface ProposalNamed
 }
 
 /** Late jobs of a task that stays on an ECU with this outlook. */
-export function lateJobsOfStaying(task: MovableTask, { failure, overload }: Outlook, horizonS: number): number {
+export function lateJobsOfStaying(
+  task: MovableTask,
+  { failure, overload }: Pick<Outlook, 'failure' | 'overload'>,
+  horizonS: number,
+): number {
   return failure * task.restoreSilenceS * task.jobsPerS + overload * task.lateShare * task.jobsPerS * horizonS;
 }
 

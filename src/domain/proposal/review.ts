@@ -7,11 +7,20 @@
  *       between the two it stays what it was.
  *   R3  A task is proposed once, then left alone for `restUs`, wherever it is by then: no ping-pong.
  *   R4  Budget: at most `openMost` proposals whose horizon is not over, the greatest benefit for the least time left first.
+ *       The tasks of a chain that an ECU is to be left by count each for itself, and are proposed together or, where the budget has no room for all,
+ *       one by one.
  *   R5  A benefit counts when it is above `benefitLeast` times what the credit demands (`score.ts`), and nobody is moved to where as much
- *       threatens: a threatened ECU is no candidate.
+ *       threatens: a threatened ECU is no candidate. That of a chain is its tasks' mean: none stays behind because it alone would not be worth it.
  */
 import type { Mac, TaskName } from '../model/ids.ts';
-import { lateJobsOfStaying, type MovableTask, type Outlook, type Proposal, valueCandidates } from './proposal.ts';
+import {
+  type CandidateValue,
+  lateJobsOfStaying,
+  type MovableTask,
+  type Outlook,
+  type Proposal,
+  valueCandidates,
+} from './proposal.ts';
 import type { Credit } from './score.ts';
 
 export interface ReviewPolicy {
@@ -108,12 +117,16 @@ export function review(
   const possible = threatened
     .filter(({ outlook }) => isWarm(outlook.mac))
     .flatMap(({ outlook, tasks }) =>
-      tasks
-        .filter(({ task }) => !memory.proposedAtUs.has(task))
-        .flatMap((task) => propose(task, outlook, calm, { nowUs, credit, policy })),
+      byChain(tasks.filter(({ task }) => !memory.proposedAtUs.has(task))).flatMap((chain) => {
+        const together = propose(chain, outlook, calm, { nowUs, credit, policy });
+        if (together.length > 0) return [together];
+        // Not worth it together; what is worth it alone goes alone.
+        return chain.length === 1 ? [] : chain.map((task) => propose([task], outlook, calm, { nowUs, credit, policy }));
+      }),
     )
-    .sort((a, b) => urgency(b, nowUs) - urgency(a, nowUs) || (a.task < b.task ? -1 : 1));
-  const proposals = possible.slice(0, Math.max(0, policy.openMost - open.length));
+    .filter((batch) => batch.length > 0)
+    .sort((a, b) => urgency(b, nowUs) - urgency(a, nowUs) || (nameOf(a) < nameOf(b) ? -1 : 1));
+  const proposals = withinBudget(possible, policy.openMost - open.length);
   return {
     ...told,
     proposals,
@@ -145,39 +158,81 @@ function remember(known: EcuMemory | undefined, outlook: Outlook, policy: Review
   return { incarnation: outlook.incarnation, seenRows: (same?.seenRows ?? 0) + 1, above, below, isThreatened };
 }
 
+function byChain(tasks: readonly MovableTask[]): readonly (readonly MovableTask[])[] {
+  const chains = new Map<TaskName, MovableTask[]>();
+  for (const one of tasks) {
+    const key = one.chain ?? one.task;
+    chains.set(key, [...(chains.get(key) ?? []), one]);
+  }
+  return [...chains.values()];
+}
+
+/** R4. */
+function withinBudget(batches: readonly (readonly Proposal[])[], room: number): readonly Proposal[] {
+  const taken: Proposal[] = [];
+  for (const batch of batches) {
+    const left = room - taken.length;
+    if (left <= 0) break;
+    if (batch.length <= left) taken.push(...batch);
+    else taken.push(...batch.slice(0, left).map(({ together: _, ...alone }) => alone));
+  }
+  return taken;
+}
+
+/** Of one task, or of those of a chain that go together: to wherever their benefits together are greatest. */
 function propose(
-  task: MovableTask,
+  tasks: readonly MovableTask[],
   from: Outlook,
   calm: readonly Outlook[],
-  { nowUs, credit, policy }: { readonly nowUs: number; readonly credit: Credit; readonly policy: ReviewPolicy },
+  about: { readonly nowUs: number; readonly credit: Credit; readonly policy: ReviewPolicy },
 ): readonly Proposal[] {
+  const { credit, policy } = about;
   const least = policy.benefitLeast * credit.demands;
-  const candidates = valueCandidates(task, from, calm, policy.horizonS).filter(({ benefit }) => benefit > least);
-  const [best] = candidates;
-  if (best === undefined) return [];
+  const valued = tasks.map((task) => valueCandidates(task, from, calm, policy.horizonS));
+  const totals = new Map<Mac, number>();
+  for (const { mac, benefit } of valued.flat()) totals.set(mac, (totals.get(mac) ?? 0) + benefit);
+  const ranked = [...totals]
+    .filter(([, total]) => total > least * tasks.length)
+    .sort(([macA, a], [macB, b]) => b - a || (macA < macB ? -1 : 1));
+  if (ranked.length === 0) return [];
+  return tasks.map((task, at) => {
+    const candidates = ranked.flatMap(([mac]) => valued[at]?.find((one) => one.mac === mac) ?? []);
+    const proposal = proposed(task, from, candidates, about);
+    const together = tasks.filter((other) => other !== task).map((other) => other.task);
+    return together.length === 0 ? proposal : { ...proposal, together };
+  });
+}
+
+function proposed(
+  task: MovableTask,
+  from: Outlook,
+  candidates: readonly CandidateValue[],
+  { nowUs, policy }: { readonly nowUs: number; readonly policy: ReviewPolicy },
+): Proposal {
   const isDeadly = from.failure >= from.overload;
   const behind = from.threats.filter(({ deadly, probability }) => deadly === isDeadly && probability >= EVIDENT);
   const cause = behind[0]?.cause ?? (isDeadly ? 'failure' : 'overload');
   const leftS = Math.max(0, Math.min(policy.horizonS, isDeadly ? from.failsInS : policy.horizonS) - task.moveS);
-  return [
-    {
-      id: `${task.task}.${task.epoch}.${nowUs}`,
-      task: task.task,
-      epoch: task.epoch,
-      from: from.mac,
-      cause,
-      evidence: behind,
-      probability: Math.max(from.failure, from.overload),
-      horizonS: policy.horizonS,
-      loadQuantiles: from.loadQuantiles,
-      staying: lateJobsOfStaying(task, from, policy.horizonS),
-      benefit: best.benefit,
-      candidates,
-      madeAtUs: nowUs,
-      deadlineUs: nowUs + Math.round(leftS * 1e6),
-    },
-  ];
+  return {
+    id: `${task.task}.${task.epoch}.${nowUs}`,
+    task: task.task,
+    epoch: task.epoch,
+    from: from.mac,
+    cause,
+    evidence: behind,
+    probability: Math.max(from.failure, from.overload),
+    horizonS: policy.horizonS,
+    loadQuantiles: from.loadQuantiles,
+    staying: lateJobsOfStaying(task, from, policy.horizonS),
+    benefit: candidates[0]?.benefit ?? 0,
+    candidates,
+    madeAtUs: nowUs,
+    deadlineUs: nowUs + Math.round(leftS * 1e6),
+  };
 }
 
-/** Late jobs saved for each second that is left to save them. */
-const urgency = ({ benefit, deadlineUs }: Proposal, nowUs: number): number => benefit / (1 + (deadlineUs - nowUs) / 1e6);
+/** Late jobs saved for each second that is left to save them, the mean of those that go together. */
+const urgency = (batch: readonly Proposal[], nowUs: number): number =>
+  batch.reduce((sum, { benefit, deadlineUs }) => sum + benefit / (1 + (deadlineUs - nowUs) / 1e6), 0) / batch.length;
+
+const nameOf = ([first]: readonly Proposal[]): TaskName => first?.task ?? '';

@@ -19,10 +19,18 @@ const LEVELS: Readonly<Record<Threat['level'], { readonly text: (value: number) 
   backlog: { text: degrees, unit: 's' },
 };
 
-/** `temperature 71.3 of 80.0 °C`. */
-export function levelText({ level, now, limit }: Pick<Threat, 'level' | 'now' | 'limit'>): string {
+/** `temperature 71.3 of 80.0 °C`, `load 42 of 95 %, by its tasks’ own series 108 %`. */
+export function levelText({
+  level,
+  now,
+  limit,
+  quantiles,
+  byTasks,
+}: Pick<Threat, 'level' | 'now' | 'limit'> & Partial<Pick<Threat, 'quantiles' | 'byTasks'>>): string {
   const { text, unit } = LEVELS[level];
-  return `${level} ${text(now)} of ${text(limit)} ${unit}`;
+  const foreseen =
+    byTasks === true && quantiles !== undefined ? `, by its tasks’ own series ${text(quantiles[1])} ${unit}` : '';
+  return `${level} ${text(now)} of ${text(limit)} ${unit}${foreseen}`;
 }
 
 /** `get too hot within 30 s (87 %): temperature 71.3 of 80.0 °C`. */

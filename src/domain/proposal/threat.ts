@@ -23,6 +23,8 @@ export interface Threat {
   readonly quantiles: Quantiles;
   /** Until it is likelier than not to be there; the horizon at most. */
   readonly inS: number;
+  /** Seen by the series of the ECU's tasks (`tasks-ahead.ts`), and not by the ECU's own; absent: by the ECU's own. */
+  readonly byTasks?: true | undefined;
 }
 
 /** z of 10 % and 90 %. */

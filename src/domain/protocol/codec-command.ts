@@ -54,7 +54,7 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
         return { header, order: { case: 'deploy', value } };
       }
       case 'prepare': {
-        const { spec, incarnation, source = '', sequence, standsStill = false, blackoutUs = 0 } = command;
+        const { spec, incarnation, source = '', sequence, standsStill = false, blackoutUs = 0, follow = false } = command;
         const value = {
           spec: writeTaskSpec(spec),
           incarnation: wide(incarnation),
@@ -62,6 +62,7 @@ export const { encode: encodeCommand, decode: decodeCommand } = envelopeCodec<'c
           sequence: wide(sequence),
           standsStill,
           blackoutUs: wide(blackoutUs),
+          follow,
         };
         return { header, order: { case: 'prepare', value } };
       }
@@ -162,6 +163,7 @@ function readPrepare(header: CommandHeader, wire: WirePrepare): Command {
     source,
     sequence,
     ...(wire.standsStill ? { standsStill: true } : {}),
+    ...(wire.follow ? { follow: true } : {}),
     ...(blackoutUs === 0 ? {} : { blackoutUs }),
   };
 }
@@ -215,6 +217,7 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
               bytes: wide(answer.bytes),
               stateBytes: wide(answer.stateBytes),
               tookUs: wide(answer.tookUs),
+              ...(answer.state === undefined ? {} : { state: writeReference(answer.state) }),
             },
           },
         };
@@ -275,6 +278,7 @@ export const { encode: encodeAnswer, decode: decodeAnswer } = envelopeCodec<'ans
           bytes: safeInteger(answer.value.bytes, 'prepared.bytes'),
           stateBytes: safeInteger(answer.value.stateBytes, 'prepared.state_bytes'),
           tookUs: safeInteger(answer.value.tookUs, 'prepared.took_us'),
+          ...(answer.value.state === undefined ? {} : { state: readReference(answer.value.state) }),
         };
       case 'power':
         return {

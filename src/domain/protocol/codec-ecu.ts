@@ -76,6 +76,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
       ? {}
       : { metrics: { ...ecu.metrics, everyUs: wide(ecu.metrics.everyUs), keptEveryUs: wide(ecu.metrics.keptEveryUs) } }),
     ...(ecu.power === undefined ? {} : { power: { ...ecu.power, sleep: ecu.power.sleep.map(writeSleepState) } }),
+    followsReservations: ecu.followsReservations ?? false,
   }),
   (wire) => ({
     mac: macText(wire.mac, 'ecu.mac'),
@@ -109,6 +110,7 @@ export const { encode: encodeEcuDescription, decode: decodeEcuDescription } = en
           },
         }),
     ...(wire.power === undefined ? {} : { power: readPower(wire.power) }),
+    ...(wire.followsReservations ? { followsReservations: true } : {}),
   }),
 );
 

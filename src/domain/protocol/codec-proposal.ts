@@ -25,6 +25,7 @@ import {
 const CANDIDATES_MAX = 1024;
 
 const EVIDENCE_MAX = 16;
+const TOGETHER_MAX = 1024;
 
 const causes = enumTable<ProposalNotice['cause']>({
   failure: WireCause.FAILURE,
@@ -36,8 +37,9 @@ const LEVELS: readonly Threat['level'][] = ['temperature', 'memory', 'load', 'we
 
 const codec = envelopeCodec<'proposal', ProposalNotice>(
   'proposal',
-  ({ epoch, cause, evidence, candidates, madeAtUs, deadlineUs, loadQuantiles, score, ...rest }) => ({
+  ({ epoch, cause, evidence, candidates, madeAtUs, deadlineUs, loadQuantiles, score, together = [], ...rest }) => ({
     ...rest,
+    together: together.slice(0, TOGETHER_MAX),
     epoch: wide(epoch),
     cause: causes.toWire[cause] as WireCause,
     evidence: evidence.slice(0, EVIDENCE_MAX).map(writeEvidence),
@@ -52,6 +54,13 @@ const codec = envelopeCodec<'proposal', ProposalNotice>(
       : { score: { ...score, leadUs: wide(score.leadUs ?? 0), wouldHaveCome: score.came ? 0 : score.wouldHaveCome } }),
   }),
   (wire) => ({
+    ...(wire.together.length === 0
+      ? {}
+      : {
+          together: listWithin(wire.together, 'proposal.together', TOGETHER_MAX).map((task) =>
+            taskText(task, 'proposal.together'),
+          ),
+        }),
     manager: managerText(wire.manager, 'proposal.manager'),
     id: idText(wire.id, 'proposal.id'),
     task: taskText(wire.task, 'proposal.task'),
@@ -82,8 +91,15 @@ const codec = envelopeCodec<'proposal', ProposalNotice>(
 
 export const { encode: encodeProposal, decode: decodeProposal } = codec;
 
-const writeEvidence = ({ cause, quantiles, inS, ...rest }: Threat): MessageInitShape<typeof ProposalEvidenceSchema> => ({
+const writeEvidence = ({
+  cause,
+  quantiles,
+  inS,
+  byTasks = false,
+  ...rest
+}: Omit<Threat, 'byTasks'> & { readonly byTasks?: boolean | undefined }): MessageInitShape<typeof ProposalEvidenceSchema> => ({
   ...rest,
+  byTasks,
   cause: causes.toWire[cause] as WireCause,
   quantiles: [...quantiles],
   reachesInS: inS,
@@ -91,7 +107,18 @@ const writeEvidence = ({ cause, quantiles, inS, ...rest }: Threat): MessageInitS
 
 const isKnown = ({ level }: WireEvidence): boolean => (LEVELS as readonly string[]).includes(level);
 
-const readEvidence = ({ level, cause, probability, now, limit, quantiles, reachesInS, deadly }: WireEvidence): Threat => ({
+const readEvidence = ({
+  level,
+  cause,
+  probability,
+  now,
+  limit,
+  quantiles,
+  reachesInS,
+  deadly,
+  byTasks,
+}: WireEvidence): Threat => ({
+  ...(byTasks ? { byTasks } : {}),
   level: level as Threat['level'],
   cause: causes.word(cause, 'proposal.evidence.cause'),
   deadly,

@@ -100,6 +100,8 @@ export interface PrepareCommand extends CommandHeader {
   readonly sequence: number;
   /** The source stands still with it: the program may be started ahead. */
   readonly standsStill?: boolean;
+  /** The source runs on: the program may be started from it and keep up with it, without a word. */
+  readonly follow?: boolean;
   /** No deadline may be broken by its running nowhere for so long; absent: whoever moves it takes that upon itself. */
   readonly blackoutUs?: number;
 }
@@ -160,6 +162,8 @@ export interface PreparedAnswer {
   readonly bytes: number;
   readonly stateBytes: number;
   readonly tookUs: number;
+  /** Asked to follow: the state that its program was started from; it has consumed every input that was there. Absent: it does not follow. */
+  readonly state?: CheckpointReference | undefined;
 }
 
 // ——— commands to a supervisor ———

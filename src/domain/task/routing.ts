@@ -101,10 +101,13 @@ export function upstreamOf(task: TaskName, sourceOf: (task: TaskName) => TaskNam
   return found;
 }
 
+/** The task that nobody feeds and that its chain begins with: all tasks of a chain have the same one. */
+export const rootOf = (task: TaskName, edges: ReadonlyMap<TaskName, TaskName>): TaskName =>
+  upstreamOf(task, (one) => edges.get(one)).at(-1) as TaskName;
+
 /** All tasks that are joined to this one by feeding, those before before those after. */
 export function chainOf(task: TaskName, edges: ReadonlyMap<TaskName, TaskName>): readonly TaskName[] {
-  const root = upstreamOf(task, (one) => edges.get(one)).at(-1) as TaskName;
-  const found = [root];
+  const found = [rootOf(task, edges)];
   for (let at = 0; at < found.length; at++) {
     for (const [fed, source] of edges) if (source === found[at] && !found.includes(fed)) found.push(fed);
   }

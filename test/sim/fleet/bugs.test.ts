@@ -78,6 +78,9 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'route-markers': { seed: 6 },
   'trim-unrouted': { story: 'a router stands still while another manager trims what it has not routed' },
   'move-alone': { story: 'a chain moves as one, and one of its tasks takes longest' },
+  'forget-followed-outputs': {
+    story: 'the source is heard no more while the target keeps up with its task, and goes on from there',
+  },
   'switch-unclaimed': { story: 'a task is moved, and nobody else wants anything' },
 };
 

@@ -41,4 +41,20 @@ export const MIGRATION_STORIES = {
     }
     expect(ends).toContain('aborted');
   },
+
+  'the source is heard no more while the target keeps up with its task, and goes on from there': async (plants) => {
+    let followed = 0;
+    for (let seed = 1; seed <= 6; seed++) {
+      const fleet = await stage({ seed, ecus: ECUS, tasks: [task('alpha')], plants: plantsNamed(plants) });
+      const from = fleet.owner('alpha') as string;
+      void fleet.migrate('alpha', { mode: 'live' }).catch(() => undefined);
+      await fleet.until('it is to switch', () => migrationOf(fleet)?.state.startsWith('switching') === true);
+      fleet.partitionEcu(from, { up: true });
+      await fleet.until('it runs elsewhere', () => epochOf(fleet, 'alpha') > 1 && fleet.runs('alpha'));
+      fleet.healEcu(from);
+      await fleet.settle();
+      if (migrationOf(fleet)?.context.following === true) followed++;
+    }
+    expect(followed).toBeGreaterThan(0);
+  },
 } as const satisfies Readonly<Record<string, Story>>;

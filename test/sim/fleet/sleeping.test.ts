@@ -109,6 +109,57 @@ describe('a sleeping fleet', () => {
   });
 });
 
+describe('an ECU with a reservation', () => {
+  const SECOND = 1_000_000;
+  const reasonOf = (fleet: FleetWorld, mac: string): string =>
+    fleet.managers
+      .get('m1')
+      ?.manager?.fleet()
+      .ecus.find((one) => one.mac === mac)?.power?.reason ?? '';
+
+  test('is woken before it begins, says why, and stays awake until it is over', async () => {
+    const fleet = await consolidated({ reserves: true });
+    const [booked, other] = asleep(fleet) as [string, string];
+    const answer = await fleet.done(fleet.reserve({ ecu: booked, cores: 0.2, inUs: 30 * SECOND, forUs: 40 * SECOND }));
+    expect(answer.kind).toBe('reserved');
+    // It takes 0.8 s to wake, and 5 s are for the word: not sooner.
+    await fleet.elapse(20 * SECOND);
+    expect(asleep(fleet).sort()).toEqual([booked, other].sort());
+    await fleet.until('it is awake before it begins', () => fleet.powerOf(booked) === 'awake', 9.5 * SECOND);
+    expect(reasonOf(fleet, booked)).toMatch(/^reservation r1 begins there in 5\.\d s$/);
+    expect(counted(fleet, 'power.wokenForReservation')).toBeGreaterThan(0);
+    for (let second = 0; second < 40; second++) {
+      await fleet.elapse(SECOND);
+      expect(fleet.powerOf(booked)).toBe('awake');
+    }
+    await fleet.settle();
+  });
+
+  test('is not put to sleep where it would have to be woken again at once', async () => {
+    const fleet = await stage({ ecus: FOUR, tasks: spread, power: CHOICE, reserves: true });
+    // Two seconds of sleep at least, 0.8 to wake, and 5 for the word.
+    for (const mac of MACS) {
+      const answer = await fleet.done(fleet.reserve({ ecu: mac, cores: 0.1, inUs: 6 * SECOND, forUs: 20 * SECOND }));
+      expect(answer.kind).toBe('reserved');
+    }
+    for (let second = 0; second < 22; second++) {
+      await fleet.elapse(SECOND);
+      expect(inState(fleet, 'awake')).toEqual([...MACS]);
+    }
+    await fleet.until('two sleep when they are over', () => asleep(fleet).length === 2 && allRun(fleet), 120 * SECOND);
+    await fleet.settle();
+  });
+
+  test('that is made while it sleeps, for at once: it wakes', async () => {
+    const fleet = await consolidated({ reserves: true });
+    const booked = asleep(fleet)[0] as string;
+    await fleet.done(fleet.reserve({ ecu: booked, cores: 0.2, forUs: 20 * SECOND }));
+    await fleet.until('it is awake', () => fleet.powerOf(booked) === 'awake', 10 * SECOND);
+    expect(reasonOf(fleet, booked)).toBe('reservation r1 lasts there');
+    await fleet.settle();
+  });
+});
+
 test('a failure is foreseen: another ECU is awake before the tasks have to leave', async () => {
   const metrics = (after: number | undefined): Pick<EcuPlan, 'metrics'> => {
     const sensors = after === undefined ? SENSOR_PROFILES.calm : { ...SENSOR_PROFILES.heating, after, limit: 85 };

@@ -8,6 +8,7 @@ import {
   intoBuckets,
   intoCodes,
 } from '../../../src/domain/forecast/boosted-trees.ts';
+import { Forecaster } from '../../../src/domain/forecast/forecaster.ts';
 import { History } from '../../../src/domain/forecast/history.ts';
 import { lagMoments, nlinearGram, nlinearRight } from '../../../src/domain/forecast/lag-moments.ts';
 import { fitNLinear, predictNLinear } from '../../../src/domain/forecast/nlinear.ts';
@@ -153,5 +154,30 @@ test('the same history and seed give the same models, and a short one none', () 
   const series = noise(400, 5);
   const request = { series, horizons: [1, 5], seed: 3 };
   expect(fitBatch(request)).toEqual(fitBatch(request));
-  expect(fitBatch({ ...request, series: series.subarray(0, 90) })).toMatchObject({ nlinear: undefined, trees: [] });
+  expect(fitBatch({ ...request, series: series.subarray(0, 90) })).toMatchObject({ nlinear: undefined, trees: [], rests: [] });
+});
+
+test('trees for what NLinear leaves: on a line with a bend, both together are nearer to values never seen than either alone', () => {
+  const rng = createRng(17);
+  const series = new Float64Array(1_600);
+  const ago = (t: number, steps: number): number => series[Math.max(0, t - steps)] as number;
+  for (let t = 1; t < series.length; t++) {
+    // Where it swings to is a line in the last two values; which way it is pushed is none.
+    const isTurning = ago(t, 1) > ago(t, 8) !== ago(t, 1) > ago(t, 3);
+    series[t] = 1.8 * ago(t, 1) - 0.82 * ago(t, 2) + 3 * (rng.unit() - 0.5) + (isTurning ? 4 : -1);
+  }
+  const known = 1_200;
+  const forecaster = new Forecaster({ horizons: [1] });
+  for (let t = 0; t < known; t++) forecaster.observe(series[t] as number);
+  forecaster.adopt(fitBatch(forecaster.fitRequest()));
+  const wrong = new Map<string, number>();
+  for (let t = known; t < series.length; t++) {
+    if (t > known)
+      for (const [name, said] of forecaster.saidBy(0))
+        wrong.set(name, (wrong.get(name) ?? 0) + Math.abs(said - (series[t] as number)));
+    forecaster.observe(series[t] as number);
+  }
+  const of = (name: string): number => wrong.get(name) ?? Number.NaN;
+  expect(of('nlinear and trees')).toBeLessThan(0.8 * of('nlinear'));
+  expect(of('nlinear and trees')).toBeLessThan(of('trees'));
 });

@@ -24,6 +24,7 @@ function wandering(count: number, seed: number): Float64Array {
 const onlyRhythm = (rhythm: number | undefined): BatchModels => ({
   nlinear: undefined,
   trees: [],
+  rests: [],
   spreads: [],
   origin: 0,
   rhythm,

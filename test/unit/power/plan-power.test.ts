@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { EcuPower } from '../../../src/domain/model/ecu.ts';
 import type { TaskSpec } from '../../../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../../../src/domain/placement/admit.ts';
-import { POWER_POLICY, type PowerView, planPower } from '../../../src/domain/power/plan-power.ts';
+import { POWER_POLICY, type PowerView, planPower, wokenFor } from '../../../src/domain/power/plan-power.ts';
 import { candidateOf, macOf, specOf } from '../../support/placement-builders.ts';
 
 const POWER: EcuPower = {
@@ -98,5 +98,25 @@ describe('what must wake', () => {
       view(3, [], { state: 'asleep' }),
     ];
     expect(plan(views).wake).toMatchObject([{ mac: macOf(3) }]);
+  });
+});
+
+describe('a reservation', () => {
+  const three = (reserved: PowerView['reserved']) => [view(1, [small('a')]), view(2), view(3, [], { reserved })];
+
+  test('keeps an ECU from sleeping that would have to be woken before it has slept for a minute', () => {
+    // 0.8 s to wake, 5 s for the word.
+    expect(plan(three({ id: 'r1', inUs: 65_700_000 })).empty?.mac).not.toBe(macOf(3));
+    expect(plan(three({ id: 'r1', inUs: 65_800_000 })).empty?.mac).toBe(macOf(3));
+    expect(plan(three({ id: 'r1', inUs: 0 })).empty?.mac).not.toBe(macOf(3));
+    expect(plan(three(undefined)).empty?.mac).toBe(macOf(3));
+  });
+
+  test('wakes one in time, and not before', () => {
+    const woken = (inUs: number) => wokenFor({ reserved: { id: 'r1', inUs } }, { wakeUs: 800_000 });
+    expect(woken(5_800_001)).toBeUndefined();
+    expect(woken(5_800_000)).toBe('reservation r1 begins there in 5.8 s');
+    expect(woken(0)).toBe('reservation r1 lasts there');
+    expect(wokenFor({}, { wakeUs: 800_000 })).toBeUndefined();
   });
 });

@@ -199,3 +199,71 @@ test('whatever is foreseen: within the budget, no task twice within its rest, ne
     { numRuns: 40 },
   );
 });
+
+describe('the tasks of a chain', () => {
+  const chain = (more: Partial<MovableTask> = {}): MovableTask[] =>
+    ['x', 'y', 'z'].map((name) => task(name, { chain: 'x', ...(name === 'y' ? more : {}) }));
+  const proposed = (reviews: readonly Review[]): (readonly [string, readonly string[] | undefined])[] =>
+    reviews.flatMap(({ proposals }) => proposals.map((one) => [one.task, one.together] as const));
+  const ALL = [
+    ['x', ['y', 'z']],
+    ['y', ['x', 'z']],
+    ['z', ['x', 'y']],
+  ];
+
+  test('are proposed together, each by itself in the count, and once', () => {
+    const reviews = run(fleet(calmThen([0.9, 0.9, 0.9, 0.9, 0.9]), [task('t'), ...chain()]));
+    expect(proposed(reviews.slice(0, 8))).toEqual([['t', undefined], ...ALL]);
+    expect(proposed(reviews.slice(8))).toEqual([]);
+    expect(reviews.at(-1)?.memory.openUntilUs).toHaveLength(4);
+  });
+
+  test('go together where one of them alone would not be worth it, and by what they save together', () => {
+    const reviews = run(fleet(calmThen([0.9, 0.9, 0.9]), chain({ jobsPerS: 0.5 })));
+    expect(proposed(reviews)).toEqual(ALL);
+    const benefits = reviews.flatMap(({ proposals }) => proposals.map(({ benefit }) => benefit));
+    expect(benefits[1]).toBeLessThan(REVIEW_POLICY.benefitLeast);
+    // Without a chain the same task stays.
+    const loose = chain({ jobsPerS: 0.5 }).map(({ chain: _, ...one }) => one);
+    expect(proposed(run(fleet(calmThen([0.9, 0.9, 0.9]), loose)))).toEqual([
+      ['x', undefined],
+      ['z', undefined],
+    ]);
+  });
+
+  test('that are not worth it together: what is worth it alone goes alone', () => {
+    const poor = chain().map((one) => (one.task === 'x' ? one : { ...one, blackoutS: 1 }));
+    expect(proposed(run(fleet(calmThen([0.9, 0.9, 0.9]), poor)))).toEqual([['x', undefined]]);
+  });
+
+  test('go to one place: the one that is best for them together', () => {
+    const views = fleet(calmThen([0.9, 0.9, 0.9]), chain()).map((round, second) => [
+      ...round,
+      { outlook: outlook('c', 0, { overload: 0.0001 }), sampledAtUs: second * 1e6, tasks: [] },
+    ]);
+    const best = run(views).flatMap(({ proposals }) => proposals.map(({ candidates }) => candidates.map(({ mac }) => mac)));
+    expect(best).toEqual([
+      ['c', 'b'],
+      ['c', 'b'],
+      ['c', 'b'],
+    ]);
+  });
+
+  test('that are more than may be open go one by one, as many as may', () => {
+    const reviews = run(fleet(calmThen([0.9, 0.9, 0.9]), chain()), { policy: { openMost: 2 } });
+    expect(proposed(reviews)).toEqual([
+      ['x', undefined],
+      ['y', undefined],
+    ]);
+  });
+
+  test('of which one has been proposed lately: the others go without it', () => {
+    const before = fleet(calmThen([0.9, 0.9, 0.9]), chain().slice(0, 1));
+    const after = fleet([0.9], chain()).map((round) => round.map((view) => ({ ...view, sampledAtUs: before.length * 1e6 })));
+    expect(proposed(run([...before, ...after]))).toEqual([
+      ['x', undefined],
+      ['y', ['z']],
+      ['z', ['y']],
+    ]);
+  });
+});

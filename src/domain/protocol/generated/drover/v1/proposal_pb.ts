@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/proposal.proto.
  */
 export const file_drover_v1_proposal: GenFile = /*@__PURE__*/
-  fileDesc("Chhkcm92ZXIvdjEvcHJvcG9zYWwucHJvdG8SCWRyb3Zlci52MSLUAwoIUHJvcG9zYWwSDwoHbWFuYWdlchgBIAEoCRIKCgJpZBgCIAEoCRIMCgR0YXNrGAMgASgJEg0KBWVwb2NoGAQgASgEEgwKBGZyb20YBSABKAkSJwoFY2F1c2UYBiABKA4yGC5kcm92ZXIudjEuUHJvcG9zYWxDYXVzZRITCgtwcm9iYWJpbGl0eRgHIAEoARIRCglob3Jpem9uX3MYCCABKAESFgoObG9hZF9xdWFudGlsZXMYCSADKAESDwoHc3RheWluZxgKIAEoARIPCgdiZW5lZml0GAsgASgBEjAKCmNhbmRpZGF0ZXMYDCADKAsyHC5kcm92ZXIudjEuUHJvcG9zYWxDYW5kaWRhdGUSEgoKbWFkZV9hdF91cxgNIAEoBBITCgtkZWFkbGluZV91cxgOIAEoBBITCgt0ZW1wZXJhdHVyZRgPIAEoARIZChF0ZW1wZXJhdHVyZV9saW1pdBgQIAEoARISCgpmYWlsc19pbl9zGBEgASgBEicKBXNjb3JlGBIgASgLMhguZHJvdmVyLnYxLlByb3Bvc2FsU2NvcmUSLQoIZXZpZGVuY2UYEyADKAsyGy5kcm92ZXIudjEuUHJvcG9zYWxFdmlkZW5jZSK0AQoQUHJvcG9zYWxFdmlkZW5jZRINCgVsZXZlbBgBIAEoCRInCgVjYXVzZRgCIAEoDjIYLmRyb3Zlci52MS5Qcm9wb3NhbENhdXNlEhMKC3Byb2JhYmlsaXR5GAMgASgBEgsKA25vdxgEIAEoARINCgVsaW1pdBgFIAEoARIRCglxdWFudGlsZXMYBiADKAESFAoMcmVhY2hlc19pbl9zGAcgASgBEg4KBmRlYWRseRgIIAEoCCJWChFQcm9wb3NhbENhbmRpZGF0ZRILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGbW92aW5nGAMgASgBEg8KB2JlbmVmaXQYBCABKAEilgEKDVByb3Bvc2FsU2NvcmUSDAoEY2FtZRgBIAEoCBIPCgdsZWFkX3VzGAIgASgEEhAKCHdhc19kb25lGAMgASgIEhYKDnJlZ3JldF9ub3RoaW5nGAQgASgBEhUKDXJlZ3JldF9vcmFjbGUYBSABKAESDAoEcGFpZBgGIAEoCBIXCg93b3VsZF9oYXZlX2NvbWUYByABKAEqnAEKDVByb3Bvc2FsQ2F1c2USHgoaUFJPUE9TQUxfQ0FVU0VfVU5TUEVDSUZJRUQQABIaChZQUk9QT1NBTF9DQVVTRV9GQUlMVVJFEAESGwoXUFJPUE9TQUxfQ0FVU0VfT1ZFUkxPQUQQAhIXChNQUk9QT1NBTF9DQVVTRV9IRUFUEAMSGQoVUFJPUE9TQUxfQ0FVU0VfQUdFSU5HEARiBnByb3RvMw");
+  fileDesc("Chhkcm92ZXIvdjEvcHJvcG9zYWwucHJvdG8SCWRyb3Zlci52MSLmAwoIUHJvcG9zYWwSDwoHbWFuYWdlchgBIAEoCRIKCgJpZBgCIAEoCRIMCgR0YXNrGAMgASgJEg0KBWVwb2NoGAQgASgEEgwKBGZyb20YBSABKAkSJwoFY2F1c2UYBiABKA4yGC5kcm92ZXIudjEuUHJvcG9zYWxDYXVzZRITCgtwcm9iYWJpbGl0eRgHIAEoARIRCglob3Jpem9uX3MYCCABKAESFgoObG9hZF9xdWFudGlsZXMYCSADKAESDwoHc3RheWluZxgKIAEoARIPCgdiZW5lZml0GAsgASgBEjAKCmNhbmRpZGF0ZXMYDCADKAsyHC5kcm92ZXIudjEuUHJvcG9zYWxDYW5kaWRhdGUSEgoKbWFkZV9hdF91cxgNIAEoBBITCgtkZWFkbGluZV91cxgOIAEoBBITCgt0ZW1wZXJhdHVyZRgPIAEoARIZChF0ZW1wZXJhdHVyZV9saW1pdBgQIAEoARISCgpmYWlsc19pbl9zGBEgASgBEicKBXNjb3JlGBIgASgLMhguZHJvdmVyLnYxLlByb3Bvc2FsU2NvcmUSLQoIZXZpZGVuY2UYEyADKAsyGy5kcm92ZXIudjEuUHJvcG9zYWxFdmlkZW5jZRIQCgh0b2dldGhlchgUIAMoCSLGAQoQUHJvcG9zYWxFdmlkZW5jZRINCgVsZXZlbBgBIAEoCRInCgVjYXVzZRgCIAEoDjIYLmRyb3Zlci52MS5Qcm9wb3NhbENhdXNlEhMKC3Byb2JhYmlsaXR5GAMgASgBEgsKA25vdxgEIAEoARINCgVsaW1pdBgFIAEoARIRCglxdWFudGlsZXMYBiADKAESFAoMcmVhY2hlc19pbl9zGAcgASgBEg4KBmRlYWRseRgIIAEoCBIQCghieV90YXNrcxgJIAEoCCJWChFQcm9wb3NhbENhbmRpZGF0ZRILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGbW92aW5nGAMgASgBEg8KB2JlbmVmaXQYBCABKAEilgEKDVByb3Bvc2FsU2NvcmUSDAoEY2FtZRgBIAEoCBIPCgdsZWFkX3VzGAIgASgEEhAKCHdhc19kb25lGAMgASgIEhYKDnJlZ3JldF9ub3RoaW5nGAQgASgBEhUKDXJlZ3JldF9vcmFjbGUYBSABKAESDAoEcGFpZBgGIAEoCBIXCg93b3VsZF9oYXZlX2NvbWUYByABKAEqnAEKDVByb3Bvc2FsQ2F1c2USHgoaUFJPUE9TQUxfQ0FVU0VfVU5TUEVDSUZJRUQQABIaChZQUk9QT1NBTF9DQVVTRV9GQUlMVVJFEAESGwoXUFJPUE9TQUxfQ0FVU0VfT1ZFUkxPQUQQAhIXChNQUk9QT1NBTF9DQVVTRV9IRUFUEAMSGQoVUFJPUE9TQUxfQ0FVU0VfQUdFSU5HEARiBnByb3RvMw");
 
 /**
  * What a manager's predictor proposes to move, and why; said again on the same subject, with its score, when its horizon is over. Appended to the
@@ -151,6 +151,13 @@ export type Proposal = Message<"drover.v1.Proposal"> & {
    * @generated from field: repeated drover.v1.ProposalEvidence evidence = 19;
    */
   evidence: ProposalEvidence[];
+
+  /**
+   * The other tasks of its chain that are proposed with it, to go to the same place together; at most 1024, none where it goes by itself.
+   *
+   * @generated from field: repeated string together = 20;
+   */
+  together: string[];
 };
 
 /**
@@ -221,6 +228,13 @@ export type ProposalEvidence = Message<"drover.v1.ProposalEvidence"> & {
    * @generated from field: bool deadly = 8;
    */
   deadly: boolean;
+
+  /**
+   * Seen by the series of the ECU's tasks and not by its own; only of `load`.
+   *
+   * @generated from field: bool by_tasks = 9;
+   */
+  byTasks: boolean;
 };
 
 /**
