@@ -5,6 +5,7 @@
 import type { LaneOrder, Urgency } from '../../src/domain/instance/lane-queue.ts';
 import type { ErrorCode } from '../../src/domain/kernel/error-codes.ts';
 import type { JobInput, TaskImage } from '../../src/ports/task-runtime.ts';
+import type { SeatData } from './core-turns.ts';
 
 /** Each runtime adds what its programs start from. */
 export interface StartRequest {
@@ -30,6 +31,8 @@ export type Numbered<Request> = Request & { readonly number: number; readonly as
 /** What a lane's thread is started with. */
 export interface LaneData {
   readonly order: LaneOrder;
+  /** Where it shares its core with other threads; absent: it takes no turns. */
+  readonly seat?: SeatData | undefined;
 }
 
 /** Requests of one program are answered in the order they were sent; among programs, the most urgent first. */

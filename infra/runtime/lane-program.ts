@@ -34,6 +34,8 @@ export interface LaneProgramOptions {
   readonly number: number;
   readonly name: string;
   readonly lane: Asked;
+  /** The core on whose turns it runs. */
+  readonly core: number | undefined;
   readonly onEnded: (failure: JobFailure) => void;
   readonly onStopped: () => void;
 }
@@ -42,6 +44,7 @@ export interface LaneProgramOptions {
 export class LaneProgram implements TaskProgram {
   readonly needs: TaskProgram['needs'];
   readonly name: string;
+  readonly lane: number | undefined;
   readonly #options: LaneProgramOptions;
   #busy = false;
   /** Nothing more will be heard of it: not started yet, stopped, or ended. */
@@ -50,6 +53,7 @@ export class LaneProgram implements TaskProgram {
   constructor(options: LaneProgramOptions) {
     this.name = options.name;
     this.needs = options.needs;
+    this.lane = options.core;
     this.#options = options;
   }
 

@@ -11,6 +11,7 @@ import { type LaneEntry, LaneQueue, type Urgency } from '../../src/domain/instan
 import { assert, unreachable } from '../../src/domain/kernel/assert.ts';
 import { DroverError } from '../../src/domain/kernel/error-codes.ts';
 import { JOBS_BUDGET_US, type JobInput, type JobResult, type TaskCapture } from '../../src/ports/task-runtime.ts';
+import { CoreSeat } from './core-turns.ts';
 import type { LaneAnswer, LaneData, LaneRequest, Numbered, StartRequest } from './lane-messages.ts';
 
 /** A program in the thread that calls. */
@@ -60,7 +61,9 @@ const KINDS = {
 export function serveLane<Start extends StartRequest>(port: MessagePort | null, open: OpenProgram<Start>): void {
   assert(port !== null, 'a lane runs in a worker thread');
   const programs = new Map<number, Hosted>();
-  const queue = new LaneQueue<Work<Start>>((workerData as LaneData).order);
+  const { order, seat } = workerData as LaneData;
+  const queue = new LaneQueue<Work<Start>>(order);
+  const core = seat && new CoreSeat(seat);
   const find = (program: number): HostedProgram => {
     const found = programs.get(program);
     assert(found !== undefined, `program ${program} runs in this lane`);
@@ -146,14 +149,28 @@ export function serveLane<Start extends StartRequest>(port: MessagePort | null, 
     }
     return undefined;
   };
+  const nextAsked = (): LaneEntry<Work<Start>> | undefined => {
+    for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
+      take(more.message as Numbered<LaneRequest<Start>>);
+    return queue.next(performance.now() * 1000);
+  };
+  /** The turn is the lane's: what is the most urgent when it comes is what is done in it. */
+  const nextInTurn = (asked: LaneEntry<Work<Start>>): LaneEntry<Work<Start>> => {
+    if (core === undefined || asked.kind === 'command') return asked;
+    const waitsMs = performance.now();
+    const { tier, rank } = queue.standing(asked, waitsMs * 1000);
+    core.take(tier, rank);
+    const entry = nextAsked() ?? asked;
+    entry.work.jobs.spentMs += performance.now() - waitsMs;
+    return entry;
+  };
   let opening = false;
   const serveAll = (): void => {
     while (!opening) {
-      for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
-        take(more.message as Numbered<LaneRequest<Start>>);
-      const entry = queue.next(performance.now() * 1000);
-      if (entry === undefined) return;
-      const serving = serve(entry);
+      const asked = nextAsked();
+      if (asked === undefined) return;
+      const serving = serve(nextInTurn(asked));
+      core?.give();
       if (serving === undefined) continue;
       opening = true;
       void serving.then(() => {

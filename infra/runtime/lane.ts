@@ -12,6 +12,7 @@ import { AssertionError } from '../../src/domain/kernel/assert.ts';
 import { DroverError, type ErrorCode } from '../../src/domain/kernel/error-codes.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { JobFailure } from '../../src/ports/task-runtime.ts';
+import type { SeatData } from './core-turns.ts';
 import type { LaneAnswer, LaneData, Numbered } from './lane-messages.ts';
 
 export interface LaneOptions {
@@ -21,6 +22,10 @@ export interface LaneOptions {
   readonly resourceLimits: ResourceLimits;
   /** Who goes first among the programs it hosts. */
   readonly order: LaneOrder;
+  /** At the core that it shares with other threads. */
+  readonly seat?: SeatData | undefined;
+  /** The thread has ended, whatever by: nothing of it runs any more. */
+  readonly onGone?: () => void;
   readonly clock: Clock;
   readonly watchdogUs: number;
   /** The lane is gone, and everything open in it has failed with the same words. Called once, unless `close` came first. */
@@ -47,14 +52,18 @@ export class Lane<Request extends object> {
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    const { file, name, resourceLimits, order } = options;
-    this.#worker = new Worker(file, { resourceLimits, execArgv: [], name, workerData: { order } satisfies LaneData });
+    const { file, name, resourceLimits, order, seat } = options;
+    const workerData: LaneData = { order, seat };
+    this.#worker = new Worker(file, { resourceLimits, execArgv: [], name, workerData });
     this.#worker.on('message', (answer: LaneAnswer) => this.#answered(answer));
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       const code = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'ERR_JOB_MEMORY' : 'ERR_JOB_TRAP';
       this.#end(code, `its worker thread died: ${error.message}`);
     });
-    this.#worker.on('exit', (code) => this.#end('ERR_JOB_TRAP', `its worker thread ended with code ${code}`));
+    this.#worker.on('exit', (code) => {
+      options.onGone?.();
+      this.#end('ERR_JOB_TRAP', `its worker thread ended with code ${code}`);
+    });
   }
 
   ask(request: Request): Promise<unknown> {

@@ -46,7 +46,7 @@ export interface TaskProgram {
   /** What this program needs of whatever runtime goes on from its state; written into its checkpoints. */
   readonly needs: Pick<CheckpointNeeds, 'runtimeVersion' | 'hostFunctions'>;
   /** Programs of one lane share a core and nothing else; undefined: it has a thread of its own, or nobody knows. */
-  readonly lane?: number;
+  readonly lane?: number | undefined;
   runJob(input: JobInput): Promise<JobResult>;
   /**
    * Several jobs in one trip to wherever the program runs, one after the other. Answers for the first one or more of them,

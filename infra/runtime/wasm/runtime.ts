@@ -14,8 +14,9 @@ import type { Digest } from '../../../src/domain/model/ids.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { StartOptions, TaskProgram, TaskRuntime } from '../../../src/ports/task-runtime.ts';
+import type { CoreTurns } from '../core-turns.ts';
 import { Lane, threadFile } from '../lane.ts';
-import { compactImage, LaneProgram, type LaneProgramOptions, logFromTask } from '../lane-program.ts';
+import { compactImage, LaneProgram, logFromTask } from '../lane-program.ts';
 import { allowedImports } from './abi.ts';
 import type { WasmRequest } from './lane-messages.ts';
 import { MARK_VERSION, readMark } from './mark.ts';
@@ -27,6 +28,8 @@ export interface WasmRuntimeOptions {
   readonly log: Log;
   /** Worker threads; defaults to the number of cores. */
   readonly lanes?: number;
+  /** Of the cores of the lanes, which other threads share. */
+  readonly turns?: readonly CoreTurns[];
   /** Who goes first in a lane; absent: by fixed priorities. */
   readonly order?: LaneOrder;
   /** A lane that makes no progress for this long is ended. Fuel ends a job long before; this is for what fuel cannot see. */
@@ -55,16 +58,6 @@ export function createWasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
   return new LanesRuntime(options);
 }
 
-/** A program stays in the lane in which it was started. */
-class PlacedProgram extends LaneProgram {
-  readonly lane: number;
-
-  constructor(options: LaneProgramOptions, lane: number) {
-    super(options);
-    this.lane = lane;
-  }
-}
-
 interface HostedLane {
   lane: Lane<WasmRequest>;
   readonly programs: Map<number, LaneProgram>;
@@ -84,7 +77,8 @@ class LanesRuntime implements WasmRuntime {
     const count = Math.max(1, options.lanes ?? availableParallelism());
     for (let at = 0; at < count; at++) {
       const programs = new Map<number, LaneProgram>();
-      const hosted: HostedLane = { lane: this.#openLane(programs, () => hosted), programs };
+      const turns = options.turns?.[at];
+      const hosted: HostedLane = { lane: this.#openLane(programs, { self: () => hosted, turns }), programs };
       this.#lanes.push(hosted);
     }
   }
@@ -110,15 +104,15 @@ class LanesRuntime implements WasmRuntime {
     assert(!this.#closed, 'the runtime is open');
     const hosted = (core === undefined ? undefined : this.#lanes[core]) ?? this.#roomiest();
     const number = ++this.#lastProgram;
-    const options = {
+    const program = new LaneProgram({
       needs: { runtimeVersion: version, hostFunctions: hostFunctionsOf(module) },
       number,
       name: spec.name,
       lane: hosted.lane,
+      core: this.#lanes.indexOf(hosted),
       onEnded,
       onStopped: () => hosted.programs.delete(number),
-    };
-    const program = new PlacedProgram(options, this.#lanes.indexOf(hosted));
+    });
     hosted.programs.set(number, program);
     try {
       await hosted.lane.ask({
@@ -142,10 +136,18 @@ class LanesRuntime implements WasmRuntime {
     await Promise.all(this.#lanes.map(({ lane }) => lane.close()));
   }
 
-  #openLane(programs: Map<number, LaneProgram>, self: () => HostedLane): Lane<WasmRequest> {
+  #openLane(
+    programs: Map<number, LaneProgram>,
+    at: { readonly self: () => HostedLane; readonly turns: CoreTurns | undefined },
+  ): Lane<WasmRequest> {
     const { clock, log, watchdogUs = WATCHDOG_US, order = 'fp' } = this.#options;
+    const seat = at.turns?.join();
     return new Lane<WasmRequest>({
       order,
+      seat,
+      onGone: () => {
+        if (seat !== undefined) at.turns?.leave(seat);
+      },
       file: threadFile(import.meta.url, 'lane-worker'),
       name: 'drover-lane',
       resourceLimits: RESOURCE_LIMITS,
@@ -156,9 +158,7 @@ class LanesRuntime implements WasmRuntime {
         const ended = [...programs.values()];
         programs.clear();
         log.error(`a lane ended with ${ended.length} programs: ${failure.sentence}`, { code: failure.code });
-        if (!this.#closed) {
-          self().lane = this.#openLane(programs, self);
-        }
+        if (!this.#closed) at.self().lane = this.#openLane(programs, at);
         for (const program of ended) program.ended(failure);
       },
     });

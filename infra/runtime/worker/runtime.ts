@@ -3,17 +3,19 @@
  *
  * One thread a task, because JavaScript has no fuel: a job that does not end can only be ended with its thread, and a heap
  * that fills is bounded by thread. So a task that hangs or asks for everything ends alone (T3), and the bridge goes on. The
- * price is the start of a thread at a restore; tasks that must be back at once are WebAssembly tasks.
+ * price is the start of a thread at a restore; tasks that must be back at once are WebAssembly tasks. A task's jobs run in its core's turns
+ * (`core-turns.ts`), as those of the core's lane do.
  *
  * Wall time bounds a job, not CPU time: as with lanes, a thread that makes no progress for several ticks of the watchdog is
  * ended. What of determinism is enforced says `realm.ts`.
  */
-import { urgencyOf } from '../../../src/domain/instance/lane-queue.ts';
+import { type LaneOrder, urgencyOf } from '../../../src/domain/instance/lane-queue.ts';
 import { assert } from '../../../src/domain/kernel/assert.ts';
 import type { RuntimeOffer } from '../../../src/domain/model/compatibility.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { StartOptions, TaskProgram, TaskRuntime } from '../../../src/ports/task-runtime.ts';
+import type { CoreTurns } from '../core-turns.ts';
 import { Lane, threadFile } from '../lane.ts';
 import type { LaneRequest, StartRequest } from '../lane-messages.ts';
 import { compactImage, LaneProgram, logFromTask } from '../lane-program.ts';
@@ -25,6 +27,10 @@ export interface WorkerRuntimeOptions {
   readonly log: Log;
   /** A job may take this long, or eight times its task's deadline where that is longer. */
   readonly watchdogUs?: number;
+  /** Of the cores that tasks are admitted to; absent: a task takes no turns. */
+  readonly turns?: readonly CoreTurns[];
+  /** Who goes first where a core is shared; absent: by fixed priorities. */
+  readonly order?: LaneOrder;
 }
 
 export interface WorkerStart extends StartRequest {
@@ -53,10 +59,12 @@ class ThreadsRuntime implements TaskRuntime {
     this.#options = options;
   }
 
-  async start({ spec, artefact, image, onEnded }: StartOptions): Promise<TaskProgram> {
+  async start({ spec, artefact, image, core, onEnded }: StartOptions): Promise<TaskProgram> {
     assert(spec.runtime === this.kind, 'the caller chose the runtime by the spec');
     const { source, version } = readArtefact(artefact);
-    const { clock, log, watchdogUs = WATCHDOG_US } = this.#options;
+    const { clock, log, watchdogUs = WATCHDOG_US, order = 'fp' } = this.#options;
+    const place = this.#placeOf(core);
+    const seat = place?.turns.join();
     const lane = new Lane<LaneRequest<WorkerStart>>({
       file: threadFile(import.meta.url, 'program-worker'),
       name: `drover-${spec.name}`,
@@ -64,7 +72,11 @@ class ThreadsRuntime implements TaskRuntime {
         maxYoungGenerationSizeMb: 8,
         maxOldGenerationSizeMb: HEAP_MIB_MIN + HEAP_PER_STATE * Math.ceil(spec.memoryBytesMax / MIB),
       },
-      order: 'fp',
+      order,
+      seat,
+      onGone: () => {
+        if (seat !== undefined) place?.turns.leave(seat);
+      },
       clock,
       watchdogUs: Math.max(watchdogUs, DEADLINES_MAX * spec.deadlineUs),
       onLog: (_program, level, sentence) => logFromTask(log, spec.name, level, sentence),
@@ -82,6 +94,7 @@ class ThreadsRuntime implements TaskRuntime {
       number: 1,
       name: spec.name,
       lane,
+      core: place?.core,
       onEnded,
       onStopped: end,
     });
@@ -95,6 +108,14 @@ class ThreadsRuntime implements TaskRuntime {
     }
     program.started();
     return program;
+  }
+
+  /** The core of a task, and its turns; a single core is that of all. */
+  #placeOf(core: number | undefined): { readonly core: number; readonly turns: CoreTurns } | undefined {
+    const { turns = [] } = this.#options;
+    const at = core ?? (turns.length === 1 ? 0 : undefined);
+    const found = at === undefined ? undefined : turns[at];
+    return at === undefined || found === undefined ? undefined : { core: at, turns: found };
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import { createNatsArtefacts } from '../../../infra/nats/artefacts.ts';
 import { BusBookingBook } from '../../../infra/nats/booking-book.ts';
 import { createBusInventory } from '../../../infra/nats/inventory.ts';
 import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
+import { CoreTurns } from '../../../infra/runtime/core-turns.ts';
 import { createWasmRuntime } from '../../../infra/runtime/wasm/runtime.ts';
 import { createWorkerRuntime } from '../../../infra/runtime/worker/runtime.ts';
 import { systemHasher } from '../../../infra/system/hasher.ts';
@@ -75,14 +76,12 @@ export async function openBridge(config: BridgeConfig): Promise<OpenBridge> {
       localFolder: config.localFolder,
     });
     closing.push(close);
-    const wasm = createWasmRuntime({
-      clock: host.clock,
-      log: host.log,
-      lanes: config.cores,
-      order: config.scheduling?.scheduler === 'edf' ? 'edf' : 'fp',
-    });
+    const order = config.scheduling?.scheduler === 'edf' ? 'edf' : 'fp';
+    const turns = Array.from({ length: config.cores }, () => new CoreTurns());
+    const shared = { clock: host.clock, log: host.log, order, turns } as const;
+    const wasm = createWasmRuntime({ ...shared, lanes: config.cores });
     closing.push(() => wasm.close());
-    const worker = createWorkerRuntime({ clock: host.clock, log: host.log });
+    const worker = createWorkerRuntime(shared);
     closing.push(() => worker.close());
     const runtimes = new Map<RuntimeKind, TaskRuntime>([wasm, worker].map((runtime) => [runtime.kind, runtime]));
     const stored = createNatsArtefacts({ connection: link.connection, hasher: systemHasher });

@@ -37,6 +37,11 @@ export interface LaneEntry<Work> {
   readonly work: Work;
 }
 
+export interface Standing {
+  readonly tier: number;
+  readonly rank: number;
+}
+
 /** Upkeep of a task without a deadline waits for so long at most. */
 export const UPKEEP_WAIT_US = 50_000;
 
@@ -90,6 +95,12 @@ export class LaneQueue<Work> {
       bestRank = rank;
     }
     return best?.entries[0];
+  }
+
+  /** How urgent the entry is among whatever else wants the core: the smaller tier first, of one tier the smaller rank. */
+  standing(entry: LaneEntry<Work>, nowUs: number): Standing {
+    const tier = tierOf(entry, nowUs);
+    return { tier, rank: this.#rankOf(entry, tier) };
   }
 
   /** It is done, or not wanted any more. */
