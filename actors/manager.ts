@@ -42,7 +42,7 @@ import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
 import { OWN_CHARTS, REPLICATED_CHARTS } from './manager-charts.ts';
@@ -54,7 +54,7 @@ import { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome, OpenEffect } from './outbox.ts';
 import { Peers } from './peers.ts';
 import { PlacementEffects } from './placement.ts';
-import type { PlacementView } from './placement-index.ts';
+import { feederOf, type PlacementView } from './placement-index.ts';
 import { type PowerChoice, PowerManager } from './power-manager.ts';
 import { Predictor } from './predictor.ts';
 import { Prover, type Proving } from './prover.ts';
@@ -162,8 +162,13 @@ export class Manager {
       },
       sharing: {
         keyOf: shareKeyOf,
+        fromOf: feederOf,
         keeps: (key) => this.share.keeps(key),
+        onPassing: (actor, { from }) => {
+          if (!planted(host, 'know-own-chains')) this.knowledge.index.passing(actor, from);
+        },
         onForgotten: (actor) => {
+          if (planted(host, 'know-own-chains')) this.knowledge.index.passing(actor, undefined);
           this.knowledge.index.forgotten(actor);
           this.board?.forgotten(actor);
         },

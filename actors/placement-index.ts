@@ -54,6 +54,12 @@ export const asPlacement = (view: ActorView): PlacementView => ({
   view,
 });
 
+/** Of a placement that is not removed: the task whose outputs are this one's data. */
+export function feederOf({ actor, snapshot }: ActorView): TaskName | undefined {
+  if (!actor.startsWith(PLACEMENT) || snapshot.value === 'removed') return undefined;
+  return (snapshot.context as PlacementContext).spec?.inputs.from;
+}
+
 const PLACEMENT = 'placement/';
 const ARBITER = 'arbiter/';
 const MIGRATION = 'migration/';
@@ -70,7 +76,7 @@ export class PlacementIndex {
   private readonly acceptedOn = new Map<Mac, readonly AcceptedTask[]>();
   /** Tasks whose specification names others to keep away from. */
   private readonly apart = new Map<TaskName, readonly TaskName[]>();
-  /** By task that is fed by another (docs/CHAINS.md), also while it is placed nowhere: that other. */
+  /** By task that is fed by another (docs/CHAINS.md), also while it is placed nowhere: that other. Of all shares: chains cross them. */
   readonly fedBy = new Map<TaskName, TaskName>();
   /** Tasks with a route that is not idle. */
   readonly routed = new Set<TaskName>();
@@ -108,6 +114,11 @@ export class PlacementIndex {
   sleeps(mac: Mac): boolean {
     const state = this.power.get(mac)?.state;
     return state === 'falling' || state === 'asleep' || state === 'waking';
+  }
+
+  /** A record of another share; of a placement it says on its outside by whom the task is fed. */
+  passing(actor: ActorKey, from: TaskName | undefined): void {
+    if (actor.startsWith(PLACEMENT)) this.noteFeeder(actor.slice(PLACEMENT.length), from);
   }
 
   forgotten(actor: ActorKey): void {
@@ -241,14 +252,13 @@ export class PlacementIndex {
   private placementChanged(task: TaskName, now: PlacementView | undefined): void {
     const before = this.all.get(task);
     if (before !== undefined && isPlaced(before)) this.remove(task, before.context.owner?.mac);
-    this.fedBy.delete(task);
     if (now === undefined) {
       this.all.delete(task);
       return;
     }
     this.all.set(task, now);
     const { owner, spec } = now.context;
-    if (spec?.inputs.from !== undefined && now.state !== 'removed') this.fedBy.set(task, spec.inputs.from);
+    this.noteFeeder(task, feederOf(now.view));
     if (!isPlaced(now)) return;
     this.unexpect(task);
     const apart = spec?.affinity.apart ?? [];
@@ -257,6 +267,11 @@ export class PlacementIndex {
     const placed = this.placedOn.get(owner.mac) ?? new Map<TaskName, PlacementView>();
     this.placedOn.set(owner.mac, placed.set(task, now));
     this.acceptedOn.delete(owner.mac);
+  }
+
+  private noteFeeder(task: TaskName, from: TaskName | undefined): void {
+    if (from === undefined) this.fedBy.delete(task);
+    else this.fedBy.set(task, from);
   }
 
   private remove(task: TaskName, mac: Mac | undefined): void {

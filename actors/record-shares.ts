@@ -2,15 +2,19 @@
  * Which of the records in a shared store are this host's to look after (`shell.ts`, L4), and what is remembered of the others: the key
  * on their outside, so that they can be read when their share falls to this host.
  */
-import type { ActorKey, HostId } from '../src/domain/model/ids.ts';
+import type { ActorKey, HostId, TaskName } from '../src/domain/model/ids.ts';
 import type { RecordLabel } from '../src/ports/record-store.ts';
 import type { ActorView } from './mailbox.ts';
 
 export interface Sharing {
   /** What others may know a record by without opening it. */
   readonly keyOf: (view: ActorView) => string | undefined;
+  /** And by whom a task is fed. */
+  readonly fromOf: (view: ActorView) => TaskName | undefined;
   /** Whether records of this key are this host's to look after. */
   readonly keeps: (key: string) => boolean;
+  /** Another's record passed by unopened. */
+  readonly onPassing: (actor: ActorKey, label: RecordLabel) => void;
   readonly onForgotten: (actor: ActorKey) => void;
 }
 
@@ -32,7 +36,8 @@ export class RecordShares {
   }
 
   labelOf(view: ActorView): RecordLabel | undefined {
-    return this.sharing === undefined ? undefined : { key: this.sharing.keyOf(view), writer: this.host };
+    const { sharing, host } = this;
+    return sharing === undefined ? undefined : { key: sharing.keyOf(view), writer: host, from: sharing.fromOf(view) };
   }
 
   /** A record of an actor that is not known here: true where it is another's and was dealt with by noting its key. */
@@ -44,6 +49,7 @@ export class RecordShares {
       return false;
     }
     this.note(actor, key);
+    this.sharing.onPassing(actor, label);
     return true;
   }
 

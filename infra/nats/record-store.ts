@@ -108,12 +108,13 @@ async function* readHistory(bus: Bus, stream: string, subject: string): AsyncGen
 function recordOf({ sequence: position, payload: bytes, headers }: StreamMessage): StoredRecord {
   const writer = headers[header.writer];
   if (writer === undefined) return { position, bytes };
-  return { position, bytes, label: { key: headers[header.key], writer } };
+  return { position, bytes, label: { key: headers[header.key], writer, from: headers[header.from] } };
 }
 
-const headersOf = ({ key, writer }: RecordLabel): Headers => ({
+const headersOf = ({ key, writer, from }: RecordLabel): Headers => ({
   [header.writer]: writer,
   ...(key === undefined ? {} : { [header.key]: key }),
+  ...(from === undefined ? {} : { [header.from]: from }),
 });
 
 function outcomeOf(answer: AppendAnswer, actor: ActorKey): RecordAppend {

@@ -134,13 +134,15 @@ export const FLEET_PLANTS = [
   'switch-unclaimed',
   /** What a state computed ahead of the instance that it followed is taken for accepted. */
   'forget-followed-outputs',
-  // chains (actors/router.ts, janitor.ts, chain-moves.ts)
+  // chains (actors/router.ts, janitor.ts, record-shares.ts, chain-moves.ts)
   /** Outputs are routed wherever the data are. */
   'route-blindly',
   /** The marker of a new instance is taken for one of its outputs. */
   'route-markers',
   /** Outputs are trimmed that no route has passed. */
   'trim-unrouted',
+  /** Of a task of another share it is not noted by whom it is fed. */
+  'know-own-chains',
   /** A task of a chain that moves as one goes on without the others. */
   'move-alone',
 ] as const;

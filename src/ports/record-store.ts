@@ -1,4 +1,4 @@
-import type { ActorKey } from '../domain/model/ids.ts';
+import type { ActorKey, TaskName } from '../domain/model/ids.ts';
 import type { Cancel } from './clock.ts';
 
 /**
@@ -32,6 +32,8 @@ export interface RecordLabel {
   /** By which key managers share it out (`src/domain/placement/shares.ts`); undefined: nobody has to look after it. */
   readonly key: string | undefined;
   readonly writer: string;
+  /** Of a placement: the task whose outputs are this one's data. What feeds whom is everybody's to know (docs/CHAINS.md). */
+  readonly from?: TaskName | undefined;
 }
 
 /** As `AppendAnswer` of the bus; `unknown` and `refused` are both answered by reading the last record. */

@@ -76,13 +76,13 @@ test('a record’s label stands on its outside: whoever follows sees it, and one
   const fleet = await openFleet();
   try {
     const [store, other] = [storeOf(await fleet.join()), storeOf(await fleet.join())];
-    await store.append('placement/a', 0, bytes('a'), { key: '02aa00000001', writer: 'manager.m1' });
+    await store.append('placement/a', 0, bytes('a'), { key: '02aa00000001', writer: 'manager.m1', from: 'b' });
     await store.append('placement/b', 0, bytes('b'), { key: undefined, writer: 'manager.m2' });
     await store.append('placement/c', 0, bytes('c'));
     const labels = new Map<string, unknown>();
     const cancel = await other.follow((actor, { label }) => labels.set(actor, label));
     expect(Object.fromEntries(labels)).toEqual({
-      'placement/a': { key: '02aa00000001', writer: 'manager.m1' },
+      'placement/a': { key: '02aa00000001', writer: 'manager.m1', from: 'b' },
       'placement/b': { key: undefined, writer: 'manager.m2' },
       'placement/c': undefined,
     });

@@ -143,7 +143,7 @@ export const header = {
   /** Data number or tick number. */
   number: 'Drover-Number',
   skipped: 'Drover-Skipped',
-  /** On routed data: the task whose output it is, the output's number, and its place in the stream of outputs. */
+  /** On routed data: the task whose output it is, the output's number, and its place in the stream of outputs. The first also on a task's placement. */
   from: 'Drover-From',
   fromOutput: 'Drover-From-Output',
   fromSequence: 'Drover-From-Sequence',

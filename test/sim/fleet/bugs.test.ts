@@ -77,6 +77,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'route-blindly': { seed: 21 },
   'route-markers': { seed: 6 },
   'trim-unrouted': { story: 'a router stands still while another manager trims what it has not routed' },
+  'know-own-chains': { story: 'a router of another share than its source’s stands still while those outputs are trimmed' },
   'move-alone': { story: 'a chain moves as one, and one of its tasks takes longest' },
   'forget-followed-outputs': {
     story: 'the source is heard no more while the target keeps up with its task, and goes on from there',
