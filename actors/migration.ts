@@ -5,7 +5,8 @@
  *   reserve, copyState      target: `prepare` (room, pages from the source); source: a checkpoint before each round
  *   claimPlacement          placement: `moving`
  *   awaitChain              nothing: whether the chain that it moves with has come as far (`chain-moves.ts`)
- *   handOver                target: keep up with the source; or source: stand still after a job, save; target: the last difference
+ *   followSource            target: keep up with the source
+ *   handOver                source: stand still after a job, save; target: the last difference
  *   commitSwitch            placement: the epoch. The target is told in the same breath, as an arbiter does (`arbiter.ts`, `deployAhead`)
  *   deployTarget            target: go on from there
  *   abortSwitch             placement: nobody commits for this migration any more, or it was too late for that
@@ -13,6 +14,7 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { MigrationMode } from '../src/domain/migration/estimate.ts';
+import { isFollowable, notFollowable } from '../src/domain/migration/following.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import { type Incarnation, ownerOf } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
@@ -52,7 +54,7 @@ const SETTLING_US = 100_000;
 const DURABLE_LOOK_US = 50_000;
 
 type Effect<Kind extends MigrationEffect['kind']> = Extract<MigrationEffect, { kind: Kind }>;
-type Between = Effect<'reserve'> | Effect<'copyState'> | Effect<'handOver'>;
+type Between = Effect<'reserve'> | Effect<'copyState'> | Effect<'followSource'> | Effect<'handOver'>;
 type Said = { readonly kind: 'silent' } | { readonly kind: 'absent' } | { readonly kind: 'answered'; readonly answer: Answer };
 
 /** Answers of a bridge that does not know the command. */
@@ -82,8 +84,10 @@ export class MigrationEffects {
         return this.claimPlacement(open, effect);
       case 'awaitChain':
         return awaitChain(this.parts, open, effect);
+      case 'followSource':
+        return this.followSource(open, effect);
       case 'handOver':
-        return this.handOver(open, effect);
+        return effect.mode === 'cold' ? this.newestStored(effect) : this.standStill(open, effect);
       case 'commitSwitch':
         return this.commitSwitch(open, effect);
       case 'deployTarget':
@@ -155,18 +159,19 @@ export class MigrationEffects {
     return event({ type: 'PLACEMENT.REFUSED', reason });
   }
 
-  private async handOver(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome> {
-    if (effect.mode === 'cold') return this.newestStored(effect);
-    return (await this.keepUp(open, effect)) ?? this.standStill(open, effect);
-  }
-
-  /** M8. Undefined: the target does not keep up, for whatever reason. */
-  private async keepUp(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome | undefined> {
-    if (effect.follow === undefined) return undefined;
-    const said = await this.prepare(open, effect, effect.follow, { follow: true });
+  /** M8. */
+  private async followSource(open: OpenEffect, effect: Effect<'followSource'>): Promise<EffectOutcome> {
+    const { knowledge, host } = this.parts;
+    const refused = (reason: string): EffectOutcome => event({ type: 'FOLLOWING.REFUSED', reason });
+    const spec = knowledge.placement(effect.task)?.context.spec;
+    if (spec !== undefined && !isFollowable(spec)) return refused(notFollowable(spec));
+    if (planted(host, 'pause-followed')) await this.tellSource(open, effect, { kind: 'pause', save: false });
+    const said = await this.prepare(open, effect, effect.sequence, { follow: true });
     if (said.kind === 'silent') return again();
-    const reference = said.kind === 'answered' && said.answer.kind === 'prepared' ? said.answer.state : undefined;
-    if (reference === undefined) return undefined;
+    if (said.kind === 'absent') return event({ type: 'HANDOVER.FAILED', reason: noBridge(effect.target.mac), unable: false });
+    if (said.answer.kind !== 'prepared') return refused(sentenceOf(said.answer));
+    const { state: reference } = said.answer;
+    if (reference === undefined) return refused(`${effect.target.mac} did not keep up with it, or cannot`);
     return event({ type: 'STATE.HANDED_OVER', reference, pauseUs: 0, copyUs: 0, following: true });
   }
 
