@@ -163,7 +163,7 @@ describe('a chain that moves as one', () => {
   const VICTIMS = ['the target', 'a source', 'both sides', 'the manager', 'the target is cut off', 'the target stops for a while'];
   const KINDS = [
     ['kept up with', CHAIN, REVISIONS],
-    ['of which one has to stand still', CHAIN_MIXED, [3, 4, 5]],
+    ['of which one has to stand still', CHAIN_MIXED, [3, 4]],
   ] as const;
   const cases = KINDS.flatMap(([kind, tasks, revisions]) =>
     VICTIMS.flatMap((victim) => revisions.map((revision) => ({ kind, tasks, victim, revision }))),
@@ -193,7 +193,7 @@ describe('a chain that moves as one', () => {
   const STEPS: readonly FaultPointName[] = ['beforeAppend', 'afterAppend', 'beforeEffect', 'afterEffect'];
   test.each(STEPS)('whose manager dies %s, at each of its steps', async (point) => {
     const ends = new Set<string | undefined>();
-    for (const nth of [1, 3, 5, 8, 11, 15, 19, 24, 30, 37]) {
+    for (const nth of [1, 5, 11, 19, 28, 37]) {
       const fleet = await chainOn();
       const { plan } = fleet.world;
       void fleet.migrateChain('beta', ECU3).catch(() => undefined);
