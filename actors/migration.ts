@@ -54,8 +54,19 @@ const SETTLING_US = 100_000;
 const DURABLE_LOOK_US = 50_000;
 
 type Effect<Kind extends MigrationEffect['kind']> = Extract<MigrationEffect, { kind: Kind }>;
+interface DeployTo {
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly source: Incarnation;
+  readonly target: Incarnation;
+  readonly mode: MigrationMode;
+  readonly reference: CheckpointReference;
+}
 type Between = Effect<'reserve'> | Effect<'copyState'> | Effect<'followSource'> | Effect<'handOver'>;
 type Said = { readonly kind: 'silent' } | { readonly kind: 'absent' } | { readonly kind: 'answered'; readonly answer: Answer };
+
+/** What the target said to a deploy, and after how long. */
+type Deployed = { readonly said: Said; readonly tookUs: number };
 
 /** Answers of a bridge that does not know the command. */
 const UNKNOWN = new Set(['ERR_BUS_HANDLER', 'ERR_WIRE_MALFORMED', 'ERR_COMMAND_UNKNOWN']);
@@ -63,7 +74,7 @@ const UNKNOWN = new Set(['ERR_BUS_HANDLER', 'ERR_WIRE_MALFORMED', 'ERR_COMMAND_U
 export class MigrationEffects {
   private readonly parts: MigrationEffectsParts;
   /** Deploys that were commanded with the taking of their epoch. */
-  private readonly ahead = new Map<ActorKey, { readonly epoch: number; readonly said: Promise<Said> }>();
+  private readonly ahead = new Map<ActorKey, { readonly epoch: number; readonly said: Promise<Deployed> }>();
   /** When a source began to stand still, by its migration. */
   private readonly pausedAtUs = new Map<ActorKey, number>();
 
@@ -138,7 +149,7 @@ export class MigrationEffects {
       if (said.kind === 'absent') return failed(noBridge(effect.target.mac));
       const { answer } = said;
       if (answer.kind === 'prepared') {
-        this.parts.estimates.noteCopied(answer);
+        this.parts.estimates.past.noteCopied(answer);
         const { bytes, tookUs } = answer;
         return event({ type: 'STATE.COPIED', round: { sequence: answer.sequence, bytes, tookUs } });
       }
@@ -161,17 +172,23 @@ export class MigrationEffects {
 
   /** M8. */
   private async followSource(open: OpenEffect, effect: Effect<'followSource'>): Promise<EffectOutcome> {
-    const { knowledge, host } = this.parts;
-    const refused = (reason: string): EffectOutcome => event({ type: 'FOLLOWING.REFUSED', reason });
-    const spec = knowledge.placement(effect.task)?.context.spec;
-    if (spec !== undefined && !isFollowable(spec)) return refused(notFollowable(spec));
+    const { knowledge, host, estimates } = this.parts;
+    const { task, target } = effect;
+    const refused = (reason: string): EffectOutcome => {
+      estimates.past.noteLagged(target, task, reason);
+      return event({ type: 'FOLLOWING.REFUSED', reason });
+    };
+    const spec = knowledge.placement(task)?.context.spec;
+    if (spec !== undefined && !isFollowable(spec)) return event({ type: 'FOLLOWING.REFUSED', reason: notFollowable(spec) });
+    const beganUs = host.clock.monotonicUs();
     if (planted(host, 'pause-followed')) await this.tellSource(open, effect, { kind: 'pause', save: false });
     const said = await this.prepare(open, effect, effect.sequence, { follow: true });
     if (said.kind === 'silent') return again();
-    if (said.kind === 'absent') return event({ type: 'HANDOVER.FAILED', reason: noBridge(effect.target.mac), unable: false });
+    if (said.kind === 'absent') return event({ type: 'HANDOVER.FAILED', reason: noBridge(target.mac), unable: false });
     if (said.answer.kind !== 'prepared') return refused(sentenceOf(said.answer));
     const { state: reference } = said.answer;
-    if (reference === undefined) return refused(`${effect.target.mac} did not keep up with it, or cannot`);
+    if (reference === undefined) return refused(`${target.mac} did not keep up with it, or cannot`);
+    estimates.past.noteKeptUp(target, task, host.clock.monotonicUs() - beganUs);
     return event({ type: 'STATE.HANDED_OVER', reference, pauseUs: 0, copyUs: 0, following: true });
   }
 
@@ -248,17 +265,14 @@ export class MigrationEffects {
     this.ahead.set(open.actor, { epoch, said });
   }
 
-  private async deploy(
-    open: OpenEffect,
-    to: {
-      readonly task: TaskName;
-      readonly epoch: number;
-      readonly source: Incarnation;
-      readonly target: Incarnation;
-      readonly mode: MigrationMode;
-      readonly reference: CheckpointReference;
-    },
-  ): Promise<Said> {
+  private async deploy(open: OpenEffect, to: DeployTo): Promise<Deployed> {
+    const { clock } = this.parts.host;
+    const beganUs = clock.monotonicUs();
+    const said = await this.tellDeploy(open, to);
+    return { said, tookUs: clock.monotonicUs() - beganUs };
+  }
+
+  private async tellDeploy(open: OpenEffect, to: DeployTo): Promise<Said> {
     const { task, epoch, target, mode, reference } = to;
     const context = this.parts.knowledge.placement(task)?.context;
     if (context?.spec === undefined) return { kind: 'silent' };
@@ -284,14 +298,15 @@ export class MigrationEffects {
     if (context?.spec === undefined || context.epoch > epoch) return refused('its placement has gone to another');
     const ahead = this.ahead.get(open.actor);
     this.ahead.delete(open.actor);
-    const said = ahead?.epoch === epoch ? await ahead.said : await this.deploy(open, effect);
+    const { said, tookUs } = ahead?.epoch === epoch ? await ahead.said : await this.deploy(open, effect);
     if (said.kind === 'silent') return again();
     if (said.kind === 'absent') return refused(noBridge(target.mac));
     const { answer } = said;
     if (answer.kind !== 'running') return refused(sentenceOf(answer));
+    if (effect.following === true) this.parts.estimates.past.noteFollowed(tookUs);
     const pausedAtUs = this.pausedAtUs.get(open.actor);
     this.pausedAtUs.delete(open.actor);
-    if (pausedAtUs !== undefined) this.parts.estimates.noteSwitched(host.clock.monotonicUs() - pausedAtUs);
+    if (pausedAtUs !== undefined) this.parts.estimates.past.noteSwitched(host.clock.monotonicUs() - pausedAtUs);
     // Its marker stands. The source would find out by its next output; until then its state is kept (M4).
     if (effect.following === true) void this.tellSource(open, effect, { kind: 'pause', save: false });
     const owner = ownerOf(target.mac, answer);

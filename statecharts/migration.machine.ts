@@ -17,10 +17,17 @@
  * M8. Where the target can keep up with the source (`following`), the source does not stand still before the commit: the target computes what
  *     it computes, and goes on from there. The marker ends what the source may append, and M4 holds from then on. A target that has kept up
  *     saves time and decides nothing: if it falls behind, ends or dies before the marker, the deploy begins from `reference`, where it began.
+ * M9. Where only following keeps the deadlines (`mustFollow`) and the target does not keep up, it is given up: the source never stood still.
  * M6. It is done only when the placement has heard that the target runs the task: whoever took an epoch answers for it until then.
  */
 import { assign, enqueueActions, setup } from 'xstate';
-import { type MigrationEstimate, type MigrationMode, ROUNDS_MAX, SMALL_BYTES } from '../src/domain/migration/estimate.ts';
+import {
+  type MigrationEstimate,
+  type MigrationMode,
+  ROUNDS_MAX,
+  SMALL_BYTES,
+  silenceToAdmit,
+} from '../src/domain/migration/estimate.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation, TaskOwner } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
@@ -62,6 +69,8 @@ export interface MigrationContext {
   readonly mode?: MigrationMode | undefined;
   /** By the estimate, where the deadlines at the target bear it. */
   readonly blackoutUs?: number | undefined;
+  /** By the estimate: it is not to stand still. */
+  readonly mustFollow?: boolean | undefined;
   /** Targets that refused. */
   readonly excluded: readonly Mac[];
   readonly rounds: readonly CopyRound[];
@@ -213,8 +222,9 @@ export const migrationMachine = setup({
     }),
     noteChosen: assign(({ event }) => {
       if (event.type !== 'MIGRATION.COSTED' || event.estimate.chosen === undefined) return {};
-      const { mac, incarnation, mode, bearable, blackoutUs } = event.estimate.chosen;
-      return { target: { mac, incarnation }, mode, blackoutUs: bearable ? blackoutUs : undefined, reason: undefined };
+      const { mac, incarnation, mode, mustFollow } = event.estimate.chosen;
+      const blackoutUs = silenceToAdmit(event.estimate.chosen);
+      return { target: { mac, incarnation }, mode, blackoutUs, mustFollow, reason: undefined };
     }),
     noteStay: assign(({ event }) =>
       event.type === 'MIGRATION.COSTED' ? { reason: event.estimate.reason ?? 'no other ECU can take it' } : {},
@@ -248,6 +258,9 @@ export const migrationMachine = setup({
     }),
     noteConfirmed: assign({ confirmed: true }),
     noteSuperseded: assign(({ event }) => ({ superseded: true, reason: reasonOf(event) })),
+    noteStays: assign(({ event }) => ({
+      reason: `it would have had to stand still, which its deadlines do not bear: ${reasonOf(event)}`,
+    })),
     noteSilence: assign({ reason: 'the other side did not answer in time' }),
     noteSilentTarget: assign({ superseded: true, reason: 'the target did not answer in time' }),
   },
@@ -262,6 +275,7 @@ export const migrationMachine = setup({
     isInChain: ({ context }) => isInChain(context),
     wasSuperseded: ({ context }) => context.superseded,
     isConfirmed: ({ context }) => context.confirmed,
+    mustFollow: ({ context }) => context.mustFollow === true,
     hasReference: ({ context }) => context.reference !== undefined,
   },
 }).createMachine({
@@ -356,6 +370,7 @@ export const migrationMachine = setup({
               { target: 'committing', actions: 'noteReference' },
             ],
             'FOLLOWING.REFUSED': [
+              { guard: 'mustFollow', target: '#migration.rollingBack', actions: ['noteRefused', 'noteStays'] },
               { guard: 'isInChain', target: 'waiting', actions: 'noteRefused' },
               { target: 'pausing', actions: 'noteRefused' },
             ],

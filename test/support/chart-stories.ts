@@ -282,6 +282,14 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'SWITCH.ABORTED' },
       { type: 'SOURCE.RESUMED' },
     ],
+    'no target keeps up with it, and it is not to stand still': [
+      { type: 'MIGRATION.PROPOSED', cause: move },
+      { type: 'MIGRATION.COSTED', estimate: { chosen: { ...e2, mode: 'live', mustFollow: true } } },
+      ...toTheSwitch('live').slice(2, -1),
+      { type: 'FOLLOWING.REFUSED', reason: 'it did not keep up' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
     'the target is gone before it keeps up': [
       ...toTheSwitch('live').slice(0, -1),
       { type: 'HANDOVER.FAILED', reason: 'no bridge answers', unable: false },
