@@ -17,7 +17,8 @@
  * M8. Where the target can keep up with the source (`following`), the source does not stand still before the commit: the target computes what
  *     it computes, and goes on from there. The marker ends what the source may append, and M4 holds from then on. A target that has kept up
  *     saves time and decides nothing: if it falls behind, ends or dies before the marker, the deploy begins from `reference`, where it began.
- * M9. Where only following keeps the deadlines (`mustFollow`) and the target does not keep up, it is given up: the source never stood still.
+ * M9. Where standing still would break deadlines or cost too much (`mustFollow`) and the target does not keep up, it is given up: the source
+ *     never stood still.
  * M6. It is done only when the placement has heard that the target runs the task: whoever took an epoch answers for it until then.
  */
 import { assign, enqueueActions, setup } from 'xstate';
@@ -259,7 +260,7 @@ export const migrationMachine = setup({
     noteConfirmed: assign({ confirmed: true }),
     noteSuperseded: assign(({ event }) => ({ superseded: true, reason: reasonOf(event) })),
     noteStays: assign(({ event }) => ({
-      reason: `it would have had to stand still, which its deadlines do not bear: ${reasonOf(event)}`,
+      reason: `its target does not keep up with it, and it is not to stand still for this move: ${reasonOf(event)}`,
     })),
     noteSilence: assign({ reason: 'the other side did not answer in time' }),
     noteSilentTarget: assign({ superseded: true, reason: 'the target did not answer in time' }),
