@@ -30,7 +30,7 @@ export interface ChainMovesParts {
   readonly replicated: Shell;
   readonly knowledge: FleetKnowledge;
   readonly requests: Pick<MigrationRequests, 'nextAttempt'>;
-  readonly estimates: Pick<MigrationEstimates, 'estimate'>;
+  readonly estimates: Pick<MigrationEstimates, 'estimate' | 'past'>;
 }
 
 /** Those of a chain's tasks that are to leave one ECU, whoever wants it to be empty. */
@@ -132,21 +132,27 @@ export class ChainMoves {
   // ——— where it can go ———
 
   private plan(chain: readonly TaskName[], placements: readonly PlacementView[], target: string | undefined): ChainPlan {
-    const { knowledge, host } = this.parts;
+    const { knowledge, host, estimates } = this.parts;
     knowledge.index.passed(host.clock.monotonicUs());
     const candidates: { mac: string; score: number | undefined; reason: string | undefined }[] = [];
-    for (const candidate of knowledge.candidates()) {
+    const tried = knowledge.candidates();
+    for (const candidate of tried) {
       if (target !== undefined && candidate.mac !== target) continue;
       const { score, reason } = this.tried(candidate, moversTo(candidate.mac, placements));
       candidates.push({ mac: candidate.mac, score, reason });
     }
     candidates.sort((a, b) => (b.score ?? -1) - (a.score ?? -1) || (a.mac < b.mac ? -1 : 1));
     const best = candidates[0]?.score === undefined ? undefined : candidates[0].mac;
-    const members = best === undefined ? [] : moversTo(best, placements);
+    const there = tried.find(({ mac }) => mac === best);
+    const movers = best === undefined ? [] : moversTo(best, placements);
+    const members = movers.map(({ context: { task, epoch, owner, spec } }) => {
+      const why = there === undefined || spec === undefined ? undefined : estimates.past.whyNotFollowed(spec, there);
+      return { task, epoch, from: owner?.mac ?? '', ...(why === undefined ? {} : { standsStillFor: why }) };
+    });
     return {
       chain,
       target: best,
-      members: members.map(({ context: { task, epoch, owner } }) => ({ task, epoch, from: owner?.mac ?? '' })),
+      members,
       candidates,
       actor: undefined,
     };

@@ -80,7 +80,8 @@ describe('what a move costs', () => {
     expect(estimate({ gain: 3 }).cost.total).toBeCloseTo(estimate().cost.total - 3, 9);
     const soft = estimate({ facts: facts({ periodUs: 0, deadlineUs: 0 }) });
     expect(soft.modes.every(({ bearable }) => bearable)).toBe(true);
-    expect(soft.cost.total).toBe(Math.min(...soft.modes.map(({ cost }) => cost.total)));
+    // But for half a late job, for which nobody stands still.
+    expect(soft.cost.total).toBeLessThanOrEqual(Math.min(...soft.modes.map(({ cost }) => cost.total)) + 0.5);
   });
 
   test('the exact test of the target has the last word about a blackout, and its reason stays', () => {
@@ -95,11 +96,19 @@ describe('what a move costs', () => {
   test('where the target keeps up nobody stands still: the switch alone, and the task’s jobs at the target beside its own', () => {
     const live = modeOf(estimate(), 'live');
     expect(live).toMatchObject({ followed: true, blackoutUs: 4_000, bearable: true });
-    // A second of copying, ten jobs' worth of pages in it; then 54 ms of start and keeping up, with a core busy for 1 ms in 100 of it.
+    // A second of copying and the switch; and 50 ms of keeping up, in a hundredth of which the core is the task's.
     const copiedS = (live?.bytes ?? 0) / (100 * MIB);
-    expect(live?.cost.disturbance).toBeCloseTo((copiedS + 0.054) * 100 * 0.5 + 0.05 * 100 * 0.01, 5);
+    expect(live?.cost.disturbance).toBeCloseTo((copiedS + 0.004) * 100 * 0.5 + 0.05 * 100 * 0.01, 5);
     expect(live?.cost.transfer).toBeCloseTo(copiedS * 50 * 0.2, 5);
     expect(live?.otherwise).toMatchObject({ blackoutUs: 10_001, bearable: true });
+  });
+
+  test('of modes that cost about the same nobody stands still in the one that is taken', () => {
+    const small = { facts: facts({ stateBytes: 65_536, jobsPerSecond: 100 }), target: target() };
+    const [live, stop] = (['live', 'stop-and-copy'] as const).map((mode) => modeOf(estimate(small), mode));
+    expect(live?.cost.total).toBeGreaterThan(stop?.cost.total as number);
+    expect(estimate(small)).toMatchObject({ mode: 'live' });
+    expect(estimate({ ...small, target: target({ notFollowed: NOT }) }).mode).not.toBe('live');
   });
 
   test('where it does not, it is what standing still is, and says why', () => {

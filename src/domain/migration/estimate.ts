@@ -18,7 +18,7 @@
  *   stop-and-copy   w + S / b
  *   cold            w + S / b + the work since the last durable checkpoint again
  *
- * The mode is the cheapest of those whose blackout the deadlines bear; where none is borne, the one with the shortest. Whether they do is the
+ * The mode is the cheapest of those whose blackout the deadlines bear, and of those that cost about the same a followed one; where none is borne, the one with the shortest. Whether they do is the
  * exact test's word: the target's, with all that runs there, and what arrives during the blackout released when it ends (`admit.ts`).
  *
  * Whoever keeps up may turn out not to. What that would be (`otherwise`) is part of the estimate: where it is borne too, it is what the
@@ -167,7 +167,7 @@ export function estimateCandidate(
     estimateMode(mode, candidate, about),
   );
   const borne = modes.filter(({ bearable }) => bearable);
-  const best = borne.length > 0 ? least(borne, ({ cost }) => cost.total) : least(modes, ({ blackoutUs }) => blackoutUs);
+  const best = borne.length > 0 ? cheapest(borne) : least(modes, ({ blackoutUs }) => blackoutUs);
   const { mode, cost, blackoutUs, bearable } = best;
   const { performance, loadAfter } = candidate;
   const told = { ...(performance === undefined ? {} : { performance }), ...(loadAfter === undefined ? {} : { loadAfter }) };
@@ -176,6 +176,12 @@ export function estimateCandidate(
 
 /** Late jobs below which two costs are the same. */
 const SAME_COST = 0.5;
+
+/** Of those that cost about the same, the one in which nobody stands still. */
+function cheapest(borne: readonly ModeEstimate[]): ModeEstimate {
+  const best = least(borne, ({ cost }) => cost.total);
+  return borne.find(({ followed, cost }) => followed === true && cost.total <= best.cost.total + SAME_COST) ?? best;
+}
 
 /** The best first: those that cost as little as the cheapest in the order in which they come, then the others. */
 export function byCost<One extends { readonly cost: Pick<MigrationCost, 'total'>; readonly score: number }>(
@@ -235,7 +241,7 @@ function priced(
   // A cold one is served by managers: the source gives nothing away.
   const transfer = delayed(mode === 'cold' ? 0 : movedSeconds, source);
   const carried = delayed(followUs / 1e6, { jobsPerSecond: busy.jobsPerSecond, utilisation: (jobsPerSecond * wcetUs) / 1e6 });
-  const disturbance = delayed(movedSeconds + (startUs + followUs) / 1e6, busy) + carried;
+  const disturbance = delayed(movedSeconds + startUs / 1e6, busy) + carried;
   const cost = { during, transfer, disturbance, gain, total: during + transfer + disturbance - gain };
   const broken = brokenBy?.(blackoutUs);
   const bearable = (deadlineUs === 0 || blackoutUs <= slackUs) && broken === undefined;

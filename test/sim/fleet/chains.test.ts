@@ -140,7 +140,9 @@ describe('a chain that moves as one', () => {
 
   test('with one that cannot be kept up with: that one stands still, the others do not, and they go together', async () => {
     const fleet = await chainOn({ tasks: CHAIN_MIXED });
-    await fleet.done(fleet.migrateChain('beta', ECU3));
+    const answer = await fleet.done(fleet.migrateChain('beta', ECU3));
+    const why = expect.stringMatching(/runtime process/);
+    expect(answer).toMatchObject({ plan: { members: [{ task: 'alpha' }, { task: 'beta', standsStillFor: why }, {}] } });
     await fleet.until('all are there', () => allOn(fleet, ECU3));
     await fleet.settle();
     expect(chainNow(fleet)?.state).toBe('done');
@@ -160,7 +162,14 @@ describe('a chain that moves as one', () => {
   });
 
   const REVISIONS = [1, 2, 3, 4];
-  const VICTIMS = ['the target', 'a source', 'both sides', 'the manager', 'the target is cut off', 'the target stops for a while'];
+  const VICTIMS = [
+    'the target',
+    'a source',
+    'both sides',
+    'the manager',
+    'the target is cut off',
+    'the target stops for a while',
+  ];
   const KINDS = [
     ['kept up with', CHAIN, REVISIONS],
     ['of which one has to stand still', CHAIN_MIXED, [3, 4]],
