@@ -61,6 +61,20 @@ export class SortedWindows {
     return low + (rank - below) * ((this.#sorted[base + below + 1] as number) - low);
   }
 
+  /** Each quantile of `shares`, times `factor`, into `out` from `first`: as `quantile`, many in one call. The window must not be empty. */
+  quantiles(at: number, shares: readonly number[], factor: number, out: Float64Array, first: number): void {
+    const sorted = this.#sorted;
+    const last = this.count(at) - 1;
+    const base = at * this.length;
+    for (let q = 0; q < shares.length; q++) {
+      const rank = (shares[q] as number) * last;
+      const below = Math.floor(rank);
+      const low = sorted[base + below] as number;
+      const high = sorted[base + Math.min(below + 1, last)] as number;
+      out[first + q] = factor * (low + (rank - below) * (high - low));
+    }
+  }
+
   #firstNotBelow(from: number, to: number, value: number): number {
     let low = from;
     let high = to;
