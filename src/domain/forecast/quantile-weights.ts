@@ -8,6 +8,7 @@
  * Views lie one after the other, each with its quantiles side by side. One that gives NaN sleeps, at all quantiles. The median is not mixed here: it is
  * the point.
  */
+import { decay } from './decay.ts';
 import { MEDIAN, TAUS } from './deciles.ts';
 import type { StateArena } from './state-arena.ts';
 
@@ -69,10 +70,7 @@ export class QuantileWeights {
         }
         if (gain > best) best = gain;
       }
-      for (let view = 0; view < views; view++) {
-        const gain = this.#gains[from + view] as number;
-        this.#weights[from + view] = gain === best ? 1 : Math.exp(gain - best);
-      }
+      for (let view = 0; view < views; view++) this.#weights[from + view] = decay(best - (this.#gains[from + view] as number));
     }
   }
 
