@@ -34,6 +34,8 @@ export interface PowerChoice {
   /** Y2. */
   readonly afterUs: number;
   readonly restUs: number;
+  /** From one plan to the next, while no task waits for a place. */
+  readonly planUs?: number;
 }
 
 export const POWER_CHOICE: PowerChoice = { afterUs: 60_000_000, restUs: 300_000_000 };
@@ -52,8 +54,8 @@ export interface PowerManagerParts {
 }
 
 const LOOK_US = 250_000;
-/** A plan asks the exact test for every pair of ECUs: no oftener, and not for more of them. */
 const PLAN_US = 2_000_000;
+/** A plan asks the exact test for every pair of ECUs: not for more of them. */
 const ECUS_MOST = 64;
 const COMMAND_TIMEOUT_US = 500_000;
 const TOLD_AGAIN_US = 500_000;
@@ -242,7 +244,7 @@ export class PowerManager {
     const nowUs = host.clock.monotonicUs();
     const waiting = this.waitingTasks();
     if ((nowUs < this.planDueUs && waiting.length === 0) || views.length > ECUS_MOST || views.length === 0) return;
-    this.planDueUs = nowUs + PLAN_US;
+    this.planDueUs = nowUs + (choice.planUs ?? PLAN_US);
     const { wake, empty } = planPower(views, waiting, {
       policy: { ...POWER_POLICY, sleepUsLeast: choice.afterUs },
       apartOfRunning: knowledge.index.apartOfRunning(),
