@@ -23,7 +23,7 @@ import type { BookingBook, BookPage } from '../src/ports/booking-book.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { BeyondShare } from './beyond-share.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { type Host, pause } from './host.ts';
+import { type Host, pause, planted } from './host.ts';
 
 export interface ReservationsParts {
   readonly host: Host;
@@ -95,7 +95,7 @@ export class Reservations {
   /** `call`: unique to who asks and when; the same when it is asked again. */
   async reserve(draft: BookingDraft, call: string): Promise<ManagerAnswer> {
     const { clock, counters } = this.parts.host;
-    const made = (await this.parts.book.read()).book.bookings.find((one) => one.call === call);
+    const made = this.madeBy(call, (await this.parts.book.read()).book);
     if (made !== undefined) return { kind: 'reserved', booking: made };
     const filled = this.filled(draft);
     if (filled === undefined) {
@@ -113,8 +113,7 @@ export class Reservations {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const page = await this.parts.book.read();
       const nowUs = clock.wallUs();
-      // V5.
-      const before = page.book.bookings.find((one) => one.call === call);
+      const before = this.madeBy(call, page.book);
       if (before !== undefined) return { kind: 'reserved', booking: before };
       const made = withBooking(page.book, { ...filled, ecu: '', call }, nowUs);
       if (!made.ok) return refused(made.error);
@@ -128,6 +127,11 @@ export class Reservations {
       }
     }
     return refused('the reservations of the fleet change too often just now; try again');
+  }
+
+  /** V5. */
+  private madeBy(call: string, { bookings }: Book): Booking | undefined {
+    return planted(this.parts.host, 'reserve-again') ? undefined : bookings.find((one) => one.call === call);
   }
 
   async cancel(id: string): Promise<ManagerAnswer> {
@@ -178,7 +182,7 @@ export class Reservations {
     for (const { mac, description, draining, accepted } of candidates) {
       const refuses = draining && !this.onlySleeps(mac);
       // Also those that are over by this clock: only what overlaps counts, whatever a clock says.
-      const bookings = book.bookings.filter(({ ecu }) => ecu === mac);
+      const bookings = planted(this.parts.host, 'overbook') ? [] : book.bookings.filter(({ ecu }) => ecu === mac);
       const there: BookedEcu = { ecu: admittingEcuOf(description, refuses), accepted, bookings };
       const answer = admitsBooking(there, { ...wanted, ecu: mac });
       if (!answer.ok) {
@@ -235,7 +239,10 @@ export class Reservations {
     }
   }
 
-  private async moveFrom(mac: Mac, { id, labels, why }: Pick<Booking, 'id' | 'labels'> & { readonly why: string }): Promise<void> {
+  private async moveFrom(
+    mac: Mac,
+    { id, labels, why }: Pick<Booking, 'id' | 'labels'> & { readonly why: string },
+  ): Promise<void> {
     const { host, book } = this.parts;
     const candidates = (await this.candidates(undefined, labels)).filter((one) => one.mac !== mac);
     const page = await book.read();

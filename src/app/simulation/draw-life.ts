@@ -119,7 +119,8 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   const booking = createRng(seed, 'reservations');
   const booksEveryUs =
     size.own === undefined && booking.below(3) === 0 ? { min: 50_000, max: 100_000 + booking.below(600_000) } : undefined;
-  const drawnEcuPlans = booksEveryUs === undefined ? night.ecus : night.ecus.map((ecu) => ({ ...ecu, labels: drawLabels(booking) }));
+  const drawnEcuPlans =
+    booksEveryUs === undefined ? night.ecus : night.ecus.map((ecu) => ({ ...ecu, labels: drawLabels(booking) }));
   const { ecus, managers } = size.own ?? { ecus: drawnEcuPlans, managers: managersDrawn };
   const faultsUs = size.faultsUs ?? drawnFaultsUs + night.quietUs;
   const tasks = size.own?.tasks.map(({ draft }) => draft) ?? chained;

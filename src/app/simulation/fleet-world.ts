@@ -353,7 +353,9 @@ export class FleetWorld {
     }
     const { truth } = this;
     const settled = [truth.openArbiters(), truth.openMigrations(), truth.openChains()].every(({ length }) => length === 0);
-    return this.peopleAtWork === 0 && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0;
+    return (
+      this.peopleAtWork === 0 && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0
+    );
   }
 
   private unrouted(): Violation | undefined {

@@ -66,8 +66,7 @@ export class NightJudge {
       if (bridge !== undefined) yield sleepsUnknown(mac, this.powerOf(mac), bridge.asleep() !== undefined);
     }
     const clocks = this.clocks();
-    for (const booking of promised.values())
-      if (booking.untilUs > clocks.latestUs) yield lostBooking(booking, truth.bookings);
+    for (const booking of promised.values()) if (booking.untilUs > clocks.latestUs) yield lostBooking(booking, truth.bookings);
     const names = new Set(promised.keys());
     const open = truth.bookings.filter(({ untilUs }) => untilUs > clocks.latestUs);
     const byEcu = byEcuOf(open);

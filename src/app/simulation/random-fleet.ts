@@ -76,8 +76,20 @@ export class RandomLife {
     this.people = people;
     this.isOwn = options.own !== undefined;
     this.calmAtUs = Math.min(life.faultsUs, options.calmAtUs ?? life.faultsUs);
-    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm, receive, provesPerMinute, unsyncedUs, clocks, power } =
-      life;
+    const {
+      ecus,
+      managers,
+      replicas,
+      janitor,
+      link,
+      broker,
+      crashPointsPpm,
+      receive,
+      provesPerMinute,
+      unsyncedUs,
+      clocks,
+      power,
+    } = life;
     this.fleet = new FleetWorld({
       seed,
       plants: options.plants ?? NO_PLANTS,

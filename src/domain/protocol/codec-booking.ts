@@ -30,7 +30,19 @@ export const { encode: encodeBook, decode: decodeBook } = envelopeCodec<'booking
 export function writeBooking(
   booking: BookingDraft & Partial<Pick<Booking, 'id' | 'madeAtUs' | 'call'>>,
 ): MessageInitShape<typeof BookingSchema> {
-  const { id = '', ecu = '', labels = {}, fromUs, untilUs, task = '', criticality, demand, madeAtUs = 0, note, call = '' } = booking;
+  const {
+    id = '',
+    ecu = '',
+    labels = {},
+    fromUs,
+    untilUs,
+    task = '',
+    criticality,
+    demand,
+    madeAtUs = 0,
+    note,
+    call = '',
+  } = booking;
   const { cpuPpm, memoryBytes, periodUs, wcetUs, deadlineUs, priority, hardDeadline } = demand;
   return {
     ...{ id, ecu, labels: { ...labels }, fromUs: wide(fromUs), untilUs: wide(untilUs), task, criticality },
