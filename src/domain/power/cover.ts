@@ -64,7 +64,7 @@ export class Cover {
   private readonly witnesses = new Map<string, Witness>();
   private readonly texts = new Map<Mac, string>();
   /** Counts the changes of anything that is awake; what found no place is asked again after one (C3). */
-  private version = 0;
+  version = 0;
   private readonly refusedAt = new Map<string, number>();
 
   /** To be called first in each look, with all that are awake and in no danger, and the tasks of those that are in danger. */

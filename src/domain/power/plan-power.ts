@@ -90,6 +90,8 @@ export class PowerPlanner {
   private readonly cover = new Cover();
   /** G4: it stays the choice while it can be emptied. */
   private chosen: Mac | undefined;
+  /** Those that could not be emptied, and how often anything had changed by then. */
+  private readonly refusedAt = new Map<Mac, number>();
   /** Where the last look had had enough of tests. */
   private resumeAt = 0;
 
@@ -137,15 +139,18 @@ export class PowerPlanner {
     for (let count = 0; count < able.length; count++) {
       const at = (first + count) % able.length;
       const one = able[at] as Able;
+      const { mac } = one.view.candidate;
+      if (this.refusedAt.get(mac) === this.cover.version) continue;
       const found = asking.meter.isSpent ? undefined : this.movesFrom(one.view, awake, policy, asking);
       if (found === undefined) {
         this.resumeAt = at;
         return undefined;
       }
-      const { sleep, savesWatts, view } = one;
-      if (found === 'none') continue;
+      const { sleep, savesWatts } = one;
+      if (found === 'none') this.refusedAt.set(mac, this.cover.version);
+      if (found === 'none' || found === 'busy') continue;
       this.resumeAt = 0;
-      return { mac: view.candidate.mac, sleep, savesWatts, moves: found };
+      return { mac, sleep, savesWatts, moves: found };
     }
     this.resumeAt = 0;
     return undefined;
@@ -165,13 +170,13 @@ export class PowerPlanner {
     awake: Awake,
     policy: PowerPolicy,
     asking: Asking,
-  ): ReadonlyMap<TaskName, Mac> | 'none' | undefined {
+  ): ReadonlyMap<TaskName, Mac> | 'none' | 'busy' | undefined {
     const others = awake.views.filter((one) => one !== view);
     const moves = movesTogether(view.tasks, others, asking, PACKING);
     if (moves === undefined || moves === 'none') return moves;
     const targets = new Set(moves.values());
     for (const one of others)
-      if (targets.has(one.candidate.mac) && isTooBusy(withMoved(one, view.tasks, moves), policy)) return 'none';
+      if (targets.has(one.candidate.mac) && isTooBusy(withMoved(one, view.tasks, moves), policy)) return 'busy';
     const holds = this.cover.holdsWithout(view, moves, awake, asking);
     return holds === undefined ? undefined : holds ? moves : 'none';
   }

@@ -52,7 +52,7 @@ export const NIGHT_STORIES = {
   'a reservation begins on an ECU that sleeps': async (plants) => {
     const fleet = await stage({ ecus: FOUR, tasks: spread, power: CHOICE, reserves: true, plants: plantsNamed(plants) });
     const [booked] = await twoSleep(fleet);
-    await fleet.done(fleet.reserve({ ecu: booked as string, cores: 0.2, inUs: 10 * SECOND, forUs: 60 * SECOND }));
+    await fleet.done(fleet.reserve({ ecu: booked as string, cores: 0.2, inUs: 10 * SECOND, forUs: 300 * SECOND }));
     await fleet.elapse(14 * SECOND);
     await fleet.settle();
   },
@@ -64,7 +64,8 @@ export const NIGHT_STORIES = {
     await fleet.elapse(1);
     link.partition({ down: true });
     await fleet.until('it stands in the book', () => fleet.truth.bookings.length > 0);
-    await fleet.elapse(100_000);
+    // Longer than anybody waits for an answer.
+    await fleet.elapse(2 * SECOND);
     link.heal();
     expect(await fleet.done(asked)).toMatchObject({ kind: 'reserved', booking: { ecu: ECU1 } });
     await fleet.elapse(3 * SECOND);
