@@ -12,7 +12,11 @@ import { POWER_POLICY, PowerPlanner } from '../../src/domain/power/plan-power.ts
 import type { PowerView } from '../../src/domain/power/power-view.ts';
 import { candidateOf, specOf } from '../support/placement-builders.ts';
 
-const POWER: EcuPower = { idleWatts: 8, busyWatts: 20, sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }] };
+const POWER: EcuPower = {
+  idleWatts: 8,
+  busyWatts: 20,
+  sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }],
+};
 const PERIODS = [10, 20, 40];
 
 const arbitraryTask = fc.record({
@@ -96,7 +100,8 @@ function findPlaces(tasks: readonly TaskSpec[], views: readonly PowerView[]): bo
   });
 }
 
-const calmOf = (views: readonly PowerView[]): PowerView[] => views.filter(({ state, threatened }) => state === 'awake' && !threatened);
+const calmOf = (views: readonly PowerView[]): PowerView[] =>
+  views.filter(({ state, threatened }) => state === 'awake' && !threatened);
 const policy = { ...POWER_POLICY };
 
 describe('an ECU that is emptied', () => {

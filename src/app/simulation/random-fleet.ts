@@ -47,6 +47,8 @@ export interface FaultSuffered {
 }
 
 const HEALING_US = 15_000_000;
+/** And where ECUs sleep: each task that leaves one may wait for 8 s at either end until its checkpoint is durable. */
+const NIGHT_HEALING_US = 60_000_000;
 const NIGHT_US = 4_000_000;
 const MODES: readonly MigrationMode[] = ['live', 'stop-and-copy', 'cold'];
 
@@ -141,12 +143,12 @@ export class RandomLife {
     await world.run({ untilUs: this.calmAtUs });
     world.book.logOf('weather').info('calm', {});
     this.weather.calm();
-    await fleet.settle(HEALING_US);
+    await fleet.settle(drawn.power === undefined ? HEALING_US : NIGHT_HEALING_US);
     this.healedUs = world.scheduler.nowUs() - this.calmAtUs;
     if (drawn.power === undefined) return;
     // And falls asleep again.
     await fleet.elapse(NIGHT_US);
-    await fleet.settle(HEALING_US);
+    await fleet.settle(NIGHT_HEALING_US);
   }
 
   outcome(): RandomOutcome {

@@ -9,7 +9,11 @@ import { candidateOf, specOf } from '../../support/placement-builders.ts';
 
 const ECUS = 1_000;
 const TASKS_EACH = 3;
-const POWER: EcuPower = { idleWatts: 8, busyWatts: 20, sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }] };
+const POWER: EcuPower = {
+  idleWatts: 8,
+  busyWatts: 20,
+  sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }],
+};
 
 /** A tenth of a core each. */
 const small = (name: string): TaskSpec => specOf(name, { periodUs: 100_000, wcetUs: 10_000, deadlineUs: 100_000 });
