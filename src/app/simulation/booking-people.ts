@@ -7,8 +7,15 @@ import type { Rng } from '../../domain/kernel/rng.ts';
 import type { Mac } from '../../domain/model/ids.ts';
 import type { Booking } from '../../domain/reservation/booking.ts';
 import type { ReservationPlan } from './fleet-client.ts';
-import type { FleetWorld } from './fleet-world.ts';
-import type { People } from './random-fleet.ts';
+import type { FleetWorld, TaskDraft } from './fleet-world.ts';
+
+/** Who does something in a life. */
+export interface People {
+  readonly fleet: FleetWorld;
+  readonly drafts: readonly TaskDraft[];
+  readonly rng: Rng;
+  readonly untilUs: number;
+}
 
 const SECOND_US = 1_000_000;
 /** A share of a core that leaves room for every task that a life may have. */

@@ -9,7 +9,7 @@ import type { Rng } from '../../domain/kernel/rng.ts';
 import type { MigrationMode } from '../../domain/migration/estimate.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
-import { bookCapacity } from './booking-people.ts';
+import { bookCapacity, type People } from './booking-people.ts';
 import { type DeadlineCount, DeadlineWatch } from './deadline-watch.ts';
 import { type Downtime, DowntimeWatch } from './downtime-watch.ts';
 import { type DrawnLife, drawLife, drawReceiving, type LifeSize } from './draw-life.ts';
@@ -175,13 +175,6 @@ export class RandomLife {
     });
     return [...(this.weather?.log ?? []), ...points].sort((a, b) => a.atUs - b.atUs);
   }
-}
-
-export interface People {
-  readonly fleet: FleetWorld;
-  readonly drafts: readonly TaskDraft[];
-  readonly rng: Rng;
-  readonly untilUs: number;
 }
 
 /** What people do meanwhile: declare tasks, feed them, now and then take one away and declare it again. */
