@@ -30,6 +30,8 @@ export interface LifeSize {
   readonly faultsUs?: number;
   /** A user's own: what else there is (links, weather, clocks, deaths) is drawn all the same. */
   readonly own?: OwnFleet;
+  /** False: no sleep and no reservations, so that the seeds that find a planted bug go on finding it. */
+  readonly nights?: boolean;
 }
 
 export interface DrawnLife {
@@ -115,10 +117,12 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   const chained = isPlain ? tasksDrawn : drawChains(draw.stream('chains'), tasksDrawn);
   const schedulers = createRng(seed, 'schedulers');
   const scheduled = drawnFleet.map((ecu) => ({ ...ecu, scheduling: drawScheduling(schedulers) }));
-  const night = size.own === undefined ? drawSleep(createRng(seed, 'sleep'), scheduled, tasksDrawn.length, size) : AWAKE;
+  const hasNights = size.own === undefined && size.nights !== false;
+  const night = hasNights
+    ? drawSleep(createRng(seed, 'sleep'), scheduled, tasksDrawn.length, size)
+    : { ...AWAKE, ecus: scheduled };
   const booking = createRng(seed, 'reservations');
-  const booksEveryUs =
-    size.own === undefined && booking.below(3) === 0 ? { min: 50_000, max: 100_000 + booking.below(600_000) } : undefined;
+  const booksEveryUs = hasNights && booking.below(3) === 0 ? { min: 50_000, max: 100_000 + booking.below(600_000) } : undefined;
   const drawnEcuPlans =
     booksEveryUs === undefined ? night.ecus : night.ecus.map((ecu) => ({ ...ecu, labels: drawLabels(booking) }));
   const { ecus, managers } = size.own ?? { ecus: drawnEcuPlans, managers: managersDrawn };
