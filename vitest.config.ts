@@ -66,6 +66,8 @@ const EXHAUSTIVE = [
   ),
   ...['learn/runs-learned', 'chaos/kill-plan'].map((name) => `test/unit/${name}.test.ts`),
   'test/property/draw.prop.test.ts',
+  'test/property/power-plan.prop.test.ts',
+  'test/unit/power/plan-scale.test.ts',
   'test/sim/loop/random.test.ts',
   'test/unit/chart.test.ts',
   'test/unit/realtime/vectors.test.ts',

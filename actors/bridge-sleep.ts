@@ -5,11 +5,12 @@
  * L1. Asleep it sends no heartbeat and no sample, keeps no copies for others, and refuses whatever would bring a task. It answers this order,
  *     and questions about its load.
  * L2. It never sleeps with a task: not with one that it holds, that is being deployed or that is expected. Both are decided in one breath with
- *     their admission, so no order of two commands lets both through. Nor does it where a manager shares its machine.
+ *     their admission, so no order of two commands lets both through. Nor does it where a manager shares its machine; and it says so from
+ *     the beginning, by having no state to sleep in, so that nobody empties it in vain.
  * L3. Waking takes as long as the state says, by this ECU's own clock; until then it is as good as asleep.
  * L4. Nothing of it is remembered: a bridge that starts is awake.
  */
-import type { SleepState } from '../src/domain/model/ecu.ts';
+import type { EcuDescription, SleepState } from '../src/domain/model/ecu.ts';
 import type { PowerAnswer } from '../src/domain/protocol/messages.ts';
 import type { Cancel, Clock } from '../src/ports/clock.ts';
 
@@ -19,6 +20,16 @@ export interface BridgeSleepParts {
   readonly heldBy: () => string | undefined;
   readonly onAsleep: () => void;
   readonly onAwake: () => void;
+}
+
+/** L2. */
+export function awakeBesideManager(parts: {
+  readonly description: EcuDescription;
+  readonly coLocatedManagers: ReadonlySet<string>;
+}): EcuDescription {
+  const { description, coLocatedManagers } = parts;
+  if (coLocatedManagers.size === 0 || description.power === undefined) return description;
+  return { ...description, power: { ...description.power, sleep: [] } };
 }
 
 export class BridgeSleep {

@@ -38,7 +38,7 @@ import type { TaskRuntime } from '../src/ports/task-runtime.ts';
 import { bridgeMachine } from '../statecharts/bridge.machine.ts';
 import { type TaskContext, taskMachine } from '../statecharts/task.machine.ts';
 import { BridgePages } from './bridge-pages.ts';
-import { BridgeSleep } from './bridge-sleep.ts';
+import { awakeBesideManager, BridgeSleep } from './bridge-sleep.ts';
 import { type Chart, stateName } from './chart.ts';
 import { ExpectedTasks } from './expected-tasks.ts';
 import { envelope, type Host, pause, planted } from './host.ts';
@@ -109,7 +109,7 @@ export class Bridge {
   private readonly startedUs: number;
 
   constructor(parts: BridgeParts) {
-    this.parts = parts;
+    this.parts = { ...parts, description: awakeBesideManager(parts) };
     this.host = parts.host;
     this.mac = parts.description.mac;
     this.startedUs = this.host.clock.monotonicUs();

@@ -495,7 +495,8 @@ export class Manager {
         this.host.log.info('a call could not be passed on; it is answered here', { manager: better, cause });
       }
     }
-    const answer = await this.answer(decoded.value.body, decoded.value.id);
+    const { id, sentAtUs } = decoded.value;
+    const answer = await this.answer(decoded.value.body, id, sentAtUs);
     return encodeManagerAnswer(envelope(this.host, answer, decoded.value.trace));
   }
 
@@ -520,7 +521,7 @@ export class Manager {
     return writer !== undefined && isOther(writer) ? writer : undefined;
   }
 
-  private async answer(call: ManagerCall, id: string): Promise<ManagerAnswer> {
+  private async answer(call: ManagerCall, id: string, sentAtUs: number): Promise<ManagerAnswer> {
     switch (call.kind) {
       case 'declare-task': {
         const { name } = call.spec;
@@ -557,7 +558,7 @@ export class Manager {
       case 'drain-ecu':
         return this.drain(call, id);
       case 'reserve':
-        return this.reservations?.reserve(call.booking) ?? NOTHING_RESERVED;
+        return this.reservations?.reserve(call.booking, `${id}@${sentAtUs}`) ?? NOTHING_RESERVED;
       case 'cancel-reservation':
         return this.reservations?.cancel(call.id) ?? NOTHING_RESERVED;
       case 'query-forecast':

@@ -6,7 +6,7 @@ import type { AcceptedTask } from '../src/domain/model/ecu.ts';
 import type { ActorKey, Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../src/domain/placement/admit.ts';
-import type { PowerState } from '../src/domain/power/plan-power.ts';
+import type { PowerState } from '../src/domain/power/power-view.ts';
 import { rootOf } from '../src/domain/task/routing.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
 import type { MigrationContext } from '../statecharts/migration.machine.ts';

@@ -6,7 +6,8 @@
  *     step at a time, its bridge refuses to sleep with a task, and the next look wakes whom it misses.
  * Y2. Hysteresis: what could be emptied must have been so in every look for `afterUs`; an ECU that woke, or could not be emptied, is left alone for
  *     `restUs`. Budget: so many moves an hour for this, those that were refused too. A wake-up needs none of that.
- * Y3. A move for this must cost next to nothing, and may break no deadline (opcode `load-balance`); otherwise the ECU stays awake.
+ * Y3. A move for this must cost next to nothing, and may break no deadline (opcode `load-balance`); otherwise the ECU stays awake. That is
+ *     asked of all its tasks before the first of them moves: an ECU that cannot be emptied wholly is not begun with.
  * Y4. Every manager keeps the records, whether it decides or not: a detector that took sleep for death would be wrong everywhere.
  * Y5. An ECU is woken in time for what is reserved there, whatever else is decided, and left awake where it would have to wake again soon: no sleep is
  *     shorter than `afterUs`, the time that it had to be possible for.
@@ -16,7 +17,8 @@ import type { SleepState } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import { type Emptying, POWER_POLICY, type PowerView, planPower, wokenFor } from '../src/domain/power/plan-power.ts';
+import { type Emptying, POWER_POLICY, PowerPlanner, wokenFor } from '../src/domain/power/plan-power.ts';
+import type { PowerView } from '../src/domain/power/power-view.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import type { PowerAnswer } from '../src/domain/protocol/messages.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
@@ -24,7 +26,7 @@ import type { Cancel } from '../src/ports/clock.ts';
 import { waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import type { PowerEffect } from '../statecharts/power.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { envelope, type Host } from './host.ts';
+import { envelope, type Host, planted } from './host.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
 import type { PowerRecord } from './placement-index.ts';
@@ -34,6 +36,8 @@ export interface PowerChoice {
   /** Y2. */
   readonly afterUs: number;
   readonly restUs: number;
+  /** From one plan to the next, while no task waits for a place. */
+  readonly planUs?: number;
 }
 
 export const POWER_CHOICE: PowerChoice = { afterUs: 60_000_000, restUs: 300_000_000 };
@@ -52,9 +56,9 @@ export interface PowerManagerParts {
 }
 
 const LOOK_US = 250_000;
-/** A plan asks the exact test for every pair of ECUs: no oftener, and not for more of them. */
 const PLAN_US = 2_000_000;
-const ECUS_MOST = 64;
+/** Exact tests of one plan: so long nothing else is done. What they did not do for, the next ones go on with. */
+const TESTS_MOST = 1_000;
 const COMMAND_TIMEOUT_US = 500_000;
 const TOLD_AGAIN_US = 500_000;
 /** Moves away from the ECU that is being emptied, at a time; one that was refused is asked for again after so long. */
@@ -69,6 +73,7 @@ const LOAD_MOST = 0.95;
 export class PowerManager {
   private readonly parts: PowerManagerParts;
   private cancel: Cancel | undefined;
+  private readonly planner = new PowerPlanner();
   private planDueUs = 0;
   private asked = 0;
   /** What could be emptied, and since when (Y2). */
@@ -76,6 +81,8 @@ export class PowerManager {
   private targets: ReadonlyMap<TaskName, Mac> = new Map();
   private readonly askAgainAtUs = new Map<TaskName, number>();
   private readonly movedAtUs: number[] = [];
+  /** ECUs with a task that could not leave, and until when that is not asked again (Y3). */
+  private readonly heldUntilUs = new Map<Mac, number>();
 
   constructor(parts: PowerManagerParts) {
     this.parts = parts;
@@ -136,6 +143,7 @@ export class PowerManager {
     const { host, knowledge, decides, outlook, choice = POWER_CHOICE } = this.parts;
     const { index } = knowledge;
     const wallUs = host.clock.wallUs();
+    const nowUs = host.clock.monotonicUs();
     const views: PowerView[] = [];
     for (const candidate of knowledge.candidates()) {
       const { mac } = candidate;
@@ -149,7 +157,7 @@ export class PowerManager {
         ...{ candidate, tasks, load: seen?.load, state: record?.state ?? 'awake' },
         threatened: (seen?.failure ?? 0) >= THREATENED_AT || (seen?.load ?? 0) > LOAD_MOST,
         reserved: this.reservedOn(mac, wallUs),
-        rested: refusedUs >= choice.restUs && wokeUs >= choice.restUs,
+        rested: refusedUs >= choice.restUs && wokeUs >= choice.restUs && nowUs >= (this.heldUntilUs.get(mac) ?? 0),
       });
     }
     return views;
@@ -175,7 +183,8 @@ export class PowerManager {
       return;
     }
     const isDown = state === 'falling' || state === 'asleep';
-    const reason = isDown || state === 'emptying' ? wokenFor(view, record.context.sleep ?? NO_SLEEP) : undefined;
+    const isHeard = !planted(this.parts.host, 'sleep-through');
+    const reason = isHeard && (isDown || state === 'emptying') ? wokenFor(view, record.context.sleep ?? NO_SLEEP) : undefined;
     if (reason !== undefined) {
       this.parts.host.counters.add('power.wokenForReservation');
       return tell(mac, this.event('WAKE.ASKED', { reason }));
@@ -241,13 +250,15 @@ export class PowerManager {
     const { host, knowledge, tell, choice = POWER_CHOICE } = this.parts;
     const nowUs = host.clock.monotonicUs();
     const waiting = this.waitingTasks();
-    if ((nowUs < this.planDueUs && waiting.length === 0) || views.length > ECUS_MOST || views.length === 0) return;
-    this.planDueUs = nowUs + PLAN_US;
-    const { wake, empty } = planPower(views, waiting, {
+    if ((nowUs < this.planDueUs && waiting.length === 0) || views.length === 0) return;
+    this.planDueUs = nowUs + (choice.planUs ?? PLAN_US);
+    const { wake, empty } = this.planner.plan(views, waiting, {
       policy: { ...POWER_POLICY, sleepUsLeast: choice.afterUs },
+      testsMost: TESTS_MOST,
       apartOfRunning: knowledge.index.apartOfRunning(),
       criticalityOfRunning: (task) => knowledge.placement(task)?.context.spec?.criticality,
     });
+    host.counters.add('power.exactTests', this.planner.tests);
     for (const { mac, reason } of wake) {
       if (knowledge.index.power.get(mac)?.state === 'waking') continue;
       host.counters.add('power.woken');
@@ -261,16 +272,42 @@ export class PowerManager {
 
   private async begin({ mac, sleep, savesWatts, moves }: Emptying, views: readonly PowerView[]): Promise<void> {
     this.candidate = undefined;
+    const held = await this.whoCannotLeave(mac, moves);
+    if (held !== undefined) {
+      const { host, choice = POWER_CHOICE } = this.parts;
+      this.heldUntilUs.set(mac, host.clock.monotonicUs() + choice.restUs);
+      host.counters.add('power.notBegun');
+      host.log.info('an ECU stays awake: not all of its tasks could leave it', { mac, ...held });
+      return;
+    }
     this.targets = moves;
     const incarnation = views.find(({ candidate }) => candidate.mac === mac)?.candidate.incarnation ?? 0;
     const reason = `${moves.size} of its tasks find places elsewhere, and asleep (${sleep.name}) it takes ${savesWatts.toFixed(1)} W less`;
     await this.parts.tell(mac, this.event('EMPTY.ASKED', { incarnation, sleep, reason }));
   }
 
+  /** Y3. Nothing is begun by asking. */
+  private async whoCannotLeave(
+    mac: Mac,
+    moves: Emptying['moves'],
+  ): Promise<{ readonly task: TaskName; readonly why: string } | undefined> {
+    const { requests, host } = this.parts;
+    if (planted(host, 'begin-in-part')) return undefined;
+    for (const [task, target] of moves) {
+      const call = { task, target, dryRun: true, opcode: 'load-balance', mode: undefined, costMax: COST_MOST } as const;
+      const answer = await requests.ask({ ...call, reason: `ECU ${mac} is to sleep` }, 'dry');
+      if (answer.kind === 'refused') return { task, why: answer.sentence };
+      if (answer.kind === 'estimate' && answer.estimate.chosen === undefined)
+        return { task, why: answer.estimate.reason ?? 'no other ECU can take it' };
+    }
+    return undefined;
+  }
+
   /** Restores that found no room. */
   private waitingTasks(): TaskSpec[] {
-    const { knowledge } = this.parts;
+    const { knowledge, host } = this.parts;
     const specs: TaskSpec[] = [];
+    if (planted(host, 'let-them-wait')) return specs;
     for (const { context } of knowledge.openArbiters()) {
       if (!waitsForCapacity(context)) continue;
       for (const [task, { phase, shed }] of Object.entries(context.tasks)) {

@@ -5,7 +5,9 @@
  * V2. What runs on an ECU its bridge is asked for, when a reservation is made: its own record is never late. A task that it accepts
  *     between that answer and the book's change is not undone; the reservation is then shown as broken until there is room.
  * V3. Every plan counts what is booked (`FleetKnowledge.bookedOn`), and the target's bridge counts it again (`bridge.ts`, B3).
- * V4. What was asked for by labels is moved to another ECU that has them when its own fails; what was asked for on an ECU stays there.
+ * V4. What was asked for by labels is moved to another ECU that has them and room, when its own fails or has none; what was asked for on an ECU
+ *     stays there.
+ * V5. A call that is repeated, because its answer was lost, finds what it made (`Booking.call`).
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
@@ -21,7 +23,7 @@ import type { BookingBook, BookPage } from '../src/ports/booking-book.ts';
 import type { Cancel } from '../src/ports/clock.ts';
 import type { BeyondShare } from './beyond-share.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
-import { type Host, pause } from './host.ts';
+import { type Host, pause, planted } from './host.ts';
 
 export interface ReservationsParts {
   readonly host: Host;
@@ -78,16 +80,8 @@ export class Reservations {
     const shown: FleetReservation[] = [];
     for (const mac of [...this.byEcu.keys()]) {
       const bookings = this.on(mac) ?? [];
-      const description = knowledge.descriptions.get(mac);
       const isGone = knowledge.ecu(mac)?.state === 'failed';
-      const broken =
-        description === undefined
-          ? undefined
-          : brokenBookings({
-              ecu: admittingEcuOf(description, false),
-              accepted: knowledge.index.acceptedAt(mac),
-              bookings,
-            });
+      const broken = this.brokenOn(mac, bookings);
       for (const booking of bookings) {
         const why = isGone ? 'its ECU is gone' : broken?.get(booking.id);
         shown.push({ ...booking, ...(why === undefined ? {} : { broken: why }) });
@@ -98,8 +92,11 @@ export class Reservations {
 
   // ——— making and ending ———
 
-  async reserve(draft: BookingDraft): Promise<ManagerAnswer> {
+  /** `call`: unique to who asks and when; the same when it is asked again. */
+  async reserve(draft: BookingDraft, call: string): Promise<ManagerAnswer> {
     const { clock, counters } = this.parts.host;
+    const made = this.madeBy(call, (await this.parts.book.read()).book);
+    if (made !== undefined) return { kind: 'reserved', booking: made };
     const filled = this.filled(draft);
     if (filled === undefined) {
       const sentence = `there is no task ${draft.task} whose parameters could be booked: give them, or declare it first`;
@@ -116,18 +113,25 @@ export class Reservations {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const page = await this.parts.book.read();
       const nowUs = clock.wallUs();
-      const made = withBooking(page.book, { ...filled, ecu: '' }, nowUs);
+      const before = this.madeBy(call, page.book);
+      if (before !== undefined) return { kind: 'reserved', booking: before };
+      const made = withBooking(page.book, { ...filled, ecu: '', call }, nowUs);
       if (!made.ok) return refused(made.error);
       const chosen = this.choose(candidates, made.value.booking, page.book);
       if ('sentence' in chosen) return refused(chosen.sentence);
       const booking: Booking = { ...made.value.booking, ecu: chosen.mac };
       const book = movedBooking(made.value.book, booking.id, chosen.mac);
-      if (await this.written(page, book, ({ bookings }) => bookings.some((one) => isSame(one, booking)))) {
+      if (await this.written(page, book, ({ bookings }) => bookings.some((one) => one.call === call))) {
         counters.add('reservations.made');
         return { kind: 'reserved', booking };
       }
     }
     return refused('the reservations of the fleet change too often just now; try again');
+  }
+
+  /** V5. */
+  private madeBy(call: string, { bookings }: Book): Booking | undefined {
+    return planted(this.parts.host, 'reserve-again') ? undefined : bookings.find((one) => one.call === call);
   }
 
   async cancel(id: string): Promise<ManagerAnswer> {
@@ -173,12 +177,13 @@ export class Reservations {
     wanted: Booking,
     book: Book,
   ): { readonly mac: Mac } | { readonly sentence: string } {
-    const nowUs = this.parts.host.clock.wallUs();
     let best: { mac: Mac; fullest: number } | undefined;
     const reasons: string[] = [];
     for (const { mac, description, draining, accepted } of candidates) {
       const refuses = draining && !this.onlySleeps(mac);
-      const there: BookedEcu = { ecu: admittingEcuOf(description, refuses), accepted, bookings: keptOn(book, mac, nowUs) };
+      // Also those that are over by this clock: only what overlaps counts, whatever a clock says.
+      const bookings = planted(this.parts.host, 'overbook') ? [] : book.bookings.filter(({ ecu }) => ecu === mac);
+      const there: BookedEcu = { ecu: admittingEcuOf(description, refuses), accepted, bookings };
       const answer = admitsBooking(there, { ...wanted, ecu: mac });
       if (!answer.ok) {
         const { beside, refusal } = answer.error;
@@ -209,30 +214,23 @@ export class Reservations {
     cancel = this.parts.host.clock.after(LOOK_US, () => {
       this.cancels.splice(this.cancels.indexOf(cancel), 1);
       this.look();
-      void this.moveFromTheGone();
+      void this.moveToRoom();
     });
     this.cancels.push(cancel);
   }
 
-  private async moveFromTheGone(): Promise<void> {
-    const { knowledge, host, book } = this.parts;
+  private async moveToRoom(): Promise<void> {
+    const { knowledge, host } = this.parts;
     for (const mac of [...this.byEcu.keys()]) {
-      if (knowledge.ecu(mac)?.state !== 'failed') continue;
-      for (const { id, labels } of this.on(mac) ?? []) {
-        if (labels === undefined) continue;
+      const bookings = this.on(mac) ?? [];
+      if (bookings.every(({ labels }) => labels === undefined)) continue;
+      const isGone = knowledge.ecu(mac)?.state === 'failed';
+      const broken = isGone ? undefined : this.brokenOn(mac, bookings);
+      for (const { id, labels } of bookings) {
+        if (labels === undefined || (!isGone && broken?.has(id) !== true)) continue;
+        const why = isGone ? 'its ECU is gone' : 'there is no room for it any more';
         try {
-          const candidates = (await this.candidates(undefined, labels)).filter((one) => one.mac !== mac);
-          const page = await book.read();
-          const booking = page.book.bookings.find((one) => one.id === id && one.ecu === mac);
-          const chosen = booking === undefined ? undefined : this.choose(candidates, booking, page.book);
-          if (chosen === undefined || 'sentence' in chosen) continue;
-          if ((await book.replace(page, movedBooking(page.book, id, chosen.mac))) !== 'replaced') continue;
-          host.counters.add('reservations.moved');
-          host.log.info('a reservation is kept elsewhere, because its ECU is gone', {
-            reservation: id,
-            from: mac,
-            to: chosen.mac,
-          });
+          await this.moveFrom(mac, { id, labels, why });
         } catch (cause) {
           if (!(cause instanceof DroverError)) throw cause;
           host.log.info('a reservation could not be kept elsewhere yet', { reservation: id, cause });
@@ -240,12 +238,36 @@ export class Reservations {
       }
     }
   }
+
+  private async moveFrom(
+    mac: Mac,
+    { id, labels, why }: Pick<Booking, 'id' | 'labels'> & { readonly why: string },
+  ): Promise<void> {
+    const { host, book } = this.parts;
+    const candidates = (await this.candidates(undefined, labels)).filter((one) => one.mac !== mac);
+    const page = await book.read();
+    const booking = page.book.bookings.find((one) => one.id === id && one.ecu === mac);
+    const chosen = booking === undefined ? undefined : this.choose(candidates, booking, page.book);
+    if (chosen === undefined || 'sentence' in chosen) return;
+    if ((await book.replace(page, movedBooking(page.book, id, chosen.mac))) !== 'replaced') return;
+    host.counters.add('reservations.moved');
+    host.log.info(`a reservation is kept elsewhere: ${why}`, { reservation: id, from: mac, to: chosen.mac });
+  }
+
+  /** Undefined: nobody here knows the ECU. */
+  private brokenOn(mac: Mac, bookings: readonly Booking[]): ReadonlyMap<string, string> | undefined {
+    const { knowledge } = this.parts;
+    const description = knowledge.descriptions.get(mac);
+    if (description === undefined) return undefined;
+    return brokenBookings({
+      ecu: admittingEcuOf(description, false),
+      accepted: knowledge.index.acceptedAt(mac),
+      bookings,
+    });
+  }
 }
 
 const refused = (sentence: string): ManagerAnswer => ({ kind: 'refused', code: 'ERR_RESERVATION', sentence });
-
-const isSame = (one: Booking, other: Booking): boolean =>
-  one.id === other.id && one.madeAtUs === other.madeAtUs && one.ecu === other.ecu;
 
 /** A task without a period asks for what its specification reserves. */
 function demandOf(spec: TaskSpec): BookedDemand {

@@ -87,6 +87,16 @@ export const FLEET_PLANTS = [
   'sleep-with-tasks',
   /** A bridge that sleeps takes a task all the same. */
   'take-tasks-asleep',
+  /** No sleeper is woken for tasks that wait for a place (actors/power-manager.ts). */
+  'let-them-wait',
+  /** Whether all tasks can leave an ECU is found out on the way (actors/power-manager.ts). */
+  'begin-in-part',
+  /** An ECU sleeps on when a reservation of it begins (actors/power-manager.ts). */
+  'sleep-through',
+  /** A call that is repeated makes a second reservation (actors/reservations.ts). */
+  'reserve-again',
+  /** What is reserved on an ECU already does not count when more is (actors/reservations.ts). */
+  'overbook',
   // checkpoints (actors/checkpoint-source.ts, janitor.ts, fleet-knowledge.ts)
   /** The newest capture is served although its outputs are not accepted. */
   'serve-unaccepted',

@@ -4,7 +4,7 @@
  * idling with its sleeping, falling asleep and waking included.
  */
 import type { Mac } from '../../domain/model/ids.ts';
-import type { PowerState } from '../../domain/power/plan-power.ts';
+import type { PowerState } from '../../domain/power/power-view.ts';
 import type { FleetView } from '../../domain/protocol/messages.ts';
 
 export interface EcuPowerReport {

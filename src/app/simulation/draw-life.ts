@@ -4,14 +4,17 @@
  *
  * Without a given size a seed draws what it always drew, in this order, and what was added later from a stream of its own: the
  * seeds that once found something (`test/sim/seeds.json`) still find it.
+ *
+ * A third of all lives lets ECUs sleep, a third has people who reserve capacity, each whatever else was drawn.
  */
 import type { JanitorPolicy } from '../../../actors/janitor.ts';
+import type { PowerChoice } from '../../../actors/power-manager.ts';
 import type { ClockFaults } from '../../../infra/sim/clock.ts';
 import { drawLinkOptions, type LinkOptions, type RangeUs } from '../../../infra/sim/network.ts';
 import { drawWeather, type WeatherOptions } from '../../../infra/sim/weather.ts';
 import { RECEIVE_STRATEGIES, type ReceiveChoice, type ReceiveStrategy } from '../../domain/checkpoint/receiving.ts';
 import { createRng, type Rng } from '../../domain/kernel/rng.ts';
-import type { EcuScheduling } from '../../domain/model/ecu.ts';
+import type { EcuPower, EcuScheduling } from '../../domain/model/ecu.ts';
 import type { HostId } from '../../domain/model/ids.ts';
 import { type ManagerPlan, macOf, type TaskDraft } from './fleet-world.ts';
 import type { OwnFleet } from './own-fleet.ts';
@@ -27,6 +30,8 @@ export interface LifeSize {
   readonly faultsUs?: number;
   /** A user's own: what else there is (links, weather, clocks, deaths) is drawn all the same. */
   readonly own?: OwnFleet;
+  /** False: no sleep and no reservations, so that the seeds that find a planted bug go on finding it. */
+  readonly nights?: boolean;
 }
 
 export interface DrawnLife {
@@ -54,6 +59,12 @@ export interface DrawnLife {
   readonly drainsEveryUs: RangeUs | undefined;
   /** Whether people choose another receiving strategy meanwhile. */
   readonly changesReceiving: boolean;
+  /** When ECUs may sleep; undefined: they never do. */
+  readonly power: PowerChoice | undefined;
+  /** Before the weather: so long a fleet is left alone, to fall asleep. */
+  readonly quietUs: number;
+  /** Between two times that somebody reserves capacity or gives it back; undefined: nobody does. */
+  readonly booksEveryUs: RangeUs | undefined;
 }
 
 export interface DrawnWithPeople {
@@ -104,21 +115,70 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
     return { ...task, hardDeadline, priority: 1 + more.below(20), checkpoint: { ...task.checkpoint, standbys } };
   });
   const chained = isPlain ? tasksDrawn : drawChains(draw.stream('chains'), tasksDrawn);
-  const faultsUs = size.faultsUs ?? drawnFaultsUs;
   const schedulers = createRng(seed, 'schedulers');
   const scheduled = drawnFleet.map((ecu) => ({ ...ecu, scheduling: drawScheduling(schedulers) }));
-  const { ecus, managers } = size.own ?? { ecus: scheduled, managers: managersDrawn };
+  const hasNights = size.own === undefined && size.nights !== false;
+  const night = hasNights
+    ? drawSleep(createRng(seed, 'sleep'), scheduled, tasksDrawn.length, size)
+    : { ...AWAKE, ecus: scheduled };
+  const booking = createRng(seed, 'reservations');
+  const booksEveryUs = hasNights && booking.below(3) === 0 ? { min: 50_000, max: 100_000 + booking.below(600_000) } : undefined;
+  const drawnEcuPlans =
+    booksEveryUs === undefined ? night.ecus : night.ecus.map((ecu) => ({ ...ecu, labels: drawLabels(booking) }));
+  const { ecus, managers } = size.own ?? { ecus: drawnEcuPlans, managers: managersDrawn };
+  const faultsUs = size.faultsUs ?? drawnFaultsUs + night.quietUs;
   const tasks = size.own?.tasks.map(({ draft }) => draft) ?? chained;
   const hosts = [
     ...ecus.flatMap(({ mac }) => [bridgeOf(mac), supervisorOf(mac)]),
     ...managers.map(({ name }) => managerHost(name)),
   ];
-  const common = { ecus, managers, crashPointsPpm, replicas, janitor, link, broker, faultsUs, tasks } as Omit<
+  const quietUs = Math.min(night.quietUs, faultsUs);
+  const beside = { power: night.power, quietUs, booksEveryUs };
+  const common = { ecus, managers, crashPointsPpm, replicas, janitor, link, broker, faultsUs, tasks, ...beside } as Omit<
     DrawnLife,
     keyof Added
   >;
   return { life: { ...common, weather: drawWeather(draw), ...(isPlain ? PLAIN : drawMore(more, hosts)) }, people };
 }
+
+interface Night {
+  readonly ecus: readonly EcuPlan[];
+  readonly power: PowerChoice | undefined;
+  readonly quietUs: number;
+}
+
+const AWAKE: Night = { ecus: [], power: undefined, quietUs: 0 };
+
+/** Two stay awake, because either may fail; so there are more ECUs in such a life, and most of them can sleep. */
+function drawSleep(rng: Rng, drawn: readonly EcuPlan[], taskCount: number, size: LifeSize): Night {
+  if (rng.below(3) !== 0) return { ...AWAKE, ecus: drawn };
+  const more = size.ecus === undefined ? 1 + rng.below(2) : 0;
+  const added = Array.from({ length: more }, (_, at) => ({ ...(drawn[0] as EcuPlan), mac: macOf(drawn.length + at + 1) }));
+  const able = [...drawn, ...added].map((ecu) => (rng.below(5) === 0 ? ecu : { ...ecu, power: drawPower(rng) }));
+  const ecus = rng.below(2) === 0 ? able : tight(rng, able, taskCount);
+  const power = { afterUs: rng.below(500_000), restUs: 100_000 + rng.below(2_000_000), planUs: 200_000 + rng.below(300_000) };
+  return { ecus, power, quietUs: rng.below(4) === 0 ? 0 : 2_000_000 + rng.below(5_000_000) };
+}
+
+/** Few places each, so that what is awake does not do for everything that may happen; but enough for every task, and for one more. */
+function tight(rng: Rng, ecus: readonly EcuPlan[], taskCount: number): readonly EcuPlan[] {
+  let wanting = taskCount + 1;
+  return ecus.map((ecu, at) => {
+    const left = ecus.length - at;
+    const places = Math.max(1 + rng.below(3), Math.ceil(wanting / left));
+    wanting -= places;
+    return { ...ecu, memoryBytes: places * TASK_BYTES };
+  });
+}
+
+function drawPower(rng: Rng): EcuPower {
+  const idleWatts = 4 + rng.below(8);
+  const sleep = [{ name: 'suspend', watts: 0.5, wakeUs: 20_000 + rng.below(1_500_000), wakeJoules: rng.below(20) }];
+  if (rng.below(2) === 0) sleep.push({ name: 'nap', watts: 2, wakeUs: 1_000 + rng.below(50_000), wakeJoules: 1 });
+  return { idleWatts, busyWatts: idleWatts + rng.below(20), sleep };
+}
+
+const drawLabels = (rng: Rng): Readonly<Record<string, string>> => ({ zone: rng.below(2) === 0 ? 'front' : 'rear' });
 
 /** In half of the lives that are not plain, some tasks are fed by one that was declared before them, and some cannot be kept up with. */
 function drawChains(rng: Rng, tasks: readonly TaskDraft[]): readonly TaskDraft[] {

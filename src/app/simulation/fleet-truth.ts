@@ -26,9 +26,11 @@ import { unsaid } from '../../domain/invariants/restore-or-say-why.ts';
 import type { Incarnation } from '../../domain/model/ecu.ts';
 import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
+import { decodeBook } from '../../domain/protocol/codec-booking.ts';
 import { decodeCheckpointNotice } from '../../domain/protocol/codec-checkpoint.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
-import { actorOfSubject, header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
+import { actorOfSubject, bucket, buckets, header, streams, taskSubject } from '../../domain/protocol/subjects.ts';
+import type { Booking } from '../../domain/reservation/booking.ts';
 import type { StreamMessage } from '../../ports/bus.ts';
 import { replayByChart } from './replay-by-chart.ts';
 
@@ -62,6 +64,7 @@ export interface ChainTruth {
   readonly record: ActorRecord;
 }
 
+const BOOK = bucket.entry(buckets.fleet, 'reservations');
 const CHAIN_ENDS = new Set(['aborted', 'done']);
 const MIGRATION_ENDS = new Set(['rejected', 'aborted', 'superseded', 'done']);
 
@@ -87,6 +90,8 @@ export interface FleetTruthParts {
   readonly onMarker: () => void;
   /** An ECU fell asleep, or is to wake. */
   readonly onPower: () => void;
+  /** The fleet's reservations have changed. */
+  readonly onBook: () => void;
 }
 
 export interface PowerTruth {
@@ -105,6 +110,8 @@ export class FleetTruth {
   /** By task and manager: the latest epoch of which it said that it can rebuild a checkpoint. */
   private readonly storedEpochs = new Map<TaskName, Map<string, number>>();
   readonly power = new Map<Mac, PowerTruth>();
+  /** All reservations, those that are over as well. */
+  bookings: readonly Booking[] = [];
   readonly milestones: Milestone[] = [];
   /** Accepted outputs by task, since the last marker. */
   readonly sinceMarker = new Map<TaskName, number>();
@@ -142,6 +149,15 @@ export class FleetTruth {
       const actor = actorOfSubject(message.subject);
       if (actor !== undefined) this.hearRecord(actor, message);
     } else if (message.subject.endsWith('.out')) this.hearOutput(message);
+    else if (message.subject === BOOK) this.hearBook(message);
+  }
+
+  private hearBook({ payload }: StreamMessage): void {
+    const book = decodeBook(payload);
+    if (!book.ok) throw new Error(`a committed book does not decode: ${book.error.sentence}`);
+    this.bookings = book.value.body.bookings;
+    this.note(`reservations: ${this.bookings.map(({ id, ecu }) => `${id} on ${ecu}`).join(', ')} (${book.value.sender})`);
+    this.parts.onBook();
   }
 
   private hearNotice(message: StreamMessage): void {

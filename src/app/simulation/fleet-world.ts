@@ -15,7 +15,6 @@ import type { StorePlace } from '../../../infra/sim/weather.ts';
 import { SimWorld, type WorldOptions } from '../../../infra/sim/world.ts';
 import type { ReceiveChoice } from '../../domain/checkpoint/receiving.ts';
 import type { SourceDoes } from '../../domain/invariants/atomic-migration.ts';
-import { asleepWithTasks, homeAsleep } from '../../domain/invariants/awake-home.ts';
 import { overfilled } from '../../domain/invariants/schedulable.ts';
 import type { Violation } from '../../domain/invariants/violation.ts';
 import { assert } from '../../domain/kernel/assert.ts';
@@ -26,9 +25,11 @@ import { validateTaskSpec } from '../../domain/model/task-spec.ts';
 import type { PredictionPolicy } from '../../domain/proposal/prediction-policy.ts';
 import type { Answer, ManagerAnswer, MigrateCall } from '../../domain/protocol/messages.ts';
 import { fleetStreams } from '../../domain/protocol/streams.ts';
+import type { Booking } from '../../domain/reservation/booking.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
 import { type Feed, FleetClient, type ReservationPlan } from './fleet-client.ts';
 import { FleetTruth } from './fleet-truth.ts';
+import { NightJudge } from './night-judge.ts';
 import { RestJudge } from './rest-judge.ts';
 import { admittingEcu, bridgeOf, type EcuPlan, machineOf, SimulatedEcu, supervisorOf } from './simulated-ecu.ts';
 import { managerHost, SimulatedManager, storeOf } from './simulated-manager.ts';
@@ -87,11 +88,14 @@ export class FleetWorld {
   readonly client: FleetClient;
   readonly ecus = new Map<Mac, SimulatedEcu>();
   readonly managers = new Map<string, SimulatedManager>();
-  /** Whoever declares tasks has said all that they will say. */
-  lived = true;
+  /** Who declares tasks, or reserves capacity, and has not said yet all that they will say. */
+  peopleAtWork = 0;
   readonly plannedManagers: readonly ManagerPlan[];
   private readonly firstChoice: ReceiveChoice | undefined;
   private readonly rest: RestJudge;
+  private readonly night: NightJudge;
+  /** Reservations that somebody was promised and has not given back, by their ids. */
+  readonly promised = new Map<string, Booking>();
   private leftoversAtUs = -1;
   private leftovers: readonly Violation[] = [];
   /** Tasks that should run now. */
@@ -134,9 +138,11 @@ export class FleetWorld {
       },
       sourceDoes: (owner, task, epoch) => this.sourceDoes(owner, task, epoch),
       onMarker: () => this.judgeLoads(),
-      onPower: () => this.judgeSleep(),
+      onPower: () => this.night.judgeSleep(),
+      onBook: () => this.night.judgeBook(),
     });
-    this.rest = new RestJudge({ world: this.world, truth: this.truth, ecus: this.ecus, stores: places });
+    this.night = new NightJudge({ world: this.world, truth: this.truth, ecus: this.ecus, promised: this.promised, managers });
+    this.rest = new RestJudge({ world: this.world, truth: this.truth, ecus: this.ecus, stores: places, night: this.night });
     this.world.judges.periodOf = (task) => this.truth.placements.get(task)?.context.spec?.periodUs;
     this.client = new FleetClient(this.world, NAMES);
     for (const plan of ecus) {
@@ -210,8 +216,16 @@ export class FleetWorld {
   }
 
   /** Capacity of an ECU, or of any that has the labels, for a time that begins `inUs` from now. */
-  reserve(booking: ReservationPlan): Promise<ManagerAnswer> {
-    return this.client.reserve(booking);
+  async reserve(booking: ReservationPlan): Promise<ManagerAnswer> {
+    const answer = await this.client.reserve(booking);
+    if (answer.kind === 'reserved') this.promised.set(answer.booking.id, answer.booking);
+    return answer;
+  }
+
+  /** Whatever is answered: who has given it back relies on nothing. */
+  cancelReservation(id: string): Promise<ManagerAnswer> {
+    this.promised.delete(id);
+    return this.client.call({ kind: 'cancel-reservation', id });
   }
 
   /** It and all that it is joined to by feeding. */
@@ -339,7 +353,9 @@ export class FleetWorld {
     }
     const { truth } = this;
     const settled = [truth.openArbiters(), truth.openMigrations(), truth.openChains()].every(({ length }) => length === 0);
-    return this.lived && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0;
+    return (
+      this.peopleAtWork === 0 && this.client.fed() && settled && this.unrouted() === undefined && this.leftOver().length === 0
+    );
   }
 
   private unrouted(): Violation | undefined {
@@ -375,18 +391,7 @@ export class FleetWorld {
     for (const { mac, bridge, plan } of this.ecus.values()) {
       if (bridge !== undefined) this.world.judges.report(overfilled(mac, bridge.load().tasks, admittingEcu(plan)));
     }
-    this.judgeSleep();
-  }
-
-  /** Whenever one falls asleep or wakes: what every living bridge has accepted, and where every task is at home. */
-  private judgeSleep(): void {
-    for (const { mac, bridge } of this.ecus.values()) {
-      const accepted = bridge?.load().tasks.map(({ task }) => task) ?? [];
-      this.world.judges.report(asleepWithTasks(mac, bridge?.asleep() !== undefined, accepted));
-    }
-    for (const [task, { state, context }] of this.truth.placements)
-      if (state === 'owned')
-        this.world.judges.report(homeAsleep(task, context.owner?.mac, this.powerOf(context.owner?.mac ?? '')));
+    this.night.judgeSleep();
   }
 
   /** By its record; undefined: nobody manages its sleep. */
@@ -436,7 +441,7 @@ export class FleetWorld {
         `${task}: ${state}, epoch ${context.epoch} of ${context.owner?.mac}#${context.owner?.incarnation} by ${context.takenBy} (${context.reason ?? ''}) runs ${this.runs(task)}`,
     );
     const routed = this.unrouted()?.sentence ?? 'every route has passed everything';
-    const said = `${routed}; lived ${this.lived}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
+    const said = `${routed}; people at work ${this.peopleAtWork}, fed ${this.client.fed()}, outputs complete ${this.world.judges.settled()}`;
     const instances = [...this.ecus.values()].flatMap(({ mac, bridge }) =>
       [...(bridge?.running().all() ?? [])].map(
         ({ instance, source }) =>

@@ -37,7 +37,10 @@ const SEQUENCE_LINES = 30;
 const STORY_LINES = 60;
 
 export async function judgeSeed(seed: number, { plant, ...options }: SeedOptions = {}): Promise<SeedVerdict> {
-  const life = new RandomLife(seed, { ...options, ...(plant === undefined ? {} : { plants: plantsNamed([plant]) }) });
+  const life = new RandomLife(seed, {
+    ...options,
+    ...(plant === undefined ? {} : { plants: plantsNamed([plant]), nights: false }),
+  });
   const thrown: unknown[] = [];
   const hear = (cause: unknown): void => void thrown.push(cause);
   process.on('unhandledRejection', hear);

@@ -9,6 +9,7 @@ import type { Rng } from '../../domain/kernel/rng.ts';
 import type { MigrationMode } from '../../domain/migration/estimate.ts';
 import { streams } from '../../domain/protocol/subjects.ts';
 import { NO_PLANTS, type Plants } from '../../ports/plants.ts';
+import { bookCapacity, type People } from './booking-people.ts';
 import { type DeadlineCount, DeadlineWatch } from './deadline-watch.ts';
 import { type Downtime, DowntimeWatch } from './downtime-watch.ts';
 import { type DrawnLife, drawLife, drawReceiving, type LifeSize } from './draw-life.ts';
@@ -46,6 +47,9 @@ export interface FaultSuffered {
 }
 
 const HEALING_US = 15_000_000;
+/** And where ECUs sleep: each task that leaves one may wait for 8 s at either end until its checkpoint is durable. */
+const NIGHT_HEALING_US = 60_000_000;
+const NIGHT_US = 4_000_000;
 const MODES: readonly MigrationMode[] = ['live', 'stop-and-copy', 'cold'];
 
 /** Fails where a promise is broken. */
@@ -65,6 +69,7 @@ export class RandomLife {
   private readonly deadlines = new DeadlineWatch();
   private readonly downtimes: DowntimeWatch | undefined;
   private weather: Weather | undefined;
+  private healedUs: number | undefined;
 
   constructor(seed: number, options: LifeOptions = {}) {
     this.seed = seed;
@@ -73,8 +78,20 @@ export class RandomLife {
     this.people = people;
     this.isOwn = options.own !== undefined;
     this.calmAtUs = Math.min(life.faultsUs, options.calmAtUs ?? life.faultsUs);
-    const { ecus, managers, replicas, janitor, link, broker, crashPointsPpm, receive, provesPerMinute, unsyncedUs, clocks } =
-      life;
+    const {
+      ecus,
+      managers,
+      replicas,
+      janitor,
+      link,
+      broker,
+      crashPointsPpm,
+      receive,
+      provesPerMinute,
+      unsyncedUs,
+      clocks,
+      power,
+    } = life;
     this.fleet = new FleetWorld({
       seed,
       plants: options.plants ?? NO_PLANTS,
@@ -84,6 +101,8 @@ export class RandomLife {
       janitor,
       provesPerMinute,
       ...(receive === undefined ? {} : { receive }),
+      ...(power === undefined ? {} : { power }),
+      reserves: life.booksEveryUs !== undefined,
       world: {
         diskOf: () => (unsyncedUs === undefined ? undefined : { ...CALM_DISK, syncUs: unsyncedUs }),
         clockOf: (host) => clocks[host],
@@ -110,6 +129,8 @@ export class RandomLife {
     if (drawn.movesEveryUs !== undefined) void askForMoves({ ...people, rng: this.people.stream('moves') }, drawn.movesEveryUs);
     if (drawn.drainsEveryUs !== undefined)
       void emptyEcus({ ...people, rng: this.people.stream('drains') }, drawn.drainsEveryUs);
+    if (drawn.booksEveryUs !== undefined)
+      void bookCapacity({ ...people, rng: this.people.stream('bookings') }, drawn.booksEveryUs);
     if (drawn.changesReceiving) void changeReceiving({ ...people, rng: this.people.stream('receiving') });
     const hosts = [
       ...[...fleet.ecus.keys()].flatMap((mac) => [bridgeOf(mac), supervisorOf(mac)]),
@@ -117,11 +138,17 @@ export class RandomLife {
     ];
     const names = [streams.inputs(0), streams.outputs(0), streams.actors(0), streams.checkpoints];
     const stores = drawn.managers.map(({ name, onEcu }) => storeOf(name, onEcu === undefined ? undefined : machineOf(onEcu)));
+    await world.run({ untilUs: Math.min(drawn.quietUs, this.calmAtUs) });
     this.weather = new Weather(world, { ...drawn.weather, hosts, streams: names, stores });
     await world.run({ untilUs: this.calmAtUs });
     world.book.logOf('weather').info('calm', {});
     this.weather.calm();
-    await fleet.settle(HEALING_US);
+    await fleet.settle(drawn.power === undefined ? HEALING_US : NIGHT_HEALING_US);
+    this.healedUs = world.scheduler.nowUs() - this.calmAtUs;
+    if (drawn.power === undefined) return;
+    // And falls asleep again.
+    await fleet.elapse(NIGHT_US);
+    await fleet.settle(NIGHT_HEALING_US);
   }
 
   outcome(): RandomOutcome {
@@ -136,7 +163,7 @@ export class RandomLife {
       deadlines: this.deadlines.all(),
       downtimes: this.downtimes?.past ?? [],
       steps: world.scheduler.steps(),
-      healedUs: simulatedUs - this.calmAtUs,
+      healedUs: this.healedUs ?? simulatedUs - this.calmAtUs,
       simulatedUs,
     };
   }
@@ -150,16 +177,9 @@ export class RandomLife {
   }
 }
 
-interface People {
-  readonly fleet: FleetWorld;
-  readonly drafts: readonly TaskDraft[];
-  readonly rng: Rng;
-  readonly untilUs: number;
-}
-
 /** What people do meanwhile: declare tasks, feed them, now and then take one away and declare it again. */
 async function live({ fleet, drafts, rng, untilUs, removes }: People & { readonly removes: boolean }): Promise<void> {
-  fleet.lived = false;
+  fleet.peopleAtWork++;
   const { scheduler } = fleet.world;
   const sleep = (us: number): Promise<void> => new Promise((resolve) => scheduler.after(us, resolve));
   for (const [at, draft] of drafts.entries()) {
@@ -183,7 +203,7 @@ async function live({ fleet, drafts, rng, untilUs, removes }: People & { readonl
       await sleep(20_000);
     }
   }
-  fleet.lived = true;
+  fleet.peopleAtWork--;
 }
 
 /** An overloaded ECU, or a person, asks for a task to run elsewhere, to no particular place or to one: also when it is no good time. */

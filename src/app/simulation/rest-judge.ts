@@ -12,6 +12,7 @@ import type { Violation } from '../../domain/invariants/violation.ts';
 import type { ActorKey, TaskName } from '../../domain/model/ids.ts';
 import { decodeRecord } from '../../domain/protocol/codec-record.ts';
 import type { FleetTruth } from './fleet-truth.ts';
+import type { NightJudge } from './night-judge.ts';
 import { replayByChart } from './replay-by-chart.ts';
 import type { SimulatedEcu } from './simulated-ecu.ts';
 
@@ -25,6 +26,7 @@ export interface RestJudgeParts {
   readonly truth: FleetTruth;
   readonly ecus: ReadonlyMap<string, SimulatedEcu>;
   readonly stores: readonly StorePlace[];
+  readonly night: NightJudge;
 }
 
 export class RestJudge {
@@ -36,8 +38,8 @@ export class RestJudge {
 
   /** Cheap enough to be waited for. */
   leftovers(): readonly Violation[] {
-    const { truth, ecus } = this.parts;
-    const found: (Violation | undefined)[] = [];
+    const { truth, ecus, night } = this.parts;
+    const found: (Violation | undefined)[] = [...night.atRest()];
     for (const [actor, { state, record }] of truth.arbiters) if (state === 'settled') found.push(leftOver(actor, record));
     for (const [actor, { record }] of truth.migrations)
       if (!truth.openMigrations().includes(actor)) found.push(leftOver(actor, record));

@@ -3,6 +3,8 @@
  *
  *   A1. A bridge that sleeps, or is on its way up, has accepted no task.
  *   A2. No placement names an owner whose record says that it sleeps.
+ *   A3. At rest, no ECU is half asleep: being emptied, falling asleep or waking.
+ *   A4. At rest, an ECU's record and its bridge say the same of its sleep.
  */
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { Violation } from './violation.ts';
@@ -20,4 +22,18 @@ export function homeAsleep(task: TaskName, owner: Mac | undefined, state: string
   if (owner === undefined || state !== 'asleep') return undefined;
   const sentence = `task ${task} is owned by ECU ${owner}, which sleeps (A2)`;
   return { invariant: 'restore-or-say-why', sentence, details: { task, owner } };
+}
+
+/** A3. */
+export function halfAsleep(mac: Mac, state: string | undefined): Violation | undefined {
+  if (state === undefined || state === 'awake' || state === 'asleep') return undefined;
+  const sentence = `ECU ${mac} is ${state}, and does not come to an end with it (A3)`;
+  return { invariant: 'restore-or-say-why', sentence, details: { mac, state } };
+}
+
+/** A4. */
+export function sleepsUnknown(mac: Mac, state: string | undefined, isAsleep: boolean): Violation | undefined {
+  if ((state === 'asleep') === isAsleep) return undefined;
+  const sentence = `the bridge of ECU ${mac} ${isAsleep ? 'sleeps' : 'is awake'}, and its record says ${state ?? 'nothing'} (A4)`;
+  return { invariant: 'restore-or-say-why', sentence, details: { mac, isAsleep } };
 }

@@ -3,7 +3,8 @@
  *
  *   X1. A routed datum is the output that it names: no marker, and byte for byte the same.
  *   X2. It names the output after the one that the route's last datum named. A route that was taken away and set up again goes on there,
- *       or where the outputs that were there at that moment began: what is still there is not passed over.
+ *       or where the outputs that were there at that moment began: what is still there is not passed over. One that is
+ *       recorded to begin earlier does no harm: a datum that another router has appended since is what it goes on from.
  *   X3. At rest every output is routed.
  *
  * That the task makes of its data what it makes of them alone is no-lost-work's; together the end of a chain is that of its tasks run
@@ -44,7 +45,7 @@ export class RoutedOnce {
     const before = this.routes.get(task);
     const last = before?.source === source ? before.output : undefined;
     this.routes.set(task, { source, output: last, begunAfter: after });
-    if (last === after || (after < (kept ?? 1) && after >= (last ?? 0))) return undefined;
+    if (after <= (last ?? 0) || after < (kept ?? 1)) return undefined;
     const details = { task, source, after, last, kept };
     const sentence = `the route of ${task} begins after output ${after} of ${source}, but ${last ?? 0} was its last, and ${kept} is there (X2)`;
     return { invariant: 'routed-once', sentence, details };

@@ -18,5 +18,6 @@ export type InvariantName =
   | 'atomic-migration'
   | 'routed-once'
   | 'moves-as-one'
+  | 'kept-reservations'
   | 'replayable'
   | 'conservation';

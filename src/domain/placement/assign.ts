@@ -55,6 +55,10 @@ export interface AssignRequest {
    * test lets through and decides nothing: P1 holds whatever it says, and what is no number counts as 0.
    */
   readonly adviser?: Adviser;
+  /** Whoever only asks whether there is room needs not be told what would make some. */
+  readonly withoutShedding?: boolean;
+  /** Told of every exact test. */
+  readonly onTest?: () => void;
   /** Who that is, for whoever reads the decision later: a version of the fleet's model, or a file. */
   readonly advisedBy?: string;
 }
@@ -81,10 +85,9 @@ export function assign(request: AssignRequest): Plan {
   // Asked at the end, when it is known what the rest of the plan took.
   const unplaced = left.map(({ newcomer, decision }): Unplaced => {
     const { task, criticality, refusedByKind } = decision;
-    const roomBy = roomByShedding(newcomer, fleet, {
-      mayTake: (index) => planner.refusalBeforeTest(newcomer, index, false, true) === undefined,
-      criticalityOf: planner.criticalityOf,
-    });
+    const mayTake = (index: number): boolean => planner.refusalBeforeTest(newcomer, index, false, true) === undefined;
+    const { criticalityOf } = planner;
+    const roomBy = request.withoutShedding === true ? undefined : roomByShedding(newcomer, fleet, { mayTake, criticalityOf });
     return { task, criticality, sentence: sentenceOfUnplaced(decision), refusedByKind, roomBy };
   });
   return { assignments, unplaced, decisions };
@@ -228,6 +231,7 @@ class Planner {
         const ecu = admittingEcuOf(candidate.description, candidate.draining, candidate.booked);
         const answer = admits(this.#fleet.accepted(index), [spec], ecu);
         testedCount++;
+        this.#request.onTest?.();
         if (answer.ok) {
           tested.push({ index, score: this.#score(wish, index, slackOf(answer.value)), admission: answer.value });
         } else {

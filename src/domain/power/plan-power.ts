@@ -14,29 +14,13 @@
 import type { EcuPower, SleepState } from '../model/ecu.ts';
 import type { Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
-import { acceptedTaskOf, chargePpb } from '../placement/admit.ts';
-import { type AssignRequest, assign } from '../placement/assign.ts';
-import type { Candidate, Plan } from '../placement/evidence.ts';
+import { byUrgency } from '../placement/assign.ts';
 import { SCORE_WEIGHTS, type ScoreWeights } from '../placement/score.ts';
+import { Awake, Cover, type Uncovered } from './cover.ts';
+import { movesTogether } from './groups.ts';
+import { type Asking, type Neighbours, place, TestMeter, withMoved } from './places.ts';
 import { deepestSleep, worthAfterS } from './power-model.ts';
-
-export type PowerState = 'awake' | 'emptying' | 'falling' | 'asleep' | 'waking';
-
-export interface PowerView {
-  /** As it would be if it were awake. */
-  readonly candidate: Candidate;
-  readonly state: PowerState;
-  /** What it runs. */
-  readonly tasks: readonly TaskSpec[];
-  /** A failure is foreseen there, or more load than it should have. */
-  readonly threatened: boolean;
-  /** Forecast, the upper decile; undefined: nobody measures it. */
-  readonly load: number | undefined;
-  /** Of the reservation there that begins first, or lasts: in how many µs it begins, 0 where it has. Undefined: there is none. */
-  readonly reserved?: { readonly id: string; readonly inUs: number } | undefined;
-  /** It may be emptied: awake for long enough, and not refused lately. */
-  readonly rested: boolean;
-}
+import type { PowerState, PowerView } from './power-view.ts';
 
 export interface PowerPolicy {
   /** ECUs that stay awake whatever the tests say. */
@@ -85,22 +69,120 @@ export interface PowerPlan {
 /** Where tasks are moved together: full ECUs first, so that others become empty. */
 const PACKING: ScoreWeights = { ...SCORE_WEIGHTS, headroom: -0.5, spread: -0.2, slack: 0.05 };
 
-export type Neighbours = Pick<AssignRequest, 'apartOfRunning' | 'criticalityOfRunning'>;
-
-export function planPower(
-  views: readonly PowerView[],
-  waiting: readonly TaskSpec[],
-  { policy, ...neighbours }: Neighbours & { readonly policy: PowerPolicy },
-): PowerPlan {
-  const usable = views.filter(({ candidate }) => candidate.alive && !candidate.draining);
-  const up = usable.filter(({ state }) => state === 'awake' || state === 'waking');
-  // Whoever is kept costs less than whoever is woken.
-  const down = usable.filter(({ state }) => state !== 'awake' && state !== 'waking').sort(byReadiness);
-  const wakes = forWaiting(up, down, waiting, neighbours) ?? forCover(up, down, neighbours);
-  if (wakes !== undefined) return { wake: wakes, empty: undefined };
-  const isMoving = usable.some(({ state }) => state !== 'awake' && state !== 'asleep');
-  return { wake: [], empty: isMoving || waiting.length > 0 ? undefined : toEmpty(up, neighbours, policy) };
+export interface PlanOptions extends Neighbours {
+  readonly policy: PowerPolicy;
+  /** Of one look; more are made in the next. Absent: as many as it takes. */
+  readonly testsMost?: number;
 }
+
+/** G1: of those that wait, so many are looked at; and ECUs that could be woken for what is not covered. */
+const WAITING_MOST = 32;
+const WOKEN_ASKED_MOST = 64;
+
+/** One look that remembers nothing. */
+export const planPower = (views: readonly PowerView[], waiting: readonly TaskSpec[], options: PlanOptions): PowerPlan =>
+  new PowerPlanner().plan(views, waiting, options);
+
+/** Remembers what it found, and asks only about what has changed since (`cover.ts`). */
+export class PowerPlanner {
+  /** Exact tests of the last look. */
+  tests = 0;
+  private readonly cover = new Cover();
+  /** G4: it stays the choice while it can be emptied. */
+  private chosen: Mac | undefined;
+  /** Those that could not be emptied, and how often anything had changed by then. */
+  private readonly refusedAt = new Map<Mac, number>();
+  /** Where the last look had had enough of tests. */
+  private resumeAt = 0;
+
+  plan(
+    views: readonly PowerView[],
+    waiting: readonly TaskSpec[],
+    { policy, testsMost, ...neighbours }: PlanOptions,
+  ): PowerPlan {
+    const meter = new TestMeter(testsMost);
+    const plan = this.look(views, waiting, policy, { ...neighbours, meter });
+    this.tests = meter.used;
+    this.chosen = plan.empty?.mac;
+    return plan;
+  }
+
+  private look(views: readonly PowerView[], waiting: readonly TaskSpec[], policy: PowerPolicy, asking: Asking): PowerPlan {
+    const usable = views.filter(({ candidate }) => candidate.alive && !candidate.draining);
+    const up = usable.filter(({ state }) => state === 'awake' || state === 'waking');
+    // Whoever is kept costs less than whoever is woken.
+    const down = usable.filter(({ state }) => state !== 'awake' && state !== 'waking').sort(byReadiness);
+    const forThem = forWaiting(up, down, waiting, asking);
+    if (forThem !== undefined) return { wake: forThem, empty: undefined };
+    const threatened = up.filter((view) => view.threatened);
+    const leaving = threatened.flatMap((view) => view.tasks);
+    const calm = new Awake(up.filter((view) => !view.threatened));
+    this.cover.see(calm, leaving);
+    const left = this.cover.ofThreatened(leaving, calm, asking, PACKING);
+    if (left === undefined) return NOTHING;
+    const awake = leaving.length === 0 ? calm : calm.after(leaving, left.moves);
+    const lost = this.cover.uncovered(awake, asking);
+    if (lost === undefined) return NOTHING;
+    const gone = threatened.length === 0 ? '' : macsOf(threatened);
+    const all: readonly Uncovered[] = left.homeless.length === 0 ? lost : [{ who: '', homeless: left.homeless }, ...lost];
+    const wake = forCover(all, down, gone, asking);
+    if (wake !== undefined) return { wake: [wake], empty: undefined };
+    const isMoving = usable.some(({ state }) => state !== 'awake' && state !== 'asleep');
+    return { wake: [], empty: isMoving || waiting.length > 0 ? undefined : this.toEmpty(awake, policy, asking) };
+  }
+
+  /** G3, G4. */
+  private toEmpty(awake: Awake, policy: PowerPolicy, asking: Asking): Emptying | undefined {
+    if (awake.views.length <= Math.max(1, policy.awakeLeast)) return undefined;
+    const able = this.inOrder(ableToSleep(awake.views, policy));
+    const first = this.resumeAt < able.length ? this.resumeAt : 0;
+    for (let count = 0; count < able.length; count++) {
+      const at = (first + count) % able.length;
+      const one = able[at] as Able;
+      const { mac } = one.view.candidate;
+      if (this.refusedAt.get(mac) === this.cover.version) continue;
+      const found = asking.meter.isSpent ? undefined : this.movesFrom(one.view, awake, policy, asking);
+      if (found === undefined) {
+        this.resumeAt = at;
+        return undefined;
+      }
+      const { sleep, savesWatts } = one;
+      if (found === 'none') this.refusedAt.set(mac, this.cover.version);
+      if (found === 'none' || found === 'busy') continue;
+      this.resumeAt = 0;
+      return { mac, sleep, savesWatts, moves: found };
+    }
+    this.resumeAt = 0;
+    return undefined;
+  }
+
+  /** The one that was chosen before comes first. */
+  private inOrder(able: Able[]): readonly Able[] {
+    const at = able.findIndex(({ view }) => view.candidate.mac === this.chosen);
+    if (at <= 0) return able;
+    this.resumeAt = 0;
+    return [able[at] as Able, ...able.slice(0, at), ...able.slice(at + 1)];
+  }
+
+  /** Undefined: it took too many tests. */
+  private movesFrom(
+    view: PowerView,
+    awake: Awake,
+    policy: PowerPolicy,
+    asking: Asking,
+  ): ReadonlyMap<TaskName, Mac> | 'none' | 'busy' | undefined {
+    const others = awake.views.filter((one) => one !== view);
+    const moves = movesTogether(view.tasks, others, asking, PACKING);
+    if (moves === undefined || moves === 'none') return moves;
+    const targets = new Set(moves.values());
+    for (const one of others)
+      if (targets.has(one.candidate.mac) && isTooBusy(withMoved(one, view.tasks, moves), policy)) return 'busy';
+    const holds = this.cover.holdsWithout(view, moves, awake, asking);
+    return holds === undefined ? undefined : holds ? moves : 'none';
+  }
+}
+
+const NOTHING: PowerPlan = { wake: [], empty: undefined };
 
 const READINESS: Readonly<Record<PowerState, number>> = { awake: 0, emptying: 1, falling: 2, waking: 3, asleep: 4 };
 
@@ -118,118 +200,71 @@ function forWaiting(
   up: readonly PowerView[],
   down: readonly PowerView[],
   waiting: readonly TaskSpec[],
-  neighbours: Neighbours,
+  asking: Asking,
 ): PowerPlan['wake'] | undefined {
   if (waiting.length === 0 || down.length === 0) return undefined;
-  const unplaced = new Set(place(waiting, up, neighbours).unplaced.map(({ task }) => task));
-  if (unplaced.size === 0) return undefined;
-  const rest = waiting.filter(({ name }) => unplaced.has(name));
-  const used = new Set(place(rest, down, neighbours, PACKING).assignments.map(({ mac }) => mac));
+  const first = [...waiting].sort((a, b) => byUrgency({ spec: a }, { spec: b })).slice(0, WAITING_MOST);
+  const rest = place(first, up, asking).homeless;
+  if (rest.length === 0) return undefined;
+  const used = new Set(place(rest, down, asking, PACKING).moves.values());
   const wake = down.filter(({ candidate }) => used.has(candidate.mac));
   return wake.length === 0
     ? undefined
     : wake.map(({ candidate: { mac } }) => ({ mac, reason: `${rest[0]?.name} waits for a place` }));
 }
 
-/** G2. */
-function forCover(up: readonly PowerView[], down: readonly PowerView[], neighbours: Neighbours): PowerPlan['wake'] | undefined {
-  if (down.length === 0) return undefined;
-  const { count, first } = uncovered(up, neighbours);
-  if (count === 0) return undefined;
-  let best: { readonly mac: Mac; readonly count: number } | undefined;
-  for (const one of down) {
-    const left = uncovered([...up, one], neighbours).count;
-    if (left < (best?.count ?? count)) best = { mac: one.candidate.mac, count: left };
-    if (left === 0) break;
+/** G2. The one that has places for the most of what has none. */
+function forCover(
+  uncovered: readonly Uncovered[],
+  down: readonly PowerView[],
+  gone: string,
+  asking: Asking,
+): PowerPlan['wake'][number] | undefined {
+  const asked = uncovered.slice(0, WOKEN_ASKED_MOST);
+  const wanted = asked.reduce((sum, { homeless }) => sum + homeless.length, 0);
+  let best: { readonly mac: Mac; readonly helped: number; readonly reason: string } | undefined;
+  for (const one of wanted === 0 ? [] : down.slice(0, WOKEN_ASKED_MOST)) {
+    let helped = 0;
+    let reason = '';
+    for (const { who, homeless } of asked) {
+      const { moves } = place(homeless, [one], asking);
+      helped += moves.size;
+      if (moves.size > 0 && reason === '') reason = reasonOf(who, homeless[0]?.name ?? '', gone);
+    }
+    if (helped > (best?.helped ?? 0)) best = { mac: one.candidate.mac, helped, reason };
+    if (helped === wanted) break;
   }
-  return best === undefined ? undefined : [{ mac: best.mac, reason: first ?? '' }];
+  return best === undefined ? undefined : { mac: best.mac, reason: best.reason };
 }
 
-/** Tasks that would find no place among `up` when all that are threatened fail, and then whichever of the others fails after them. */
-function uncovered(
-  up: readonly PowerView[],
-  neighbours: Neighbours,
-): { readonly count: number; readonly first: string | undefined } {
-  const threatened = up.filter((view) => view.threatened);
-  const calm = up.filter((view) => !view.threatened);
-  const leaving = threatened.flatMap((view) => view.tasks);
-  const { assignments, unplaced } = place(leaving, calm, neighbours);
-  const moves = new Map(assignments.map(({ task, mac }) => [task, mac]));
-  let count = unplaced.length;
-  let first =
-    unplaced.length === 0
-      ? undefined
-      : `${unplaced[0]?.task} would find no place when ${macsOf(threatened)} fails, as is foreseen`;
-  const after = calm.map((view) => withMoved(view, leaving, moves));
-  for (const lost of after) {
-    if (lost.tasks.length === 0) continue;
-    const others = after.filter((view) => view !== lost);
-    const [homeless, ...more] = place(lost.tasks, others, neighbours).unplaced;
-    if (homeless === undefined) continue;
-    count += 1 + more.length;
-    first ??= `${homeless.task} would find no place if ${macsOf([lost])} failed${threatened.length === 0 ? '' : ` after ${macsOf(threatened)}`}`;
-  }
-  return { count, first };
-}
+const reasonOf = (who: string, task: TaskName, gone: string): string =>
+  who === ''
+    ? `${task} would find no place when ${gone} fails, as is foreseen`
+    : `${task} would find no place if ${who} failed${gone === '' ? '' : ` after ${gone}`}`;
 
 const macsOf = (views: readonly PowerView[]): string => views.map(({ candidate }) => candidate.mac).join(', ');
 
-/** G3, G4. */
-function toEmpty(up: readonly PowerView[], neighbours: Neighbours, policy: PowerPolicy): Emptying | undefined {
-  if (up.length <= Math.max(1, policy.awakeLeast)) return undefined;
-  const able = up.flatMap((view) => {
+interface Able {
+  readonly view: PowerView;
+  readonly sleep: SleepState;
+  readonly savesWatts: number;
+}
+
+/** G4. */
+function ableToSleep(views: readonly PowerView[], policy: PowerPolicy): Able[] {
+  const able = views.flatMap((view): Able[] => {
     const { power } = view.candidate.description;
     const sleep = power === undefined ? undefined : deepestSleep(power, policy.wakeUsMost);
-    if (power === undefined || sleep === undefined || !view.rested || view.threatened) return [];
+    if (power === undefined || sleep === undefined || !view.rested || view.state !== 'awake') return [];
     if (worthAfterS(power, sleep) > policy.worthWithinS || mustWakeTooSoon(view, power, sleep, policy)) return [];
     return [{ view, sleep, savesWatts: power.idleWatts - sleep.watts }];
   });
-  able.sort(
+  return able.sort(
     (a, b) =>
       b.savesWatts - a.savesWatts ||
       a.view.tasks.length - b.view.tasks.length ||
       (a.view.candidate.mac > b.view.candidate.mac ? -1 : 1),
   );
-  for (const { view, sleep, savesWatts } of able) {
-    const others = up.filter((one) => one !== view);
-    const { assignments, unplaced } = place(
-      view.tasks,
-      others.filter((one) => !one.threatened),
-      neighbours,
-      PACKING,
-    );
-    if (unplaced.length > 0) continue;
-    const moves = new Map(assignments.map(({ task, mac }) => [task, mac]));
-    const after = others.map((one) => withMoved(one, view.tasks, moves));
-    if (after.some((one, at) => one !== others[at] && isTooBusy(one, policy)) || uncovered(after, neighbours).count > 0)
-      continue;
-    return { mac: view.candidate.mac, sleep, savesWatts, moves };
-  }
-  return undefined;
-}
-
-function withMoved(view: PowerView, tasks: readonly TaskSpec[], moves: ReadonlyMap<TaskName, Mac>): PowerView {
-  const moved = tasks.filter(({ name }) => moves.get(name) === view.candidate.mac);
-  if (moved.length === 0) return view;
-  const { candidate, load } = view;
-  const accepted = moved.map((spec) => acceptedTaskOf(spec, 0));
-  const more = accepted.reduce((sum, task) => sum + chargePpb(task), 0) / 1e9 / Math.max(1, candidate.description.cores);
-  return {
-    ...view,
-    candidate: { ...candidate, accepted: [...candidate.accepted, ...accepted] },
-    tasks: [...view.tasks, ...moved],
-    load: load === undefined ? undefined : load + more,
-  };
 }
 
 const isTooBusy = ({ load }: PowerView, { loadMost }: PowerPolicy): boolean => load !== undefined && load > loadMost;
-
-function place(tasks: readonly TaskSpec[], views: readonly PowerView[], neighbours: Neighbours, weights?: ScoreWeights): Plan {
-  const candidates = views.map(({ candidate }) => (candidate.asleep === true ? { ...candidate, asleep: false } : candidate));
-  return assign({
-    newcomers: tasks.map((spec) => ({ spec })),
-    candidates,
-    ...neighbours,
-    ...(weights === undefined ? {} : { weights }),
-  });
-}

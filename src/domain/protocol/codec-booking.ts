@@ -28,14 +28,26 @@ export const { encode: encodeBook, decode: decodeBook } = envelopeCodec<'booking
 );
 
 export function writeBooking(
-  booking: BookingDraft & Partial<Pick<Booking, 'id' | 'madeAtUs'>>,
+  booking: BookingDraft & Partial<Pick<Booking, 'id' | 'madeAtUs' | 'call'>>,
 ): MessageInitShape<typeof BookingSchema> {
-  const { id = '', ecu = '', labels = {}, fromUs, untilUs, task = '', criticality, demand, madeAtUs = 0, note } = booking;
+  const {
+    id = '',
+    ecu = '',
+    labels = {},
+    fromUs,
+    untilUs,
+    task = '',
+    criticality,
+    demand,
+    madeAtUs = 0,
+    note,
+    call = '',
+  } = booking;
   const { cpuPpm, memoryBytes, periodUs, wcetUs, deadlineUs, priority, hardDeadline } = demand;
   return {
     ...{ id, ecu, labels: { ...labels }, fromUs: wide(fromUs), untilUs: wide(untilUs), task, criticality },
     ...{ cpuPpm: wide(cpuPpm), memoryBytes: wide(memoryBytes), periodUs: wide(periodUs), wcetUs: wide(wcetUs) },
-    ...{ deadlineUs: wide(deadlineUs), priority, hardDeadline, madeAtUs: wide(madeAtUs), note },
+    ...{ deadlineUs: wide(deadlineUs), priority, hardDeadline, madeAtUs: wide(madeAtUs), note, call },
   };
 }
 
@@ -44,6 +56,7 @@ export const readBooking = (wire: WireBooking): Booking => ({
   id: idText(wire.id, 'booking.id'),
   ecu: macText(wire.ecu, 'booking.ecu'),
   madeAtUs: safeInteger(wire.madeAtUs, 'booking.made_at_us'),
+  ...(wire.call === '' ? {} : { call: sentenceText(wire.call, 'booking.call') }),
 });
 
 /** Whether it makes sense is `checkBooking`'s to say: whoever asked is answered, and not cut off. */

@@ -11,7 +11,7 @@ import type { CheckpointManifest, CheckpointOrder, CheckpointReference, InputCur
 import type { EcuDescription, EcuLoad, SleepState } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
-import type { PowerState } from '../power/plan-power.ts';
+import type { PowerState } from '../power/power-view.ts';
 import type { PredictionPolicy } from '../proposal/prediction-policy.ts';
 import type { Booking } from '../reservation/booking.ts';
 import type { BookingDraft } from '../reservation/booking-draft.ts';

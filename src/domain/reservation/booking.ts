@@ -32,6 +32,8 @@ export interface Booking {
   readonly madeAtUs: number;
   /** For people. */
   readonly note: string;
+  /** The call that made it. */
+  readonly call?: string;
 }
 
 export interface BookedDemand {

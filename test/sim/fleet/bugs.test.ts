@@ -10,6 +10,7 @@ import { BUG_STORIES } from './bug-stories.ts';
 import { CHAIN_STORIES } from './chain-stories.ts';
 import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
+import { NIGHT_STORIES } from './night-stories.ts';
 import { POWER_STORIES } from './power-stories.ts';
 
 const SEEDS_MAX = 200;
@@ -17,7 +18,14 @@ const SEEDS_MAX = 200;
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...CHAIN_STORIES, ...POWER_STORIES };
+const STORIES = {
+  ...BUG_STORIES,
+  ...MODEL_STORIES,
+  ...MIGRATION_STORIES,
+  ...CHAIN_STORIES,
+  ...POWER_STORIES,
+  ...NIGHT_STORIES,
+};
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -51,6 +59,11 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'forget-incarnation': { story: 'an ECU loses its last starts with its power' },
   'sleep-with-tasks': { story: 'an ECU is told to sleep while it runs a task' },
   'take-tasks-asleep': { story: 'a task is sent to an ECU that has just fallen asleep' },
+  'let-them-wait': { story: 'all ECUs that are awake die, and the others sleep' },
+  'begin-in-part': { story: 'one of the tasks of an ECU that could sleep cannot leave it' },
+  'sleep-through': { story: 'a reservation begins on an ECU that sleeps' },
+  'reserve-again': { story: 'the answer to a reservation is lost, and it is asked for again' },
+  overbook: { story: 'more is reserved on an ECU than it has' },
   'serve-unaccepted': { seed: 2 },
   'announce-unaccepted': { seed: 2 },
   'free-before-quorum': { seed: 3 },

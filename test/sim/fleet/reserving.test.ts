@@ -17,9 +17,9 @@ test('what is reserved for later keeps a placement out today; cancelled, it lets
   await fleet.done(fleet.declare(heavy('alpha')));
   await fleet.until('it is shed', () => fleet.truth.placements.get('alpha')?.state === 'shed');
   expect(fleet.truth.placements.get('alpha')?.context.reason).toContain('r1 is reserved there');
-  expect(await fleet.done(fleet.client.call({ kind: 'cancel-reservation', id: 'r1' }))).toEqual({ kind: 'accepted' });
+  expect(await fleet.done(fleet.cancelReservation('r1'))).toEqual({ kind: 'accepted' });
   await fleet.until('it runs', () => fleet.runs('alpha'));
-  expect(await fleet.done(fleet.client.call({ kind: 'cancel-reservation', id: 'r1' }))).toMatchObject({
+  expect(await fleet.done(fleet.cancelReservation('r1'))).toMatchObject({
     code: 'ERR_NO_RESERVATION',
   });
   await fleet.settle();

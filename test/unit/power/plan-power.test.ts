@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { EcuPower } from '../../../src/domain/model/ecu.ts';
 import type { TaskSpec } from '../../../src/domain/model/task.ts';
 import { acceptedTaskOf } from '../../../src/domain/placement/admit.ts';
-import { POWER_POLICY, type PowerView, planPower, wokenFor } from '../../../src/domain/power/plan-power.ts';
+import { POWER_POLICY, planPower, wokenFor } from '../../../src/domain/power/plan-power.ts';
+import type { PowerView } from '../../../src/domain/power/power-view.ts';
 import { candidateOf, macOf, specOf } from '../../support/placement-builders.ts';
 
 const POWER: EcuPower = {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file drover/v1/booking.proto.
  */
 export const file_drover_v1_booking: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvYm9va2luZy5wcm90bxIJZHJvdmVyLnYxIvICCgdCb29raW5nEgoKAmlkGAEgASgJEgsKA2VjdRgCIAEoCRIuCgZsYWJlbHMYAyADKAsyHi5kcm92ZXIudjEuQm9va2luZy5MYWJlbHNFbnRyeRIPCgdmcm9tX3VzGAQgASgEEhAKCHVudGlsX3VzGAUgASgEEgwKBHRhc2sYBiABKAkSEwoLY3JpdGljYWxpdHkYByABKA0SDwoHY3B1X3BwbRgIIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEQoJcGVyaW9kX3VzGAogASgEEg8KB3djZXRfdXMYCyABKAQSEwoLZGVhZGxpbmVfdXMYDCABKAQSEAoIcHJpb3JpdHkYDSABKA0SFQoNaGFyZF9kZWFkbGluZRgOIAEoCBISCgptYWRlX2F0X3VzGA8gASgEEgwKBG5vdGUYECABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJBCgtCb29raW5nQm9vaxIMCgRuZXh0GAEgASgEEiQKCGJvb2tpbmdzGAIgAygLMhIuZHJvdmVyLnYxLkJvb2tpbmdiBnByb3RvMw");
+  fileDesc("Chdkcm92ZXIvdjEvYm9va2luZy5wcm90bxIJZHJvdmVyLnYxIoADCgdCb29raW5nEgoKAmlkGAEgASgJEgsKA2VjdRgCIAEoCRIuCgZsYWJlbHMYAyADKAsyHi5kcm92ZXIudjEuQm9va2luZy5MYWJlbHNFbnRyeRIPCgdmcm9tX3VzGAQgASgEEhAKCHVudGlsX3VzGAUgASgEEgwKBHRhc2sYBiABKAkSEwoLY3JpdGljYWxpdHkYByABKA0SDwoHY3B1X3BwbRgIIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEQoJcGVyaW9kX3VzGAogASgEEg8KB3djZXRfdXMYCyABKAQSEwoLZGVhZGxpbmVfdXMYDCABKAQSEAoIcHJpb3JpdHkYDSABKA0SFQoNaGFyZF9kZWFkbGluZRgOIAEoCBISCgptYWRlX2F0X3VzGA8gASgEEgwKBG5vdGUYECABKAkSDAoEY2FsbBgRIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKC0Jvb2tpbmdCb29rEgwKBG5leHQYASABKAQSJAoIYm9va2luZ3MYAiADKAsyEi5kcm92ZXIudjEuQm9va2luZ2IGcHJvdG8z");
 
 /**
  * Capacity of an ECU that is kept free for a time. Everybody who places tasks, and every bridge that admits them, counts it.
@@ -129,6 +129,13 @@ export type Booking = Message<"drover.v1.Booking"> & {
    * @generated from field: string note = 16;
    */
   note: string;
+
+  /**
+   * The call that made it: one that is repeated, because its answer was lost, makes no second. Empty in a request.
+   *
+   * @generated from field: string call = 17;
+   */
+  call: string;
 };
 
 /**
