@@ -196,7 +196,9 @@ describe('a migration meets', () => {
     expect(migrationOf(fleet, 'mover')).toMatchObject({
       state: 'aborted',
       context: {
-        reason: expect.stringMatching(/does not keep up with it, and it is not to stand still for this move: .*did not keep up/),
+        reason: expect.stringMatching(
+          /does not keep up with it, and it is not to stand still for this move: .*did not keep up/,
+        ),
       },
     });
     expect([stood, epochOf(fleet, 'mover')]).toEqual([false, 1]);
