@@ -363,6 +363,13 @@ describe('atomic-migration', () => {
     expect(droppedEarly({ ...said, storedBy: 2 })).toBeUndefined();
     expect(droppedEarly({ ...said, storedBy: 1 })?.sentence).toContain('A5');
   });
+  test('A7: a source that stands still although it is kept up with fails; once its epoch is over it may', () => {
+    const placement = { state: 'moving', epoch: 3, takenBy: 'arbiter/failure.a.1' };
+    const still = { state: 'switching.agreeing', following: true, source: 'stands-still' } as const;
+    expect(tornMigration(then({ ...still, placement }))?.sentence).toContain('A7');
+    expect(tornMigration(then({ ...still, following: false, placement }))).toBeUndefined();
+    expect(tornMigration(then({ ...still, ...took('assigned'), state: 'switching.starting' }))).toBeUndefined();
+  });
   test('A6: an instance that writes in an epoch that nobody gave fails', () => {
     expect(writesUngiven('pid', 4, 4)).toBeUndefined();
     expect(writesUngiven('pid', 5, 4)?.sentence).toContain('A6');
