@@ -6,7 +6,7 @@ import { StateArena } from '../../../src/domain/forecast/state-arena.ts';
 
 const made = (own: number, prior: readonly number[] = [0, 0]): ExpertWeights =>
   new ExpertWeights(new StateArena(), {
-    ...{ groups: 1, experts: 2, rates: [0.1], fading: [1], ownLoss: [own], prior },
+    ...{ groups: 1, experts: 2, rates: [0.1], fading: [1], ownLoss: [own], leaning: [0], prior },
   });
 
 /** What the second of two experts weighs, a share, after `rounds` in which `said` was answered by `value`. */
