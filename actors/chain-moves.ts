@@ -12,7 +12,7 @@ import type { ChainPlan, ManagerAnswer, MigrateChainCall } from '../src/domain/p
 import { chainOf } from '../src/domain/task/routing.ts';
 import type { ChainCause, ChainContext, ChainEffect, ChainMember, ChainStep } from '../statecharts/chain.machine.ts';
 import { chainKey, migrationOfMember } from '../statecharts/chain.machine.ts';
-import type { MigrationContext, MigrationEffect } from '../statecharts/migration.machine.ts';
+import type { MemberStep, MigrationContext, MigrationEffect } from '../statecharts/migration.machine.ts';
 import { stateName } from './chart.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
@@ -30,7 +30,7 @@ export interface ChainMovesParts {
   readonly replicated: Shell;
   readonly knowledge: FleetKnowledge;
   readonly requests: Pick<MigrationRequests, 'nextAttempt'>;
-  readonly estimates: Pick<MigrationEstimates, 'estimate'>;
+  readonly estimates: Pick<MigrationEstimates, 'estimate' | 'past'>;
 }
 
 /** Those of a chain's tasks that are to leave one ECU, whoever wants it to be empty. */
@@ -132,21 +132,27 @@ export class ChainMoves {
   // ——— where it can go ———
 
   private plan(chain: readonly TaskName[], placements: readonly PlacementView[], target: string | undefined): ChainPlan {
-    const { knowledge, host } = this.parts;
+    const { knowledge, host, estimates } = this.parts;
     knowledge.index.passed(host.clock.monotonicUs());
     const candidates: { mac: string; score: number | undefined; reason: string | undefined }[] = [];
-    for (const candidate of knowledge.candidates()) {
+    const tried = knowledge.candidates();
+    for (const candidate of tried) {
       if (target !== undefined && candidate.mac !== target) continue;
       const { score, reason } = this.tried(candidate, moversTo(candidate.mac, placements));
       candidates.push({ mac: candidate.mac, score, reason });
     }
     candidates.sort((a, b) => (b.score ?? -1) - (a.score ?? -1) || (a.mac < b.mac ? -1 : 1));
     const best = candidates[0]?.score === undefined ? undefined : candidates[0].mac;
-    const members = best === undefined ? [] : moversTo(best, placements);
+    const there = tried.find(({ mac }) => mac === best);
+    const movers = best === undefined ? [] : moversTo(best, placements);
+    const members = movers.map(({ context: { task, epoch, owner, spec } }) => {
+      const why = there === undefined || spec === undefined ? undefined : estimates.past.whyNotFollowed(spec, there);
+      return { task, epoch, from: owner?.mac ?? '', ...(why === undefined ? {} : { standsStillFor: why }) };
+    });
     return {
       chain,
       target: best,
-      members: members.map(({ context: { task, epoch, owner } }) => ({ task, epoch, from: owner?.mac ?? '' })),
+      members,
       candidates,
       actor: undefined,
     };
@@ -259,8 +265,9 @@ export class ChainMoves {
   }
 
   private async watchMembers({ members, step, chain }: Extract<ChainEffect, { kind: 'watchMembers' }>): Promise<EffectOutcome> {
-    const { replicated } = this.parts;
+    const { replicated, host } = this.parts;
     let reached = 0;
+    let standing = 0;
     for (const member of members) {
       const actor = migrationOfMember(member);
       const view = replicated.view(actor) ?? (await replicated.refresh(actor));
@@ -274,27 +281,41 @@ export class ChainMoves {
       }
       const isThere = !isOurs || hasReached(step, state, view.snapshot.status === 'active');
       if (isThere) reached++;
+      if (state === TO_STAND_STILL) standing++;
     }
     if (reached < members.length) return { kind: 'again', afterUs: LOOK_US };
-    return { kind: 'event', event: { type: DONE[step] } };
+    const isReady = step === 'followed' && (standing === 0 || planted(host, 'commit-unready'));
+    return { kind: 'event', event: { type: DONE[isReady ? 'ready' : step] } };
   }
 }
 
-const DONE: Readonly<Record<ChainStep, string>> = { copied: 'MEMBERS.COPIED', ready: 'MEMBERS.READY', over: 'MEMBERS.OVER' };
+const DONE: Readonly<Record<ChainStep, string>> = {
+  copied: 'MEMBERS.COPIED',
+  followed: 'MEMBERS.FOLLOWED',
+  ready: 'MEMBERS.READY',
+  over: 'MEMBERS.OVER',
+};
+
+const READY = 'switching.agreeing';
+/** No target keeps up with it. */
+const TO_STAND_STILL = 'switching.waiting';
 
 function hasReached(step: ChainStep, state: string, isActive: boolean): boolean {
   switch (step) {
     case 'copied':
       return state === 'gathered';
+    case 'followed':
+      return state === READY || state === TO_STAND_STILL;
     case 'ready':
-      return state === 'switching.agreeing';
+      return state === READY;
     case 'over':
       return !isActive;
   }
 }
 
-const GOES_ON: Readonly<Record<'copied' | 'ready', readonly string[]>> = {
-  copied: ['pausing', 'committed', 'done'],
+const GOES_ON: Readonly<Record<MemberStep, readonly string[]>> = {
+  copied: ['following', 'pausing', 'committed', 'done'],
+  followed: ['pausing', 'committed', 'done'],
   ready: ['committed', 'done'],
 };
 

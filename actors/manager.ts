@@ -227,6 +227,7 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             chains: this.chainMoves,
+            past: estimates.past,
             keeps: (mac) => this.share.keeps(mac),
             writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
             shelf: parts.shelf,

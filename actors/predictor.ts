@@ -42,6 +42,7 @@ import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
 import { ForecastDesk } from './forecast-desk.ts';
 import { envelope, type Host } from './host.ts';
+import type { MigrationPast } from './migration-past.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
 import { ProposalMoves, type Pursuit } from './proposal-moves.ts';
@@ -58,6 +59,7 @@ export interface PredictorParts {
   /** Fits what its forecasters ask for, in the background; absent: they go on without. */
   readonly fits?: BackgroundFits | undefined;
   readonly context: () => PredictorContext | undefined;
+  readonly past: Pick<MigrationPast, 'blackoutUs'>;
   /** Where the series of tasks are handed on; absent: they are not. */
   readonly shelf?: SeriesShelf | undefined;
   /** Of those that follow the same ECU, one writes its tasks' series. */
@@ -75,7 +77,7 @@ const APPEND_TIMEOUT_US = 2_000_000;
 /** What an ECU that has just been found has to say something in. */
 const GRACE_US = 5_000_000;
 /** As measured by `drover bench failover` and `bench migrate`, with room for a busy machine. */
-const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0.1 } as const;
+const USUAL = { restoreSilenceS: 0.25, moveS: 2, lateShare: 0.1 } as const;
 /** Of a task that does nothing now: it may be asked any moment. */
 const JOBS_PER_S_LEAST = 0.5;
 
@@ -305,7 +307,7 @@ export class Predictor implements PredictedGain {
     return this.parts.knowledge.index.leavingGroups(follower.mac).flatMap((group) =>
       group.map(({ context: { task, epoch } }) => {
         const chain = group.length === 1 ? {} : { chain: group[0]?.context.task };
-        return { ...movable(follower, task, epoch), ...chain };
+        return { ...this.movable(follower, task, epoch), ...chain };
       }),
     );
   }
@@ -318,7 +320,7 @@ export class Predictor implements PredictedGain {
   }): Promise<PredictedLateJobs | undefined> {
     const [from, to] = [this.seeing(move.from), this.seeing(move.to)];
     if (from === undefined || to === undefined) return undefined;
-    const task = movable(from, move.task, 0);
+    const task = this.movable(from, move.task, 0);
     const performance = this.performanceOf(move.task, from, to);
     const after = this.afterMove(move.task, to);
     const { failure: leaves } = from.outlook();
@@ -346,7 +348,7 @@ export class Predictor implements PredictedGain {
     const worse = Math.max(0, overload - to.outlook().overload);
     let disturbs = 0;
     for (const other of this.parts.knowledge.index.placedAt(to.mac).keys())
-      if (other !== task) disturbs += lateJobsOfStaying(movable(to, other, 0), { ...CALM, overload: worse }, horizonS);
+      if (other !== task) disturbs += lateJobsOfStaying(this.movable(to, other, 0), { ...CALM, overload: worse }, horizonS);
     return { ahead: { ...ahead, horizonS }, loadAfter: load[2], overload, disturbs };
   }
 
@@ -471,7 +473,7 @@ export class Predictor implements PredictedGain {
     const counted = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
     const misses = missesAbove(counted, pursuit.missesPerS * proposal.horizonS);
     const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? 0);
-    const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: USUAL.blackoutS * jobsPerS };
+    const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: this.blackoutS(task) * jobsPerS };
     const { cameAtUs, movedAtUs } = pursuit;
     const wasDone = movedAtUs !== undefined && (cameAtUs === undefined || movedAtUs <= cameAtUs);
     // Silence is not a miss of any job that ran: its usual price is added.
@@ -482,6 +484,16 @@ export class Predictor implements PredictedGain {
     await this.publish(proposal, score);
     this.pursuits.delete(proposal.id);
     return { kind: 'event', event: { type: 'PROPOSAL.SCORED', score } };
+  }
+
+  private movable(follower: EcuFollower, task: TaskName, epoch: number): MovableTask {
+    const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower.jobsPerS(task));
+    return { task, epoch, jobsPerS, blackoutS: this.blackoutS(task), ...USUAL };
+  }
+
+  /** Of a move, by those that were measured here. */
+  private blackoutS(task: TaskName): number {
+    return this.parts.past.blackoutUs(this.parts.knowledge.placement(task)?.context.spec) / 1e6;
   }
 
   /** E5. */
@@ -495,12 +507,5 @@ export class Predictor implements PredictedGain {
 
 const NO_TASKS: readonly MovableTask[] = [];
 const CALM = { failure: 0, overload: 0 } as const;
-
-const movable = (follower: EcuFollower, task: TaskName, epoch: number): MovableTask => ({
-  task,
-  epoch,
-  jobsPerS: Math.max(JOBS_PER_S_LEAST, follower.jobsPerS(task)),
-  ...USUAL,
-});
 
 const finiteOr0 = (value: number | undefined): number => (value !== undefined && Number.isFinite(value) ? value : 0);
