@@ -8,7 +8,8 @@
  *
  *   Q1  Quantiles ascend.
  *   Q2  What is learned of a forecast is learned when its horizon has passed, never before.
- *   Q3  With few errors seen (fewer than a few times the horizon) bands are wider: that many steps are hardly one independent look.
+ *   Q3  With few errors seen (fewer than a few times the horizon) bands are wider: that many steps are hardly one independent look. They lean on
+ *       the next shorter horizon's then, which has had more looks, grown as a walk's would that turns back a little.
  *
  * Source: Gibbs and Candès, NeurIPS 2021 (arXiv 2106.00170), with the level replaced by the width as in Angelopoulos et al., NeurIPS 2023.
  */
@@ -33,10 +34,17 @@ const thinning = (horizon: number): number => 1 + Math.floor(Math.sqrt(horizon) 
 const ERRORS_LEAST = 15;
 const MIX = { rate: 0.3, slower: 0.3, fading: 0.998 };
 /** γ = rate / h^slower; of what belongs to a beat alone, γ is `beat`. */
-const STRETCH = { rate: 0.08, slower: 0.6, beat: 0.15 };
+const STRETCH = { rate: 0.08, slower: 0.45, beat: 0.15 };
 /** Of each side; fewer are aimed at while few forecasts have been scored: of a short series they are hardly known. */
 const MISSES = 0.1;
 const CAREFUL = { count: 30, slower: 0.1 };
+/**
+ * A band is as good as `looks` independent looks before it has had any: the next shorter horizon's times (h / its)^growth. The share of it goes with the
+ * looks, and is none from `gone` on, where a band knows better (of a series that repeats itself, a longer forecast can be the surer one).
+ */
+const LEAN = { looks: 10, gone: 50, growth: 0.4 };
+/** How much wider at no look at all, twice: alone, and leaning on another. */
+const WIDER = { alone: 1, leaning: 0.5 };
 /** Of the errors at this beat, beside the other views. */
 const BEAT_PRIOR = 1.5;
 const STRETCH_MOST = 3;
@@ -57,6 +65,10 @@ export class Bands {
   readonly #rates: readonly number[];
   readonly #careful: readonly number[];
   readonly #thinnings: readonly number[];
+  /** What a band is at most times the next shorter horizon's. */
+  readonly #growths: readonly number[];
+  /** The offsets of the horizon before, in the same step. */
+  readonly #shorter = new Float64Array(Q);
   /** Usual size of an error at each beat, a horizon each; 0: not seen yet. */
   readonly #beats: Float64Array;
   readonly #usual: Float64Array;
@@ -69,6 +81,7 @@ export class Bands {
     this.#rates = horizons.map((h) => STRETCH.rate / h ** STRETCH.slower);
     this.#careful = horizons.map((h) => CAREFUL.count * h ** CAREFUL.slower);
     this.#thinnings = horizons.map(thinning);
+    this.#growths = horizons.map((h, k) => (h / (horizons[k - 1] ?? h)) ** LEAN.growth);
     this.#windows = new SortedWindows(arena, horizons.length * VIEWS, errorsKept);
     const rates = horizons.map((h) => MIX.rate / h ** MIX.slower);
     this.#weights = new QuantileWeights(arena, { rates, fading: MIX.fading, prior: [0, 0, 0, BEAT_PRIOR] });
@@ -79,7 +92,10 @@ export class Bands {
     this.#beatStretch = arena.take(2 * horizons.length * RHYTHM_MOST);
   }
 
-  /** The quantiles around `point`, into `out` from `at` (BAND_LENGTH numbers). `moving`: a usual change now; `spread` may be NaN. */
+  /**
+   * The quantiles around `point`, into `out` from `at` (BAND_LENGTH numbers); all horizons in order, each step. `moving`: a usual change now; `spread` may
+   * be NaN.
+   */
   forecast(k: number, point: number, { moving, spread, unit, beat }: BandInput, out: Float64Array, at: number): void {
     const h = this.#horizons[k] as number;
     const floor = 1e-3 * unit;
@@ -87,8 +103,8 @@ export class Bands {
     out[at + SIZES + 1] = moving + floor;
     out[at + SIZES + 2] = spread + floor;
     out[at + SIZES + BEAT_VIEW] = beat < 0 ? Number.NaN : this.#sizeAt(k, beat) + floor;
-    const looks = ((this.#settled[k] as number) + 1) / h;
-    const wider = 1 + 1 / (looks + 0.5);
+    const looks = (this.#settled[k] as number) / h;
+    const wider = 1 + (k === 0 ? WIDER.alone : WIDER.leaning) / (looks + 1 / h + 0.5);
     const views = beat < 0 ? BEAT_VIEW : VIEWS;
     for (let view = 0; view < views; view++) {
       const window = k * VIEWS + view;
@@ -100,9 +116,14 @@ export class Bands {
       else for (let q = 0; q < Q; q++) out[first + q] = wider * unit * Math.sqrt(h) * (NORMAL[q] as number);
     }
     this.#weights.mix(k, out, at, views, out, at + QUANTILES);
+    const leant = k === 0 || looks >= LEAN.gone ? 0 : (LEAN.looks / (LEAN.looks + looks)) * (1 - looks / LEAN.gone);
+    const shorter = this.#shorter;
+    const grown = leant * (this.#growths[k] as number);
     for (let q = 0; q < Q; q++) {
       const quantile = at + QUANTILES + q;
-      out[quantile] = q === MEDIAN ? point : point + (out[quantile] as number);
+      const offset = q === MEDIAN ? 0 : (1 - leant) * (out[quantile] as number) + grown * (shorter[q] as number);
+      shorter[q] = offset;
+      out[quantile] = point + offset;
     }
     this.#order(k, beat, out, at + QUANTILES);
   }

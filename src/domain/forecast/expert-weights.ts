@@ -7,6 +7,10 @@
  * α is the share of the loss itself. The gradient rewards everybody on the other side of the mixture, however far beyond the value: right where many
  * independent looks cancel such luck, wrong where there are few, as of long forecasts. By convexity the second gain is never above the first.
  *
+ * A group may lean on the one before it, which asks the same experts about something nearer and so has had more independent looks:
+ *
+ *   w_i ∝ exp(G_i + λ · (what i has gained there since the start))
+ *
  * X1  The weights of the experts awake sum to 1. An expert that gives NaN sleeps: it has no weight and gains nothing.
  *
  * Source: Cesa-Bianchi and Lugosi, Prediction, Learning and Games, 2.4 and 2.6 (exponentiated gradient, sleeping experts); fading as in
@@ -24,6 +28,8 @@ export interface WeightOptions {
   readonly fading: readonly number[];
   /** α, a group each. */
   readonly ownLoss: readonly number[];
+  /** λ, a group each; nobody is before the first. */
+  readonly leaning: readonly number[];
   /** Gains at the start, group by group an expert each. */
   readonly prior: readonly number[];
 }
@@ -61,15 +67,17 @@ export class ExpertWeights {
     return sum / total;
   }
 
-  /** Learns that `value` came where `mixture` was said; `scale`: a usual difference. */
+  /** Learns that `value` came where `mixture` was said; `scale`: a usual difference. A step's groups come in order, for one leans on the one before. */
   learn(g: number, values: Float64Array, at: number, mixture: number, value: number, scale: number): void {
-    const { experts, rates, fading, ownLoss } = this.#options;
+    const { experts, rates, fading, ownLoss, leaning } = this.#options;
     const rate = rates[g] as number;
     const kept = fading[g] as number;
     const own = ownLoss[g] as number;
     const slope = mixture > value ? 1 : mixture < value ? -1 : 0;
     const missed = Math.abs(mixture - value);
     const from = g * experts;
+    const lean = g === 0 ? 0 : (leaning[g] as number);
+    const before = g === 0 ? 0 : from - experts;
     let best = Number.NEGATIVE_INFINITY;
     for (let e = 0; e < experts; e++) {
       const said = values[at + e] as number;
@@ -82,9 +90,11 @@ export class ExpertWeights {
         gain = start + kept * (gain - start) + rate * won;
         this.#gains[from + e] = gain;
       }
+      gain += lean * ((this.#gains[before + e] as number) - (this.#prior[before + e] as number));
+      this.#weights[from + e] = gain;
       if (gain > best) best = gain;
     }
-    for (let e = 0; e < experts; e++) this.#weights[from + e] = decay(best - (this.#gains[from + e] as number));
+    for (let e = 0; e < experts; e++) this.#weights[from + e] = decay(best - (this.#weights[from + e] as number));
   }
 
   weight(g: number, e: number): number {

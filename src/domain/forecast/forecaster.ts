@@ -48,9 +48,19 @@ const ERRORS_KEPT = 300;
 const WARM_UP = 20;
 /**
  * η = rate / h^slower / (1 + h / shared): errors of long forecasts share most of their steps, and say less each. For the same reason losses
- * themselves count there (α = h / (h + shared)), and less is forgotten: 1 − φ goes from `forgotten` to a quarter of it at `far` steps.
+ * themselves count there (α = h / (h + shared)), and less is forgotten: 1 − φ goes from `forgotten` to a quarter of it at `far` steps. Who is good a few
+ * steps ahead is often good further on: λ = leaning / h^leaningSlower of what was gained at the next shorter horizon counts as well.
  */
-const EXPERT_RATE = { rate: 0.2, slower: 0.3, shared: 60, forgotten: 2e-4, far: 60, keptFar: 0.75 };
+const EXPERT_RATE = {
+  rate: 0.2,
+  slower: 0.3,
+  shared: 60,
+  forgotten: 2e-4,
+  far: 60,
+  keptFar: 0.75,
+  leaning: 0.7,
+  leaningSlower: 0.2,
+};
 /**
  * Gains at the start, of a short horizon and what is added at a far one: where few independent looks come to correct them, the models fitted to the whole
  * history deserve more trust, and least squares that follow the newest errors less.
@@ -119,6 +129,7 @@ export class Forecaster {
       rates: horizons.map((h) => EXPERT_RATE.rate / h ** EXPERT_RATE.slower / (1 + h / EXPERT_RATE.shared)),
       fading: horizons.map((h) => 1 - EXPERT_RATE.forgotten * (1 - EXPERT_RATE.keptFar * farness(h))),
       ownLoss: horizons.map((h) => h / (h + EXPERT_RATE.shared)),
+      leaning: horizons.map((h) => EXPERT_RATE.leaning / h ** EXPERT_RATE.leaningSlower),
       prior: horizons.flatMap((h) => this.experts.map((name) => priorOf(name, farness(h)))),
     });
     this.#bands = new Bands(arena, horizons, errorsKept);

@@ -6,7 +6,7 @@ import { StateArena } from '../../../src/domain/forecast/state-arena.ts';
 
 const made = (own: number, prior: readonly number[] = [0, 0]): ExpertWeights =>
   new ExpertWeights(new StateArena(), {
-    ...{ groups: 1, experts: 2, rates: [0.1], fading: [1], ownLoss: [own], prior },
+    ...{ groups: 1, experts: 2, rates: [0.1], fading: [1], ownLoss: [own], leaning: [0], prior },
   });
 
 /** What the second of two experts weighs, a share, after `rounds` in which `said` was answered by `value`. */
@@ -48,4 +48,24 @@ test('weights decay as e to the minus, to the twelfth digit', () => {
   for (let x = 0; x < 80; x += 0.00731) expect(Math.abs(decay(x) / Math.exp(-x) - 1)).toBeLessThan(2e-12);
   expect(decay(0)).toBe(1);
   expect(decay(Number.POSITIVE_INFINITY)).toBe(0);
+});
+
+test('a group leans on the one before by a share of what was gained there, and the first on nobody', () => {
+  const weights = (leaning: readonly number[]): ExpertWeights =>
+    new ExpertWeights(new StateArena(), {
+      ...{ groups: 2, experts: 2, rates: [0.1, 0.1], fading: [1, 1], ownLoss: [0, 0], leaning, prior: [0, -0.5, 0, 1] },
+    });
+  const ratios = (each: ExpertWeights): number[] => {
+    // The first group's second expert is right; of the second group both say what comes, and nobody gains.
+    for (let round = 0; round < 5; round++) {
+      each.learn(0, Float64Array.of(2, 0), 0, each.mix(0, Float64Array.of(2, 0), 0), 0, 1);
+      each.learn(1, Float64Array.of(3, 3), 0, 3, 3, 1);
+    }
+    return [0, 1].map((g) => Math.log(each.weight(g, 1) / each.weight(g, 0)));
+  };
+  const [alone, leaning] = [ratios(weights([0.5, 0])), ratios(weights([0.5, 0.5]))];
+  expect(alone[0]).toBeGreaterThan(0.3);
+  expect(leaning[0]).toBeCloseTo(alone[0] as number, 9);
+  expect(alone[1]).toBeCloseTo(1, 9);
+  expect(leaning[1]).toBeCloseTo(1 + 0.5 * ((alone[0] as number) + 0.5), 9);
 });
