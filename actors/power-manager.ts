@@ -15,13 +15,11 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { SleepState } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import type { TaskSpec } from '../src/domain/model/task.ts';
 import { type Emptying, POWER_POLICY, type PowerView, planPower, wokenFor } from '../src/domain/power/plan-power.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import type { PowerAnswer } from '../src/domain/protocol/messages.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import { waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import type { PowerEffect } from '../statecharts/power.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host } from './host.ts';
@@ -29,6 +27,7 @@ import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
 import type { PowerRecord } from './placement-index.ts';
 import { sweeping } from './sweeping.ts';
+import { waitingTasks } from './waiting-tasks.ts';
 
 export interface PowerChoice {
   /** Y2. */
@@ -240,7 +239,7 @@ export class PowerManager {
   private async plan(views: readonly PowerView[]): Promise<void> {
     const { host, knowledge, tell, choice = POWER_CHOICE } = this.parts;
     const nowUs = host.clock.monotonicUs();
-    const waiting = this.waitingTasks();
+    const waiting = waitingTasks(knowledge);
     if ((nowUs < this.planDueUs && waiting.length === 0) || views.length > ECUS_MOST || views.length === 0) return;
     this.planDueUs = nowUs + PLAN_US;
     const { wake, empty } = planPower(views, waiting, {
@@ -265,20 +264,6 @@ export class PowerManager {
     const incarnation = views.find(({ candidate }) => candidate.mac === mac)?.candidate.incarnation ?? 0;
     const reason = `${moves.size} of its tasks find places elsewhere, and asleep (${sleep.name}) it takes ${savesWatts.toFixed(1)} W less`;
     await this.parts.tell(mac, this.event('EMPTY.ASKED', { incarnation, sleep, reason }));
-  }
-
-  /** Restores that found no room. */
-  private waitingTasks(): TaskSpec[] {
-    const { knowledge } = this.parts;
-    const specs: TaskSpec[] = [];
-    for (const { context } of knowledge.openArbiters()) {
-      if (!waitsForCapacity(context)) continue;
-      for (const [task, { phase, shed }] of Object.entries(context.tasks)) {
-        const spec = knowledge.placement(task)?.context.spec;
-        if ((phase === 'shed' || (phase === 'planning' && shed)) && spec !== undefined) specs.push(spec);
-      }
-    }
-    return specs;
   }
 
   private event(type: string, more: Readonly<Record<string, unknown>> = {}): ActorEvent {

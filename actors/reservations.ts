@@ -8,6 +8,7 @@
  * V4. What was asked for by labels is moved to another ECU that has them when its own fails; what was asked for on an ECU stays there.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admittingEcuOf } from '../src/domain/placement/admit.ts';
@@ -35,6 +36,7 @@ const RETRY_US = 20_000;
 const LOOK_US = 1_000_000;
 /** With the labels; more are not asked. */
 const ASKED_MAX = 64;
+const GONE: ReadonlySet<string> = new Set(['removed', 'undeclared']);
 
 export class Reservations {
   private readonly parts: ReservationsParts;
@@ -79,7 +81,7 @@ export class Reservations {
     for (const mac of [...this.byEcu.keys()]) {
       const bookings = this.on(mac) ?? [];
       const description = knowledge.descriptions.get(mac);
-      const isGone = knowledge.ecu(mac)?.state === 'failed';
+      const isGone = this.isFailed(mac);
       const broken =
         description === undefined
           ? undefined
@@ -100,7 +102,7 @@ export class Reservations {
 
   async reserve(draft: BookingDraft): Promise<ManagerAnswer> {
     const { clock, counters } = this.parts.host;
-    const filled = this.filled(draft);
+    const filled = await this.filled(draft);
     if (filled === undefined) {
       const sentence = `there is no task ${draft.task} whose parameters could be booked: give them, or declare it first`;
       return { kind: 'refused', code: 'ERR_NO_TASK', sentence };
@@ -147,11 +149,18 @@ export class Reservations {
     return descriptions.has(mac) || elsewhere.has(mac);
   }
 
+  /** Of an ECU that others watch now nothing is known here: it may have shown life since. */
+  private isFailed(mac: Mac): boolean {
+    const { knowledge } = this.parts;
+    return knowledge.descriptions.has(mac) && knowledge.ecu(mac)?.state === 'failed';
+  }
+
   /** Without any demand of its own it is its task's. Undefined: there is no such task. */
-  private filled(draft: BookingDraft): BookingDraft | undefined {
+  private async filled(draft: BookingDraft): Promise<BookingDraft | undefined> {
     const { cpuPpm, memoryBytes, periodUs } = draft.demand;
     if (draft.task === undefined || cpuPpm > 0 || memoryBytes > 0 || periodUs > 0) return draft;
-    const spec = this.parts.knowledge.placement(draft.task)?.context.spec;
+    const placement = await this.parts.knowledge.freshPlacement(draft.task);
+    const spec = placement === undefined || GONE.has(placement.state) ? undefined : placement.context.spec;
     return spec === undefined ? undefined : { ...draft, demand: demandOf(spec) };
   }
 
@@ -159,10 +168,10 @@ export class Reservations {
   private async candidates(ecu: Mac | undefined, labels: BookingDraft['labels']): Promise<Candidate[]> {
     const { beyond, knowledge } = this.parts;
     if (ecu !== undefined) return beyond.ask([ecu]);
-    const has = ({ description }: Pick<Candidate, 'description'>): boolean =>
+    const has = ({ description }: { readonly description: Pick<EcuDescription, 'labels'> }): boolean =>
       Object.entries(labels ?? {}).every(([label, value]) => description.labels[label] === value);
     const own = knowledge.candidates().filter((candidate) => candidate.alive && !candidate.draining && has(candidate));
-    const others = knowledge.elsewhere.size === 0 ? [] : await beyond.drawn();
+    const others = await beyond.ask(beyond.drawnMacs(has));
     const asked = await beyond.ask(own.slice(0, ASKED_MAX).map(({ mac }) => mac));
     return [...asked, ...others.filter(({ mac }) => !asked.some((one) => one.mac === mac))].filter(has);
   }
@@ -177,6 +186,7 @@ export class Reservations {
     let best: { mac: Mac; fullest: number } | undefined;
     const reasons: string[] = [];
     for (const { mac, description, draining, accepted } of candidates) {
+      // One that only sleeps is woken in time (`power-manager.ts`).
       const refuses = draining && !this.onlySleeps(mac);
       const there: BookedEcu = { ecu: admittingEcuOf(description, refuses), accepted, bookings: keptOn(book, mac, nowUs) };
       const answer = admitsBooking(there, { ...wanted, ecu: mac });
@@ -215,9 +225,9 @@ export class Reservations {
   }
 
   private async moveFromTheGone(): Promise<void> {
-    const { knowledge, host, book } = this.parts;
+    const { host, book } = this.parts;
     for (const mac of [...this.byEcu.keys()]) {
-      if (knowledge.ecu(mac)?.state !== 'failed') continue;
+      if (!this.isFailed(mac)) continue;
       for (const { id, labels } of this.on(mac) ?? []) {
         if (labels === undefined) continue;
         try {

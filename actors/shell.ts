@@ -138,6 +138,11 @@ export class Shell {
     return this.boxes.get(actor)?.known;
   }
 
+  /** On the outside of a record of another share; undefined: there is none that is not known. */
+  keyOf(actor: ActorKey): string | undefined {
+    return this.shares.keyOf(actor);
+  }
+
   *views(): IterableIterator<ActorView> {
     for (const { known } of this.boxes.values()) if (known !== undefined) yield known;
   }

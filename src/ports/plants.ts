@@ -134,6 +134,9 @@ export const FLEET_PLANTS = [
   'switch-unclaimed',
   /** What a state computed ahead of the instance that it followed is taken for accepted. */
   'forget-followed-outputs',
+  // predictors (actors/foresight.ts)
+  /** Nothing is asked of the managers of other shares about what they foresee. */
+  'foresee-own-share',
   // chains (actors/router.ts, janitor.ts, record-shares.ts, chain-moves.ts)
   /** Outputs are routed wherever the data are. */
   'route-blindly',

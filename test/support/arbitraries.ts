@@ -11,6 +11,7 @@ import type { Candidate, DecisionEvidence } from '../../src/domain/model/evidenc
 import type { JobJournal, JobRecord } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
 import type { Affinity, ResourceKind, RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
+import type { EcuForesight } from '../../src/domain/proposal/foresight.ts';
 import type {
   Answer,
   CheckpointNotice,
@@ -219,6 +220,7 @@ const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
       memoryBytesMax: count(),
       hardDeadline: fc.boolean(),
       cpuPpm: count(),
+      apart: fc.array(taskName(), { minLength: 1, maxLength: 3 }),
     },
     { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
   );
@@ -229,7 +231,8 @@ const counters = (): fc.Arbitrary<Record<string, number>> =>
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
   fc
     .record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()), counters: counters() })
-    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }));
+    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }))
+    .chain((load) => fc.boolean().map((asleep) => (asleep ? { ...load, asleep } : load)));
 
 // ——— checkpoints ———
 
@@ -457,7 +460,33 @@ export const managerCall = (): fc.Arbitrary<ManagerCall> =>
       reason: sentence(),
     }),
     fc.record({ kind: fc.constant('query-checkpoints' as const), tasks: list(taskName()) }),
+    fc.record({
+      kind: fc.constant('query-foresight' as const),
+      macs: list(mac()),
+      task: optional(taskName()),
+      ahead: optional(quantiles()),
+    }),
   );
+
+const amount = (): fc.Arbitrary<number> => fc.double({ min: 0, max: 100, noNaN: true });
+const chance = (): fc.Arbitrary<number> => fc.double({ min: 0, max: 1, noNaN: true });
+const quantiles = () => fc.tuple(amount(), amount(), amount());
+
+const ecuForesight = (): fc.Arbitrary<EcuForesight> =>
+  fc.record({
+    mac: mac(),
+    incarnation: count(),
+    ready: fc.boolean(),
+    threatened: fc.boolean(),
+    failure: chance(),
+    overload: chance(),
+    failsInS: amount(),
+    loadQuantiles: quantiles(),
+    loadByTasks: optional(quantiles()),
+    resourceKind: fc.constantFrom('cpu' as const, 'gpu' as const, 'fpga' as const, 'asic' as const),
+    after: optional(fc.record({ load: quantiles(), overload: chance(), disturbs: amount() })),
+    misses: optional(count()),
+  });
 
 export const fleetView = (): fc.Arbitrary<FleetView> =>
   fc.record({
@@ -492,6 +521,7 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
     fc.constant({ kind: 'accepted' as const }),
     refused(),
     fc.record({ kind: fc.constant('fleet' as const), fleet: fleetView() }),
+    fc.record({ kind: fc.constant('foresight' as const), ecus: list(ecuForesight()) }),
     fc.record({ kind: fc.constant('checkpoints' as const), references: list(checkpointReference()) }),
   );
 
