@@ -127,6 +127,7 @@ describe('a chain', () => {
     task('beta', { ...AT_HOME, periodUs: 0, inputs: { from: 'alpha' } }),
     task('gamma', { affinity: { preferredEcus: [SECOND] }, periodUs: 0, inputs: { from: 'beta' } }),
   ];
+  const isAllOn = (fleet: FleetWorld, mac: string): boolean => chain.every(({ name }) => fleet.owner(name) === mac);
   const flows = (fleet: FleetWorld) => (fleet.truth.sinceMarker.get('gamma') ?? 0) > 5;
   const chained = async (): Promise<FleetWorld> => {
     const fleet = await shared({ ecus: plans(HOME, FIRST, SECOND), tasks: chain });
@@ -134,19 +135,23 @@ describe('a chain', () => {
     return fleet;
   };
 
-  test.each([
-    ['that is asked for', FIRST],
-    ['that is best', undefined],
-  ])('goes as one to an ECU of another share %s, whoever is asked', async (_, target) => {
+  test('goes as one to an ECU of another share that is asked for, whoever is asked', async () => {
     const fleet = await chained();
-    const answer = await fleet.done(fleet.migrateChain('beta', target));
-    expect(answer).toMatchObject({ kind: 'chain' });
-    const chosen = answer.kind === 'chain' ? answer.plan.target : undefined;
-    if (target !== undefined) expect(chosen).toBe(target);
-    await fleet.until(
-      'all are there',
-      () => allRun(fleet) && ['alpha', 'beta', 'gamma'].every((name) => fleet.owner(name) === chosen),
-    );
+    for (const target of [FIRST, HOME, FIRST, HOME]) {
+      expect(await fleet.done(fleet.migrateChain('beta', target))).toMatchObject({ kind: 'chain', plan: { target } });
+      await fleet.until('all are there', () => allRun(fleet) && isAllOn(fleet, target));
+      await fleet.elapse(1_000_000);
+    }
+    await fleet.settle();
+  });
+
+  test('goes as one to the only ECU that takes all of it, whoever is asked', async () => {
+    const [roomy = '', ...rest] = BEYOND.slice(0, 24);
+    const small = rest.map((mac) => ({ mac, memoryBytes: 2 * ROOM }));
+    const fleet = await shared({ ecus: [{ mac: HOME, memoryBytes: 2 * ROOM }, { mac: roomy }, ...small], tasks: chain });
+    expect(isAllOn(fleet, roomy)).toBe(false);
+    expect(await fleet.done(fleet.migrateChain('beta'))).toMatchObject({ kind: 'chain', plan: { target: roomy } });
+    await fleet.until('all are there', () => allRun(fleet) && isAllOn(fleet, roomy));
     await fleet.settle();
   });
 
@@ -161,16 +166,14 @@ describe('a chain', () => {
   });
 
   test('is drawn to where its companion runs, in whichever share', async () => {
-    const companion = task('other', { affinity: { requiredEcus: [THIRD] } });
-    const drawn = chain.map((draft) => ({ ...draft, affinity: { ...draft.affinity, together: ['other'] } }));
-    const fleet = await shared({ ecus: plans(HOME, FIRST, SECOND, THIRD), tasks: [companion, ...drawn.slice(0, 2)] });
-    await fleet.done(fleet.migrateChain('alpha', HOME)).catch(() => undefined);
-    await fleet.elapse(2_000_000);
-    const from = fleet.owner('alpha') ?? '';
-    if (from !== THIRD) await fleet.done(fleet.drain(from));
-    await fleet.until('both are with it', () =>
-      ['alpha', 'beta'].every((name) => fleet.owner(name) === THIRD && fleet.runs(name)),
-    );
+    const drawn = chain.slice(0, 2).map((draft) => ({ ...draft, affinity: { ...draft.affinity, together: ['other'] } }));
+    const fleet = await shared({ ecus: plans(HOME, ...BEYOND.slice(0, 24)), tasks: drawn });
+    expect(tasksOn(fleet, HOME)).toEqual(['alpha', 'beta']);
+    await fleet.done(fleet.declare(task('other', { affinity: { requiredEcus: [THIRD] } })));
+    await fleet.until('it runs', () => fleet.runs('other'));
+    await fleet.done(fleet.drain(HOME));
+    await fleet.until('it is empty', () => isEmpty(fleet, HOME));
+    expect(['alpha', 'beta'].map((name) => fleet.owner(name))).toEqual([THIRD, THIRD]);
     await fleet.settle();
   });
 });
@@ -282,39 +285,52 @@ describe('reservations', () => {
 describe('sleepers of another share', () => {
   const POWER = { idleWatts: 8, busyWatts: 20, sleep: [{ name: 'suspend', watts: 0.5, wakeUs: 800_000, wakeJoules: 6 }] };
   const CHOICE = { afterUs: 2_000_000, restUs: 3_000_000 };
-  const sleepers = [FIRST, SECOND, THIRD];
+  const decider = keepersOf(FIRST)[0] ?? '';
+  /** All decided over by one manager, so that some may sleep; the first of them saves the most. */
+  const sleepers = BEYOND.filter((mac) => keepersOf(mac)[0] === decider).slice(0, 3);
+  const [ENGINE = ''] = sleepers;
   const asleep = (fleet: FleetWorld): string[] => sleepers.filter((mac) => fleet.powerOf(mac) === 'asleep');
+  const IN_ENGINE = { ...SLOW, affinity: { requiredLabels: { zone: 'engine' } } };
 
-  /** One ECU at home with as many tasks as it can take; of the others, all that may sleep do. */
   async function sleeping(more: StageOptions = {}): Promise<FleetWorld> {
-    const ecus: EcuPlan[] = [
-      { mac: HOME, memoryBytes: 2 * ROOM },
-      ...sleepers.map((mac) => ({ mac, power: POWER, memoryBytes: 2 * ROOM })),
-    ];
-    const tasks = ['alpha', 'beta'].map((name) => task(name, { ...SLOW, ...AT_HOME }));
+    const power = (mac: string) => ({ ...POWER, idleWatts: mac === ENGINE ? 16 : 8 });
+    const ecus: EcuPlan[] = [{ mac: HOME }, ...sleepers.map((mac) => ({ mac, power: power(mac) }))].map((plan) =>
+      plan.mac === HOME || plan.mac === ENGINE ? { ...plan, labels: { zone: 'engine' } } : plan,
+    );
+    const tasks = [task('alpha', { ...IN_ENGINE, affinity: { ...IN_ENGINE.affinity, preferredEcus: [HOME] } })];
     const fleet = await shared({ ecus, tasks, power: CHOICE, ...more });
-    await fleet.until('some sleep', () => asleep(fleet).length > 0 && allRun(fleet), 120_000_000);
-    await fleet.elapse(20_000_000);
+    await fleet.until('that one sleeps', () => asleep(fleet).includes(ENGINE) && allRun(fleet), 120_000_000);
     return fleet;
   }
 
-  test('are woken for tasks that find no place', async () => {
+  test('are woken for a task that finds no place', async () => {
     const fleet = await sleeping();
-    const before = asleep(fleet);
-    const awake = sleepers.length - before.length;
-    // Two are full with what they have; so many more need all of them.
-    const more = Array.from({ length: 6 }, (_, at) => task(`more-${at}`, SLOW));
-    for (const draft of more) await fleet.done(fleet.declare(draft));
-    await fleet.until('all run', () => allRun(fleet), 60_000_000);
-    expect(awake).toBeLessThan(sleepers.length);
-    expect(asleep(fleet)).toEqual([]);
+    // Who looks after it while it runs nowhere does not decide over that one.
+    const names = Array.from({ length: 40 }, (_, at) => `task-${at}`);
+    const name = names.find((one) => !keepersOf(one).includes(decider)) ?? '';
+    fleet.killEcu(HOME);
+    await fleet.done(fleet.declare(task(name, IN_ENGINE)));
+    await fleet.until('it runs', () => fleet.runs(name) && fleet.owner(name) === ENGINE, 60_000_000);
+    expect(counted(fleet, 'power.wokenBeyond')).toBeGreaterThan(0);
+    await fleet.until('and what had run at home', () => allRun(fleet), 60_000_000);
     await fleet.settle();
   });
 
   test('are woken for an ECU that is to be empty', async () => {
     const fleet = await sleeping();
+    expect(tasksOn(fleet, HOME)).toEqual(['alpha']);
     await fleet.done(fleet.drain(HOME));
     await fleet.until('it is empty', () => isEmpty(fleet, HOME), 60_000_000);
+    expect(fleet.owner('alpha')).toBe(ENGINE);
+    await fleet.settle();
+  });
+
+  test('are left asleep where somebody who is awake can take it', async () => {
+    const fleet = await sleeping();
+    await fleet.done(fleet.declare(task('beta', SLOW)));
+    await fleet.until('it runs', () => fleet.runs('beta'));
+    await fleet.elapse(20_000_000);
+    expect(counted(fleet, 'power.wokenBeyond')).toBe(0);
     await fleet.settle();
   });
 
