@@ -7,7 +7,7 @@
  * Y2. Hysteresis: what could be emptied must have been so in every look for `afterUs`; an ECU that woke, or could not be emptied, is left alone for
  *     `restUs`. Budget: so many moves an hour for this, those that were refused too. A wake-up needs none of that.
  * Y3. A move for this must cost next to nothing, and may break no deadline (opcode `load-balance`); otherwise the ECU stays awake.
- * Y4. Every manager keeps the records, whether it decides or not: a detector that took sleep for death would be wrong everywhere.
+ * Y4. Whoever keeps an ECU keeps its record, whether it decides or not: a detector that took sleep for death would be wrong everywhere.
  * Y5. An ECU is woken in time for what is reserved there, whatever else is decided, and left awake where it would have to wake again soon: no sleep is
  *     shorter than `afterUs`, the time that it had to be possible for.
  */

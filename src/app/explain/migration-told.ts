@@ -121,7 +121,11 @@ export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) 
   const broken = candidates.flatMap(({ mac, modes }) =>
     modes.flatMap(({ mode, broken: why }) => (why === undefined ? [] : [`${nameOf(mac)}, ${mode}: ${why}\n`])),
   );
-  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${broken.join('')}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
+  const shunned = candidates.flatMap(({ mac, shunned: why }) =>
+    why === undefined ? [] : [`${nameOf(mac)}: nothing goes there unless somebody orders it: ${why}\n`],
+  );
+  const told = `${broken.join('')}${shunned.join('')}`;
+  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${told}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
 }
 
 /** What its own series foretell, and what the ECUs would have to do with it. */

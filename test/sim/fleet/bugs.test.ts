@@ -11,13 +11,21 @@ import { CHAIN_STORIES } from './chain-stories.ts';
 import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
 import { POWER_STORIES } from './power-stories.ts';
+import { SHARE_STORIES } from './share-stories.ts';
 
 const SEEDS_MAX = 200;
 
 // Virtual time is free, the machine's is not: a loaded one takes its time.
 vi.setConfig({ testTimeout: 300_000 });
 
-const STORIES = { ...BUG_STORIES, ...MODEL_STORIES, ...MIGRATION_STORIES, ...CHAIN_STORIES, ...POWER_STORIES };
+const STORIES = {
+  ...BUG_STORIES,
+  ...MODEL_STORIES,
+  ...MIGRATION_STORIES,
+  ...CHAIN_STORIES,
+  ...POWER_STORIES,
+  ...SHARE_STORIES,
+};
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
 
@@ -65,6 +73,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
     behind: 'never-tell-what-passed',
   },
   'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
+  'foresee-own-share': { story: 'an ECU is foreseen to fail, and its managers keep no other' },
   'know-own-share': { story: 'tasks are removed and declared again, and their states lie with managers of another share' },
   'believe-old-views': { story: 'an ECU was found dead by a manager that watches it no more, and lives' },
   'give-epoch-twice': { seed: 19 },
