@@ -12,7 +12,7 @@ import type { ChainPlan, ManagerAnswer, MigrateChainCall } from '../src/domain/p
 import { chainOf } from '../src/domain/task/routing.ts';
 import type { ChainCause, ChainContext, ChainEffect, ChainMember, ChainStep } from '../statecharts/chain.machine.ts';
 import { chainKey, migrationOfMember } from '../statecharts/chain.machine.ts';
-import type { MigrationContext, MigrationEffect } from '../statecharts/migration.machine.ts';
+import type { MemberStep, MigrationContext, MigrationEffect } from '../statecharts/migration.machine.ts';
 import { apartOnAll, type BeyondShare } from './beyond-share.ts';
 import { stateName } from './chart.ts';
 import type { CheckpointLookup } from './checkpoint-lookup.ts';
@@ -32,7 +32,7 @@ export interface ChainMovesParts {
   readonly replicated: Shell;
   readonly knowledge: FleetKnowledge;
   readonly requests: Pick<MigrationRequests, 'nextAttempt'>;
-  readonly estimates: Pick<MigrationEstimates, 'estimate'>;
+  readonly estimates: Pick<MigrationEstimates, 'estimate' | 'past'>;
   readonly beyond: Pick<BeyondShare, 'around'>;
   readonly lookup: Pick<CheckpointLookup, 'ask'>;
 }
@@ -163,11 +163,16 @@ export class ChainMoves {
     }
     candidates.sort((a, b) => (b.score ?? -1) - (a.score ?? -1) || (a.mac < b.mac ? -1 : 1));
     const best = candidates[0]?.score === undefined ? undefined : candidates[0].mac;
-    const members = best === undefined ? [] : moversTo(best, placements);
+    const there = fleet.find(({ mac }) => mac === best);
+    const movers = best === undefined ? [] : moversTo(best, placements);
+    const members = movers.map(({ context: { task, epoch, owner, spec } }) => {
+      const why = there === undefined || spec === undefined ? undefined : this.parts.estimates.past.whyNotFollowed(spec, there);
+      return { task, epoch, from: owner?.mac ?? '', ...(why === undefined ? {} : { standsStillFor: why }) };
+    });
     return {
       chain,
       target: best,
-      members: members.map(({ context: { task, epoch, owner } }) => ({ task, epoch, from: owner?.mac ?? '' })),
+      members,
       candidates,
       actor: undefined,
     };
@@ -291,8 +296,9 @@ export class ChainMoves {
   }
 
   private async watchMembers({ members, step, chain }: Extract<ChainEffect, { kind: 'watchMembers' }>): Promise<EffectOutcome> {
-    const { replicated } = this.parts;
+    const { replicated, host } = this.parts;
     let reached = 0;
+    let standing = 0;
     for (const member of members) {
       const actor = migrationOfMember(member);
       const view = replicated.view(actor) ?? (await replicated.refresh(actor));
@@ -306,27 +312,41 @@ export class ChainMoves {
       }
       const isThere = !isOurs || hasReached(step, state, view.snapshot.status === 'active');
       if (isThere) reached++;
+      if (state === TO_STAND_STILL) standing++;
     }
     if (reached < members.length) return { kind: 'again', afterUs: LOOK_US };
-    return { kind: 'event', event: { type: DONE[step] } };
+    const isReady = step === 'followed' && (standing === 0 || planted(host, 'commit-unready'));
+    return { kind: 'event', event: { type: DONE[isReady ? 'ready' : step] } };
   }
 }
 
-const DONE: Readonly<Record<ChainStep, string>> = { copied: 'MEMBERS.COPIED', ready: 'MEMBERS.READY', over: 'MEMBERS.OVER' };
+const DONE: Readonly<Record<ChainStep, string>> = {
+  copied: 'MEMBERS.COPIED',
+  followed: 'MEMBERS.FOLLOWED',
+  ready: 'MEMBERS.READY',
+  over: 'MEMBERS.OVER',
+};
+
+const READY = 'switching.agreeing';
+/** No target keeps up with it. */
+const TO_STAND_STILL = 'switching.waiting';
 
 function hasReached(step: ChainStep, state: string, isActive: boolean): boolean {
   switch (step) {
     case 'copied':
       return state === 'gathered';
+    case 'followed':
+      return state === READY || state === TO_STAND_STILL;
     case 'ready':
-      return state === 'switching.agreeing';
+      return state === READY;
     case 'over':
       return !isActive;
   }
 }
 
-const GOES_ON: Readonly<Record<'copied' | 'ready', readonly string[]>> = {
-  copied: ['pausing', 'committed', 'done'],
+const GOES_ON: Readonly<Record<MemberStep, readonly string[]>> = {
+  copied: ['following', 'pausing', 'committed', 'done'],
+  followed: ['pausing', 'committed', 'done'],
   ready: ['committed', 'done'],
 };
 

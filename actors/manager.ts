@@ -238,6 +238,7 @@ export class Manager {
             knowledge: this.knowledge,
             requests: this.migrationRequests,
             chains: this.chainMoves,
+            past: estimates.past,
             keeps: (mac) => this.share.keeps(mac),
             foresight: new Foresight({ host, manager, keepersOf: (mac) => this.share.keepersOf(mac) }),
             drawnBeyond: (specs) => beyond.drawnFor(specs),

@@ -9,7 +9,6 @@ import {
   estimateCandidate,
   type MigrationEstimate,
   type MigrationFacts,
-  type MigrationSpeed,
 } from '../src/domain/migration/estimate.ts';
 import { PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
@@ -25,6 +24,7 @@ import type { PlacementContext } from '../statecharts/placement.machine.ts';
 import { apartOnAll, type BeyondShare } from './beyond-share.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
+import { MigrationPast } from './migration-past.ts';
 import { isPlaced, type PlacementView } from './placement-index.ts';
 
 export interface MigrationEstimatesParts {
@@ -37,37 +37,20 @@ export interface MigrationEstimatesParts {
   readonly advising?: Advising | undefined;
 }
 
-/** Until something was measured: a slow network's, and a loaded machine's. */
-const BYTES_PER_SECOND = 50_000_000;
-const SWITCH_US = 15_000;
-/** Weight of the newest measurement. */
-const NEWEST = 0.25;
-/** Less than this tells of the round trip and not of the speed. */
-const MEASURED_BYTES_MIN = 64 * 1024;
-
 export class MigrationEstimates {
   private readonly parts: MigrationEstimatesParts;
-  private bytesPerSecond = BYTES_PER_SECOND;
-  private switchUs = SWITCH_US;
+  readonly past: MigrationPast;
 
   constructor(parts: MigrationEstimatesParts) {
     this.parts = parts;
-  }
-
-  noteCopied({ bytes, tookUs }: { readonly bytes: number; readonly tookUs: number }): void {
-    if (bytes < MEASURED_BYTES_MIN || tookUs <= 0) return;
-    this.bytesPerSecond += NEWEST * ((bytes * 1e6) / tookUs - this.bytesPerSecond);
-  }
-
-  noteSwitched(us: number): void {
-    this.switchUs += NEWEST * (us - this.switchUs);
+    this.past = new MigrationPast(parts.host.clock);
   }
 
   /** By the placement's freshest record; one that is not `owned` in the cause's epoch any more stays. */
   async estimate(cause: MigrationCause, excluded: readonly Mac[]): Promise<MigrationEstimate> {
     const { knowledge } = this.parts;
     const placement = await knowledge.freshPlacement(cause.task);
-    const speed = this.speed();
+    const speed = this.past.speed();
     const { task, epoch, source, costMax } = cause;
     const unknown = { task, epoch, from: source.mac, candidates: [], chosen: undefined, costMax, speed };
     const spec = placement?.context.spec;
@@ -97,6 +80,7 @@ export class MigrationEstimates {
         responseUs: admission.joining[0]?.responseUs,
         busy: busyOf(mac),
         bytesAtHand: standbys.includes(mac) ? bytesAtHand : 0,
+        notFollowed: this.past.whyNotFollowed(spec, { mac, incarnation }),
         brokenBy: (blackoutUs: number) => brokenBy(candidateOf(mac), spec, blackoutUs),
         performance: predicted?.performance?.there,
         loadAfter: predicted?.loadAfter,
@@ -106,16 +90,13 @@ export class MigrationEstimates {
       return estimateCandidate(estimated, about);
     });
     const candidates = byCost(estimates);
-    const worth = candidates.filter(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
+    const worthy = candidates.filter(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
     // Whoever orders a move takes what is foreseen upon themselves where there is no other place.
-    const chosen = worth.find(({ shunned }) => shunned === undefined) ?? (isOrder(cause) ? worth[0] : undefined);
+    const worth = worthy.find(({ shunned }) => shunned === undefined) ?? (isOrder(cause) ? worthy[0] : undefined);
+    const chosen = worth === undefined || !mustFollow(cause, worth) ? worth : { ...worth, mustFollow: true };
     const reason = chosen === undefined ? whyNot(candidates, cause, sentence) : undefined;
     const told = ahead === undefined ? {} : { ahead };
     return { ...unknown, candidates, chosen, reason, facts, predictedBy, performanceHere, ...told, decision };
-  }
-
-  private speed(): MigrationSpeed {
-    return { bytesPerSecond: Math.round(this.bytesPerSecond), switchUs: Math.round(this.switchUs) };
   }
 
   private factsOf(context: PlacementContext, spec: TaskSpec): MigrationFacts {
@@ -200,6 +181,15 @@ function isWorthIt({ costMax, opcode, chain }: MigrationCause, cost: number, bea
 
 const isOrder = ({ opcode, chain }: MigrationCause): boolean =>
   opcode === 'operator' || opcode === 'drain' || chain !== undefined;
+
+/** Of one that is followed: standing still instead is not worth it. */
+function mustFollow(cause: MigrationCause, { modes, mode, bearable }: CandidateEstimate): boolean {
+  const otherwise = modes.find((one) => one.mode === mode)?.otherwise;
+  if (otherwise === undefined) return false;
+  // A chain that goes because of what is foreseen has been weighed as it would go; there is the way one by one.
+  if (cause.chain !== undefined) return cause.opcode === 'forecast' && bearable && !otherwise.bearable;
+  return !isWorthIt(cause, otherwise.cost.total, otherwise.bearable);
+}
 
 function whyNot(candidates: readonly CandidateEstimate[], { costMax }: MigrationCause, sentence: string | undefined): string {
   const [best] = candidates;

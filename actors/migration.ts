@@ -5,7 +5,8 @@
  *   reserve, copyState      target: `prepare` (room, pages from the source); source: a checkpoint before each round
  *   claimPlacement          placement: `moving`
  *   awaitChain              nothing: whether the chain that it moves with has come as far (`chain-moves.ts`)
- *   handOver                target: keep up with the source; or source: stand still after a job, save; target: the last difference
+ *   followSource            target: keep up with the source
+ *   handOver                source: stand still after a job, save; target: the last difference
  *   commitSwitch            placement: the epoch. The target is told in the same breath, as an arbiter does (`arbiter.ts`, `deployAhead`)
  *   deployTarget            target: go on from there
  *   abortSwitch             placement: nobody commits for this migration any more, or it was too late for that
@@ -13,6 +14,7 @@
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { MigrationMode } from '../src/domain/migration/estimate.ts';
+import { isFollowable, notFollowable } from '../src/domain/migration/following.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import { type Incarnation, ownerOf } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
@@ -55,8 +57,19 @@ const SETTLING_US = 100_000;
 const DURABLE_LOOK_US = 50_000;
 
 type Effect<Kind extends MigrationEffect['kind']> = Extract<MigrationEffect, { kind: Kind }>;
-type Between = Effect<'reserve'> | Effect<'copyState'> | Effect<'handOver'>;
+interface DeployTo {
+  readonly task: TaskName;
+  readonly epoch: number;
+  readonly source: Incarnation;
+  readonly target: Incarnation;
+  readonly mode: MigrationMode;
+  readonly reference: CheckpointReference;
+}
+type Between = Effect<'reserve'> | Effect<'copyState'> | Effect<'followSource'> | Effect<'handOver'>;
 type Said = { readonly kind: 'silent' } | { readonly kind: 'absent' } | { readonly kind: 'answered'; readonly answer: Answer };
+
+/** What the target said to a deploy, and after how long. */
+type Deployed = { readonly said: Said; readonly tookUs: number };
 
 /** Answers of a bridge that does not know the command. */
 const UNKNOWN = new Set(['ERR_BUS_HANDLER', 'ERR_WIRE_MALFORMED', 'ERR_COMMAND_UNKNOWN']);
@@ -64,7 +77,7 @@ const UNKNOWN = new Set(['ERR_BUS_HANDLER', 'ERR_WIRE_MALFORMED', 'ERR_COMMAND_U
 export class MigrationEffects {
   private readonly parts: MigrationEffectsParts;
   /** Deploys that were commanded with the taking of their epoch. */
-  private readonly ahead = new Map<ActorKey, { readonly epoch: number; readonly said: Promise<Said> }>();
+  private readonly ahead = new Map<ActorKey, { readonly epoch: number; readonly said: Promise<Deployed> }>();
   /** When a source began to stand still, by its migration. */
   private readonly pausedAtUs = new Map<ActorKey, number>();
 
@@ -85,8 +98,10 @@ export class MigrationEffects {
         return this.claimPlacement(open, effect);
       case 'awaitChain':
         return awaitChain(this.parts, open, effect);
+      case 'followSource':
+        return this.followSource(open, effect);
       case 'handOver':
-        return this.handOver(open, effect);
+        return effect.mode === 'cold' ? this.newestStored(effect) : this.standStill(open, effect);
       case 'commitSwitch':
         return this.commitSwitch(open, effect);
       case 'deployTarget':
@@ -137,7 +152,7 @@ export class MigrationEffects {
       if (said.kind === 'absent') return failed(noBridge(effect.target.mac));
       const { answer } = said;
       if (answer.kind === 'prepared') {
-        this.parts.estimates.noteCopied(answer);
+        this.parts.estimates.past.noteCopied(answer);
         const { bytes, tookUs } = answer;
         return event({ type: 'STATE.COPIED', round: { sequence: answer.sequence, bytes, tookUs } });
       }
@@ -158,18 +173,25 @@ export class MigrationEffects {
     return event({ type: 'PLACEMENT.REFUSED', reason });
   }
 
-  private async handOver(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome> {
-    if (effect.mode === 'cold') return this.newestStored(effect);
-    return (await this.keepUp(open, effect)) ?? this.standStill(open, effect);
-  }
-
-  /** M8. Undefined: the target does not keep up, for whatever reason. */
-  private async keepUp(open: OpenEffect, effect: Effect<'handOver'>): Promise<EffectOutcome | undefined> {
-    if (effect.follow === undefined) return undefined;
-    const said = await this.prepare(open, effect, effect.follow, { follow: true });
+  /** M8. */
+  private async followSource(open: OpenEffect, effect: Effect<'followSource'>): Promise<EffectOutcome> {
+    const { knowledge, host, estimates } = this.parts;
+    const { task, target } = effect;
+    const refused = (reason: string): EffectOutcome => {
+      estimates.past.noteLagged(target, task, reason);
+      return event({ type: 'FOLLOWING.REFUSED', reason });
+    };
+    const spec = knowledge.placement(task)?.context.spec;
+    if (spec !== undefined && !isFollowable(spec)) return event({ type: 'FOLLOWING.REFUSED', reason: notFollowable(spec) });
+    const beganUs = host.clock.monotonicUs();
+    if (planted(host, 'pause-followed')) await this.tellSource(open, effect, { kind: 'pause', save: false });
+    const said = await this.prepare(open, effect, effect.sequence, { follow: true });
     if (said.kind === 'silent') return again();
-    const reference = said.kind === 'answered' && said.answer.kind === 'prepared' ? said.answer.state : undefined;
-    if (reference === undefined) return undefined;
+    if (said.kind === 'absent') return event({ type: 'HANDOVER.FAILED', reason: noBridge(target.mac), unable: false });
+    if (said.answer.kind !== 'prepared') return refused(sentenceOf(said.answer));
+    const { state: reference } = said.answer;
+    if (reference === undefined) return refused(`${target.mac} did not keep up with it, or cannot`);
+    estimates.past.noteKeptUp(target, task, host.clock.monotonicUs() - beganUs);
     return event({ type: 'STATE.HANDED_OVER', reference, pauseUs: 0, copyUs: 0, following: true });
   }
 
@@ -246,17 +268,14 @@ export class MigrationEffects {
     this.ahead.set(open.actor, { epoch, said });
   }
 
-  private async deploy(
-    open: OpenEffect,
-    to: {
-      readonly task: TaskName;
-      readonly epoch: number;
-      readonly source: Incarnation;
-      readonly target: Incarnation;
-      readonly mode: MigrationMode;
-      readonly reference: CheckpointReference;
-    },
-  ): Promise<Said> {
+  private async deploy(open: OpenEffect, to: DeployTo): Promise<Deployed> {
+    const { clock } = this.parts.host;
+    const beganUs = clock.monotonicUs();
+    const said = await this.tellDeploy(open, to);
+    return { said, tookUs: clock.monotonicUs() - beganUs };
+  }
+
+  private async tellDeploy(open: OpenEffect, to: DeployTo): Promise<Said> {
     const { task, epoch, target, mode, reference } = to;
     const context = this.parts.knowledge.placement(task)?.context;
     if (context?.spec === undefined) return { kind: 'silent' };
@@ -282,14 +301,15 @@ export class MigrationEffects {
     if (context?.spec === undefined || context.epoch > epoch) return refused('its placement has gone to another');
     const ahead = this.ahead.get(open.actor);
     this.ahead.delete(open.actor);
-    const said = ahead?.epoch === epoch ? await ahead.said : await this.deploy(open, effect);
+    const { said, tookUs } = ahead?.epoch === epoch ? await ahead.said : await this.deploy(open, effect);
     if (said.kind === 'silent') return again();
     if (said.kind === 'absent') return refused(noBridge(target.mac));
     const { answer } = said;
     if (answer.kind !== 'running') return refused(sentenceOf(answer));
+    if (effect.following === true) this.parts.estimates.past.noteFollowed(tookUs);
     const pausedAtUs = this.pausedAtUs.get(open.actor);
     this.pausedAtUs.delete(open.actor);
-    if (pausedAtUs !== undefined) this.parts.estimates.noteSwitched(host.clock.monotonicUs() - pausedAtUs);
+    if (pausedAtUs !== undefined) this.parts.estimates.past.noteSwitched(host.clock.monotonicUs() - pausedAtUs);
     // Its marker stands. The source would find out by its next output; until then its state is kept (M4).
     if (effect.following === true) void this.tellSource(open, effect, { kind: 'pause', save: false });
     const owner = ownerOf(target.mac, answer);

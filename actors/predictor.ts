@@ -47,6 +47,7 @@ import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
 import { ForecastDesk } from './forecast-desk.ts';
 import type { Foresight } from './foresight.ts';
 import { envelope, type Host } from './host.ts';
+import type { MigrationPast } from './migration-past.ts';
 import type { MigrationRequests } from './migration-requests.ts';
 import { MoveGain } from './move-gain.ts';
 import type { EffectOutcome } from './outbox.ts';
@@ -67,6 +68,7 @@ export interface PredictorParts {
   /** Fits what its forecasters ask for, in the background; absent: they go on without. */
   readonly fits?: BackgroundFits | undefined;
   readonly context: () => PredictorContext | undefined;
+  readonly past: Pick<MigrationPast, 'blackoutUs'>;
   /** Where the series of tasks are handed on; absent: they are not. */
   readonly shelf?: SeriesShelf | undefined;
   /** Of those that follow the same ECU, one writes its tasks' series. */
@@ -84,7 +86,7 @@ const APPEND_TIMEOUT_US = 2_000_000;
 /** What an ECU that has just been found has to say something in. */
 const GRACE_US = 5_000_000;
 /** As measured by `drover bench failover` and `bench migrate`, with room for a busy machine. */
-const USUAL = { restoreSilenceS: 0.25, blackoutS: 0.015, moveS: 2, lateShare: 0.1 } as const;
+const USUAL = { restoreSilenceS: 0.25, moveS: 2, lateShare: 0.1 } as const;
 /** Of a task that does nothing now: it may be asked any moment. */
 const JOBS_PER_S_LEAST = 0.5;
 
@@ -136,7 +138,8 @@ export class Predictor implements PredictedGain {
     const { horizonS } = reviewed;
     if (taskSeries) this.loads = new TaskLoads({ horizonS, nowUs, series: (task) => this.series?.of(task) });
     this.gain = new MoveGain({
-      ...{ knowledge, performance: this.performance, loads: this.loads, horizonS, foresight: parts.foresight, movable },
+      ...{ knowledge, performance: this.performance, loads: this.loads, horizonS, foresight: parts.foresight },
+      movable: (follower, task, epoch) => this.movable(follower, task, epoch),
       seeing: (mac) => this.seeing(mac),
       threatened: (mac) => this.memory.ecus.get(mac)?.isThreatened === true,
       by: (from) => `the predictor of ${parts.manager}${this.ruleText(from)}`,
@@ -330,7 +333,7 @@ export class Predictor implements PredictedGain {
     return this.parts.knowledge.index.leavingGroups(follower.mac).flatMap((group) =>
       group.map(({ context: { task, epoch } }) => {
         const chain = group.length === 1 ? {} : { chain: group[0]?.context.task };
-        return { ...movable(follower, task, epoch), ...chain };
+        return { ...this.movable(follower, task, epoch), ...chain };
       }),
     );
   }
@@ -481,7 +484,7 @@ export class Predictor implements PredictedGain {
     const counted = Math.max(0, (missed ?? 0) - (at === from ? pursuit.missesBefore : 0));
     const misses = missesAbove(counted, pursuit.missesPerS * proposal.horizonS);
     const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? pursuit.jobsPerS);
-    const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: USUAL.blackoutS * jobsPerS };
+    const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: this.blackoutS(task) * jobsPerS };
     const { cameAtUs, movedAtUs } = pursuit;
     const wasDone = movedAtUs !== undefined && (cameAtUs === undefined || movedAtUs <= cameAtUs);
     // Silence is not a miss of any job that ran: its usual price is added.
@@ -500,6 +503,16 @@ export class Predictor implements PredictedGain {
     return (await this.parts.foresight.ask([mac], { task, ahead: undefined })).sights.get(mac)?.misses;
   }
 
+  private movable(follower: EcuFollower, task: TaskName, epoch: number): MovableTask {
+    const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower.jobsPerS(task));
+    return { task, epoch, jobsPerS, blackoutS: this.blackoutS(task), ...USUAL };
+  }
+
+  /** Of a move, by those that were measured here. */
+  private blackoutS(task: TaskName): number {
+    return this.parts.past.blackoutUs(this.parts.knowledge.placement(task)?.context.spec) / 1e6;
+  }
+
   /** E5. */
   private withoutMove({ from, evidence: [behind] }: Proposal, { loadBefore }: Pursuit): number {
     const follower = this.followed.get(from)?.follower;
@@ -510,12 +523,5 @@ export class Predictor implements PredictedGain {
 }
 
 const NO_TASKS: readonly MovableTask[] = [];
-
-const movable = (follower: EcuFollower, task: TaskName, epoch: number): MovableTask => ({
-  task,
-  epoch,
-  jobsPerS: Math.max(JOBS_PER_S_LEAST, follower.jobsPerS(task)),
-  ...USUAL,
-});
 
 const finiteOr0 = (value: number | undefined): number => (value !== undefined && Number.isFinite(value) ? value : 0);

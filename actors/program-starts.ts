@@ -5,6 +5,7 @@
  */
 import type { RestoredAt } from '../src/domain/instance/instance-core.ts';
 import { DroverError, type ErrorCode } from '../src/domain/kernel/error-codes.ts';
+import { isFollowable } from '../src/domain/migration/following.ts';
 import type { CheckpointOrder, CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { RuntimeKind, TaskSpec } from '../src/domain/model/task.ts';
@@ -41,8 +42,6 @@ interface Ahead {
   readonly follower?: Promise<Follower> | undefined;
 }
 
-/** Of which the same state and the same inputs give the same state and the same outputs, wherever they run. */
-const DETERMINISTIC: ReadonlySet<RuntimeKind> = new Set(['wasm', 'worker']);
 /** The source runs on meanwhile; after this long another way is quicker. */
 const CAUGHT_UP_US_MAX = 500_000;
 
@@ -104,7 +103,7 @@ export class ProgramStarts {
    */
   async follow(spec: TaskSpec, epoch: number, core: number | undefined): Promise<CheckpointReference | undefined> {
     const { name } = spec;
-    if (!DETERMINISTIC.has(spec.runtime)) return undefined;
+    if (!isFollowable(spec)) return undefined;
     const before = this.ahead.get(name);
     const isOn = before?.follower !== undefined && before.state.epoch === epoch && before.core === core;
     const ahead = isOn ? before : this.beginFollowing(spec, epoch, core);

@@ -1,14 +1,21 @@
 /**
- * Moves the tasks of a chain to one ECU together, or none (docs/CHAINS.md): all of it, or those that leave one ECU. Replicated. Each member is an ordinary migration
- * (`migration.machine.ts`) that waits twice for this record: with its state copied, before it stands still; and standing still, before it
- * takes its epoch.
+ * Moves the tasks of a chain to one ECU together, or none (docs/CHAINS.md): all of it, or those that leave one ECU. Replicated. Each member is
+ * an ordinary migration (`migration.machine.ts`) that waits for this record: with its state copied, before its target keeps up with it; where
+ * that cannot be, before it stands still; and before it takes its epoch.
  *
- *   idle → gathering → pausing → committed → done        gathering, pausing → aborting → aborted
+ *   idle → gathering → following [→ pausing] → committed → done        gathering, following, pausing → aborting → aborted
  *
- * Z1. `committed` is the one decision for all: no member takes its epoch before it stands here, and none gives up by itself after.
- * Z2. Whatever fails before it, of any member, leads to `aborting`: every member rolls back, and its source runs on as if nothing had been.
+ * Z1. `committed` is the one decision for all: no member takes its epoch before it stands here, and none gives up by itself after. It stands
+ *     here only when each member's state is named: its target keeps up with it, or it stands still.
+ * Z2. Whatever fails before it, of any member, leads to `aborting`: every member rolls back, and its source runs on as if nothing had been. The
+ *     source of one that is kept up with has never stood still.
  * Z3. What fails after it fails for one task, as after the commit of any migration: a restore answers for it.
  * Z4. Members' records are read and answer by event; nothing is acted upon that was not recorded.
+ * Z5. Only those that no target keeps up with stand still, and not before all the others are kept up with (`pausing`): so nobody's silence
+ *     waits for a copy, a start or a catching up of another.
+ * Z6. Nothing here rests on a follower: it has no effect (`follower-core.ts`, F1), so single-writer is the marker's as ever; inputs of a task
+ *     that is `moving` are not trimmed, so that whoever starts in the new epoch without it computes the same from where it began; and a route
+ *     hands on accepted outputs by their numbers, whoever appended them. If one ends after it was counted, its task is silent for longer.
  */
 import { assign, setup } from 'xstate';
 import type { Incarnation } from '../src/domain/model/ecu.ts';
@@ -47,12 +54,15 @@ export type ChainEvent = ActorEvent &
   (
     | { readonly type: 'CHAIN.PROPOSED'; readonly cause: ChainCause }
     | { readonly type: 'MEMBERS.COPIED' }
+    /** Some of them keep up; the others wait to stand still. */
+    | { readonly type: 'MEMBERS.FOLLOWED' }
+    /** Each is kept up with, or stands still. */
     | { readonly type: 'MEMBERS.READY' }
     | { readonly type: 'MEMBER.FAILED'; readonly task: TaskName; readonly reason: string }
     | { readonly type: 'MEMBERS.OVER' }
   );
 
-export type ChainStep = 'copied' | 'ready' | 'over';
+export type ChainStep = 'copied' | 'followed' | 'ready' | 'over';
 
 export type ChainEffect =
   | (ChainCause & { readonly kind: 'beginMembers'; readonly chain: ActorKey })
@@ -63,8 +73,9 @@ export type ChainEffect =
       readonly step: ChainStep;
     };
 
-/** Milliseconds. Copying may take each member its own bound; standing still is to be short. */
+/** Milliseconds. Copying may take each member its own bound; keeping up lasts as long as a follower waits, standing still is to be short. */
 const GATHER_MS = 60_000;
+const FOLLOW_MS = 3_000;
 const PAUSE_MS = 3_000;
 
 const NOTHING: ChainCause = { members: [], target: '', reason: '' };
@@ -104,7 +115,17 @@ export const chainMachine = setup({
       entry: [begin, watch('copied')],
       exit: [closes('begin'), closes('watch')],
       after: { [GATHER_MS]: { target: 'aborting', actions: 'noteSlow' } },
-      on: { 'MEMBERS.COPIED': 'pausing', 'MEMBER.FAILED': { target: 'aborting', actions: 'noteFailure' } },
+      on: { 'MEMBERS.COPIED': 'following', 'MEMBER.FAILED': { target: 'aborting', actions: 'noteFailure' } },
+    },
+    following: {
+      entry: watch('followed'),
+      exit: closes('watch'),
+      after: { [FOLLOW_MS]: { target: 'aborting', actions: 'noteSlow' } },
+      on: {
+        'MEMBERS.READY': 'committed',
+        'MEMBERS.FOLLOWED': 'pausing',
+        'MEMBER.FAILED': { target: 'aborting', actions: 'noteFailure' },
+      },
     },
     pausing: {
       entry: watch('ready'),

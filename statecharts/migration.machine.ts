@@ -2,7 +2,7 @@
  * Moves one running task to another ECU, without a gap (DESIGN 3 and 7, Migration). Replicated; one per attempt, named after the task and
  * the epoch that it leaves.
  *
- *   proposed → costed → admitted → duplicating{full, delta} → switching{pausing, committing, starting} → decommissioning → done
+ *   proposed → costed → admitted → duplicating{full, delta} → switching{following | pausing, committing, starting} → decommissioning → done
  *              rejected            rollingBack{aborting, resuming} → aborted                       superseding → decommissioning → superseded
  *
  * M1. Until the commit everything is preparation: the source runs, and whatever fails leads to `rollingBack`. After it the target's epoch
@@ -12,14 +12,23 @@
  * M3. The source is told to resume only when the abort is on the placement's record. One whose epoch was taken is never resumed.
  * M4. The source stands still with its state until the target's epoch has a durable checkpoint, or has had long enough to get one.
  * M5. An effect that asks the world answers with what it heard; the chart goes on by that answer and by its timers.
- * M7. One that moves with its chain (`chain.machine.ts`) waits twice for the chain's word: `gathered`, before it stands still, and `agreeing`,
- *     before it takes its epoch. With that word it does not give up by itself any more.
- * M8. Where the target can keep up with the source (`follow`), the source does not stand still before the commit: the target computes what it
- *     computes, and goes on from there. The marker ends what the source may append, and M4 holds from then on.
+ * M7. One that moves with its chain (`chain.machine.ts`) waits for the chain's word: `gathered`, with its state copied; `waiting`, before it
+ *     stands still, if it has to; and `agreeing`, before it takes its epoch. With that last word it does not give up by itself any more.
+ * M8. Where the target can keep up with the source (`following`), the source does not stand still before the commit: the target computes what
+ *     it computes, and goes on from there. The marker ends what the source may append, and M4 holds from then on. A target that has kept up
+ *     saves time and decides nothing: if it falls behind, ends or dies before the marker, the deploy begins from `reference`, where it began.
+ * M9. Where standing still would break deadlines or cost too much (`mustFollow`) and the target does not keep up, it is given up: the source
+ *     never stood still.
  * M6. It is done only when the placement has heard that the target runs the task: whoever took an epoch answers for it until then.
  */
 import { assign, enqueueActions, setup } from 'xstate';
-import { type MigrationEstimate, type MigrationMode, ROUNDS_MAX, SMALL_BYTES } from '../src/domain/migration/estimate.ts';
+import {
+  type MigrationEstimate,
+  type MigrationMode,
+  ROUNDS_MAX,
+  SMALL_BYTES,
+  silenceToAdmit,
+} from '../src/domain/migration/estimate.ts';
 import type { CheckpointReference } from '../src/domain/model/checkpoint.ts';
 import type { Incarnation, TaskOwner } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
@@ -61,6 +70,8 @@ export interface MigrationContext {
   readonly mode?: MigrationMode | undefined;
   /** By the estimate, where the deadlines at the target bear it. */
   readonly blackoutUs?: number | undefined;
+  /** By the estimate: it is not to stand still. */
+  readonly mustFollow?: boolean | undefined;
   /** Targets that refused. */
   readonly excluded: readonly Mac[];
   readonly rounds: readonly CopyRound[];
@@ -68,6 +79,8 @@ export interface MigrationContext {
   readonly reference?: CheckpointReference | undefined;
   /** M8: the target keeps up with the source from there on. */
   readonly following?: boolean | undefined;
+  /** M8: why it does not, where that was tried or would have been. */
+  readonly standsStillFor?: string | undefined;
   /** Taken by the commit. */
   readonly epoch?: number | undefined;
   readonly nonce?: string | undefined;
@@ -96,6 +109,8 @@ export type MigrationEvent = ActorEvent &
         readonly copyUs: number;
         readonly following?: boolean;
       }
+    /** The target does not keep up with it: it has to stand still. */
+    | { readonly type: 'FOLLOWING.REFUSED'; readonly reason: string }
     /** `unable`: its bridge cannot name the state at which it stands still. */
     | { readonly type: 'HANDOVER.FAILED'; readonly reason: string; readonly unable: boolean }
     | { readonly type: 'SWITCH.COMMITTED'; readonly epoch: number }
@@ -116,6 +131,9 @@ export type MigrationEvent = ActorEvent &
     | { readonly type: 'SOURCE.STOPPED' }
   );
 
+/** How far its chain has to have come (M7): all copied; all that can keep up do; all may switch. */
+export type MemberStep = 'copied' | 'followed' | 'ready';
+
 interface Between {
   readonly task: TaskName;
   readonly expectedEpoch: number;
@@ -130,9 +148,10 @@ export type MigrationEffect =
   | (Between & { readonly kind: 'reserve'; readonly blackoutUs?: number | undefined })
   | (Between & { readonly kind: 'copyState'; readonly round: number })
   | (Between & { readonly kind: 'claimPlacement' })
-  | (Between & { readonly kind: 'awaitChain'; readonly chain: ActorKey; readonly step: 'copied' | 'ready' })
-  /** `follow`: the checkpoint that is at the target, to keep up with the source from; absent: the source is to stand still. */
-  | (Between & { readonly kind: 'handOver'; readonly mode: MigrationMode; readonly follow?: number | undefined })
+  | (Between & { readonly kind: 'awaitChain'; readonly chain: ActorKey; readonly step: MemberStep })
+  /** From the checkpoint of that sequence, which is at the target. */
+  | (Between & { readonly kind: 'followSource'; readonly sequence: number })
+  | (Between & { readonly kind: 'handOver'; readonly mode: MigrationMode })
   | (Between & { readonly kind: 'commitSwitch'; readonly mode: MigrationMode; readonly reference: CheckpointReference })
   | (Between & {
       readonly kind: 'deployTarget';
@@ -158,6 +177,7 @@ export type MigrationEffect =
 const RESERVE_MS = 3_000;
 const COPY_MS = 30_000;
 const CLAIM_MS = 2_000;
+const FOLLOW_MS = 2_000;
 const PAUSE_MS = 2_000;
 const COMMIT_MS = 2_000;
 const START_MS = 5_000;
@@ -180,19 +200,11 @@ const opened = (key: string, effect: (context: MigrationContext) => MigrationEff
   exit: { type: CLOSE, params: { key } } as const,
 });
 
-const awaitsChain = (step: 'copied' | 'ready') =>
+const awaitsChain = (step: MemberStep) =>
   opened('chain', (context) => ({ kind: 'awaitChain', ...between(context), chain: context.cause?.chain ?? '', step }));
 
 const isSmallOrNever = ({ context, event }: { readonly context: MigrationContext; readonly event: MigrationEvent }): boolean =>
   event.type === 'STATE.COPIED' && (event.round.bytes <= SMALL_BYTES || context.rounds.length + 1 >= ROUNDS_MAX);
-
-/** One that moves with its chain stands still until all of them do (M7). */
-function handOver(context: MigrationContext): MigrationEffect {
-  const mode = modeOf(context);
-  const sequence = context.rounds[context.rounds.length - 1]?.sequence;
-  const follow = mode === 'live' && !isInChain(context) && sequence !== undefined ? { follow: sequence } : {};
-  return { kind: 'handOver', ...between(context), mode, ...follow };
-}
 
 const isInChain = ({ cause }: MigrationContext): boolean => cause?.chain !== undefined;
 
@@ -211,8 +223,9 @@ export const migrationMachine = setup({
     }),
     noteChosen: assign(({ event }) => {
       if (event.type !== 'MIGRATION.COSTED' || event.estimate.chosen === undefined) return {};
-      const { mac, incarnation, mode, bearable, blackoutUs } = event.estimate.chosen;
-      return { target: { mac, incarnation }, mode, blackoutUs: bearable ? blackoutUs : undefined, reason: undefined };
+      const { mac, incarnation, mode, mustFollow } = event.estimate.chosen;
+      const blackoutUs = silenceToAdmit(event.estimate.chosen);
+      return { target: { mac, incarnation }, mode, blackoutUs, mustFollow, reason: undefined };
     }),
     noteStay: assign(({ event }) =>
       event.type === 'MIGRATION.COSTED' ? { reason: event.estimate.reason ?? 'no other ECU can take it' } : {},
@@ -226,6 +239,7 @@ export const migrationMachine = setup({
     noteRound: assign(({ context, event }) =>
       event.type === 'STATE.COPIED' ? { rounds: [...context.rounds, event.round] } : {},
     ),
+    noteRefused: assign(({ event }) => ({ standsStillFor: reasonOf(event) })),
     noteReference: assign(({ event }) => {
       if (event.type !== 'STATE.HANDED_OVER') return {};
       const { reference, following } = event;
@@ -245,6 +259,9 @@ export const migrationMachine = setup({
     }),
     noteConfirmed: assign({ confirmed: true }),
     noteSuperseded: assign(({ event }) => ({ superseded: true, reason: reasonOf(event) })),
+    noteStays: assign(({ event }) => ({
+      reason: `its target does not keep up with it, and it is not to stand still for this move: ${reasonOf(event)}`,
+    })),
     noteSilence: assign({ reason: 'the other side did not answer in time' }),
     noteSilentTarget: assign({ superseded: true, reason: 'the target did not answer in time' }),
   },
@@ -259,6 +276,7 @@ export const migrationMachine = setup({
     isInChain: ({ context }) => isInChain(context),
     wasSuperseded: ({ context }) => context.superseded,
     isConfirmed: ({ context }) => context.confirmed,
+    mustFollow: ({ context }) => context.mustFollow === true,
     hasReference: ({ context }) => context.reference !== undefined,
   },
 }).createMachine({
@@ -321,7 +339,7 @@ export const migrationMachine = setup({
         'COPY.FAILED': { target: 'rollingBack', actions: 'noteReason' },
         'STATE.COPIED': [
           { guard: 'isGathered', target: 'gathered', actions: 'noteRound' },
-          { guard: 'isSmallOrNever', target: 'switching', actions: 'noteRound' },
+          { guard: 'isSmallOrNever', target: 'switching.following', actions: 'noteRound' },
           { target: 'duplicating.delta', reenter: true, actions: 'noteRound' },
         ],
       },
@@ -332,13 +350,40 @@ export const migrationMachine = setup({
     },
     gathered: {
       ...awaitsChain('copied'),
-      on: { 'CHAIN.WENT_ON': 'switching', 'CHAIN.GAVE_UP': { target: 'rollingBack', actions: 'noteReason' } },
+      on: {
+        'CHAIN.WENT_ON': [{ guard: 'isLive', target: 'switching.following' }, { target: 'switching.waiting' }],
+        'CHAIN.GAVE_UP': { target: 'rollingBack', actions: 'noteReason' },
+      },
     },
     switching: {
       initial: 'pausing',
       states: {
+        following: {
+          ...opened('follow', (context) => ({
+            kind: 'followSource',
+            ...between(context),
+            sequence: context.rounds[context.rounds.length - 1]?.sequence ?? 0,
+          })),
+          after: { [FOLLOW_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
+          on: {
+            'STATE.HANDED_OVER': [
+              { guard: 'isInChain', target: 'agreeing', actions: 'noteReference' },
+              { target: 'committing', actions: 'noteReference' },
+            ],
+            'FOLLOWING.REFUSED': [
+              { guard: 'mustFollow', target: '#migration.rollingBack', actions: ['noteRefused', 'noteStays'] },
+              { guard: 'isInChain', target: 'waiting', actions: 'noteRefused' },
+              { target: 'pausing', actions: 'noteRefused' },
+            ],
+            'HANDOVER.FAILED': { target: '#migration.rollingBack', actions: 'noteReason' },
+          },
+        },
+        waiting: {
+          ...awaitsChain('followed'),
+          on: { 'CHAIN.WENT_ON': 'pausing', 'CHAIN.GAVE_UP': { target: '#migration.rollingBack', actions: 'noteReason' } },
+        },
         pausing: {
-          ...opened('handOver', handOver),
+          ...opened('handOver', (context) => ({ kind: 'handOver', ...between(context), mode: modeOf(context) })),
           after: { [PAUSE_MS]: { target: '#migration.rollingBack', actions: 'noteSilence' } },
           on: {
             'STATE.HANDED_OVER': [

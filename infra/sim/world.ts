@@ -19,7 +19,6 @@ import type { Log } from '../../src/ports/log.ts';
 import type { ProcessTable } from '../../src/ports/process-table.ts';
 import type { RecordStore } from '../../src/ports/record-store.ts';
 import type { StoreUpkeep } from '../../src/ports/store-upkeep.ts';
-import type { TaskRuntime } from '../../src/ports/task-runtime.ts';
 import { type ArtefactShelf, SimArtefacts } from './artefacts.ts';
 import { type BrokerOptions, SimBroker } from './broker.ts';
 import { connectSim, type SimBus, type SimBusOptions } from './bus.ts';
@@ -85,7 +84,7 @@ export interface SimPorts {
   readonly bus: SimBus;
   readonly records: RecordStore;
   readonly checkpoints: CheckpointStore & StoreUpkeep;
-  readonly runtime: TaskRuntime;
+  readonly runtime: SimTaskRuntime;
   readonly artefacts: Artefacts;
   readonly inventory: Inventory;
   readonly processes: ProcessTable;

@@ -134,6 +134,8 @@ export const FLEET_PLANTS = [
   'switch-unclaimed',
   /** What a state computed ahead of the instance that it followed is taken for accepted. */
   'forget-followed-outputs',
+  /** A source whose target keeps up with it is told to stand still all the same. */
+  'pause-followed',
   // predictors (actors/foresight.ts)
   /** Nothing is asked of the managers of other shares about what they foresee. */
   'foresee-own-share',
@@ -148,6 +150,8 @@ export const FLEET_PLANTS = [
   'know-own-chains',
   /** A task of a chain that moves as one goes on without the others. */
   'move-alone',
+  /** A chain is committed when all that can be kept up with are, though another of its tasks has not handed over its state. */
+  'commit-unready',
 ] as const;
 
 /** All that can be planted in a fleet. */

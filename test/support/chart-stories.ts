@@ -34,6 +34,10 @@ const toTheSwitch = (mode: 'live' | 'stop-and-copy') => [
   { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 900, copyUs: 1_200 },
 ];
 
+const followed = toTheSwitch('live')
+  .slice(-1)
+  .map((told) => ({ ...told, following: true }));
+
 const together = { members: [{ task: 'a', epoch: 1, attempt: 0, source: e1 }], target: e2.mac, reason: 'asked' };
 const begun = { output: 0, sequence: 0, datum: 0, datumSequence: 0 };
 const withChain = { ...move, target: e2.mac, chain: 'chain/a.1.0' };
@@ -216,7 +220,9 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
   },
   migration: {
     'goes, without a gap': [
-      ...toTheSwitch('live'),
+      ...toTheSwitch('live').slice(0, -1),
+      { type: 'FOLLOWING.REFUSED', reason: 'it did not keep up' },
+      ...toTheSwitch('live').slice(-1),
       { type: 'SWITCH.COMMITTED', epoch: 2 },
       { type: 'INSTANCE.RAN', epoch: 2, nonce: 'n2', owner: e2 },
       { type: 'PLACEMENT.CONFIRMED', epoch: 2 },
@@ -224,7 +230,8 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'SOURCE.STOPPED' },
     ],
     'goes while its source runs on, which the target has kept up with': [
-      ...toTheSwitch('live').map((told) => (told.type === 'STATE.HANDED_OVER' ? { ...told, following: true } : told)),
+      ...toTheSwitch('live').slice(0, -1),
+      ...followed,
       { type: 'SWITCH.COMMITTED', epoch: 2 },
       { type: 'INSTANCE.RAN', epoch: 2, nonce: 'n2', owner: e2 },
       { type: 'PLACEMENT.CONFIRMED', epoch: 2 },
@@ -248,13 +255,49 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'PLACEMENT.CLAIMED' },
       { type: 'STATE.HANDED_OVER', reference: { task: 'a', epoch: 1, sequence: 3 }, pauseUs: 0, copyUs: 0 },
     ],
-    'it waits for its chain, twice; its commit is slow': [
+    'it is kept up with, and waits for its chain; its commit is slow': [
       { type: 'MIGRATION.PROPOSED', cause: withChain },
       ...toTheSwitch('live').slice(1, -1),
       { type: 'CHAIN.WENT_ON' },
-      ...toTheSwitch('live').slice(-1),
+      ...followed,
       { type: 'CHAIN.WENT_ON' },
       { type: 'xstate.after.2000.migration.switching.committing' },
+    ],
+    'no target keeps up with it: it stands still when all the others of its chain are kept up with': [
+      { type: 'MIGRATION.PROPOSED', cause: withChain },
+      ...toTheSwitch('live').slice(1, -1),
+      { type: 'CHAIN.WENT_ON' },
+      { type: 'FOLLOWING.REFUSED', reason: 'it did not keep up' },
+      { type: 'CHAIN.WENT_ON' },
+      ...toTheSwitch('live').slice(-1),
+      { type: 'CHAIN.WENT_ON' },
+      { type: 'SWITCH.COMMITTED', epoch: 2 },
+    ],
+    'no target keeps up with it, and its chain stays': [
+      { type: 'MIGRATION.PROPOSED', cause: withChain },
+      ...toTheSwitch('live').slice(1, -1),
+      { type: 'CHAIN.WENT_ON' },
+      { type: 'FOLLOWING.REFUSED', reason: 'it did not keep up' },
+      { type: 'CHAIN.GAVE_UP', reason: 'b has no room' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
+    'no target keeps up with it, and it is not to stand still': [
+      { type: 'MIGRATION.PROPOSED', cause: move },
+      { type: 'MIGRATION.COSTED', estimate: { chosen: { ...e2, mode: 'live', mustFollow: true } } },
+      ...toTheSwitch('live').slice(2, -1),
+      { type: 'FOLLOWING.REFUSED', reason: 'it did not keep up' },
+      { type: 'SWITCH.ABORTED' },
+      { type: 'SOURCE.RESUMED' },
+    ],
+    'the target is gone before it keeps up': [
+      ...toTheSwitch('live').slice(0, -1),
+      { type: 'HANDOVER.FAILED', reason: 'no bridge answers', unable: false },
+      { type: 'SWITCH.ABORTED' },
+    ],
+    'the target does not say whether it keeps up': [
+      ...toTheSwitch('live').slice(0, -1),
+      { type: 'xstate.after.2000.migration.switching.following' },
     ],
     'its chain stays: before it stands still': [
       { type: 'MIGRATION.PROPOSED', cause: withChain },
@@ -266,6 +309,7 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
     'its chain stays: when it stands still': [
       { type: 'MIGRATION.PROPOSED', cause: withChain },
       ...toTheSwitch('stop-and-copy').slice(1, -1),
+      { type: 'CHAIN.WENT_ON' },
       { type: 'CHAIN.WENT_ON' },
       ...toTheSwitch('stop-and-copy').slice(-1),
       { type: 'CHAIN.GAVE_UP', reason: 'b has no room' },
@@ -401,6 +445,25 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
       { type: 'MEMBERS.READY' },
       { type: 'MEMBERS.OVER' },
     ],
+    'goes as one, and some of its tasks have to stand still': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'MEMBERS.COPIED' },
+      { type: 'MEMBERS.FOLLOWED' },
+      { type: 'MEMBERS.READY' },
+      { type: 'MEMBERS.OVER' },
+    ],
+    'keeping up takes too long': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'MEMBERS.COPIED' },
+      { type: 'xstate.after.3000.chain.following' },
+    ],
+    'one of its tasks does not stand still: none goes': [
+      { type: 'CHAIN.PROPOSED', cause: together },
+      { type: 'MEMBERS.COPIED' },
+      { type: 'MEMBERS.FOLLOWED' },
+      { type: 'MEMBER.FAILED', task: 'b', reason: 'the other side did not answer in time' },
+      { type: 'MEMBERS.OVER' },
+    ],
     'one of its tasks cannot go: none goes': [
       { type: 'CHAIN.PROPOSED', cause: together },
       { type: 'MEMBERS.COPIED' },
@@ -415,6 +478,7 @@ export const CHART_STORIES: Readonly<Record<string, Readonly<Record<string, read
     'standing still takes too long': [
       { type: 'CHAIN.PROPOSED', cause: together },
       { type: 'MEMBERS.COPIED' },
+      { type: 'MEMBERS.FOLLOWED' },
       { type: 'xstate.after.3000.chain.pausing' },
     ],
   },

@@ -73,5 +73,8 @@ function planText({ chain, target, members, candidates }: ChainPlan, nameOf: (ma
     score?.toFixed(3) ?? '-',
     reason ?? '',
   ]);
-  return `${verdict}\n\n${table(['ECU', 'VERDICT', 'SCORE', 'WHY'], rows)}`;
+  const ways = members.map(({ task, standsStillFor: why }) =>
+    why === undefined ? `${task}: followed, it does not stand still\n` : `${task}: stands still at the end: ${why}\n`,
+  );
+  return `${verdict}\n${ways.join('')}\n${table(['ECU', 'VERDICT', 'SCORE', 'WHY'], rows)}`;
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
-import type { MigrationMode } from '../../domain/migration/estimate.ts';
+import type { CandidateEstimate, MigrationEstimate, MigrationMode } from '../../domain/migration/estimate.ts';
 import type { FleetTask } from '../../domain/protocol/messages.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
 import { type BrokerFlags, withBrokerOptions } from './broker-options.ts';
@@ -94,9 +94,19 @@ async function dryRun(client: FleetClient, name: string, flags: MigrateFlags): P
   const verdict =
     chosen === undefined
       ? `${name} would stay on ${nameOf(from)}: ${reason ?? ''}`
-      : `${name} would go from ${nameOf(from)} to ${nameOf(chosen.mac)}, ${chosen.mode}, silent for about ${(chosen.blackoutUs / 1000).toFixed(1)} ms`;
+      : `${name} would go from ${nameOf(from)} to ${nameOf(chosen.mac)}, ${wayOf(chosen)}, silent for about ${silentMs(estimate)} ms`;
   process.stdout.write(`${verdict}\n${estimate.candidates.length === 0 ? '' : `\n${estimateTold(estimate, nameOf)}`}`);
 }
+
+function wayOf({ mode, modes }: CandidateEstimate): string {
+  const { followed, standsStillFor } = modes.find((one) => one.mode === mode) ?? {};
+  if (followed === true) return `${mode}, the target keeping up with it`;
+  return standsStillFor === undefined ? mode : `${mode}, standing still at the end (${standsStillFor})`;
+}
+
+/** Nobody runs it, and then the first job is to be done. */
+const silentMs = ({ chosen, facts: { wcetUs } }: MigrationEstimate): string =>
+  (((chosen?.blackoutUs ?? 0) + wcetUs) / 1000).toFixed(1);
 
 async function move(client: FleetClient, name: string, flags: MigrateFlags): Promise<void> {
   const [{ migrateTask, queryFleet }, { lastMigration }] = await Promise.all([
@@ -111,9 +121,9 @@ async function move(client: FleetClient, name: string, flags: MigrateFlags): Pro
     const [now, migration] = [await taskNow(), await lastMigration(client, name, before.epoch)];
     const hasMoved = now?.state === 'owned' && now.epoch > before.epoch;
     if (hasMoved) {
-      const { mode, rounds = [] } = migration?.context ?? {};
+      const { mode, rounds = [], following: followed = false } = migration?.context ?? {};
       const { owner: to, epoch } = now;
-      const told = { task: name, moved: true, from: before.owner, to, epoch, mode, state: migration?.state, rounds };
+      const told = { task: name, moved: true, from: before.owner, to, epoch, mode, followed, state: migration?.state, rounds };
       if (flags.json === true) process.stdout.write(`${JSON.stringify(told)}\n`);
       else process.stderr.write(`${name}: runs on ${to} (epoch ${epoch}), was on ${before.owner}\n`);
       return;

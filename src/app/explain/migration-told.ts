@@ -1,7 +1,7 @@
 /** What a migration's journal says: what it would cost, how its state was brought over, how long each part took, and how it ended. */
 import { stateName } from '../../../actors/chart.ts';
 import type { MigrationContext } from '../../../statecharts/migration.machine.ts';
-import type { MigrationCost, MigrationEstimate, MigrationMode } from '../../domain/migration/estimate.ts';
+import type { CandidateEstimate, MigrationCost, MigrationEstimate, MigrationMode } from '../../domain/migration/estimate.ts';
 import type { CheckpointOrder } from '../../domain/model/checkpoint.ts';
 import type { ActorKey, Mac, TaskName } from '../../domain/model/ids.ts';
 import type { ActorRecord } from '../../domain/model/record.ts';
@@ -30,6 +30,8 @@ export interface MigrationTold {
   readonly switchUs: number | undefined;
   /** The source ran on until the target did. */
   readonly followed: boolean;
+  /** Why it did not. */
+  readonly standsStillFor: string | undefined;
 }
 
 /** In the form of a decision (`decision.ts`). */
@@ -69,7 +71,7 @@ export function migrationDecision(by: ActorKey, records: readonly ActorRecord[])
   const cause = last?.cause;
   if (costed === undefined || last === undefined || cause === undefined) return undefined;
   const { estimate, atUs, round } = costed;
-  const { reference, reason, rounds, mode } = last;
+  const { reference, reason, rounds, mode, standsStillFor } = last;
   const hasMoved = last.epoch !== undefined;
   const checkpoint =
     reference === undefined || !hasMoved
@@ -92,7 +94,7 @@ export function migrationDecision(by: ActorKey, records: readonly ActorRecord[])
     refusedBefore: last.excluded.map((target) => ({ target, reason: 'it did not admit it' })),
     phase: state,
     evidence: estimate.decision,
-    migration: { mode, state, estimate, rounds, reason, switchUs, followed: last.following === true },
+    migration: { mode, state, estimate, rounds, reason, switchUs, followed: last.following === true, standsStillFor },
   };
 }
 
@@ -100,11 +102,12 @@ export function migrationDecision(by: ActorKey, records: readonly ActorRecord[])
 export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) => string): string {
   const { candidates, chosen, costMax, predictedBy } = estimate;
   const rows = candidates.flatMap((candidate) =>
-    candidate.modes.map(({ mode, blackoutUs, bytes, cost, bearable }) => {
+    candidate.modes.map(({ mode, followed, blackoutUs, bytes, cost, bearable }) => {
       const taken = candidate.mac === chosen?.mac && mode === candidate.mode;
+      const way = followed === true ? `${mode}, followed` : mode;
       return [
         nameOf(candidate.mac),
-        taken ? stdoutColours.green(mode) : mode,
+        taken ? stdoutColours.green(way) : way,
         `${(blackoutUs / 1000).toFixed(1)} ms`,
         bearable ? 'kept' : stdoutColours.yellow('broken'),
         `${Math.round(bytes / 1024)} KiB`,
@@ -124,8 +127,22 @@ export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) 
   const shunned = candidates.flatMap(({ mac, shunned: why }) =>
     why === undefined ? [] : [`${nameOf(mac)}: nothing goes there unless somebody orders it: ${why}\n`],
   );
-  const told = `${broken.join('')}${shunned.join('')}`;
+  const ways = candidates.map((candidate) => wayTold(candidate, nameOf(candidate.mac))).join('');
+  const told = `${ways}${broken.join('')}${shunned.join('')}`;
   return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${told}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
+}
+
+/** Whether anybody stands still on the way there, and why. */
+function wayTold({ modes }: CandidateEstimate, name: string): string {
+  const live = modes.find(({ mode }) => mode === 'live');
+  if (live === undefined) return '';
+  if (live.otherwise === undefined)
+    return live.standsStillFor === undefined
+      ? ''
+      : `${name}, live: it would stand still for the last difference: ${live.standsStillFor}\n`;
+  const { blackoutUs, bearable } = live.otherwise;
+  const ms = (blackoutUs / 1000).toFixed(1);
+  return `${name}, live: followed, nobody stands still; if it did not keep up, ${ms} ms of standing still, deadline ${bearable ? 'kept' : 'broken'}\n`;
 }
 
 /** What its own series foretell, and what the ECUs would have to do with it. */
@@ -206,12 +223,13 @@ const costCells = ({ during, transfer, disturbance, gain, total }: MigrationCost
   [during, transfer, disturbance, gain, total].map((term) => term.toFixed(2));
 
 export function* migrationTold(
-  { mode, state, estimate, rounds, reason, switchUs, followed }: MigrationTold,
+  { mode, state, estimate, rounds, reason, switchUs, followed, standsStillFor }: MigrationTold,
   nameOf: (mac: string) => string,
 ): Generator<string> {
   const copied = rounds.map(({ bytes, tookUs }) => `${Math.ceil(bytes / 1024)} KiB in ${(tookUs / 1000).toFixed(1)} ms`);
   yield `migration: ${state}${mode === undefined ? '' : `, ${mode}`}${reason === undefined ? '' : `: ${reason}`}\n`;
   if (copied.length > 0) yield `copied while it ran: ${copied.join(', ')}\n`;
+  if (standsStillFor !== undefined) yield `its target did not keep up with it: ${standsStillFor}\n`;
   const began = followed ? 'the target kept up with it while it ran; from there' : 'from standing still';
   if (switchUs !== undefined) yield `${began} to its start at the target: ${(switchUs / 1000).toFixed(1)} ms\n`;
   if (estimate.candidates.length > 0) yield `\n${estimateTold(estimate, nameOf)}`;

@@ -120,12 +120,14 @@ export function drawLife(seed: number, size: LifeSize = {}): DrawnWithPeople {
   return { life: { ...common, weather: drawWeather(draw), ...(isPlain ? PLAIN : drawMore(more, hosts)) }, people };
 }
 
-/** In half of the lives that are not plain, some tasks are fed by one that was declared before them. */
+/** In half of the lives that are not plain, some tasks are fed by one that was declared before them, and some cannot be kept up with. */
 function drawChains(rng: Rng, tasks: readonly TaskDraft[]): readonly TaskDraft[] {
   if (rng.below(2) !== 0) return tasks;
-  return tasks.map((task, at) =>
-    at === 0 || rng.below(3) === 0 ? task : { ...task, inputs: { ...task.inputs, from: `task-${1 + rng.below(at)}` } },
-  );
+  const runtimes = rng.stream('runtimes');
+  return tasks.map((plain, at) => {
+    const task = runtimes.below(5) === 0 ? { ...plain, runtime: 'process' as const } : plain;
+    return at === 0 || rng.below(3) === 0 ? task : { ...task, inputs: { ...task.inputs, from: `task-${1 + rng.below(at)}` } };
+  });
 }
 
 type Added = Pick<

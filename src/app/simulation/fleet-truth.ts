@@ -241,11 +241,11 @@ export class FleetTruth {
     const placement = { state: truth.state, epoch: truth.context.epoch, takenBy: truth.context.takenBy };
     for (const actor of this.migrating.get(task) ?? []) {
       const { state, context } = this.migrations.get(actor) as MigrationTruth;
-      const { cause, epoch: tookEpoch, mode, reference, following } = context;
+      const { cause, epoch: tookEpoch, mode, reference, following = false } = context;
       if (cause === undefined) continue;
       const source = this.parts.sourceDoes(cause.source, task, cause.epoch);
-      const handedOver = reference !== undefined && mode !== 'cold' && following !== true;
-      const then = { actor, task, expectedEpoch: cause.epoch, state, tookEpoch, handedOver, placement, source };
+      const handedOver = reference !== undefined && mode !== 'cold' && !following;
+      const then = { actor, task, expectedEpoch: cause.epoch, state, tookEpoch, handedOver, following, placement, source };
       this.world.judges.report(tornMigration(then));
     }
   }

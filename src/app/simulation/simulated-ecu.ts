@@ -13,12 +13,13 @@ import { BusReceivePolicy } from '../../../infra/nats/receive-policy.ts';
 import { DiskRecordStore } from '../../../infra/sim/disk-records.ts';
 import type { SimProcess } from '../../../infra/sim/host.ts';
 import { simHasher } from '../../../infra/sim/page-digests.ts';
+import type { SimTaskRuntime } from '../../../infra/sim/runtime.ts';
 import type { SimPorts, SimWorld } from '../../../infra/sim/world.ts';
 import { limitsOf, type SensorProfile } from '../../domain/metrics/sensor-profile.ts';
 import type { SimulatedMachine } from '../../domain/metrics/simulated-ecu.ts';
 import type { EcuDescription, EcuPower, EcuScheduling, MetricsPlan } from '../../domain/model/ecu.ts';
-import type { ActorKey, HostId, Mac } from '../../domain/model/ids.ts';
-import type { ResourceKind } from '../../domain/model/task.ts';
+import type { ActorKey, HostId, Mac, TaskName } from '../../domain/model/ids.ts';
+import type { ResourceKind, RuntimeKind } from '../../domain/model/task.ts';
 import type { AdmittingEcu } from '../../domain/placement/admit.ts';
 import { ownScheduling } from '../../domain/placement/platform-of.ts';
 import { encodeSupervisorAnswer } from '../../domain/protocol/codec-command.ts';
@@ -52,12 +53,15 @@ export const bridgeOf = (mac: Mac): HostId => `bridge.${mac}`;
 export const supervisorOf = (mac: Mac): HostId => `supervisor.${mac}`;
 export const machineOf = (mac: Mac): string => `ecu-${mac}`;
 
+/** Stand-ins run as either; one that is called a process is not kept up with, as a real one would not be (`following.ts`). */
+const RUNTIMES: readonly RuntimeKind[] = ['wasm', 'process'];
+
 /** What an ECU offers, where its plan does not say otherwise. */
 export const admittingEcu = (plan: EcuPlan): AdmittingEcu => ({
   cores: plan.cores ?? 2,
   memoryBytes: plan.memoryBytes ?? 1024 * 1024 * 1024,
   capabilities: plan.capabilities ?? [],
-  runtimes: ['wasm'],
+  runtimes: RUNTIMES,
   draining: false,
   scheduling: plan.scheduling ?? ownScheduling(),
 });
@@ -87,6 +91,7 @@ export class SimulatedEcu {
   machine: SimulatedMachine | undefined;
   /** What the inventory remembers of its last start. */
   private incarnationKnown = 0;
+  private runtime: SimTaskRuntime | undefined;
   private readonly parts: SimulatedEcuParts;
 
   constructor(parts: SimulatedEcuParts) {
@@ -147,6 +152,11 @@ export class SimulatedEcu {
 
   // ——— the bridge ———
 
+  /** Scenarios: what runs the task there ends by itself, also where it only keeps up with it. */
+  breakProgram(task: TaskName): void {
+    this.runtime?.breakProgram(task, { code: 'ERR_JOB_HANG', sentence: 'its worker died' });
+  }
+
   private async bootBridge(process: SimProcess): Promise<void> {
     const { world, names, plan, coLocatedManagers, plants, chooses, reserves } = this.parts;
     const { mac } = plan;
@@ -165,6 +175,8 @@ export class SimulatedEcu {
         scheduling: admittingEcu(plan).scheduling,
       });
       const supervisor = world.host(supervisorOf(mac)).process();
+      this.runtime = ports.runtime;
+      const { hostFunctions = ports.runtime.offer.hostFunctions } = plan;
       const description: EcuDescription = {
         mac,
         incarnation,
@@ -173,7 +185,7 @@ export class SimulatedEcu {
         resourceKind: plan.resourceKind ?? 'cpu',
         ...admittingEcu(plan),
         labels: plan.labels ?? {},
-        offers: [{ ...ports.runtime.offer, hostFunctions: plan.hostFunctions ?? ports.runtime.offer.hostFunctions }],
+        offers: RUNTIMES.map((runtime) => ({ ...ports.runtime.offer, runtime, hostFunctions })),
         bridge: ports.processes.self(),
         supervisor: supervisor === undefined ? undefined : world.processes.identityOf(supervisor),
         heartbeatIntervalUs: plan.heartbeatUs ?? HEARTBEAT_US,
@@ -185,7 +197,7 @@ export class SimulatedEcu {
       const bridge = new Bridge({
         host,
         description,
-        runtimes: new Map([['wasm', ports.runtime]]),
+        runtimes: new Map(RUNTIMES.map((kind) => [kind, ports.runtime])),
         artefacts: ports.artefacts,
         inventory: ports.inventory,
         records,

@@ -13,7 +13,7 @@
  * Source: Gibbs and Candès, NeurIPS 2021 (arXiv 2106.00170), with the level replaced by the width as in Angelopoulos et al., NeurIPS 2023.
  */
 import { MEDIAN, OUTER, TAUS } from './deciles.ts';
-import { ExpertWeights } from './expert-weights.ts';
+import { QuantileWeights } from './quantile-weights.ts';
 import { RHYTHM_MOST } from './rhythm.ts';
 import { SortedWindows } from './sorted-window.ts';
 import type { StateArena } from './state-arena.ts';
@@ -49,7 +49,7 @@ const NORMAL: readonly number[] = [-1.2816, -0.8416, -0.5244, -0.2533, 0, 0.2533
 export class Bands {
   readonly #horizons: readonly number[];
   readonly #windows: SortedWindows;
-  readonly #weights: ExpertWeights;
+  readonly #weights: QuantileWeights;
   /** Lower and upper, a horizon each: how many half widths further out. */
   readonly #stretch: Float64Array;
   readonly #settled: Float64Array;
@@ -62,7 +62,6 @@ export class Bands {
   readonly #usual: Float64Array;
   /** As #stretch, at each beat on top. */
   readonly #beatStretch: Float64Array;
-  readonly #offsets = new Float64Array(VIEWS);
 
   /** `errorsKept`: of each view and horizon. */
   constructor(arena: StateArena, horizons: readonly number[], errorsKept: number) {
@@ -71,13 +70,8 @@ export class Bands {
     this.#careful = horizons.map((h) => CAREFUL.count * h ** CAREFUL.slower);
     this.#thinnings = horizons.map(thinning);
     this.#windows = new SortedWindows(arena, horizons.length * VIEWS, errorsKept);
-    this.#weights = new ExpertWeights(arena, {
-      groups: horizons.length * Q,
-      experts: VIEWS,
-      rates: horizons.flatMap((h) => TAUS.map(() => MIX.rate / h ** MIX.slower)),
-      fading: horizons.flatMap(() => TAUS.map(() => MIX.fading)),
-      prior: horizons.flatMap(() => TAUS.flatMap(() => [0, 0, 0, BEAT_PRIOR])),
-    });
+    const rates = horizons.map((h) => MIX.rate / h ** MIX.slower);
+    this.#weights = new QuantileWeights(arena, { rates, fading: MIX.fading, prior: [0, 0, 0, BEAT_PRIOR] });
     this.#stretch = arena.take(2 * horizons.length);
     this.#settled = arena.take(horizons.length);
     this.#beats = arena.take(horizons.length * RHYTHM_MOST);
@@ -95,21 +89,20 @@ export class Bands {
     out[at + SIZES + BEAT_VIEW] = beat < 0 ? Number.NaN : this.#sizeAt(k, beat) + floor;
     const looks = ((this.#settled[k] as number) + 1) / h;
     const wider = 1 + 1 / (looks + 0.5);
-    const offsets = this.#offsets;
-    const cold = this.#windows.count(k * VIEWS) < ERRORS_LEAST;
     const views = beat < 0 ? BEAT_VIEW : VIEWS;
+    for (let view = 0; view < views; view++) {
+      const window = k * VIEWS + view;
+      const first = at + view * Q;
+      const size = out[at + SIZES + view] as number;
+      if (this.#windows.count(window) >= ERRORS_LEAST && !Number.isNaN(size))
+        this.#windows.quantiles(window, TAUS, wider * size, out, first);
+      else if (view > 0 || this.#windows.count(window) >= ERRORS_LEAST) out.fill(Number.NaN, first, first + Q);
+      else for (let q = 0; q < Q; q++) out[first + q] = wider * unit * Math.sqrt(h) * (NORMAL[q] as number);
+    }
+    this.#weights.mix(k, out, at, views, out, at + QUANTILES);
     for (let q = 0; q < Q; q++) {
-      for (let view = 0; view < views; view++) {
-        const window = k * VIEWS + view;
-        let offset = Number.NaN;
-        const size = out[at + SIZES + view] as number;
-        if (this.#windows.count(window) >= ERRORS_LEAST && !Number.isNaN(size))
-          offset = wider * size * this.#windows.quantile(window, TAUS[q] as number);
-        else if (cold && view === 0) offset = wider * unit * Math.sqrt(h) * (NORMAL[q] as number);
-        offsets[view] = offset;
-        out[at + view * Q + q] = offset;
-      }
-      out[at + QUANTILES + q] = q === MEDIAN ? point : point + this.#weights.mix(k * Q + q, offsets, 0, views);
+      const quantile = at + QUANTILES + q;
+      out[quantile] = q === MEDIAN ? point : point + (out[quantile] as number);
     }
     this.#order(k, beat, out, at + QUANTILES);
   }
@@ -122,17 +115,9 @@ export class Bands {
   /** Learns that `value` came where `forecast` wrote at `at` around `point`; `scale` is a usual error of the last value. */
   learn(k: number, { value, point, scale, beat }: BandOutcome, row: Float64Array, at: number): void {
     const error = value - point;
-    const offsets = this.#offsets;
     // As it was when the forecast was made.
     const views = Number.isNaN(row[at + SIZES + BEAT_VIEW]) ? BEAT_VIEW : VIEWS;
-    for (let q = 0; q < Q; q++) {
-      if (q === MEDIAN) continue;
-      for (let view = 0; view < views; view++) offsets[view] = row[at + view * Q + q] as number;
-      const group = k * Q + q;
-      const mixture = this.#weights.mix(group, offsets, 0, views);
-      const tau = TAUS[q] as number;
-      this.#weights.learn(group, offsets, 0, mixture, error > mixture ? -tau : 1 - tau, scale, views);
-    }
+    this.#weights.learn(k, row, at, views, error, scale);
     const settled = this.#settled[k] as number;
     for (let view = 0; view < views && settled % (this.#thinnings[k] as number) === 0; view++) {
       const size = row[at + SIZES + view] as number;

@@ -39,6 +39,8 @@ export interface BoostOptions {
 }
 
 const BINS = 32;
+/** Levels of a tree, at least: as many are written out where it is asked. */
+const LEVELS_LEAST = 3;
 
 /** Rows in buckets; made once, used for every horizon. */
 export interface Buckets {
@@ -84,6 +86,7 @@ export function fitBoostedTrees(
   const inner = (1 << depth) - 1;
   const leaves = inner + 1;
   const count = target.length;
+  assert(depth >= LEVELS_LEAST, 'trees are deep enough to be asked as they are');
   assert(count <= ROWS_MOST, 'the history that trees are fitted to is bounded');
   const model: BoostedTrees = {
     trees,
@@ -148,19 +151,39 @@ export function fitBoostedTrees(
   return { model, rest };
 }
 
-/** `codes` are those of the row's features. */
+/**
+ * `codes` are those of the row's features. Two trees at a time, three levels written out: a walk is a chain of loads that wait for each other, and two
+ * chains wait at the same time.
+ */
 export function askBoostedTrees({ trees, depth, base, feature, threshold, value }: BoostedTrees, codes: Int32Array): number {
   const inner = (1 << depth) - 1;
+  const deeper = depth - LEVELS_LEAST;
   let sum = base;
   let at = 0;
-  for (let tree = 0; tree < trees; tree++) {
-    let node = 0;
-    for (let level = 0; level < depth; level++) {
-      const here = at + node;
+  for (let tree = 0; tree < trees; tree += 2, at += 2 * inner) {
+    // An odd one at the end is walked twice and added once.
+    const both = tree + 1 < trees;
+    const next = both ? at + inner : at;
+    let here = at;
+    let there = next;
+    let node = 1 + (((threshold[here] as number) - (codes[feature[here] as number] as number)) >>> 31);
+    let twin = 1 + (((threshold[there] as number) - (codes[feature[there] as number] as number)) >>> 31);
+    here = at + node;
+    there = next + twin;
+    node = 2 * node + 1 + (((threshold[here] as number) - (codes[feature[here] as number] as number)) >>> 31);
+    twin = 2 * twin + 1 + (((threshold[there] as number) - (codes[feature[there] as number] as number)) >>> 31);
+    here = at + node;
+    there = next + twin;
+    node = 2 * node + 1 + (((threshold[here] as number) - (codes[feature[here] as number] as number)) >>> 31);
+    twin = 2 * twin + 1 + (((threshold[there] as number) - (codes[feature[there] as number] as number)) >>> 31);
+    for (let level = 0; level < deeper; level++) {
+      here = at + node;
+      there = next + twin;
       node = 2 * node + 1 + (((threshold[here] as number) - (codes[feature[here] as number] as number)) >>> 31);
+      twin = 2 * twin + 1 + (((threshold[there] as number) - (codes[feature[there] as number] as number)) >>> 31);
     }
     sum += value[at + tree + node - inner] as number;
-    at += inner;
+    if (both) sum += value[next + tree + 1 + twin - inner] as number;
   }
   return sum;
 }

@@ -2,7 +2,7 @@
  * Convex combination of experts by exponential weights on what each would have gained over the mixture (the gradient of the loss at the mixture,
  * so that the best *mixture* is followed, not only the best expert). Old gains fade, so that weights move when the series changes.
  *
- *   G_i ← φ G_i + η · ((1 − α) · g · (m − f_i) + α · (ℓ(m) − ℓ(f_i))) / s        w_i ∝ exp(G_i)        g: derivative of the loss ℓ at the mixture m
+ *   G_i ← φ G_i + η · ((1 − α) · g · (m − f_i) + α · (ℓ(m) − ℓ(f_i))) / s        w_i ∝ exp(G_i)        ℓ: absolute error, g: its derivative at the mixture m
  *
  * α is the share of the loss itself. The gradient rewards everybody on the other side of the mixture, however far beyond the value: right where many
  * independent looks cancel such luck, wrong where there are few, as of long forecasts. By convexity the second gain is never above the first.
@@ -12,6 +12,7 @@
  * Source: Cesa-Bianchi and Lugosi, Prediction, Learning and Games, 2.4 and 2.6 (exponentiated gradient, sleeping experts); fading as in
  * de Rooij et al.'s and Herbster and Warmuth's tracking of experts.
  */
+import { decay } from './decay.ts';
 import type { StateArena } from './state-arena.ts';
 
 export interface WeightOptions {
@@ -21,8 +22,8 @@ export interface WeightOptions {
   readonly rates: readonly number[];
   /** φ, a group each. */
   readonly fading: readonly number[];
-  /** α of the absolute error, a group each; nothing: 0. */
-  readonly ownLoss?: readonly number[];
+  /** α, a group each. */
+  readonly ownLoss: readonly number[];
   /** Gains at the start, group by group an expert each. */
   readonly prior: readonly number[];
 }
@@ -45,14 +46,12 @@ export class ExpertWeights {
     for (let each = 0; each < groups * experts; each++) this.#weights[each] = Math.exp(this.#prior[each] as number);
   }
 
-  /**
-   * The mixture of group `g` over `values` from `at`, by weights that sum to 1 over those awake; NaN where all sleep. `count`: the others sleep and
-   * are not even looked at.
-   */
-  mix(g: number, values: Float64Array, at: number, count = this.#options.experts): number {
-    const from = g * this.#options.experts;
+  /** The mixture of group `g` over `values` from `at`, by weights that sum to 1 over those awake; NaN where all sleep. */
+  mix(g: number, values: Float64Array, at: number): number {
+    const { experts } = this.#options;
+    const from = g * experts;
     let [sum, total] = [0, 0];
-    for (let e = 0; e < count; e++) {
+    for (let e = 0; e < experts; e++) {
       const value = values[at + e] as number;
       if (Number.isNaN(value)) continue;
       const weight = this.#weights[from + e] as number;
@@ -62,28 +61,17 @@ export class ExpertWeights {
     return sum / total;
   }
 
-  /**
-   * `slope`: of the loss at `mixture`; `scale`: a usual difference; `value`: what came, where losses themselves count (α). Bare numbers, for it is
-   * called hundreds of times a step.
-   */
-  learn(
-    g: number,
-    values: Float64Array,
-    at: number,
-    mixture: number,
-    slope: number,
-    scale: number,
-    count = this.#options.experts,
-    value = 0,
-  ): void {
+  /** Learns that `value` came where `mixture` was said; `scale`: a usual difference. */
+  learn(g: number, values: Float64Array, at: number, mixture: number, value: number, scale: number): void {
     const { experts, rates, fading, ownLoss } = this.#options;
     const rate = rates[g] as number;
     const kept = fading[g] as number;
-    const own = ownLoss === undefined ? 0 : (ownLoss[g] as number);
+    const own = ownLoss[g] as number;
+    const slope = mixture > value ? 1 : mixture < value ? -1 : 0;
     const missed = Math.abs(mixture - value);
     const from = g * experts;
     let best = Number.NEGATIVE_INFINITY;
-    for (let e = 0; e < count; e++) {
+    for (let e = 0; e < experts; e++) {
       const said = values[at + e] as number;
       let gain = this.#gains[from + e] as number;
       if (!Number.isNaN(said)) {
@@ -96,7 +84,7 @@ export class ExpertWeights {
       }
       if (gain > best) best = gain;
     }
-    for (let e = 0; e < count; e++) this.#weights[from + e] = Math.exp((this.#gains[from + e] as number) - best);
+    for (let e = 0; e < experts; e++) this.#weights[from + e] = decay(best - (this.#gains[from + e] as number));
   }
 
   weight(g: number, e: number): number {

@@ -282,7 +282,7 @@ export class Forecaster {
       this.#usualError[k] = usual === 0 ? size : usual + ERROR_RATE * (size - usual);
       const scale = Math.max(this.#usualError[k] as number, 1e-9 * unit);
       const point = rows[at + this.#point] as number;
-      this.#weights.learn(k, rows, at, point, point > value ? 1 : point < value ? -1 : 0, scale, this.experts.length, value);
+      this.#weights.learn(k, rows, at, point, value, scale);
       this.#outcome.value = value;
       this.#outcome.point = point;
       this.#outcome.scale = scale;

@@ -68,9 +68,16 @@ export function predictNLinear({ weights, context }: NLinear, h: number, series:
 
 function changeOf(weights: Float64Array, at: number, series: Float64Array, t: number, context: number): number {
   const last = series[t] as number;
-  let sum = 0;
-  for (let j = 0; j < context - 1; j++) sum += (weights[at + j] as number) * ((series[t - 1 - j] as number) - last);
-  return sum;
+  const lags = context - 1;
+  // Two sums, for each waits for its last addition.
+  let [even, odd] = [0, 0];
+  let j = 0;
+  for (; j + 1 < lags; j += 2) {
+    even += (weights[at + j] as number) * ((series[t - 1 - j] as number) - last);
+    odd += (weights[at + j + 1] as number) * ((series[t - 2 - j] as number) - last);
+  }
+  if (j < lags) even += (weights[at + j] as number) * ((series[t - 1 - j] as number) - last);
+  return even + odd;
 }
 
 function centre(series: Float64Array): Float64Array {

@@ -58,12 +58,21 @@ export class RecursiveLeastSquares {
     const p = this.#p;
     const px = this.#px;
     let power = forgetting;
-    for (let i = 0; i < width; i++) {
-      let sum = 0;
+    // Two rows at a time: a sum waits for its last addition, and two sums wait at the same time.
+    for (let i = 0; i < width; i += 2) {
       const row = i * width;
-      for (let j = 0; j < width; j++) sum += (p[row + j] as number) * (x[j] as number);
+      const next = i + 1 < width ? row + width : row;
+      let [sum, twin] = [0, 0];
+      for (let j = 0; j < width; j++) {
+        const input = x[j] as number;
+        sum += (p[row + j] as number) * input;
+        twin += (p[next + j] as number) * input;
+      }
       px[i] = sum;
       power += sum * (x[i] as number);
+      if (next === row) break;
+      px[i + 1] = twin;
+      power += twin * (x[i + 1] as number);
     }
     const slot = (step % ring) * width;
     const inverse = 1 / forgetting;

@@ -34,19 +34,16 @@ export class SortedWindows {
     if (pushed >= length) hole = this.#firstNotBelow(base, base + count, this.#ring[slot] as number);
     this.#ring[slot] = value;
     this.#pushed[at] = pushed + 1;
+    // What lies between the hole and the place of the new value moves by one; as a block, for it is a third of the window.
     const sorted = this.#sorted;
-    const first = base;
-    const last = pushed >= length ? base + count - 1 : base + count;
-    // The hole wanders to where the new value belongs.
-    while (hole > first && (sorted[hole - 1] as number) > value) {
-      sorted[hole] = sorted[hole - 1] as number;
-      hole--;
+    const place = this.#firstNotBelow(base, base + count, value);
+    if (place <= hole) {
+      sorted.copyWithin(place + 1, place, hole);
+      sorted[place] = value;
+    } else {
+      sorted.copyWithin(hole, hole + 1, place);
+      sorted[place - 1] = value;
     }
-    while (hole < last && (sorted[hole + 1] as number) < value) {
-      sorted[hole] = sorted[hole + 1] as number;
-      hole++;
-    }
-    sorted[hole] = value;
   }
 
   /** Between the two nearest numbers in proportion (type 7 of Hyndman and Fan); 0 of an empty window. */
@@ -59,6 +56,20 @@ export class SortedWindows {
     const low = this.#sorted[base + below] as number;
     if (below + 1 >= count) return low;
     return low + (rank - below) * ((this.#sorted[base + below + 1] as number) - low);
+  }
+
+  /** Each quantile of `shares`, times `factor`, into `out` from `first`: as `quantile`, many in one call. The window must not be empty. */
+  quantiles(at: number, shares: readonly number[], factor: number, out: Float64Array, first: number): void {
+    const sorted = this.#sorted;
+    const last = this.count(at) - 1;
+    const base = at * this.length;
+    for (let q = 0; q < shares.length; q++) {
+      const rank = (shares[q] as number) * last;
+      const below = Math.floor(rank);
+      const low = sorted[base + below] as number;
+      const high = sorted[base + Math.min(below + 1, last)] as number;
+      out[first + q] = factor * (low + (rank - below) * (high - low));
+    }
   }
 
   #firstNotBelow(from: number, to: number, value: number): number {

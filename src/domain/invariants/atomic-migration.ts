@@ -7,6 +7,7 @@
  *   A3. What it calls its commit is on the placement's record.
  *   A4. A source that has handed its state over stands still until the abort is on the placement's record.
  *   A5. The source is stopped only when the target's epoch, or a later one, has a durable checkpoint, or has had its time to get one.
+ *   A7. A source that its target keeps up with goes on until the target's epoch is taken.
  *   A6. Nobody writes in an epoch that the placement has not given.
  */
 import type { ActorKey, TaskName } from '../model/ids.ts';
@@ -29,12 +30,14 @@ export interface MigrationThen {
   readonly state: string;
   readonly tookEpoch: number | undefined;
   readonly handedOver: boolean;
+  /** Its target keeps up with it. */
+  readonly following: boolean;
   readonly placement: PlacementThen;
   readonly source: SourceDoes;
 }
 
 export function tornMigration(then: MigrationThen): Violation | undefined {
-  const { actor, task, expectedEpoch, state, tookEpoch, handedOver, placement, source } = then;
+  const { actor, task, expectedEpoch, state, tookEpoch, handedOver, following, placement, source } = then;
   const report = (sentence: string): Violation => ({
     invariant: 'atomic-migration',
     sentence: `${task}: ${sentence}`,
@@ -63,6 +66,8 @@ export function tornMigration(then: MigrationThen): Violation | undefined {
   const mayGoOn = isGivenUp || state === 'rollingBack.resuming' || isUntouched;
   if (handedOver && !mayGoOn && source === 'runs')
     return report(`the source goes on and no abort of ${actor} is on record (A4)`);
+  if (following && placement.epoch === expectedEpoch && source === 'stands-still')
+    return report(`the source stands still although ${actor} keeps up with it (A7)`);
   const isOver = state === 'done' || state === 'superseded';
   return isOver && tookEpoch !== undefined ? unansweredEpoch({ actor, task, tookEpoch, placement }) : undefined;
 }

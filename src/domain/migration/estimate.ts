@@ -4,19 +4,25 @@
  *
  *   during        jobs of the task itself that fall into the blackout and have no slack to bear it
  *   transfer      at the source: jobs released there while states are captured and given away, that find their core busy
- *   disturbance   at the target: the same, while the state is taken in and the program is started
+ *   disturbance   at the target: the same, while the state is taken in and the program is started; and while it keeps up with its task, which
+ *                 runs at the source all the same, jobs there that find their core busy with its
  *   gain          late jobs that staying would bring and moving avoids, by whoever predicts: failures that are foreseen, and how the task
  *                 would do there (`performance/late-work.ts`); below 0 where it would do worse; 0 where nobody predicts
  *   total         during + transfer + disturbance − gain
  *
- * Blackouts by mode, S the state's bytes, d its dirty bytes a second, b bytes moved a second, w the switch with nothing to move:
+ * Blackouts by mode, S the state's bytes, d its dirty bytes a second, b bytes moved a second, w the switch with nothing to move, f the same
+ * where the target has kept up (from the word to it until its marker stands: until then the source runs on):
  *
- *   live            w + last / b      last: what a round of copying leaves dirty, after at most ROUNDS_MAX rounds
+ *   live, followed  f                 nobody stands still, and there is no last difference
+ *   live            w + last / b      where the target does not keep up; last: what a round leaves dirty, after at most ROUNDS_MAX rounds
  *   stop-and-copy   w + S / b
  *   cold            w + S / b + the work since the last durable checkpoint again
  *
- * The mode is the cheapest of those whose blackout the deadlines bear; where none is borne, the one with the shortest. Whether they do is the
+ * The mode is the cheapest of those whose blackout the deadlines bear, and of those that cost about the same a followed one; where none is borne, the one with the shortest. Whether they do is the
  * exact test's word: the target's, with all that runs there, and what arrives during the blackout released when it ends (`admit.ts`).
+ *
+ * Whoever keeps up may turn out not to. What that would be (`otherwise`) is part of the estimate: where it is borne too, it is what the
+ * target's bridge is asked to admit, and where it is not, the move is given up rather than that the source stands still (`mustFollow`).
  *
  * Among places whose costs differ by less than a late job's half the score of the placement decides: prices are estimates.
  */
@@ -50,6 +56,9 @@ export interface MigrationFacts {
 export interface MigrationSpeed {
   readonly bytesPerSecond: number;
   readonly switchUs: number;
+  /** Where the target has kept up; and how long it took until it did. */
+  readonly followedUs: number;
+  readonly keepUpUs: number;
 }
 
 /** How busy an ECU is: what extra work there delays. */
@@ -76,6 +85,12 @@ export interface ModeEstimate {
   readonly bearable: boolean;
   /** What the exact test found that does not keep its deadline. */
   readonly broken?: string | undefined;
+  /** The target keeps up with it while it runs. */
+  readonly followed?: boolean | undefined;
+  /** Live, but not followed: why. */
+  readonly standsStillFor?: string | undefined;
+  /** Followed: what it is if the target does not keep up after all. */
+  readonly otherwise?: Pick<ModeEstimate, 'blackoutUs' | 'cost' | 'bearable' | 'broken'> | undefined;
 }
 
 export interface CandidateEstimate {
@@ -87,6 +102,8 @@ export interface CandidateEstimate {
   readonly cost: MigrationCost;
   readonly blackoutUs: number;
   readonly bearable: boolean;
+  /** Standing still would be too dear: rather than that it stays. */
+  readonly mustFollow?: boolean | undefined;
   /** How it would do there; absent: nobody can say. */
   readonly performance?: PredictedPerformance | undefined;
   /** Upper decile of the load there with it, by what the series of tasks foretell; absent: they say nothing. */
@@ -128,6 +145,8 @@ export interface EstimatedCandidate {
   readonly busy: EcuBusyness;
   /** Bytes of the state that are there already. */
   readonly bytesAtHand: number;
+  /** Why it would not keep up with the task; absent: it would. */
+  readonly notFollowed?: string | undefined;
   /** The target's exact test with that blackout: undefined when it passes. Absent: the task's own slack alone decides. */
   readonly brokenBy?: (blackoutUs: number) => string | undefined;
   readonly performance?: PredictedPerformance | undefined;
@@ -151,7 +170,7 @@ export function estimateCandidate(
     estimateMode(mode, candidate, about),
   );
   const borne = modes.filter(({ bearable }) => bearable);
-  const best = borne.length > 0 ? least(borne, ({ cost }) => cost.total) : least(modes, ({ blackoutUs }) => blackoutUs);
+  const best = borne.length > 0 ? cheapest(borne) : least(modes, ({ blackoutUs }) => blackoutUs);
   const { mode, cost, blackoutUs, bearable } = best;
   const { performance, loadAfter, shunned } = candidate;
   const told = {
@@ -165,6 +184,12 @@ export function estimateCandidate(
 /** Late jobs below which two costs are the same. */
 const SAME_COST = 0.5;
 
+/** Of those that cost about the same, the one in which nobody stands still. */
+function cheapest(borne: readonly ModeEstimate[]): ModeEstimate {
+  const best = least(borne, ({ cost }) => cost.total);
+  return borne.find(({ followed, cost }) => followed === true && cost.total <= best.cost.total + SAME_COST) ?? best;
+}
+
 /** The best first: those that cost as little as the cheapest in the order in which they come, then the others. */
 export function byCost<One extends { readonly cost: Pick<MigrationCost, 'total'>; readonly score: number }>(
   candidates: readonly One[],
@@ -175,27 +200,55 @@ export function byCost<One extends { readonly cost: Pick<MigrationCost, 'total'>
   return [...candidates.filter(isCheap), ...dear];
 }
 
+/** The silence that the target's bridge is to admit: the longest of those that may come of it and are borne. Undefined: none is asked about. */
+export function silenceToAdmit({ modes, mode, bearable, blackoutUs }: CandidateEstimate): number | undefined {
+  if (!bearable) return undefined;
+  const otherwise = modes.find((one) => one.mode === mode)?.otherwise;
+  return otherwise?.bearable === true ? Math.max(blackoutUs, otherwise.blackoutUs) : blackoutUs;
+}
+
 const MODES: readonly MigrationMode[] = ['live', 'stop-and-copy', 'cold'];
 
 function estimateMode(
   mode: MigrationMode,
-  { responseUs, busy, bytesAtHand, brokenBy }: EstimatedCandidate,
-  { facts, speed, source, gain }: Parameters<typeof estimateCandidate>[1],
+  candidate: EstimatedCandidate,
+  about: Parameters<typeof estimateCandidate>[1],
 ): ModeEstimate {
-  const { stateBytes, deadlineUs, periodUs } = facts;
-  const { bytesPerSecond, switchUs } = speed;
-  const firstBytes = Math.max(0, stateBytes - bytesAtHand);
+  const { facts, speed } = about;
+  const { bytesPerSecond, switchUs, followedUs, keepUpUs } = speed;
+  const firstBytes = Math.max(0, facts.stateBytes - candidate.bytesAtHand);
   const { lastBytes, movedBytes } =
     mode === 'live' ? copied(firstBytes, facts, speed) : { lastBytes: firstBytes, movedBytes: firstBytes };
   const replayUs =
     mode === 'cold' ? Math.min(facts.checkpointUs, (facts.checkpointUs / 1e6) * facts.jobsPerSecond * facts.wcetUs) : 0;
   const blackoutUs = Math.round(switchUs + secondsFor(lastBytes, bytesPerSecond) * 1e6 + replayUs);
-  const slackUs = deadlineUs === 0 ? periodUs : Math.max(0, deadlineUs - (responseUs ?? facts.wcetUs));
+  const standing = priced({ mode, blackoutUs, movedBytes, startUs: switchUs, followUs: 0 }, candidate, about);
+  if (mode !== 'live') return standing;
+  if (candidate.notFollowed !== undefined) return { ...standing, standsStillFor: candidate.notFollowed };
+  const way = { mode, blackoutUs: followedUs, movedBytes: movedBytes - lastBytes, startUs: followedUs, followUs: keepUpUs };
+  const { mode: _, bytes: __, ...otherwise } = standing;
+  return { ...priced(way, candidate, about), followed: true, otherwise };
+}
+
+/** `startUs`: of work for the switch itself; `followUs`: in which the target runs the task's jobs too. */
+function priced(
+  way: Pick<ModeEstimate, 'mode' | 'blackoutUs'> & {
+    readonly movedBytes: number;
+    readonly startUs: number;
+    readonly followUs: number;
+  },
+  { responseUs, busy, brokenBy }: EstimatedCandidate,
+  { facts, speed, source, gain }: Parameters<typeof estimateCandidate>[1],
+): ModeEstimate {
+  const { mode, blackoutUs, movedBytes, startUs, followUs } = way;
+  const { deadlineUs, periodUs, jobsPerSecond, wcetUs } = facts;
+  const slackUs = deadlineUs === 0 ? periodUs : Math.max(0, deadlineUs - (responseUs ?? wcetUs));
   const during = lateDuring(blackoutUs, slackUs, facts);
+  const movedSeconds = secondsFor(movedBytes, speed.bytesPerSecond);
   // A cold one is served by managers: the source gives nothing away.
-  const transferSeconds = mode === 'cold' ? 0 : secondsFor(movedBytes, bytesPerSecond);
-  const transfer = delayed(transferSeconds, source);
-  const disturbance = delayed(secondsFor(movedBytes, bytesPerSecond) + switchUs / 1e6, busy);
+  const transfer = delayed(mode === 'cold' ? 0 : movedSeconds, source);
+  const carried = delayed(followUs / 1e6, { jobsPerSecond: busy.jobsPerSecond, utilisation: (jobsPerSecond * wcetUs) / 1e6 });
+  const disturbance = delayed(movedSeconds + startUs / 1e6, busy) + carried;
   const cost = { during, transfer, disturbance, gain, total: during + transfer + disturbance - gain };
   const broken = brokenBy?.(blackoutUs);
   const bearable = (deadlineUs === 0 || blackoutUs <= slackUs) && broken === undefined;

@@ -311,7 +311,13 @@ export interface ChainPlan {
   /** Undefined: it stays. */
   readonly target: Mac | undefined;
   /** Those that do not run there already. */
-  readonly members: readonly { readonly task: TaskName; readonly from: Mac; readonly epoch: number }[];
+  readonly members: readonly {
+    readonly task: TaskName;
+    readonly from: Mac;
+    readonly epoch: number;
+    /** Why the target would not keep up with it; absent: it would. */
+    readonly standsStillFor?: string | undefined;
+  }[];
   readonly candidates: readonly {
     readonly mac: Mac;
     /** Of those that would have to move; undefined: not all of them can. */

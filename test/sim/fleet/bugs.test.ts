@@ -88,6 +88,10 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
   'trim-unrouted': { story: 'a router stands still while another manager trims what it has not routed' },
   'know-own-chains': { story: 'a router of another share than its source’s stands still while those outputs are trimmed' },
   'move-alone': { story: 'a chain moves as one, and one of its tasks takes longest' },
+  'commit-unready': {
+    story: 'a chain is committed, one of its tasks had to stand still for it, and the target is heard no more',
+  },
+  'pause-followed': { story: 'a chain moves as one, and its target keeps up with all of it' },
   'forget-followed-outputs': {
     story: 'the source is heard no more while the target keeps up with its task, and goes on from there',
   },

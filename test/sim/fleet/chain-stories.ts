@@ -14,6 +14,9 @@ export const CHAIN = [
   task('gamma', { periodUs: 0, inputs: { from: 'beta' }, affinity: { preferredEcus: [ECU2] } }),
 ];
 
+/** The one in the middle cannot be kept up with. */
+export const CHAIN_MIXED = CHAIN.map((one) => (one.name === 'beta' ? { ...one, runtime: 'process' as const } : one));
+
 const CHAIN_APART = CHAIN.map((one) => ({ ...one, affinity: { preferredEcus: [one.inputs === undefined ? ECU3 : ECU1] } }));
 
 /** All three run and something has come out at the end. */
@@ -73,5 +76,22 @@ export const CHAIN_STORIES = {
       await fleet.until('it is over', () => [...fleet.truth.chains.values()].every(({ state }) => state === 'done'));
       await fleet.settle();
     }
+  },
+
+  'a chain moves as one, and its target keeps up with all of it': async (plants) => {
+    const fleet = await chainOn({ plants: plantsNamed(plants) });
+    expect(await fleet.done(fleet.migrateChain('alpha', ECU3))).toMatchObject({ kind: 'chain' });
+    await fleet.until('it is over', () => [...fleet.truth.chains.values()].every(({ state }) => state === 'done'));
+    await fleet.settle();
+  },
+
+  'a chain is committed, one of its tasks had to stand still for it, and the target is heard no more': async (plants) => {
+    const fleet = await chainOn({ tasks: CHAIN_MIXED, plants: plantsNamed(plants) });
+    void fleet.migrateChain('alpha', ECU3).catch(() => undefined);
+    await fleet.until('it is committed', () => [...fleet.truth.chains.values()].some(({ state }) => state === 'committed'));
+    fleet.partitionEcu(ECU3);
+    await fleet.elapse(3_000_000);
+    fleet.healEcu(ECU3);
+    await fleet.settle();
   },
 } as const satisfies Readonly<Record<string, Story>>;

@@ -6,7 +6,8 @@ import { describe, expect, test, vi } from 'vitest';
 import type { FleetWorld } from '../../../src/app/simulation/fleet-world.ts';
 import { managerHost } from '../../../src/app/simulation/simulated-manager.ts';
 import type { FaultPointName } from '../../../src/ports/fault-points.ts';
-import { CHAIN, CHAIN_ECUS, chainOn } from './chain-stories.ts';
+import { CHAIN, CHAIN_ECUS, CHAIN_MIXED, chainOn } from './chain-stories.ts';
+import { migrationOf } from './migration-stories.ts';
 import { counted, ECU1, ECU3, epochOf, task } from './stage.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -126,27 +127,93 @@ describe('a chain that moves as one', () => {
     expect(NAMES.map((name) => epochOf(fleet, name))).toEqual(before);
   });
 
+  const membersOf = (fleet: FleetWorld) => NAMES.map((name) => migrationOf(fleet, name)?.context);
+
+  test('is kept up with by its target: none of its tasks stands still', async () => {
+    const fleet = await chainOn();
+    await fleet.done(fleet.migrateChain('beta', ECU3));
+    await fleet.until('all are there', () => allOn(fleet, ECU3));
+    await fleet.settle();
+    expect(membersOf(fleet).map((member) => member?.following)).toEqual([true, true, true]);
+    expect(counted(fleet, 'restore.followed')).toBe(3);
+  });
+
+  test('with one that cannot be kept up with: that one stands still, the others do not, and they go together', async () => {
+    const fleet = await chainOn({ tasks: CHAIN_MIXED });
+    const answer = await fleet.done(fleet.migrateChain('beta', ECU3));
+    const why = expect.stringMatching(/runtime process/);
+    expect(answer).toMatchObject({ plan: { members: [{ task: 'alpha' }, { task: 'beta', standsStillFor: why }, {}] } });
+    await fleet.until('all are there', () => allOn(fleet, ECU3));
+    await fleet.settle();
+    expect(chainNow(fleet)?.state).toBe('done');
+    expect(membersOf(fleet).map((member) => member?.following)).toEqual([true, undefined, true]);
+    expect(membersOf(fleet)[1]?.standsStillFor).toMatch(/runtime process/);
+    expect(counted(fleet, 'restore.followed')).toBe(2);
+  });
+
+  test('whose kept up state is lost between its word and the marker: it begins from the copy, and nothing is lost', async () => {
+    const fleet = await chainOn();
+    void fleet.migrateChain('beta', ECU3).catch(() => undefined);
+    await fleet.until('it is committed', () => chainNow(fleet)?.state === 'committed');
+    fleet.ecus.get(ECU3)?.breakProgram('beta');
+    await fleet.until('all are there', () => allOn(fleet, ECU3));
+    await fleet.settle();
+    expect([chainNow(fleet)?.state, counted(fleet, 'restore.followed')]).toEqual(['done', 2]);
+  });
+
   const REVISIONS = [1, 2, 3, 4];
-  const VICTIMS = ['the target', 'a source', 'the manager', 'the target is cut off'] as const;
-  for (const victim of VICTIMS) {
-    test.each(REVISIONS)(`${victim}, when the chain's record is at revision %i`, async (revision) => {
+  const VICTIMS = [
+    'the target',
+    'a source',
+    'both sides',
+    'the manager',
+    'the target is cut off',
+    'the target stops for a while',
+  ];
+  const KINDS = [
+    ['kept up with', CHAIN, REVISIONS],
+    ['of which one has to stand still', CHAIN_MIXED, [3, 4]],
+  ] as const;
+  const cases = KINDS.flatMap(([kind, tasks, revisions]) =>
+    VICTIMS.flatMap((victim) => revisions.map((revision) => ({ kind, tasks, victim, revision }))),
+  );
+  test.each(cases)('$kind: $victim, when the chain’s record is at revision $revision', async ({ tasks, victim, revision }) => {
+    const fleet = await chainOn({ tasks });
+    void fleet.migrateChain('beta', ECU3).catch(() => undefined);
+    await fleet.until(
+      'it is there',
+      () => (chainNow(fleet)?.record.revision ?? 0) >= revision || chainNow(fleet)?.state === 'done',
+    );
+    const manager = (chainNow(fleet)?.record.writer ?? '').slice('manager.'.length);
+    if (victim === 'the target' || victim === 'both sides') fleet.killEcu(ECU3);
+    if (victim === 'a source' || victim === 'both sides') fleet.killEcu(fleet.owner('alpha') ?? ECU1);
+    if (victim === 'the manager') fleet.killManager(manager);
+    if (victim === 'the target is cut off') fleet.partitionEcu(ECU3);
+    if (victim === 'the target stops for a while') fleet.freezeEcu(ECU3);
+    await fleet.elapse(1_500_000);
+    fleet.healEcu(ECU3);
+    fleet.thawEcu(ECU3);
+    if (victim === 'the manager') fleet.startManager(manager);
+    else for (const { mac } of CHAIN_ECUS) fleet.startEcu(mac);
+    await fleet.settle();
+    expect(['done', 'aborted']).toContain(chainNow(fleet)?.state);
+  });
+
+  const STEPS: readonly FaultPointName[] = ['beforeAppend', 'afterAppend', 'beforeEffect', 'afterEffect'];
+  test.each(STEPS)('whose manager dies %s, at each of its steps', async (point) => {
+    const ends = new Set<string | undefined>();
+    for (const nth of [1, 5, 11, 19, 28, 37]) {
       const fleet = await chainOn();
+      const { plan } = fleet.world;
       void fleet.migrateChain('beta', ECU3).catch(() => undefined);
-      await fleet.until(
-        'it is there',
-        () => (chainNow(fleet)?.record.revision ?? 0) >= revision || chainNow(fleet)?.state === 'done',
-      );
-      const manager = (chainNow(fleet)?.record.writer ?? '').slice('manager.'.length);
-      if (victim === 'the target') fleet.killEcu(ECU3);
-      else if (victim === 'a source') fleet.killEcu(fleet.owner('alpha') ?? ECU1);
-      else if (victim === 'the manager') fleet.killManager(manager);
-      else fleet.partitionEcu(ECU3);
+      await fleet.until('it is proposed', () => chainNow(fleet) !== undefined);
+      const host = chainNow(fleet)?.record.writer ?? '';
+      plan.script({ host, point, nth: plan.count(host, point) + nth, action: 'kill' });
       await fleet.elapse(1_500_000);
-      if (victim === 'the target is cut off') fleet.healEcu(ECU3);
-      if (victim === 'the manager') fleet.startManager(manager);
-      else if (victim !== 'the target is cut off') for (const { mac } of CHAIN_ECUS) fleet.startEcu(mac);
+      fleet.startManager(host.slice('manager.'.length));
       await fleet.settle();
-      expect(['done', 'aborted']).toContain(chainNow(fleet)?.state);
-    });
-  }
+      ends.add(chainNow(fleet)?.state);
+    }
+    expect(ends).toContain('done');
+  });
 });

@@ -152,6 +152,61 @@ describe('a migration meets', () => {
     await fleet.settle();
   });
 
+  /** Followed, the resident bears the mover's way there (10 ms, 22 of response); with 15 ms of standing still it would answer after 32. */
+  const hard = { hardDeadline: true, wcetUs: 10_000, periodUs: 34_000, deadlineUs: 34_000, priority: 9 };
+  const late = { hardDeadline: true, wcetUs: 12_000, periodUs: 100_000, deadlineUs: 25_000, priority: 1 };
+  async function narrow(runtime: 'wasm' | 'process') {
+    const mover = task('mover', { ...hard, runtime, affinity: { preferredEcus: [ECU1] } });
+    const resident = task('resident', { ...late, affinity: { preferredEcus: [ECU2] } });
+    const ecus = [ECU1, ECU2].map((mac) => ({ mac, cores: 1, scheduling: { scheduler: 'fp' } as const }));
+    const fleet = await stage({ ecus, managers: [{ name: 'm1' }], tasks: [resident, mover].map(alone) });
+    const answer = await fleet.done(fleet.migrate('mover', { opcode: 'load-balance', mode: 'live', dryRun: true }));
+    if (answer.kind !== 'estimate') throw new Error(answer.kind);
+    return { fleet, estimate: answer.estimate };
+  }
+  const alone = (draft: ReturnType<typeof task>) => ({ ...draft, checkpoint: { intervalUs: 30_000, quorum: 1 } });
+
+  test('a deadline that bears its way there followed, and not standing still: it goes by itself, and is admitted so', async () => {
+    const { fleet, estimate } = await narrow('wasm');
+    expect(estimate.chosen).toMatchObject({ bearable: true, mustFollow: true, modes: [{ followed: true }] });
+    expect(await fleet.done(fleet.migrate('mover', { opcode: 'load-balance', mode: 'live' }))).toEqual({ kind: 'accepted' });
+    await fleet.until('it runs there', () => fleet.owner('mover') === ECU2 && fleet.runs('mover'));
+    await fleet.settle();
+    expect(migrationOf(fleet, 'mover')?.context).toMatchObject({ following: true, mustFollow: true });
+  });
+
+  test('a deadline that bears its way there only followed, and a task that cannot be: it stays, and says why', async () => {
+    const { fleet, estimate } = await narrow('process');
+    expect(estimate.chosen).toBeUndefined();
+    expect(estimate.candidates[0]?.modes[0]?.standsStillFor).toMatch(/runtime process/);
+    await fleet.settle();
+  });
+
+  test('a deadline that bears its way there only followed, and a target that loses it: it stays, and never stood still', async () => {
+    const { fleet } = await narrow('wasm');
+    void fleet.migrate('mover', { opcode: 'load-balance', mode: 'live' }).catch(() => undefined);
+    let stood = false;
+    const look = (): boolean => {
+      fleet.ecus.get(ECU2)?.breakProgram('mover');
+      stood ||= fleet.ecus.get(ECU1)?.bridge?.running().get('mover')?.instance.state.pauseWanted === true;
+      return migrationOf(fleet, 'mover')?.state === 'aborted' || epochOf(fleet, 'mover') > 1;
+    };
+    await fleet.until('it is over', look);
+    await fleet.settle();
+    expect(migrationOf(fleet, 'mover')).toMatchObject({
+      state: 'aborted',
+      context: {
+        reason: expect.stringMatching(
+          /does not keep up with it, and it is not to stand still for this move: .*did not keep up/,
+        ),
+      },
+    });
+    expect([stood, epochOf(fleet, 'mover')]).toEqual([false, 1]);
+    const again = await fleet.done(fleet.migrate('mover', { opcode: 'load-balance', mode: 'live', dryRun: true }));
+    expect(again).toMatchObject({ kind: 'estimate', estimate: { reason: expect.stringMatching(/breaks a deadline there/) } });
+    await fleet.settle();
+  });
+
   test('the removal of its task', async () => {
     for (const revision of [3, 5, 6, 7]) {
       const { fleet } = await underWay('live');

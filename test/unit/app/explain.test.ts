@@ -175,7 +175,7 @@ describe('the last decision', () => {
       ...{ periodUs: 10_000, deadlineUs: 10_000, wcetUs: 100, jobsPerSecond: 100 },
       ...{ stateBytes: 1_048_576, dirtyBytesPerSecond: 40_960, checkpointUs: 100_000 },
     };
-    const speed = { bytesPerSecond: 100_000_000, switchUs: 9_000 };
+    const speed = { bytesPerSecond: 100_000_000, switchUs: 9_000, followedUs: 5_000, keepUpUs: 40_000 };
     const busy = { jobsPerSecond: 100, utilisation: 0.1 };
     const about = { facts, speed, source: busy, gain: 0, mode: undefined };
     const candidate = { mac: ECU1, incarnation: 1, score: 0.5, responseUs: undefined, busy, bytesAtHand: 0 };
@@ -187,7 +187,8 @@ describe('the last decision', () => {
     const target = { mac: ECU1, incarnation: 1 };
     const rounds = [{ sequence: 4, bytes: 1_048_576, tookUs: 8_000 }];
     const reference = { task: 't', epoch: 2, sequence: 5, holders: [] };
-    const moved = { ...context, target, mode: 'live', rounds, reference, epoch: 3, nonce: 'n' };
+    const standsStillFor = 'it did not keep up';
+    const moved = { ...context, target, mode: 'live', rounds, reference, epoch: 3, nonce: 'n', standsStillFor };
     const journal = journalOf(by, [
       { event: { type: 'MIGRATION.COSTED', estimate }, value: 'costed', context: { ...context, target, mode: 'live' } },
       {
@@ -202,7 +203,10 @@ describe('the last decision', () => {
     expect(explanation.decision).toMatchObject({ verdict: 'placed', target: ECU1, from: ECU2, migration: { state: 'done' } });
     const text = told(explanation, nameOf);
     expect(text).toMatch(/because it was to move: operator: hot\nplaced on ecu1, away from ecu2, from checkpoint 2.5/);
-    expect(text).toMatch(/migration: done, live\ncopied while it ran: 1024 KiB in 8.0 ms\n/);
+    expect(text).toMatch(
+      /migration: done, live\ncopied while it ran: 1024 KiB in 8.0 ms\nits target did not keep up with it: it did not/,
+    );
+    expect(text).toMatch(/ecu1, live: followed, nobody stands still; if it did not keep up, 9\.\d ms of standing still/);
     expect(text).toMatch(/costs in late jobs, borne whatever it is; nobody predicts/);
 
     const stays = { ...estimate, candidates: [], chosen: undefined, reason: 'it stays where it runs: no' };

@@ -1,5 +1,6 @@
 /** How weights move: by the slope at the mixture, and, where few independent looks come, by the losses themselves. */
 import { describe, expect, test } from 'vitest';
+import { decay } from '../../../src/domain/forecast/decay.ts';
 import { ExpertWeights } from '../../../src/domain/forecast/expert-weights.ts';
 import { StateArena } from '../../../src/domain/forecast/state-arena.ts';
 
@@ -13,7 +14,7 @@ function shareAfter(weights: ExpertWeights, said: readonly number[], value: numb
   const values = Float64Array.from(said);
   for (let round = 0; round < rounds; round++) {
     const mixture = weights.mix(0, values, 0);
-    weights.learn(0, values, 0, mixture, Math.sign(mixture - value), 1, 2, value);
+    weights.learn(0, values, 0, mixture, value, 1);
   }
   return weights.weight(0, 1) / (weights.weight(0, 0) + weights.weight(0, 1));
 }
@@ -39,6 +40,12 @@ test('an expert that says nothing keeps what it had, and the other speaks alone'
   const weights = made(0.5, [0, -1]);
   const values = Float64Array.of(2, Number.NaN);
   expect(weights.mix(0, values, 0)).toBe(2);
-  weights.learn(0, values, 0, 2, -1, 1, 2, 3);
+  weights.learn(0, values, 0, 2, 3, 1);
   expect(weights.weight(0, 1) / weights.weight(0, 0)).toBeCloseTo(Math.exp(-1), 9);
+});
+
+test('weights decay as e to the minus, to the twelfth digit', () => {
+  for (let x = 0; x < 80; x += 0.00731) expect(Math.abs(decay(x) / Math.exp(-x) - 1)).toBeLessThan(2e-12);
+  expect(decay(0)).toBe(1);
+  expect(decay(Number.POSITIVE_INFINITY)).toBe(0);
 });

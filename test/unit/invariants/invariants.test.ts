@@ -315,6 +315,7 @@ describe('atomic-migration', () => {
     state: 'duplicating.full',
     tookEpoch: undefined,
     handedOver: false,
+    following: false,
     placement: { state: 'owned', epoch: 3, takenBy: 'arbiter/failure.a.1' },
     source: 'runs',
     ...more,

@@ -1,0 +1,102 @@
+/**
+ * What this manager has measured of migrations before, for what the next one costs: how fast states are brought over, how long a task runs
+ * nowhere when its source stands still and when its target keeps up with it, and who did not keep up.
+ */
+
+import type { MigrationSpeed } from '../src/domain/migration/estimate.ts';
+import { isFollowable, notFollowable } from '../src/domain/migration/following.ts';
+import type { Incarnation } from '../src/domain/model/ecu.ts';
+import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import type { Clock } from '../src/ports/clock.ts';
+
+/** Until something was measured: a slow network's, and a loaded machine's. */
+const BYTES_PER_SECOND = 50_000_000;
+const SWITCH_US = 15_000;
+const FOLLOWED_US = 10_000;
+const KEEP_UP_US = 50_000;
+/** Weight of the newest measurement. */
+const NEWEST = 0.25;
+/** Less than this tells of the round trip and not of the speed. */
+const MEASURED_BYTES_MIN = 64 * 1024;
+/** A target that did not keep up may have been busy: after so long it is believed to again. */
+const LAGGED_US = 600_000_000;
+
+interface Target {
+  readonly incarnation: number;
+  hasKeptUp: boolean;
+  readonly lagged: Map<TaskName, { readonly untilUs: number; readonly reason: string }>;
+}
+
+export class MigrationPast {
+  private readonly clock: Clock;
+  private bytesPerSecond = BYTES_PER_SECOND;
+  private switchUs = SWITCH_US;
+  private followedUs = FOLLOWED_US;
+  private keepUpUs = KEEP_UP_US;
+  private readonly targets = new Map<Mac, Target>();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  noteCopied({ bytes, tookUs }: { readonly bytes: number; readonly tookUs: number }): void {
+    if (bytes < MEASURED_BYTES_MIN || tookUs <= 0) return;
+    this.bytesPerSecond += NEWEST * ((bytes * 1e6) / tookUs - this.bytesPerSecond);
+  }
+
+  /** From standing still to the target's start. */
+  noteSwitched(us: number): void {
+    this.switchUs += NEWEST * (us - this.switchUs);
+  }
+
+  /** From the word to the target to its start; the source runs on until the marker in between, so it is silent for less. */
+  noteFollowed(us: number): void {
+    this.followedUs += NEWEST * (us - this.followedUs);
+  }
+
+  noteKeptUp(target: Incarnation, task: TaskName, us: number): void {
+    this.keepUpUs += NEWEST * (us - this.keepUpUs);
+    const known = this.targetOf(target);
+    known.hasKeptUp = true;
+    known.lagged.delete(task);
+  }
+
+  noteLagged(target: Incarnation, task: TaskName, reason: string): void {
+    this.targetOf(target).lagged.set(task, { reason, untilUs: this.clock.monotonicUs() + LAGGED_US });
+  }
+
+  speed(): MigrationSpeed {
+    return {
+      bytesPerSecond: Math.round(this.bytesPerSecond),
+      switchUs: Math.round(this.switchUs),
+      followedUs: Math.round(this.followedUs),
+      keepUpUs: Math.round(this.keepUpUs),
+    };
+  }
+
+  /** Undefined: nothing is known that speaks against it. */
+  whyNotFollowed(spec: Pick<TaskSpec, 'name' | 'runtime'>, target: Incarnation): string | undefined {
+    if (!isFollowable(spec)) return notFollowable(spec);
+    const known = this.targets.get(target.mac);
+    if (known === undefined || known.incarnation !== target.incarnation) return undefined;
+    const nowUs = this.clock.monotonicUs();
+    for (const [task, { untilUs }] of known.lagged) if (untilUs <= nowUs) known.lagged.delete(task);
+    const lagged = known.lagged.get(spec.name);
+    if (lagged !== undefined) return lagged.reason;
+    return known.lagged.size > 0 && !known.hasKeptUp ? 'its bridge has kept up with no task so far' : undefined;
+  }
+
+  /** How long a task runs nowhere on its way to wherever. */
+  blackoutUs(spec: Pick<TaskSpec, 'runtime'> | undefined): number {
+    return spec === undefined || isFollowable(spec) ? this.followedUs : this.switchUs;
+  }
+
+  private targetOf({ mac, incarnation }: Incarnation): Target {
+    const known = this.targets.get(mac);
+    if (known?.incarnation === incarnation) return known;
+    const fresh: Target = { incarnation, hasKeptUp: false, lagged: new Map() };
+    this.targets.set(mac, fresh);
+    return fresh;
+  }
+}
