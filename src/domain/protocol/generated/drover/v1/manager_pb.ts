@@ -832,13 +832,15 @@ export type EcuForesight = Message<"drover.v1.EcuForesight"> & {
   loadWith: number[];
 
   /**
-   * P(less is left) with it, 0 to 1, and the late jobs of those that run there.
+   * P(less is left than its tasks need) with it, 0 to 1.
    *
    * @generated from field: double overload_with = 12;
    */
   overloadWith: number;
 
   /**
+   * Late jobs of those that run there, because of it.
+   *
    * @generated from field: double disturbs = 13;
    */
   disturbs: number;
