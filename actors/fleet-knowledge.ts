@@ -77,7 +77,7 @@ export class FleetKnowledge {
   whereabouts(task: TaskName): Mac | undefined {
     const placement = this.placement(task);
     if (placement !== undefined) return placement.context.owner?.mac;
-    const key = this.replicated.keyOf(`placement/${task}`);
+    const key = this.replicated.shares.keyOf(`placement/${task}`);
     return key !== undefined && (this.elsewhere.has(key) || this.descriptions.has(key)) ? key : undefined;
   }
 

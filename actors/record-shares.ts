@@ -35,6 +35,7 @@ export class RecordShares {
     return this.passing.has(actor);
   }
 
+  /** On the outside of a record of another share; undefined: there is none that is not known. */
   keyOf(actor: ActorKey): string | undefined {
     return this.passing.get(actor);
   }

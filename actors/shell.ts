@@ -90,7 +90,7 @@ export class Shell {
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
   private readonly boxes = new Map<ActorKey, Mailbox>();
-  private readonly shares: RecordShares;
+  readonly shares: RecordShares;
   private readonly attemptPrefix: string;
   private attempts = 0;
   private following: Cancel | undefined;
@@ -136,11 +136,6 @@ export class Shell {
   /** The last record this host knows of; it may be behind the store's. */
   view(actor: ActorKey): ActorView | undefined {
     return this.boxes.get(actor)?.known;
-  }
-
-  /** On the outside of a record of another share; undefined: there is none that is not known. */
-  keyOf(actor: ActorKey): string | undefined {
-    return this.shares.keyOf(actor);
   }
 
   *views(): IterableIterator<ActorView> {

@@ -11,7 +11,6 @@ import type { Candidate, DecisionEvidence } from '../../src/domain/model/evidenc
 import type { JobJournal, JobRecord } from '../../src/domain/model/job.ts';
 import type { ActorRecord } from '../../src/domain/model/record.ts';
 import type { Affinity, ResourceKind, RuntimeKind, TaskSpec } from '../../src/domain/model/task.ts';
-import type { EcuForesight } from '../../src/domain/proposal/foresight.ts';
 import type {
   Answer,
   CheckpointNotice,
@@ -33,6 +32,7 @@ import type {
   SupervisorAnswer,
   SupervisorCommand,
 } from '../../src/domain/protocol/messages.ts';
+import { ecuForesight, foresightQuery } from './foresight-arbitraries.ts';
 import { ecuPower, powerAnswer, powerCommand } from './power-arbitraries.ts';
 
 // ——— words ———
@@ -460,33 +460,8 @@ export const managerCall = (): fc.Arbitrary<ManagerCall> =>
       reason: sentence(),
     }),
     fc.record({ kind: fc.constant('query-checkpoints' as const), tasks: list(taskName()) }),
-    fc.record({
-      kind: fc.constant('query-foresight' as const),
-      macs: list(mac()),
-      task: optional(taskName()),
-      ahead: optional(quantiles()),
-    }),
+    foresightQuery(),
   );
-
-const amount = (): fc.Arbitrary<number> => fc.double({ min: 0, max: 100, noNaN: true });
-const chance = (): fc.Arbitrary<number> => fc.double({ min: 0, max: 1, noNaN: true });
-const quantiles = () => fc.tuple(amount(), amount(), amount());
-
-const ecuForesight = (): fc.Arbitrary<EcuForesight> =>
-  fc.record({
-    mac: mac(),
-    incarnation: count(),
-    ready: fc.boolean(),
-    threatened: fc.boolean(),
-    failure: chance(),
-    overload: chance(),
-    failsInS: amount(),
-    loadQuantiles: quantiles(),
-    loadByTasks: optional(quantiles()),
-    resourceKind: fc.constantFrom('cpu' as const, 'gpu' as const, 'fpga' as const, 'asic' as const),
-    after: optional(fc.record({ load: quantiles(), overload: chance(), disturbs: amount() })),
-    misses: optional(count()),
-  });
 
 export const fleetView = (): fc.Arbitrary<FleetView> =>
   fc.record({
