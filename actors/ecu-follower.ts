@@ -151,6 +151,15 @@ export class EcuFollower {
     return { misses: responses > 0 ? Math.min(1, Math.max(0, misses / responses)) : Number.NaN, backlog };
   }
 
+  /** What it dies of at a limit, of what is remembered. */
+  get deadly(): readonly { readonly level: string; readonly history: SeriesHistory }[] {
+    const { temperatureLimit, memoryLimit } = this.#limits;
+    return [
+      ...(temperatureLimit === undefined ? [] : [{ level: 'temperature', history: this.history.temperature }]),
+      ...(memoryLimit === undefined ? [] : [{ level: 'memory', history: this.history.memory }]),
+    ];
+  }
+
   /** Whose models may be fitted in the background. */
   get forecasters(): readonly Forecaster[] {
     return [this.#loads.forecaster, ...this.#overloadWatch.forecasters];

@@ -4,11 +4,21 @@
  * D1. Nothing is kept ready for questions that nobody asks: a forecaster is made of the remembered values when one comes, a hundred at a
  *     time so that it delays nobody, and goes on from there while it is asked again.
  * D2. The load of an ECU has in it what is reserved there and begins by then; what has begun shows in what is measured.
+ * D3. A chance of failure that rests on what is not measured just now, or on a sensor that stands still, says so: it is no certainty that nothing
+ *     comes. It is said and not acted upon: a fine sensor of a steady machine may stand still as well.
  */
 import { TAUS } from '../src/domain/forecast/deciles.ts';
-import type { ForecastPoint, ForecastSeries, ForecastView } from '../src/domain/forecast/forecast-view.ts';
+import type {
+  FailureForecast,
+  ForecastPoint,
+  ForecastSeries,
+  ForecastView,
+  LevelDegraded,
+} from '../src/domain/forecast/forecast-view.ts';
 import { Forecaster } from '../src/domain/forecast/forecaster.ts';
+import { Intake } from '../src/domain/forecast/intake.ts';
 import { HISTORY_LENGTH, type SeriesHistory } from '../src/domain/forecast/series-history.ts';
+import { StateArena } from '../src/domain/forecast/state-arena.ts';
 import { TASK_SERIES, TASK_SERIES_NAMES, type TaskHistory } from '../src/domain/forecast/task-history.ts';
 import type { ForecastQuery, ManagerAnswer } from '../src/domain/protocol/messages.ts';
 import type { EcuFollower } from './ecu-follower.ts';
@@ -31,6 +41,8 @@ interface Made {
 
 export const HORIZONS_S: readonly number[] = [1, 5, 12, 30, 60];
 const PERIOD_US = 1_000_000;
+/** Values before anything is made of a series. */
+const WARM_UP = 20;
 const VALUES_AT_ONCE = 100;
 const SHARE = { least: 0, most: 1 } as const;
 
@@ -47,7 +59,7 @@ export class ForecastDesk {
   ofEcu(
     follower: EcuFollower,
     query: ForecastQuery,
-    about: Pick<ForecastView, 'manager' | 'failure' | 'silentS'> & {
+    about: Pick<ForecastView, 'manager' | 'failure' | 'silentS' | 'unmeasured'> & {
       readonly isSilent: boolean;
       readonly bookedIn: (aheadS: number) => number;
     },
@@ -59,14 +71,14 @@ export class ForecastDesk {
       { name: 'power', unit: 'W', history: power, least: 0 },
       { name: 'memory', unit: 'B', history: memory, least: 0 },
     ];
-    const { manager, failure, silentS, isSilent } = about;
-    return this.answer(query, all, { manager, ecu: follower.mac, task: undefined, failure, silentS }, isSilent);
+    const { isSilent, bookedIn: _, ...view } = about;
+    return this.answer(query, all, { ...view, ecu: follower.mac, task: undefined }, isSilent);
   }
 
   ofTask(
     history: TaskHistory,
     query: ForecastQuery,
-    about: Pick<ForecastView, 'manager' | 'ecu' | 'failure' | 'silentS'> & { readonly isSilent: boolean },
+    about: Pick<ForecastView, 'manager' | 'ecu' | 'failure' | 'silentS' | 'unmeasured'> & { readonly isSilent: boolean },
   ): Promise<ManagerAnswer> {
     const all = TASK_SERIES_NAMES.map((name) => ({ name, unit: TASK_SERIES[name].unit, history: history.of(name), least: 0 }));
     const { isSilent, ...view } = about;
@@ -131,6 +143,17 @@ export class ForecastDesk {
     }
     return made.forecaster;
   }
+}
+
+/** D3. */
+export function doubted(failure: Omit<FailureForecast, 'degraded'>, deadly: EcuFollower['deadly']): FailureForecast {
+  const degraded = deadly.flatMap(({ level, history }): LevelDegraded[] => {
+    const intake = new Intake(new StateArena());
+    for (let at = history.oldest; at < history.count; at++) intake.take(history.at(at));
+    const why = intake.degraded(WARM_UP);
+    return why === undefined ? [] : [{ level, why }];
+  });
+  return degraded.length === 0 ? failure : { ...failure, degraded };
 }
 
 function newest(history: SeriesHistory): number | undefined {

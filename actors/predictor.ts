@@ -44,7 +44,7 @@ import type { ChainMoves } from './chain-moves.ts';
 import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
-import { ForecastDesk } from './forecast-desk.ts';
+import { doubted, ForecastDesk } from './forecast-desk.ts';
 import type { Foresight } from './foresight.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationPast } from './migration-past.ts';
@@ -227,12 +227,19 @@ export class Predictor implements PredictedGain {
       return { kind: 'refused', code: 'ERR_NO_FORECAST', sentence };
     }
     const nowUs = host.clock.monotonicUs();
-    const silentUs = nowUs - Math.max(follower.seenAtUs, this.followed.get(mac)?.sinceUs ?? 0);
-    const isSilent = silentUs > this.policy.review.staleUs;
+    const { staleUs, horizonS } = this.policy.review;
+    const sinceUs = this.followed.get(mac)?.sinceUs ?? 0;
+    const silentUs = nowUs - Math.max(follower.lookedAtUs, sinceUs);
+    const isSilent = silentUs > staleUs;
+    const isBlind = isSilent || follower.seenAtUs === 0 || nowUs - follower.seenAtUs > staleUs;
     const { failure: probability, failsInS: inS } = follower.outlook();
-    const failure =
-      isSilent || follower.seenAtUs === 0 ? undefined : { probability, inS, horizonS: this.policy.review.horizonS };
-    const about = { manager, failure, silentS: Math.round(silentUs / 1e6), isSilent };
+    const about = {
+      manager,
+      failure: isBlind ? undefined : doubted({ probability, inS, horizonS }, follower.deadly),
+      ...(isBlind && !isSilent ? { unmeasured: 'temperature' } : {}),
+      silentS: Math.round(silentUs / 1e6),
+      isSilent,
+    };
     if (task === undefined)
       return this.desk.ofEcu(follower, query, { ...about, bookedIn: (aheadS) => this.bookedIn(mac, aheadS) });
     const history = this.series?.of(task);

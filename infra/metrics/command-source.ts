@@ -6,6 +6,7 @@
  *     program that is not there is not asked for again.
  * C2. A value counts until it is `staleUs` old: a tool that hangs makes its metrics absent.
  * C3. The process goes when the source is closed. One whose reader was killed ends at its next line, for nobody hears it.
+ * C4. What is wrong with one is said in the log, once until it gives a value again: it cannot be run, it ended without one, it hung.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { COLUMN, METRIC_COUNT, METRICS, type Metric } from '../../src/domain/metrics/kinds.ts';
@@ -23,6 +24,8 @@ export interface CommandSensor {
   readonly everyUs: number | 'stream';
   readonly metrics: readonly Metric[];
   readonly staleUs: number;
+  /** Somebody wants this one: that it is not there is worth a warning. */
+  readonly isAskedFor?: boolean;
   /** Called for each line; NaN is nothing. */
   readonly readLine: (line: string, put: Put) => void;
 }
@@ -44,21 +47,32 @@ export function createCommandSource(sensor: CommandSensor, { clock, log }: Comma
   const atUs = new Float64Array(METRIC_COUNT).fill(Number.NEGATIVE_INFINITY);
   const columns = sensor.metrics.map((metric) => COLUMN[metric]);
   const { everyUs } = sensor;
+  const say = sensor.isAskedFor === true ? log.warn.bind(log) : log.info.bind(log);
   let child: ChildProcess | undefined;
   let dueUs = Number.NEGATIVE_INFINITY;
   let againUs = AGAIN_US_MIN;
   let startedUs = 0;
   let over = false;
+  let isKnownBad = false;
+  let hasSaid = false;
 
+  const bad = (why: string): void => {
+    if (!isKnownBad && !over)
+      say('a program that measures gives no value', { source: sensor.name, program: sensor.program, why });
+    isKnownBad = true;
+  };
   const put: Put = (metric, value) => {
-    if (!Number.isFinite(value)) return;
+    // An infinity is no absence: it goes on, and is refused by its name.
+    if (Number.isNaN(value)) return;
+    hasSaid = true;
+    isKnownBad = false;
     values[COLUMN[metric]] = value;
     atUs[COLUMN[metric]] = clock.monotonicUs();
     againUs = AGAIN_US_MIN;
   };
   const cannotRun = (cause: unknown): void => {
     over = true;
-    log.info('a program that measures cannot be run', { source: sensor.name, program: sensor.program, cause });
+    say('a program that measures cannot be run', { source: sensor.name, program: sensor.program, cause });
   };
   const start = (nowUs: number): void => {
     startedUs = nowUs;
@@ -75,25 +89,30 @@ export function createCommandSource(sensor: CommandSensor, { clock, log }: Comma
       return;
     }
     child = started;
+    hasSaid = false;
     eachLine(started, (line) => sensor.readLine(line, put));
     started.on('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'EACCES') cannotRun(cause);
     });
-    started.on('close', () => {
+    started.on('close', (exitCode, signal) => {
       if (child === started) child = undefined;
+      if (!hasSaid) bad(`it ended (${signal ?? exitCode}) and no line of it held one`);
       if (everyUs !== 'stream' || over) return;
       dueUs = clock.monotonicUs() + againUs;
       againUs = Math.min(AGAIN_US_MAX, againUs * 2);
     });
     started.unref();
   };
+  const hung = (): void => {
+    bad(`it has not ended after ${Math.round((clock.monotonicUs() - startedUs) / 1e6)} s and is killed`);
+    child?.kill('SIGKILL');
+  };
   return {
     name: sensor.name,
     metrics: sensor.metrics,
     read: (into, nowUs) => {
       if (child === undefined && !over && nowUs >= dueUs) start(nowUs);
-      else if (everyUs !== 'stream' && nowUs - startedUs > Math.max(LATE_US_MIN, LATE_INTERVALS * everyUs))
-        child?.kill('SIGKILL');
+      else if (everyUs !== 'stream' && nowUs - startedUs > Math.max(LATE_US_MIN, LATE_INTERVALS * everyUs)) hung();
       for (const column of columns) {
         if (nowUs - (atUs[column] ?? 0) <= sensor.staleUs)
           into.set(METRICS[column]?.name as Metric, values[column] ?? Number.NaN);

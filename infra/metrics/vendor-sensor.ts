@@ -32,6 +32,7 @@ export function vendorCommand({ name, command, everyUs, staleUs, values }: Vendo
     args,
     everyUs,
     staleUs,
+    isAskedFor: true,
     metrics: [...new Set(values.map(({ metric }) => metric))],
     readLine: (line, put) => {
       for (const { pattern, metric, scale, offset } of rules) {

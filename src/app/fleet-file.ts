@@ -16,6 +16,7 @@ import type { PageEncoding } from '../domain/protocol/messages.ts';
 import { PROVES_PER_MINUTE, PROVES_PER_MINUTE_MAX } from './compose/process-config.ts';
 import { type EcuPlan, ecuMac, managerIds } from './fleet/local-fleet.ts';
 import { loadSensorFile } from './sensor-file.ts';
+import { sentenceOfIssue } from './unknown-keys.ts';
 
 /** One line of `tasks:`. */
 export interface FleetTaskPlan {
@@ -64,7 +65,7 @@ export function parseFleetFile(text: string, path: string): FleetPlan {
   if (!parsed.success) {
     throw invalid(
       path,
-      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
+      parsed.error.issues.map((issue) => sentenceOfIssue(fleetFileSchema, issue)),
     );
   }
   const { ecus, tasks, managers, shards, compression, prove, receive, 'receive-interval-ms': intervalMs } = parsed.data;

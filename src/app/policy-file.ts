@@ -8,6 +8,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { type EcuLimit, PREDICTION_POLICY, type PredictionPolicy } from '../domain/proposal/prediction-policy.ts';
+import { sentenceOfIssue } from './unknown-keys.ts';
 
 const EXAMPLE = 'examples/policy.yaml';
 
@@ -31,7 +32,7 @@ export function parsePolicy(text: string, path: string): PredictionPolicy {
   if (!parsed.success)
     throw invalid(
       path,
-      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`),
+      parsed.error.issues.map((issue) => sentenceOfIssue(policySchema, issue)),
     );
   const policy = policyOf(parsed.data);
   const problems = contradictions(policy);

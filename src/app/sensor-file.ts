@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { VendorSensor, VendorValue } from '../../infra/metrics/vendor-sensor.ts';
 import { DroverError } from '../domain/kernel/error-codes.ts';
 import { isMetric, METRICS } from '../domain/metrics/kinds.ts';
+import { sentenceOfIssue } from './unknown-keys.ts';
 
 const STALE_MS = 3_000;
 const MS_MAX = 3_600_000;
@@ -65,7 +66,7 @@ export function parseSensorFile(text: string, path: string): VendorSensor {
   if (!parsed.success)
     throw invalid(
       path,
-      parsed.error.issues.map(({ path: at, message }) => `${at.join('.') || 'the file'}: ${message}`),
+      parsed.error.issues.map((issue) => sentenceOfIssue(sensorSchema, issue)),
     );
   const { name, command, 'every-ms': everyMs, 'stale-ms': staleMs, metrics } = parsed.data;
   const values: VendorValue[] = [];

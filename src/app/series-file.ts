@@ -1,10 +1,11 @@
 /**
  * Columns of numbers from a CSV file: one delimiter, a head line or none, cells that are no number as NaN. What a missing value means is the
- * reader's business; that a column is not there at all, or holds no number, is an error with the names that are.
+ * reader's business; that a column is not there at all, or holds no number, is an error with the names that are, or what it holds instead.
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { DroverError } from '../domain/kernel/error-codes.ts';
+import { guessDelimiter } from './csv-delimiter.ts';
 
 export interface SeriesTable {
   readonly file: string;
@@ -15,14 +16,14 @@ export interface SeriesTable {
 }
 
 export interface SeriesFileOptions {
-  /** One character; found out by itself (comma, semicolon, tab) when not given. */
+  /** One character; found out by itself when not given. */
   readonly delimiter?: string | undefined;
 }
 
 export function readSeriesFile(file: string, options: SeriesFileOptions = {}): SeriesTable {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = decoded(readFileSync(file));
   } catch (cause) {
     throw new DroverError('ERR_USAGE', `${file} cannot be read: ${(cause as Error).message}; give a CSV file`, { cause });
   }
@@ -48,8 +49,20 @@ export function readSeriesFile(file: string, options: SeriesFileOptions = {}): S
 export function columnOf(table: SeriesTable, column: string): Float64Array {
   const position = positionOf(table, column);
   const values = Float64Array.from(table.rows, (row) => numberOf(row[position] ?? ''));
-  if (values.every(Number.isNaN)) throw new DroverError('ERR_USAGE', `column ${column} of ${table.file} holds no number`);
+  if (values.every(Number.isNaN))
+    throw new DroverError('ERR_USAGE', `column ${column} of ${table.file} holds no number${instead(table, position)}`);
   return values;
+}
+
+/** What a column holds where one looked for numbers, so that a comma or a unit in it is seen at once. */
+function instead({ rows }: SeriesTable, position: number): string {
+  const cells = rows.map((row) => row[position] ?? '').filter((cell) => cell !== '');
+  if (cells.length === 0) return ': it is empty';
+  const how = cells.some((cell) => /\d/.test(cell)) ? '; a number is written 1234.5, without a unit' : '';
+  return `, but ${[...new Set(cells)]
+    .slice(0, 3)
+    .map((cell) => JSON.stringify(cell.slice(0, 40)))
+    .join(', ')}${how}`;
 }
 
 /** The columns that hold more numbers than anything else, and more than one value. */
@@ -95,8 +108,11 @@ function numberOf(cell: string): number {
   return Number.isFinite(value) ? value : Number.NaN;
 }
 
-function guessDelimiter(text: string): string {
-  const line = text.slice(0, 10_000).split('\n', 1)[0] ?? '';
-  const count = (mark: string): number => line.split(mark).length;
-  return [',', ';', '\t'].reduce((best, mark) => (count(mark) > count(best) ? mark : best));
+/** UTF-8 unless the file's first two bytes say UTF-16, as spreadsheets write it. */
+function decoded(bytes: Buffer): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (first === 0xfe && second === 0xff)
+    return new TextDecoder('utf-16le').decode(bytes.subarray(0, bytes.length & ~1).swap16());
+  return bytes.toString('utf8');
 }

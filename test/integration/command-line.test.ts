@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -166,4 +167,23 @@ test('SIGTERM while the fleet still starts stops what has started', async () => 
   await once(child, 'exit');
   expect(child.exitCode).toBe(0);
   expect(isAlive(server)).toBe(false);
+});
+
+test('a server that takes the connection and never says a word: said, and the command ends', async () => {
+  const mute = createServer(() => undefined).listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const { port } = mute.address() as AddressInfo;
+  try {
+    const asked = spawn(process.execPath, [MAIN, 'drain', 'ecu1', '--nats', `nats://127.0.0.1:${port}`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let error = '';
+    asked.stderr.setEncoding('utf8').on('data', (text: string) => {
+      error += text;
+    });
+    expect(await once(asked, 'exit')).toEqual([1, null]);
+    expect(error).toMatch(/^drover: no NATS server answers at .* \(ERR_BUS_DISCONNECTED\)\n$/);
+  } finally {
+    mute.close();
+  }
 });

@@ -80,6 +80,30 @@ test('a column split by another, all numeric columns of a folder: a series that 
   expect(out).toMatch(/^geometric means over 2 series/);
 });
 
+test('every key in every row, null where the last value never errs; what was judged of a long file is said', () => {
+  const rows = Array.from({ length: 6_400 }, (_, t) => `${t < 3_500 ? (t * 7) % 5 : 2}`);
+  writeFileSync(join(folder, 'falls-still.csv'), `cpu\n${rows.join('\n')}\n`);
+  const { exitCode, out, error } = drover(
+    'forecast',
+    'evaluate',
+    'falls-still.csv',
+    '--season',
+    '5000',
+    '--horizons',
+    '1',
+    '--json',
+  );
+  expect(exitCode).toBe(0);
+  const { results, series } = JSON.parse(out) as { results: Record<string, unknown>[]; series: { notes: string[] }[] };
+  expect(results.map(({ model }) => model)).toEqual(['drover', 'naive', 'ses']);
+  for (const row of results) expect(row).toMatchObject({ relMae: null, relCrps: expect.any(Number) });
+  expect(series[0]?.notes).toEqual([
+    'the first 6000 of 6400 values are judged, as the protocol has it',
+    'no seasonal naive forecast of 5000 steps: it is fitted on 2400 values, less than one season',
+  ]);
+  expect(error).toBe(series[0]?.notes.map((note) => `falls-still.csv:cpu: ${note}\n`).join(''));
+});
+
 describe('what is wrong is said in one line', () => {
   test.each([
     [['evaluate'], /give either CSV files or a --list/],
@@ -93,6 +117,7 @@ describe('what is wrong is said in one line', () => {
     [['evaluate', 'load.csv', '--horizons', '0,5'], /--horizons 0,5: write up to/],
     [['evaluate', 'load.csv', '--horizons', 'five'], /--horizons five/],
     [['evaluate', 'load.csv', '--delimiter', ';;'], /--delimiter ;;: give one character/],
+    [['evaluate', 'load.csv', '--delimiter', '"'], /--delimiter ": give one character that is no quote/],
     [['evaluate', '--list', 'list.csv', '--split', 'none'], /list\.csv lists no series of split none/],
     [['evaluate', '--protocol', 'ltsf', 'load.csv', '--column', 'cpu'], /the ltsf protocol needs 14400 rows/],
     [['evaluate', '--protocol', 'ltsf', 'load.csv', '--horizons', '1,5'], /takes one file and one horizon/],

@@ -1,6 +1,6 @@
 /** `drover forecast ECU`: what the running fleet's predictors expect of an ECU or a task. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ForecastSeries, ForecastView } from '../../domain/forecast/forecast-view.ts';
+import type { FailureForecast, ForecastSeries, ForecastView } from '../../domain/forecast/forecast-view.ts';
 import { DroverError } from '../../domain/kernel/error-codes.ts';
 import { isTaskName } from '../../domain/model/ids.ts';
 import type { FleetClient } from '../compose/open-fleet-client.ts';
@@ -63,17 +63,23 @@ function show(view: Told, flags: LiveForecastFlags): void {
   process.stdout.write(flags.json === true ? `${JSON.stringify(view)}\n` : told(view));
 }
 
-function told({ name, task, failure, silentS, series, manager }: Told): string {
+function told({ name, task, failure, silentS, unmeasured, series, manager }: Told): string {
   const what = task === undefined ? stdoutColours.bold(name) : `${stdoutColours.bold(task)} on ${name}`;
+  const nothing = unmeasured === undefined ? `last heard ${silentS} s ago` : `its ${unmeasured} is not measured`;
   const chance =
     failure === undefined
-      ? stdoutColours.yellow(`nothing is known of it; last heard ${silentS} s ago`)
-      : `${chanceText(failure.probability)} that ${task === undefined ? 'it' : 'its ECU'} fails within ${failure.horizonS} s${failure.probability >= 0.1 ? `, after about ${failure.inS.toFixed(0)} s` : ''}`;
+      ? stdoutColours.yellow(`degraded: nothing is known of when ${task === undefined ? 'it' : 'its ECU'} fails; ${nothing}`)
+      : `${chanceText(failure.probability)} that ${task === undefined ? 'it' : 'its ECU'} fails within ${failure.horizonS} s${failure.probability >= 0.1 ? `, after about ${failure.inS.toFixed(0)} s` : ''}${doubts(failure)}`;
   const head = `${what}, as ${manager} foresees it: ${chance}\n`;
   if (series.length === 0) return `${head}it measures nothing that is forecast\n`;
   const rows = series.flatMap((one) => rowsOf(one));
   return `${head}\n${table(['SERIES', 'NOW', 'IN', '10 %', 'MEDIAN', '90 %', 'RESERVED', 'STATE'], rows)}`;
 }
+
+const doubts = ({ degraded = [] }: FailureForecast): string =>
+  degraded.length === 0
+    ? ''
+    : stdoutColours.yellow(`, degraded: ${degraded.map(({ level, why }) => `${level} ${why}`).join(', ')}`);
 
 const chanceText = (probability: number): string => {
   const text = `${(probability * 100).toFixed(probability < 0.01 ? 2 : 0)} %`;

@@ -63,11 +63,11 @@ export function registerForecast(program: Command): void {
     .option('--file <path>', 'the same as the argument; may be repeated', collect, [])
     .option('--column <name>', 'by its head, or its position from 1; may be repeated (default: all of numbers)', collect, [])
     .option('--by <column>', 'a series for each value of this column')
-    .option('--delimiter <c>', 'between cells (default: found out: comma, semicolon or tab)', delimiter)
+    .option('--delimiter <c>', 'between cells (default: found out: comma, semicolon, tab or |)', delimiter)
     .option('--list <file>', 'series to read from a CSV of file,column,by,group,split')
     .option('--folder <path>', 'where the files of the list lie (default: beside it)')
     .option('--split <name>', 'only the series of the list that belong to it')
-    .option('--season <n>', 'steps of a season, for the seasonal naive forecast and ours', wholeNumber(2, 100_000))
+    .option('--season <n>', 'steps of a season, for the seasonal naive forecast and ours; 0: none', season)
     .option('--horizons <a,b,…>', `steps ahead (default: ${HORIZONS.join(',')}; ltsf: ${LTSF_HORIZON})`, horizons)
     .addOption(
       new Option('--protocol <name>', 'rolling: rolling origins; ltsf: the long-horizon benchmark of the ETT files')
@@ -92,8 +92,9 @@ export function registerForecast(program: Command): void {
   ]).addHelpText(
     'after',
     `
-With --json: {"series": [{"name", "results": [{"horizon", "model", "mae", "mase", "smape", "scrps", "coverage80", "width80",
-"relMae", "relCrps"}]}], "summary": […]}; with one series its results also stand on top. docs/FORECASTING.md has the protocol.`,
+With --json: {"series": [{"name", "notes", "results": [{"horizon", "model", "mae", "mase", "smape", "scrps", "coverage80", "width80",
+"relMae", "relCrps"}]}], "summary": […]}; with one series its results also stand on top. Models are drover, naive, ses, with --season
+seasonalNaive, and each --model. relMae and relCrps are null where the naive forecast never errs. docs/FORECASTING.md has the protocol.`,
   );
   const train = forecast
     .command('train')
@@ -102,7 +103,7 @@ With --json: {"series": [{"name", "results": [{"horizon", "model", "mae", "mase"
     .option('--file <path>', 'the same as the argument; may be repeated', collect, [])
     .option('--column <name>', 'by its head, or its position from 1; may be repeated (default: all of numbers)', collect, [])
     .option('--by <column>', 'a series for each value of this column')
-    .option('--delimiter <c>', 'between cells (default: found out: comma, semicolon or tab)', delimiter)
+    .option('--delimiter <c>', 'between cells (default: found out: comma, semicolon, tab or |)', delimiter)
     .option('--list <file>', 'series to read from a CSV of file,column,by,group,split')
     .option('--folder <path>', 'where the files of the list lie (default: beside it)')
     .option('--split <name>', 'only the series of the list that belong to it')
@@ -158,24 +159,35 @@ function horizons(text: string): readonly number[] {
 
 function delimiter(text: string): string {
   const mark = text === '\\t' || text === 'tab' ? '\t' : text;
-  if (mark.length === 1) return mark;
-  throw new DroverError('ERR_USAGE', `--delimiter ${text}: give one character, or tab`);
+  if (mark.length === 1 && !'"\r\n'.includes(mark)) return mark;
+  throw new DroverError('ERR_USAGE', `--delimiter ${text}: give one character that is no quote, or tab`);
+}
+
+const SEASON_MOST = 100_000;
+
+/** One step a season is no season either. */
+function season(text: string): number | undefined {
+  const steps = wholeNumber(0, SEASON_MOST)(text);
+  return steps < 2 ? undefined : steps;
 }
 
 async function evaluateForecasts(files: readonly string[], flags: EvaluateFlags): Promise<void> {
   const all = [...files, ...flags.file];
   if (flags.protocol === 'ltsf') return evaluateLongHorizon(all, flags);
   const { evaluateSeries, summarise } = await import('../forecast/evaluate-series.ts');
+  const { unfitFor } = await import('../forecast/rolling-origin.ts');
   const networks = await networksOf(flags.model);
   const series = await seriesOf(all, flags);
   const { asked } = interruption();
   const tell = progressLine(series.length, 'series');
   const reports: SeriesReport[] = [];
+  const horizons = flags.horizons ?? HORIZONS;
   for (const [at, { name, values }] of series.entries()) {
     if (asked()) throw new QuietExit(EXIT_FAILED);
-    const report = evaluateSeries(values, { name, horizons: flags.horizons ?? HORIZONS, season: flags.season, networks });
+    const report = evaluateSeries(values, { name, horizons, season: flags.season, networks });
     if (report !== undefined) reports.push(report);
-    else process.stderr.write(`${name}: passed over, too short for these horizons or constant where models are fitted\n`);
+    for (const note of report?.notes ?? [`passed over: ${unfitFor(values, horizons)}`])
+      process.stderr.write(`${name}: ${note}\n`);
     if (series.length > 1) tell(at + 1);
     // Signals are heard between series.
     await new Promise((resolve) => setImmediate(resolve));
@@ -190,9 +202,12 @@ async function evaluateForecasts(files: readonly string[], flags: EvaluateFlags)
   if (flags.json === true) {
     const [only] = reports;
     const results = reports.length === 1 ? { results: only?.results } : {};
-    process.stdout.write(`${JSON.stringify({ protocol: 'rolling', ...results, series: reports, summary })}\n`);
+    process.stdout.write(`${JSON.stringify({ protocol: 'rolling', ...results, series: reports, summary }, everyKey)}\n`);
   } else await show(reports, summary);
 }
+
+/** What is not there is null in JSON: a reader finds every key in every row (a ratio to a forecast that never errs is none). */
+const everyKey = (_: string, value: unknown): unknown => value ?? null;
 
 interface SeriesFlags {
   readonly column: readonly string[];

@@ -5,6 +5,9 @@
 import { watchOutput } from './output-gone.ts';
 import { run } from './run.ts';
 
+/** What is written has long been taken by then; nothing that a command began outlives it. */
+const LINGER_MS = 500;
+
 watchOutput();
 
 process.exitCode = await run(process.argv.slice(2), {
@@ -12,3 +15,5 @@ process.exitCode = await run(process.argv.slice(2), {
   error: (text) => void process.stderr.write(text),
   debug: (process.env['DROVER_DEBUG'] ?? '') !== '',
 });
+// A library may hold on to what is of no use any more: the socket to a server that took the connection and never said a word.
+setTimeout(() => process.exit(), LINGER_MS).unref();

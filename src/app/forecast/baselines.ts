@@ -72,11 +72,11 @@ const seasonalNaive =
   (t, h) =>
     series[t + h - season * Math.ceil(h / season)] ?? (series[t] as number);
 
-/** The rate is the one with the least squared one-step error on what it is fitted on. */
+/** The rate is the one with the least absolute one-step error on what it is fitted on. */
 const ses: Baseline = (series, fittedOn) => {
   let [rate, least] = [1, Number.POSITIVE_INFINITY];
   for (let step = 1; step <= 100; step++) {
-    const error = squaredError(series.subarray(0, fittedOn), step / 100);
+    const error = absoluteError(series.subarray(0, fittedOn), step / 100);
     if (error < least) [rate, least] = [step / 100, error];
   }
   const level = new Float64Array(series.length);
@@ -86,7 +86,7 @@ const ses: Baseline = (series, fittedOn) => {
   return (t) => level[t] as number;
 };
 
-function squaredError(series: Float64Array, rate: number): number {
+function absoluteError(series: Float64Array, rate: number): number {
   let level = series[0] as number;
   let sum = 0;
   for (let t = 1; t < series.length; t++) {

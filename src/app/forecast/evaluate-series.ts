@@ -7,7 +7,7 @@ import { TAUS } from '../../domain/forecast/deciles.ts';
 import { Forecaster } from '../../domain/forecast/forecaster.ts';
 import type { ForecastNetwork } from '../../domain/forecast/network.ts';
 import { scoreBaselines, scoreNetwork } from './baselines.ts';
-import { protocolFor, type Score, Scorer } from './rolling-origin.ts';
+import { type Protocol, protocolFor, type Score, Scorer, VALUES_MOST } from './rolling-origin.ts';
 
 export interface ModelScore extends Score {
   readonly horizon: number;
@@ -24,6 +24,8 @@ export interface SeriesReport {
   readonly trainEnd: number;
   readonly origins: number;
   readonly scale: number;
+  /** What a reader of the figures should know of the series, in words. */
+  readonly notes: readonly string[];
   readonly results: readonly ModelScore[];
 }
 
@@ -34,6 +36,9 @@ export interface EvaluateOptions {
   /** In the race, and each alone beside the baselines. */
   readonly networks?: readonly ForecastNetwork[];
 }
+
+/** Of a series; more are said. */
+const MISSING_NOTED = 0.1;
 
 /** Of our own rows in the report. */
 export const OURS = 'drover';
@@ -46,6 +51,7 @@ export function evaluateSeries(
   const protocol = protocolFor(raw, horizons);
   if (protocol === undefined) return undefined;
   const { series, origins, scale, trainEnd } = protocol;
+  const known = seasonSeen(protocol, season);
   const scorers = horizons.map(() => new Scorer(scale));
   const forecaster = new Forecaster({ horizons, season, networks });
   const at = new Set(origins);
@@ -59,7 +65,7 @@ export function evaluateSeries(
       scorers[k]?.add(series[t + horizon] as number, point, quantiles);
     }
   }
-  const baselines = scoreBaselines(protocol, season);
+  const baselines = scoreBaselines(protocol, known);
   const all = [
     ...horizons.map((horizon, k) => ({ model: OURS, horizon, score: (scorers[k] as Scorer).score() })),
     ...networks.flatMap((network) => scoreNetwork(protocol, network)),
@@ -77,8 +83,23 @@ export function evaluateSeries(
       }));
   });
   const missing = raw.subarray(0, series.length).reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
-  return { name, values: series.length, missing, trainEnd, origins: origins.length, scale, results };
+  const notes = [
+    ...(raw.length > VALUES_MOST
+      ? [`the first ${VALUES_MOST} of ${raw.length} values are judged, as the protocol has it`]
+      : []),
+    ...(missing > MISSING_NOTED * series.length
+      ? [`${missing} of ${series.length} values are no numbers: the value before each stands in`]
+      : []),
+    ...(season !== undefined && known === undefined
+      ? [`no seasonal naive forecast of ${season} steps: it is fitted on ${protocol.fitEnd} values, less than one season`]
+      : []),
+  ];
+  return { name, values: series.length, missing, trainEnd, origins: origins.length, scale, notes, results };
 }
+
+/** A season of which not one lies where models are fitted is none: what is called seasonal would be the last value. */
+const seasonSeen = ({ fitEnd }: Protocol, season: number | undefined): number | undefined =>
+  season !== undefined && season <= fitEnd ? season : undefined;
 
 function ratio(value: number, base: number | undefined): number | undefined {
   return base === undefined || base === 0 ? undefined : value / base;

@@ -38,6 +38,17 @@ export interface Score {
   readonly width80: number;
 }
 
+/** Why there is nothing to judge by, in words. */
+export function unfitFor(raw: Float64Array, horizons: readonly number[]): string {
+  const farthest = Math.max(...horizons);
+  let least = 4;
+  while (Math.floor(TRAIN_SHARE * least) - 1 + farthest > least - 1) least++;
+  const has = Math.min(raw.length, VALUES_MOST);
+  if (has < least)
+    return `${has} values are too few to look ${farthest} steps ahead in the last two fifths of them: ${least} at least`;
+  return `it is constant over its first ${Math.floor(TRAIN_SHARE * has)} values, where models are fitted and the errors’ scale is taken from`;
+}
+
 /** Nothing for a series too short to have a test origin, or constant over its training part. */
 export function protocolFor(raw: Float64Array, horizons: readonly number[]): Protocol | undefined {
   const series = raw.slice(0, VALUES_MOST);

@@ -30,7 +30,7 @@ export async function readUnits(file: string, roles: UnitColumns): Promise<UnitT
   let layout: Layout | undefined;
   const rowsOfUnit = new Map<string, Row[]>();
   let line = 0;
-  for await (const cells of csvCells(file, { code: CODE })) {
+  for await (const cells of csvCells(file, { code: CODE, delimiter: 'guess' })) {
     line++;
     if (layout === undefined) {
       layout = layoutOf(cells, roles, file);

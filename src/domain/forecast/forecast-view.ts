@@ -8,11 +8,26 @@ export interface ForecastView {
   readonly ecu: Mac | undefined;
   /** Undefined: the ECU itself is meant. */
   readonly task: TaskName | undefined;
-  /** Of the ECU, by what it nears the limits of: within `horizonS`, and when, should it come. Absent where nothing has been heard for long. */
-  readonly failure: { readonly probability: number; readonly horizonS: number; readonly inS: number } | undefined;
+  /** Of the ECU, by what it nears the limits of: within `horizonS`, and when, should it come. Absent where that is not measured. */
+  readonly failure: FailureForecast | undefined;
+  /** A level with a deadly limit that it does not measure just now, though it is heard: that is why `failure` is absent. */
+  readonly unmeasured?: string;
   /** No sample for so long, in seconds. */
   readonly silentS: number;
   readonly series: readonly ForecastSeries[];
+}
+
+export interface FailureForecast {
+  readonly probability: number;
+  readonly horizonS: number;
+  readonly inS: number;
+  /** Levels with a deadly limit whose measurements should not be relied on, and so neither should the probability; absent: all are fine. */
+  readonly degraded?: readonly LevelDegraded[];
+}
+
+export interface LevelDegraded {
+  readonly level: string;
+  readonly why: Degraded;
 }
 
 export interface ForecastSeries {

@@ -4,7 +4,7 @@ import { macOf } from '../../../src/app/simulation/fleet-world.ts';
 import type { EcuPlan } from '../../../src/app/simulation/simulated-ecu.ts';
 import type { ForecastView } from '../../../src/domain/forecast/forecast-view.ts';
 import { SENSOR_PROFILES } from '../../../src/domain/metrics/sensor-profile.ts';
-import { build, counted, ECU1, ECU2, epochOf, type StageOptions, task } from './stage.ts';
+import { build, counted, ECU1, ECU2, ECU3, epochOf, type StageOptions, task } from './stage.ts';
 
 const SECOND = 1_000_000;
 const measured = (mac: string): EcuPlan => ({
@@ -61,6 +61,25 @@ test('an ECU is asked about: quantiles at the horizons wanted, its failure, and 
   expect((await fleet.done(Promise.all(refusals))).map((answer) => answer.kind === 'refused' && answer.code)).toEqual([
     ...['ERR_NO_FORECAST', 'ERR_NO_ECU', 'ERR_NO_TASK', 'ERR_USAGE'],
   ]);
+});
+
+test('a thermometer that stands still or is gone: no certainty that nothing comes', async () => {
+  const broken = (mac: string, fault: number): EcuPlan => ({
+    mac,
+    metrics: { everyUs: SECOND, keptEveryUs: 0, sensors: { ...SENSOR_PROFILES.heating, after: 40, fault } },
+  });
+  const fleet = await started({ ecus: [measured(ECU1), broken(ECU2, 1), broken(ECU3, 3)] });
+  await fleet.elapse(110 * SECOND);
+  const fine = await asked(fleet, { mac: ECU1 });
+  expect(fine.failure?.probability).toBeLessThan(0.5);
+  expect(fine.failure?.degraded).toBeUndefined();
+  const still = await asked(fleet, { mac: ECU2, metrics: ['load'] });
+  expect(still.failure?.degraded).toEqual([{ level: 'temperature', why: 'stuck' }]);
+  // Its load is heard as ever; only of its heat is nothing known.
+  const gone = await asked(fleet, { mac: ECU3, metrics: ['load'] });
+  expect([gone.failure, gone.unmeasured]).toEqual([undefined, 'temperature']);
+  expect(gone.silentS).toBeLessThan(3);
+  expect(gone.series[0]?.degraded).not.toBe('silent');
 });
 
 test('who foresees nothing says so', async () => {

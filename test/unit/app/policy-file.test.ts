@@ -28,8 +28,14 @@ test('an empty one is what drover does by itself, and so is the example but for 
 
 test.each([
   ['no YAML', 'prediction: [', /no YAML/],
-  ['an unknown field', 'prediction: { horizon: 30 }', /prediction: .*horizon/],
-  ['an unknown section', 'predictions: {}', /predictions/],
+  ['a shortened field', 'prediction: { horizon: 30 }', /prediction\.horizon: there is no such field; did you mean horizon-s\?/],
+  ['a misspelt section', 'predicton: {}', /- predicton: there is no such field; did you mean prediction\?/],
+  [
+    'an unknown field',
+    'migration: { colour: 1 }',
+    /migration\.colour: .*; there are benefit-least, cost-most, rest-s, open-most, at-once/,
+  ],
+  ['two of a limit', 'limits: [{ lables: {}, kin: gpu }]', /limits\.0\.lables: .* labels\?\n {2}- limits\.0\.kin: .* kind\?/],
   ['a probability of two', 'prediction: { raise-at: 2 }', /prediction\.raise-at/],
   ['an hour ahead', 'prediction: { horizon-s: 3600 }', /prediction\.horizon-s/],
   ['a review every millisecond', 'prediction: { interval-ms: 1 }', /interval-ms/],

@@ -40,6 +40,14 @@ describe('reading', () => {
     ]);
   });
 
+  test('whatever stands between the cells', async () => {
+    const known = await readUnits(file('commas.csv', GOOD), ROLES);
+    for (const [name, mark] of Object.entries({ semicolon: ';', tab: '\t', bar: '|' })) {
+      const { units, columns } = await readUnits(file(`${name}.csv`, GOOD.replaceAll(',', mark)), ROLES);
+      expect([columns, units]).toEqual([known.columns, known.units]);
+    }
+  });
+
   test('the outcome of the last row says whether the unit failed', async () => {
     const table = await readUnits(file('out.csv', 'unit,cycle,a,dead\n1,1,5,0\n1,2,6,1\n2,1,5,0\n'), {
       ...ROLES,

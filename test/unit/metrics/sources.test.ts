@@ -335,6 +335,31 @@ describe('a vendor’s tool', () => {
   });
 });
 
+describe('what is wrong with a tool that somebody asked for is said, once', () => {
+  const values = [{ metric: 'asic.load', match: 'busy ([a-z0-9]+)', scale: 1, offset: 0 } as const];
+  it.each<[string, string[], RegExp]>([
+    ['it is not there', ['/nowhere/tool'], /cannot be run/],
+    ['it ends without a value', ['/bin/sh', '-c', 'echo lazy 7; exit 3'], /gives no value.*it ended \(3\)/],
+    ['what it says is no number', ['/bin/sh', '-c', 'echo busy nan'], /gives no value.*it ended \(0\)/],
+  ])('%s', async (_, command, told) => {
+    const said: string[] = [];
+    const note = (sentence: string, fields?: object): void => void said.push(`${sentence} ${JSON.stringify(fields)}`);
+    const heard: Log = { ...silent, warn: note, bind: () => heard };
+    const sensor = vendorCommand({ name: 'tool', command, everyUs: 10_000, staleUs: SECOND_US, values });
+    const source = opened(createCommandSource(sensor, { clock, log: heard }));
+    await until(() => {
+      read(source, clock.monotonicUs());
+      return said.length > 0 ? true : undefined;
+    });
+    for (let at = 0; at < 20; at++) {
+      read(source, clock.monotonicUs());
+      await sleep(10);
+    }
+    expect(said).toEqual([expect.stringMatching(told)]);
+    expect(read(source, clock.monotonicUs())).toEqual({});
+  });
+});
+
 describe('a sensor file', () => {
   it.each([
     ['name: [', 'no YAML'],
