@@ -27,6 +27,7 @@ const EXHAUSTIVE = [
       'reserving',
       'chains',
       'sleeping',
+      'beyond-share',
       'leaving-together',
       'task-series',
     ],

@@ -15,7 +15,7 @@ import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import { type Advising, advised } from '../src/ports/advising.ts';
 import type { ArbiterEffect, EvictedTask, PlannedTask, RestoreCause, RestorePlan } from '../statecharts/arbiter.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
-import type { BeyondShare } from './beyond-share.ts';
+import { apartOnAll, type BeyondShare } from './beyond-share.ts';
 import type { CheckpointLookup } from './checkpoint-lookup.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
@@ -151,8 +151,7 @@ export class ArbiterEffects {
     const plan = this.plan(cause, mine, skipped, excludedFor, named);
     const allPlaced = plan.unplaced.length === 0 && plan.skipped.length === skipped.length;
     if (allPlaced) return plan;
-    const drawn = await beyond.drawn();
-    const others = drawn.filter(({ mac }) => !named.some((one) => one.mac === mac));
+    const others = await beyond.drawn(wishes, new Set(named.map(({ mac }) => mac)));
     return this.plan(cause, mine, skipped, excludedFor, [...named, ...others]);
   }
 
@@ -198,7 +197,7 @@ export class ArbiterEffects {
       candidates,
       excluded,
       ...advised(this.parts.advising),
-      apartOfRunning: knowledge.index.apartOfRunning(),
+      apartOfRunning: apartOnAll(knowledge.index.apartOfRunning(), beyond),
       criticalityOfRunning: (task: TaskName) => {
         const placement = knowledge.placement(task);
         return placement !== undefined && isPlaced(placement) ? (placement.context.spec?.criticality ?? 0) : undefined;

@@ -193,7 +193,8 @@ export class Bridge {
   }
 
   load(): EcuLoad {
-    return { mac: this.mac, incarnation: this.host.incarnation, draining: this.draining, tasks: this.accepted() };
+    const asleep = this.isAsleep() && !this.leaving && !this.drained ? { asleep: true } : {};
+    return { mac: this.mac, incarnation: this.host.incarnation, draining: this.draining, ...asleep, tasks: this.accepted() };
   }
 
   private get draining(): boolean {

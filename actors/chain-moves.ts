@@ -13,7 +13,9 @@ import { chainOf } from '../src/domain/task/routing.ts';
 import type { ChainCause, ChainContext, ChainEffect, ChainMember, ChainStep } from '../statecharts/chain.machine.ts';
 import { chainKey, migrationOfMember } from '../statecharts/chain.machine.ts';
 import type { MemberStep, MigrationContext, MigrationEffect } from '../statecharts/migration.machine.ts';
+import { apartOnAll, type BeyondShare } from './beyond-share.ts';
 import { stateName } from './chart.ts';
+import type { CheckpointLookup } from './checkpoint-lookup.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { type Host, planted } from './host.ts';
 import type { MigrationEstimates } from './migration-estimate.ts';
@@ -31,6 +33,8 @@ export interface ChainMovesParts {
   readonly knowledge: FleetKnowledge;
   readonly requests: Pick<MigrationRequests, 'nextAttempt'>;
   readonly estimates: Pick<MigrationEstimates, 'estimate' | 'past'>;
+  readonly beyond: Pick<BeyondShare, 'around'>;
+  readonly lookup: Pick<CheckpointLookup, 'ask'>;
 }
 
 /** Those of a chain's tasks that are to leave one ECU, whoever wants it to be empty. */
@@ -73,8 +77,10 @@ export class ChainMoves {
     }
     if (chain.length === 1)
       return refused('ERR_CHAIN', `task ${task} feeds nobody and nobody feeds it: "drover migrate ${task}" moves it`);
-    if (target !== undefined && !knowledge.descriptions.has(target)) return refused('ERR_NO_ECU', `there is no ECU ${target}`);
-    const plan = this.plan(chain, placements, target);
+    if (target !== undefined && !knowledge.descriptions.has(target) && !knowledge.elsewhere.has(target))
+      return refused('ERR_NO_ECU', `there is no ECU ${target}`);
+    await this.parts.lookup.ask(placements.map(({ context }) => context));
+    const plan = await this.plan(chain, placements, target);
     if (dryRun) return { kind: 'chain', plan };
     if (plan.target === undefined) return refused('ERR_NO_PLACE', whyNot(plan));
     const members: ChainMember[] = [];
@@ -131,22 +137,36 @@ export class ChainMoves {
 
   // ——— where it can go ———
 
-  private plan(chain: readonly TaskName[], placements: readonly PlacementView[], target: string | undefined): ChainPlan {
-    const { knowledge, host, estimates } = this.parts;
+  /** Of all shares: those of this manager's, and of the others as many as it takes to find one that fits (`beyond-share.ts`). */
+  private fleet(placements: readonly PlacementView[], target: Mac | undefined): Promise<readonly Candidate[]> {
+    const { knowledge, host, beyond } = this.parts;
     knowledge.index.passed(host.clock.monotonicUs());
+    const wishes = placements.flatMap(({ context: { spec, task } }) =>
+      spec === undefined ? [] : [{ spec, dataAt: knowledge.standbys(task) }],
+    );
+    const fits = (fleet: readonly Candidate[]) => (candidate: Candidate) =>
+      this.tried(candidate, moversTo(candidate.mac, placements), fleet).score !== undefined;
+    return beyond.around(wishes, target, (fleet) => fleet.some(fits(fleet)));
+  }
+
+  private async plan(
+    chain: readonly TaskName[],
+    placements: readonly PlacementView[],
+    target: Mac | undefined,
+  ): Promise<ChainPlan> {
+    const fleet = await this.fleet(placements, target);
     const candidates: { mac: string; score: number | undefined; reason: string | undefined }[] = [];
-    const tried = knowledge.candidates();
-    for (const candidate of tried) {
+    for (const candidate of fleet) {
       if (target !== undefined && candidate.mac !== target) continue;
-      const { score, reason } = this.tried(candidate, moversTo(candidate.mac, placements));
+      const { score, reason } = this.tried(candidate, moversTo(candidate.mac, placements), fleet);
       candidates.push({ mac: candidate.mac, score, reason });
     }
     candidates.sort((a, b) => (b.score ?? -1) - (a.score ?? -1) || (a.mac < b.mac ? -1 : 1));
     const best = candidates[0]?.score === undefined ? undefined : candidates[0].mac;
-    const there = tried.find(({ mac }) => mac === best);
+    const there = fleet.find(({ mac }) => mac === best);
     const movers = best === undefined ? [] : moversTo(best, placements);
     const members = movers.map(({ context: { task, epoch, owner, spec } }) => {
-      const why = there === undefined || spec === undefined ? undefined : estimates.past.whyNotFollowed(spec, there);
+      const why = there === undefined || spec === undefined ? undefined : this.parts.estimates.past.whyNotFollowed(spec, there);
       return { task, epoch, from: owner?.mac ?? '', ...(why === undefined ? {} : { standsStillFor: why }) };
     });
     return {
@@ -164,13 +184,13 @@ export class ChainMoves {
     placements: readonly PlacementView[],
     { mac, opcode, reason, costMost }: Pick<Leaving, 'mac' | 'opcode' | 'reason' | 'costMost'>,
   ): Promise<{ readonly target: Mac | undefined; readonly why: string }> {
-    const { knowledge, host, estimates } = this.parts;
-    knowledge.index.passed(host.clock.monotonicUs());
+    const { estimates } = this.parts;
+    const fleet = await this.fleet(placements, undefined);
     const fitting: { readonly mac: Mac; readonly score: number }[] = [];
     const whyNot: string[] = [];
-    for (const candidate of knowledge.candidates()) {
+    for (const candidate of fleet) {
       if (candidate.mac === mac) continue;
-      const tried = this.tried(candidate, placements);
+      const tried = this.tried(candidate, placements, fleet);
       if (tried.score === undefined) whyNot.push(`${candidate.mac}: ${tried.reason}`);
       else fitting.push({ mac: candidate.mac, score: tried.score });
     }
@@ -179,11 +199,17 @@ export class ChainMoves {
     for (const { mac: target, score } of fitting.slice(0, WEIGHED_MOST)) {
       let total = 0;
       let bearable = true;
+      let shunned: string | undefined;
       for (const { task, epoch, attempt, source } of members) {
         const cause = { task, epoch, attempt, source, target, opcode, reason };
         const [there] = (await estimates.estimate(cause, [])).candidates;
         total += there?.cost.total ?? Number.POSITIVE_INFINITY;
         bearable &&= there?.bearable === true;
+        shunned ??= there?.shunned;
+      }
+      if (opcode === 'forecast' && shunned !== undefined) {
+        whyNot.push(`${target}: ${shunned}`);
+        continue;
       }
       const isWorth = costMost === undefined || (total <= costMost * members.length && (total < 0 || bearable));
       if (isWorth && Number.isFinite(total)) worth.push({ mac: target, score, cost: { total } });
@@ -194,10 +220,14 @@ export class ChainMoves {
   }
 
   /** All of them at once, beside what runs there: each placed task counts for the next one's test. */
-  private tried(candidate: Candidate, movers: readonly PlacementView[]): { score?: number; reason?: string } {
+  private tried(
+    candidate: Candidate,
+    movers: readonly PlacementView[],
+    fleet: readonly Candidate[],
+  ): { score?: number; reason?: string } {
     const { knowledge } = this.parts;
     if (movers.length === 0) return { reason: 'all of them run there already' };
-    const [together, excluded] = this.partners(candidate, movers);
+    const [together, excluded] = this.partners(candidate, movers, fleet);
     const newcomers = movers.flatMap(({ context }): Newcomer[] => {
       const needs = knowledge.newestReference(context)?.needs;
       const more = { excluded, dataAt: knowledge.standbys(context.task), ...(needs === undefined ? {} : { needs }) };
@@ -206,7 +236,7 @@ export class ChainMoves {
     const plan = assign({
       newcomers,
       candidates: [candidate, ...together],
-      apartOfRunning: knowledge.index.apartOfRunning(),
+      apartOfRunning: apartOnAll(knowledge.index.apartOfRunning(), [candidate]),
       criticalityOfRunning: (name) => {
         const running = knowledge.placement(name);
         return running !== undefined && isPlaced(running) ? (running.context.spec?.criticality ?? 0) : undefined;
@@ -225,14 +255,15 @@ export class ChainMoves {
   private partners(
     { mac }: Candidate,
     movers: readonly PlacementView[],
+    fleet: readonly Candidate[],
   ): readonly [hosts: readonly Candidate[], macs: readonly Mac[]] {
     const { knowledge } = this.parts;
     const names = new Set(movers.flatMap(({ context }) => context.spec?.affinity.together ?? []));
     const from = movers[0]?.context.owner?.mac;
     for (const { context } of movers) names.delete(context.task);
     if (names.size === 0) return [[], []];
-    const macs = new Set([...names].flatMap((name) => knowledge.placement(name)?.context.owner?.mac ?? []));
-    const hosts = knowledge.candidates().filter((one) => macs.has(one.mac) && one.mac !== mac && one.mac !== from);
+    const macs = new Set([...names].flatMap((name) => knowledge.whereabouts(name) ?? []));
+    const hosts = fleet.filter((one) => macs.has(one.mac) && one.mac !== mac && one.mac !== from);
     return [hosts, hosts.map((host) => host.mac)];
   }
 

@@ -8,6 +8,7 @@ import { type CheckpointOrder, type CheckpointReference, laterCheckpoint } from 
 import type { EcuDescription, Incarnation } from '../src/domain/model/ecu.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { Candidate } from '../src/domain/placement/evidence.ts';
+import type { Offer } from '../src/domain/placement/offer.ts';
 import type { Booking } from '../src/domain/reservation/booking.ts';
 import { NO_PLANTS, type Plants } from '../src/ports/plants.ts';
 import type { EcuContext } from '../statecharts/ecu.machine.ts';
@@ -40,8 +41,8 @@ const REFERENCES_PER_TASK_MAX = 8;
 export class FleetKnowledge {
   /** Of the ECUs that this manager watches. */
   readonly descriptions = new Map<Mac, EcuDescription>();
-  /** The ECUs of the inventory that others watch. */
-  readonly elsewhere = new Set<Mac>();
+  /** The ECUs of the inventory that others watch, and what they offer. */
+  readonly elsewhere = new Map<Mac, Offer>();
   /** Kept along with the replicated records. */
   readonly index = new PlacementIndex();
   readonly deadManagers = new Set<string>();
@@ -70,6 +71,14 @@ export class FleetKnowledge {
   placement(task: TaskName): PlacementView | undefined {
     const view = this.replicated.view(`placement/${task}`);
     return view === undefined ? undefined : asPlacement(view);
+  }
+
+  /** The ECU that has it, by what is known here; of a task of another share that is its record's outside. Nothing is read. */
+  whereabouts(task: TaskName): Mac | undefined {
+    const placement = this.placement(task);
+    if (placement !== undefined) return placement.context.owner?.mac;
+    const key = this.replicated.shares.keyOf(`placement/${task}`);
+    return key !== undefined && (this.elsewhere.has(key) || this.descriptions.has(key)) ? key : undefined;
   }
 
   async freshPlacement(task: TaskName): Promise<PlacementView | undefined> {

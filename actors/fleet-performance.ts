@@ -10,7 +10,7 @@
 
 import type { TaskSample } from '../src/domain/metrics/sample.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import type { TaskSpec } from '../src/domain/model/task.ts';
+import type { ResourceKind, TaskSpec } from '../src/domain/model/task.ts';
 import { deviationOf, lateWork, type PredictedPerformance } from '../src/domain/performance/late-work.ts';
 import {
   type Performance,
@@ -34,6 +34,8 @@ export interface Place {
   readonly mac: Mac;
   /** Of everything there, forecast. */
   readonly load: number;
+  /** Of an ECU that others watch; absent: it is known here. */
+  readonly kind?: ResourceKind;
 }
 
 const FORGET_EVERY = 1_000;
@@ -68,7 +70,7 @@ export class FleetPerformance {
         load: others,
         contention: others,
       };
-      this.model.observe(this.resource(mac, others), taskOf(spec, undefined), counters, isKnown);
+      this.model.observe(this.resource({ mac, load: others }), taskOf(spec, undefined), counters, isKnown);
     }
   }
 
@@ -95,14 +97,14 @@ export class FleetPerformance {
 
   private at(
     spec: TaskSpec,
-    { mac, load }: Place,
+    place: Place,
     { jobsPerS, horizonS }: { readonly jobsPerS: number; readonly horizonS: number },
   ): Performance {
-    return this.model.predictPerformance(this.resource(mac, load), taskOf(spec, jobsPerS), horizonS);
+    return this.model.predictPerformance(this.resource(place), taskOf(spec, jobsPerS), horizonS);
   }
 
-  private resource(mac: Mac, load: number): ResourceView {
-    const kind = this.knowledge.descriptions.get(mac)?.resourceKind ?? 'cpu';
+  private resource({ mac, load, kind: said }: Place): ResourceView {
+    const kind = said ?? this.knowledge.descriptions.get(mac)?.resourceKind ?? 'cpu';
     return { id: mac, kind, nominalSpeed: 1, loadAt: () => ({ load, contention: load }) };
   }
 

@@ -7,12 +7,13 @@
  * - the checkpoints that it announces (`checkpoint.ts`).
  *
  * A task that no ECU owns, and a restore that was asked for, are shared out by the task's name. Of all other ECUs a manager knows
- * the names: a plan may go beyond the share (`beyond-share.ts`).
+ * the names and what they offer: a plan may go beyond the share (`beyond-share.ts`).
  */
 
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
+import { Offers } from '../src/domain/placement/offer.ts';
 import { Shares } from '../src/domain/placement/shares.ts';
 import type { Inventory } from '../src/ports/inventory.ts';
 import type { ArbiterContext } from '../statecharts/arbiter.machine.ts';
@@ -44,6 +45,7 @@ const READS_AT_ONCE = 16;
 export class ManagerShare {
   private readonly parts: ManagerShareParts;
   private readonly shares: Shares;
+  private readonly offers = new Offers();
   private taking: Promise<void> = Promise.resolve();
 
   constructor(parts: ManagerShareParts) {
@@ -74,13 +76,13 @@ export class ManagerShare {
     const { host, knowledge, detector, receiver, replicated } = this.parts;
     host.counters.add('share.changed');
     detector.setWhole(this.shares.whole);
-    for (const mac of [...knowledge.descriptions.keys()]) {
+    for (const [mac, description] of [...knowledge.descriptions]) {
       if (this.shares.keeps(mac)) continue;
       knowledge.descriptions.delete(mac);
-      knowledge.elsewhere.add(mac);
+      knowledge.elsewhere.set(mac, this.offers.of(description));
       detector.leave(mac);
     }
-    const gained = [...knowledge.elsewhere].filter((mac) => this.shares.keeps(mac));
+    const gained = [...knowledge.elsewhere.keys()].filter((mac) => this.shares.keeps(mac));
     receiver.shareChanged();
     this.taking = Promise.all([this.taking, replicated.takeShare(), this.take(gained)]).then(() => undefined);
   }
@@ -97,7 +99,7 @@ export class ManagerShare {
       knowledge.descriptions.set(mac, description);
       detector.expect(mac, description.incarnation);
       if (isNew && !this.shares.whole) receiver.shareChanged();
-    } else knowledge.elsewhere.add(mac);
+    } else knowledge.elsewhere.set(mac, this.offers.of(description));
   }
 
   private async take(gained: readonly Mac[]): Promise<void> {

@@ -7,6 +7,8 @@
  * the target's `bridge.ts` admits and starts (`task.ts`, `restore-image.ts`, `instance.ts`).
  */
 
+import type { ActorEvent } from '../src/domain/model/events.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
 import { PREDICTION_POLICY, type PredictionPolicy } from '../src/domain/proposal/prediction-policy.ts';
 import { decodeManagerCall, encodeManagerAnswer } from '../src/domain/protocol/codec-manager.ts';
 import type { FleetView, ManagerAnswer, ManagerCall, RestoreRequest } from '../src/domain/protocol/messages.ts';
@@ -31,6 +33,7 @@ import type { PowerEffect } from '../statecharts/power.machine.ts';
 import type { PredictorContext, PredictorEffect } from '../statecharts/predictor.machine.ts';
 import { ArbiterEffects } from './arbiter.ts';
 import { BackgroundFits } from './background-fits.ts';
+import { betterPlaced } from './better-placed.ts';
 import { BeyondShare } from './beyond-share.ts';
 import { BoardKeeper } from './board.ts';
 import { CatchUp } from './catch-up.ts';
@@ -42,6 +45,7 @@ import { Draining } from './drain.ts';
 import { Duty } from './duty.ts';
 import { EcuEffects } from './ecu.ts';
 import { FleetKnowledge } from './fleet-knowledge.ts';
+import { Foresight } from './foresight.ts';
 import { envelope, type Host, planted } from './host.ts';
 import { takeInstanceReport } from './instance-reports.ts';
 import { JANITOR_DEFAULTS, Janitor, type JanitorPolicy } from './janitor.ts';
@@ -62,6 +66,7 @@ import { Reservations } from './reservations.ts';
 import { Routes } from './routes.ts';
 import { type ActorView, Shell } from './shell.ts';
 import { StoreRepair, UPKEEP_DEFAULTS, type UpkeepPolicy } from './store-repair.ts';
+import { WakeBeyond } from './wake-beyond.ts';
 
 export interface ManagerParts {
   readonly host: Host;
@@ -137,6 +142,7 @@ export class Manager {
   private readonly draining: Draining;
   private readonly predictor: Predictor | undefined;
   private readonly power: PowerManager;
+  private readonly wakeBeyond: WakeBeyond;
   private readonly reservations: Reservations | undefined;
   private readonly view: ManagerView;
   private readonly routes: Routes;
@@ -182,7 +188,8 @@ export class Manager {
     });
     const replicated = () => this.replicated;
     this.knowledge = new FleetKnowledge({ replicated: this.replicated, local: this.local, plants: host.plants });
-    const beyond = new BeyondShare({ host, knowledge: this.knowledge, inventory: parts.inventory });
+    const within = { host, knowledge: this.knowledge, replicated: this.replicated };
+    const beyond = new BeyondShare({ ...within, inventory: parts.inventory });
     const { bookings: book } = parts;
     this.reservations = book === undefined ? undefined : new Reservations({ host, book, knowledge: this.knowledge, beyond });
     const effects = {
@@ -207,8 +214,12 @@ export class Manager {
     });
     this.migrations = new MigrationEffects({ ...effects, estimates, duty: () => this.duty });
     const known = { replicated: this.replicated, knowledge: this.knowledge };
-    this.migrationRequests = new MigrationRequests({ ...known, estimates });
-    this.chainMoves = new ChainMoves({ host, ...known, requests: this.migrationRequests, estimates });
+    const tellPower = async (mac: string, event: ActorEvent) => void (await this.replicated.deliver(`${POWER}${mac}`, event));
+    this.wakeBeyond = new WakeBeyond({ host, knowledge: this.knowledge, beyond, tell: tellPower });
+    const noPlace = (spec: TaskSpec) => this.wakeBeyond.wanted(spec);
+    this.migrationRequests = new MigrationRequests({ ...known, estimates, noPlace });
+    const chained = { requests: this.migrationRequests, estimates, beyond, lookup: effects.lookup };
+    this.chainMoves = new ChainMoves({ host, ...known, ...chained });
     this.draining = new Draining({
       host,
       knowledge: this.knowledge,
@@ -229,6 +240,8 @@ export class Manager {
             chains: this.chainMoves,
             past: estimates.past,
             keeps: (mac) => this.share.keeps(mac),
+            foresight: new Foresight({ host, manager, keepersOf: (mac) => this.share.keepersOf(mac) }),
+            drawnBeyond: (specs) => beyond.drawnFor(specs),
             writes: (mac) => (this.share.keepersOf(mac) ?? this.peers.living())[0] === manager,
             shelf: parts.shelf,
             policy: parts.policy,
@@ -242,7 +255,7 @@ export class Manager {
       requests: this.migrationRequests,
       decides: (mac) => (this.share.keepersOf(mac) ?? this.peers.living().sort())[0] === manager,
       outlook: (mac) => this.predictor?.outlookOf(mac),
-      tell: async (mac, event) => void (await this.replicated.deliver(`${POWER}${mac}`, event)),
+      tell: tellPower,
       choice: parts.power,
     });
     const tell = (kind: string) => (id: string, event: Parameters<Shell['deliver']>[1]) =>
@@ -349,6 +362,7 @@ export class Manager {
     this.duty.start();
     this.draining.start();
     this.power.start();
+    this.wakeBeyond.start();
     this.janitor.start();
     this.predictor?.start();
     this.routes.start();
@@ -367,6 +381,7 @@ export class Manager {
       this.duty,
       this.draining,
       this.power,
+      this.wakeBeyond,
       this.routes,
       this.detector,
       this.catchUp,
@@ -487,38 +502,21 @@ export class Manager {
       const { code, sentence } = decoded.error;
       return encodeManagerAnswer(envelope(this.host, { kind: 'refused', code, sentence } as const));
     }
-    const better = where === 'here' ? undefined : await this.betterPlaced(decoded.value.body);
-    if (better !== undefined) {
+    const share = () => this.share;
+    const about = { manager: this.parts.manager, knowledge: this.knowledge, replicated: this.replicated, share };
+    for (const better of where === 'here' ? [] : await betterPlaced(about, decoded.value.body)) {
       try {
         return await this.host.bus.request(managerSubject.callOf(better), message.payload, { timeoutUs: PASSED_ON_TIMEOUT_US });
       } catch (cause) {
-        this.host.log.info('a call could not be passed on; it is answered here', { manager: better, cause });
+        this.host.log.info('a call could not be passed on; the next one is asked, or it is answered here', {
+          manager: better,
+          cause,
+        });
       }
     }
     const { id, sentAtUs } = decoded.value;
     const answer = await this.answer(decoded.value.body, id, sentAtUs);
     return encodeManagerAnswer(envelope(this.host, answer, decoded.value.trace));
-  }
-
-  /** Where the fleet is shared out: who keeps what the call is about, or has the restore in its hands. */
-  private async betterPlaced(call: ManagerCall): Promise<string | undefined> {
-    if (this.knowledge.elsewhere.size === 0) return undefined;
-    const isOther = (manager: string): boolean => manager !== this.parts.manager && !this.knowledge.deadManagers.has(manager);
-    const about =
-      call.kind === 'request-restore' || call.kind === 'drain-ecu'
-        ? call.mac
-        : call.kind === 'query-forecast' && call.mac !== undefined
-          ? call.mac
-          : (call.kind === 'migrate-task' || call.kind === 'query-forecast') && call.task !== undefined
-            ? (await this.knowledge.freshPlacement(call.task))?.context.owner?.mac
-            : undefined;
-    if (about !== undefined && !this.share.keeps(about)) return this.share.keepersOf(about)?.find(isOther);
-    if (call.kind !== 'instance-report' || call.what !== 'caught-up') return undefined;
-    const arbiter = (await this.knowledge.freshPlacement(call.task))?.context.takenBy;
-    const view =
-      arbiter === undefined ? undefined : (this.replicated.view(arbiter) ?? (await this.replicated.refresh(arbiter)));
-    const writer = view?.record.writer.slice('manager.'.length);
-    return writer !== undefined && isOther(writer) ? writer : undefined;
   }
 
   private async answer(call: ManagerCall, id: string, sentAtUs: number): Promise<ManagerAnswer> {
@@ -563,6 +561,8 @@ export class Manager {
         return this.reservations?.cancel(call.id) ?? NOTHING_RESERVED;
       case 'query-forecast':
         return this.predictor?.forecast(call) ?? NOTHING_FORESEEN;
+      case 'query-foresight':
+        return { kind: 'foresight', ecus: this.predictor?.foresee(call) ?? [] };
       case 'query-fleet':
         return { kind: 'fleet', fleet: this.fleet() };
       case 'query-checkpoints':

@@ -13,16 +13,15 @@ import {
 import { PAGE_BYTES } from '../src/domain/model/checkpoint.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
-import type { PredictedPerformance } from '../src/domain/performance/late-work.ts';
 import { admits, admittingEcuOf, chargePpb } from '../src/domain/placement/admit.ts';
 import { assign } from '../src/domain/placement/assign.ts';
-import { type Candidate, type Decision, type Newcomer, sentenceOf } from '../src/domain/placement/evidence.ts';
+import { type Candidate, type Decision, type Newcomer, type Plan, sentenceOf } from '../src/domain/placement/evidence.ts';
 import { type Advising, advised } from '../src/ports/advising.ts';
 import type { CheckpointStore } from '../src/ports/checkpoint-store.ts';
-import type { PredictedGain, PredictedLateJobs } from '../src/ports/predicted-gain.ts';
+import type { PredictedGain } from '../src/ports/predicted-gain.ts';
 import type { MigrationCause } from '../statecharts/migration.machine.ts';
 import type { PlacementContext } from '../statecharts/placement.machine.ts';
-import type { BeyondShare } from './beyond-share.ts';
+import { apartOnAll, type BeyondShare } from './beyond-share.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import type { Host } from './host.ts';
 import { MigrationPast } from './migration-past.ts';
@@ -65,17 +64,15 @@ export class MigrationEstimates {
     const busyOf = (mac: Mac): EcuBusyness => busynessOf(candidateOf(mac));
     const bytesAtHand = Math.max(0, facts.stateBytes - (facts.dirtyBytesPerSecond * facts.checkpointUs) / 1e6);
     const standbys = knowledge.standbys(task);
-    let predictedBy: string | undefined;
-    let performanceHere: PredictedPerformance | undefined;
-    let ahead: PredictedLateJobs['ahead'];
-    const estimates: CandidateEstimate[] = [];
-    for (const candidate of decision?.candidates ?? []) {
-      if (candidate.verdict !== 'feasible') continue;
-      const { mac, incarnation, score, admission } = candidate;
-      const predicted = await this.parts.gain?.gainOf({ task, from: source.mac, to: mac });
-      predictedBy ??= predicted?.by;
-      performanceHere ??= predicted?.performance?.here;
-      ahead ??= predicted?.ahead;
+    const fitting = (decision?.candidates ?? []).filter((candidate) => candidate.verdict === 'feasible');
+    // Of ECUs that others watch their managers are asked.
+    const gains = await Promise.all(fitting.map(({ mac }) => this.parts.gain?.gainOf({ task, from: source.mac, to: mac })));
+    const first = gains.find((gain) => gain !== undefined);
+    const predictedBy = first?.by;
+    const performanceHere = gains.find((gain) => gain?.performance !== undefined)?.performance?.here;
+    const ahead = gains.find((gain) => gain?.ahead !== undefined)?.ahead;
+    const estimates = fitting.map(({ mac, incarnation, score, admission }, at): CandidateEstimate => {
+      const predicted = gains[at];
       const estimated = {
         mac,
         incarnation,
@@ -83,16 +80,19 @@ export class MigrationEstimates {
         responseUs: admission.joining[0]?.responseUs,
         busy: busyOf(mac),
         bytesAtHand: standbys.includes(mac) ? bytesAtHand : 0,
-        notFollowed: this.past.whyNotFollowed(spec, candidate),
+        notFollowed: this.past.whyNotFollowed(spec, { mac, incarnation }),
         brokenBy: (blackoutUs: number) => brokenBy(candidateOf(mac), spec, blackoutUs),
         performance: predicted?.performance?.there,
         loadAfter: predicted?.loadAfter,
+        shunned: predicted?.shunned,
       };
       const about = { facts, speed, source: busyOf(source.mac), gain: predicted?.lateJobs ?? 0, mode: cause.mode };
-      estimates.push(estimateCandidate(estimated, about));
-    }
+      return estimateCandidate(estimated, about);
+    });
     const candidates = byCost(estimates);
-    const worth = candidates.find(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
+    const worthy = candidates.filter(({ cost, bearable }) => isWorthIt(cause, cost.total, bearable));
+    // Whoever orders a move takes what is foreseen upon themselves where there is no other place.
+    const worth = worthy.find(({ shunned }) => shunned === undefined) ?? (isOrder(cause) ? worthy[0] : undefined);
     const chosen = worth === undefined || !mustFollow(cause, worth) ? worth : { ...worth, mustFollow: true };
     const reason = chosen === undefined ? whyNot(candidates, cause, sentence) : undefined;
     const told = ahead === undefined ? {} : { ahead };
@@ -141,29 +141,21 @@ export class MigrationEstimates {
       ...(needs === undefined ? {} : { needs }),
     };
     knowledge.index.passed(host.clock.monotonicUs());
-    const own = knowledge.candidates();
-    const fleet = [...own, ...(await this.beyondShare(newcomer, cause.target, own))];
     const isMeant = (mac: Mac): boolean => mac !== cause.source.mac && (cause.target === undefined || mac === cause.target);
-    const plan = assign({
-      newcomers: [newcomer],
-      candidates: fleet.filter(({ mac }) => isMeant(mac)),
-      ...advised(advising),
-      apartOfRunning: knowledge.index.apartOfRunning(),
-      criticalityOfRunning: (task: TaskName) => {
-        const running = knowledge.placement(task);
-        return running !== undefined && isPlaced(running) ? (running.context.spec?.criticality ?? 0) : undefined;
-      },
-    });
+    const planOver = (fleet: readonly Candidate[]): Plan =>
+      assign({
+        newcomers: [newcomer],
+        candidates: fleet.filter(({ mac }) => isMeant(mac)),
+        ...advised(advising),
+        apartOfRunning: apartOnAll(knowledge.index.apartOfRunning(), fleet),
+        criticalityOfRunning: (task: TaskName) => {
+          const running = knowledge.placement(task);
+          return running !== undefined && isPlaced(running) ? (running.context.spec?.criticality ?? 0) : undefined;
+        },
+      });
+    const fleet = await this.parts.beyond.around([newcomer], cause.target, (known) => planOver(known).unplaced.length === 0);
+    const plan = planOver(fleet);
     return { decision: plan.decisions[0], sentence: plan.unplaced[0]?.sentence, fleet };
-  }
-
-  private async beyondShare(newcomer: Newcomer, target: Mac | undefined, own: readonly Candidate[]): Promise<Candidate[]> {
-    const { knowledge, beyond } = this.parts;
-    if (knowledge.elsewhere.size === 0) return [];
-    const named = await beyond.named([newcomer], target);
-    const drawn = target === undefined ? await beyond.drawn() : [];
-    const known = new Set([...own, ...named].map(({ mac }) => mac));
-    return [...named, ...drawn.filter(({ mac }) => !known.has(mac))];
   }
 }
 
@@ -187,6 +179,9 @@ function isWorthIt({ costMax, opcode, chain }: MigrationCause, cost: number, bea
   return opcode === 'operator' || opcode === 'drain' || bearable;
 }
 
+const isOrder = ({ opcode, chain }: MigrationCause): boolean =>
+  opcode === 'operator' || opcode === 'drain' || chain !== undefined;
+
 /** Of one that is followed: standing still instead is not worth it. */
 function mustFollow(cause: MigrationCause, { modes, mode, bearable }: CandidateEstimate): boolean {
   const otherwise = modes.find((one) => one.mode === mode)?.otherwise;
@@ -202,6 +197,8 @@ function whyNot(candidates: readonly CandidateEstimate[], { costMax }: Migration
   const cost = best.cost.total.toFixed(2);
   if (costMax !== undefined && best.cost.total > costMax)
     return `it stays where it runs: going to ${best.mac} would cost ${cost} late jobs, at most ${costMax} are borne`;
+  if (best.shunned !== undefined && (best.bearable || best.cost.total < 0))
+    return `it stays where it runs: of going to ${best.mac} ${best.shunned}`;
   const { broken } = best.modes.find(({ mode }) => mode === best.mode) ?? {};
   const what = broken === undefined ? 'breaks its deadline' : `breaks a deadline there: ${broken}`;
   return `it stays where it runs: a blackout of ${best.blackoutUs} µs on the way to ${best.mac} ${what}`;

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../src/domain/kernel/error-codes.ts';
 import type { ActorKey, TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
 import type { ProposalNamed } from '../src/domain/proposal/proposal.ts';
 import type { ManagerAnswer, MigrateCall } from '../src/domain/protocol/messages.ts';
 import type { MigrationCause } from '../statecharts/migration.machine.ts';
@@ -17,15 +18,19 @@ export class MigrationRequests {
   private readonly replicated: Shell;
   private readonly knowledge: FleetKnowledge;
   private readonly estimates: MigrationEstimates;
+  private readonly noPlace: (spec: TaskSpec) => void;
 
   constructor(parts: {
     readonly replicated: Shell;
     readonly knowledge: FleetKnowledge;
     readonly estimates: MigrationEstimates;
+    /** It was to go, and nobody that is awake can take it. */
+    readonly noPlace: (spec: TaskSpec) => void;
   }) {
     this.replicated = parts.replicated;
     this.knowledge = parts.knowledge;
     this.estimates = parts.estimates;
+    this.noPlace = parts.noPlace;
   }
 
   /** `proposal`: what it is asked for. */
@@ -46,7 +51,11 @@ export class MigrationRequests {
     const cause: MigrationCause = { task, epoch, attempt: attempt ?? 0, source: owner, ...asked };
     const estimate = await this.estimates.estimate(cause, []);
     if (dryRun) return { kind: 'estimate', estimate };
-    if (estimate.chosen === undefined) return refused('ERR_NO_PLACE', estimate.reason ?? 'no other ECU can take it');
+    if (estimate.chosen === undefined) {
+      const { spec } = placement.context;
+      if (spec !== undefined && target === undefined && opcode !== 'load-balance') this.noPlace(spec);
+      return refused('ERR_NO_PLACE', estimate.reason ?? 'no other ECU can take it');
+    }
     const actor = migrationOf(task, epoch, cause.attempt);
     await this.replicated.deliver(actor, { type: 'MIGRATION.PROPOSED', id: `propose:${id}`, cause });
     return { kind: 'accepted' };

@@ -23,6 +23,7 @@ import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-comman
 import type { Answer, Command, CommandHeader } from '../src/domain/protocol/messages.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { MigrationEffect } from '../statecharts/migration.machine.ts';
+import type { BeyondShare } from './beyond-share.ts';
 import { awaitChain } from './chain-moves.ts';
 import type { Duty } from './duty.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
@@ -36,6 +37,8 @@ export interface MigrationEffectsParts {
   readonly replicated: () => Shell;
   readonly knowledge: FleetKnowledge;
   readonly estimates: MigrationEstimates;
+  /** ECUs that others watch. */
+  readonly beyond: Pick<BeyondShare, 'isGone'>;
   readonly duty: () => Pick<Duty, 'freeRequestArbiter'>;
 }
 
@@ -136,7 +139,7 @@ export class MigrationEffects {
 
   private async copyState(open: OpenEffect, effect: Effect<'copyState'>): Promise<EffectOutcome> {
     const failed = (reason: string): EffectOutcome => event({ type: 'COPY.FAILED', reason });
-    if (this.parts.knowledge.isGone(effect.source)) return failed('its ECU is gone');
+    if (await this.parts.beyond.isGone(effect.source)) return failed('its ECU is gone');
     const order = { kind: 'checkpoint', mode: 'delta', first: effect.round === 0 } as const;
     const asked = await this.tellSource(open, effect, order);
     if (asked.kind === 'silent') return again();
@@ -329,7 +332,7 @@ export class MigrationEffects {
       this.release(open, effect),
     ]);
     // One that answers anything has heard it; one that cannot be reached has not, unless it is gone.
-    const heard = resumed.kind === 'answered' || this.parts.knowledge.isGone(effect.source);
+    const heard = resumed.kind === 'answered' || (await this.parts.beyond.isGone(effect.source));
     return heard && released ? event({ type: 'SOURCE.RESUMED' }) : again();
   }
 
@@ -339,7 +342,7 @@ export class MigrationEffects {
       this.tellSource(open, effect, { kind: 'stop', reason: 'it has moved' }),
       effect.release ? this.release(open, effect) : true,
     ]);
-    const heard = stopped.kind === 'answered' || this.parts.knowledge.isGone(effect.source);
+    const heard = stopped.kind === 'answered' || (await this.parts.beyond.isGone(effect.source));
     return heard && released ? event({ type: 'SOURCE.STOPPED' }) : again();
   }
 
@@ -347,7 +350,7 @@ export class MigrationEffects {
   private async release(open: OpenEffect, { task, expectedEpoch, target }: Between | Effect<'resumeSource' | 'stopSource'>) {
     if (target.mac === '') return true;
     const order = { kind: 'stop', ...this.header(open, task, expectedEpoch), reason: 'it does not come' } as const;
-    return (await this.tell(target.mac, order)).kind === 'answered' || this.parts.knowledge.isGone(target);
+    return (await this.tell(target.mac, order)).kind === 'answered' || this.parts.beyond.isGone(target);
   }
 
   private async raiseRestore(open: OpenEffect, effect: Effect<'raiseRestore'>): Promise<EffectOutcome> {

@@ -8,7 +8,7 @@
  *     `restUs`. Budget: so many moves an hour for this, those that were refused too. A wake-up needs none of that.
  * Y3. A move for this must cost next to nothing, and may break no deadline (opcode `load-balance`); otherwise the ECU stays awake. That is
  *     asked of all its tasks before the first of them moves: an ECU that cannot be emptied wholly is not begun with.
- * Y4. Every manager keeps the records, whether it decides or not: a detector that took sleep for death would be wrong everywhere.
+ * Y4. Whoever keeps an ECU keeps its record, whether it decides or not: a detector that took sleep for death would be wrong everywhere.
  * Y5. An ECU is woken in time for what is reserved there, whatever else is decided, and left awake where it would have to wake again soon: no sleep is
  *     shorter than `afterUs`, the time that it had to be possible for.
  */
@@ -16,14 +16,12 @@ import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { SleepState } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
-import type { TaskSpec } from '../src/domain/model/task.ts';
 import { type Emptying, POWER_POLICY, PowerPlanner, wokenFor } from '../src/domain/power/plan-power.ts';
 import type { PowerView } from '../src/domain/power/power-view.ts';
 import { decodeAnswer, encodeCommand } from '../src/domain/protocol/codec-command.ts';
 import type { PowerAnswer } from '../src/domain/protocol/messages.ts';
 import { ecuSubject } from '../src/domain/protocol/subjects.ts';
 import type { Cancel } from '../src/ports/clock.ts';
-import { waitsForCapacity } from '../statecharts/arbiter.machine.ts';
 import type { PowerEffect } from '../statecharts/power.machine.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { envelope, type Host, planted } from './host.ts';
@@ -31,6 +29,7 @@ import type { MigrationRequests } from './migration-requests.ts';
 import type { EffectOutcome } from './outbox.ts';
 import type { PowerRecord } from './placement-index.ts';
 import { sweeping } from './sweeping.ts';
+import { waitingTasks } from './waiting-tasks.ts';
 
 export interface PowerChoice {
   /** Y2. */
@@ -249,7 +248,7 @@ export class PowerManager {
   private async plan(views: readonly PowerView[]): Promise<void> {
     const { host, knowledge, tell, choice = POWER_CHOICE } = this.parts;
     const nowUs = host.clock.monotonicUs();
-    const waiting = this.waitingTasks();
+    const waiting = planted(host, 'let-them-wait') ? [] : waitingTasks(knowledge);
     if ((nowUs < this.planDueUs && waiting.length === 0) || views.length === 0) return;
     this.planDueUs = nowUs + (choice.planUs ?? PLAN_US);
     const { wake, empty } = this.planner.plan(views, waiting, {
@@ -301,21 +300,6 @@ export class PowerManager {
         return { task, why: answer.estimate.reason ?? 'no other ECU can take it' };
     }
     return undefined;
-  }
-
-  /** Restores that found no room. */
-  private waitingTasks(): TaskSpec[] {
-    const { knowledge, host } = this.parts;
-    const specs: TaskSpec[] = [];
-    if (planted(host, 'let-them-wait')) return specs;
-    for (const { context } of knowledge.openArbiters()) {
-      if (!waitsForCapacity(context)) continue;
-      for (const [task, { phase, shed }] of Object.entries(context.tasks)) {
-        const spec = knowledge.placement(task)?.context.spec;
-        if ((phase === 'shed' || (phase === 'planning' && shed)) && spec !== undefined) specs.push(spec);
-      }
-    }
-    return specs;
   }
 
   private event(type: string, more: Readonly<Record<string, unknown>> = {}): ActorEvent {

@@ -13,14 +13,18 @@
  *     `without-move.ts` says whether it would have.
  * E6. What a task's own series were is kept by task and goes with it (`task-series.ts`); who asks is answered by `forecast-desk.ts`.
  * E7. What the series of tasks foretell counts beside the ECU's own (`task-loads.ts`): of where they run, and of where one of them would go.
+ * E8. In a fleet that is shared out the tasks of an ECU may go into another share: what is foreseen of targets there is asked of the managers that
+ *     follow them (`foresight.ts`), for a proposal and again when it is weighed, and answered to others in the same way (`foresee`).
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuSample } from '../src/domain/metrics/sample.ts';
 import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { ActorEvent } from '../src/domain/model/events.ts';
 import type { Mac, TaskName } from '../src/domain/model/ids.ts';
+import type { TaskSpec } from '../src/domain/model/task.ts';
+import type { EcuForesight, ForesightQuery } from '../src/domain/proposal/foresight.ts';
 import { type EcuRules, PREDICTION_POLICY, type PredictionPolicy, rulesFor } from '../src/domain/proposal/prediction-policy.ts';
-import { lateJobsOfStaying, type MovableTask, type Proposal } from '../src/domain/proposal/proposal.ts';
+import type { MovableTask, Outlook, Proposal } from '../src/domain/proposal/proposal.ts';
 import type { ProposalNotice } from '../src/domain/proposal/proposal-notice.ts';
 import { type EcuView, NOTHING_REMEMBERED, type ReviewMemory, review } from '../src/domain/proposal/review.ts';
 import { FULL_CREDIT, missesAbove, type ProposalScore, scoreProposal } from '../src/domain/proposal/score.ts';
@@ -41,9 +45,11 @@ import { EcuFollower, LOOK_US } from './ecu-follower.ts';
 import type { FleetKnowledge } from './fleet-knowledge.ts';
 import { FleetPerformance, type MeasuredStep } from './fleet-performance.ts';
 import { doubted, ForecastDesk } from './forecast-desk.ts';
+import type { Foresight } from './foresight.ts';
 import { envelope, type Host } from './host.ts';
 import type { MigrationPast } from './migration-past.ts';
 import type { MigrationRequests } from './migration-requests.ts';
+import { MoveGain } from './move-gain.ts';
 import type { EffectOutcome } from './outbox.ts';
 import { ProposalMoves, type Pursuit } from './proposal-moves.ts';
 import { TaskLoads } from './task-loads.ts';
@@ -56,6 +62,9 @@ export interface PredictorParts {
   readonly requests: MigrationRequests;
   readonly chains: Pick<ChainMoves, 'leave'>;
   readonly keeps: (mac: Mac) => boolean;
+  readonly foresight: Foresight;
+  /** Some ECUs that others watch and that could take one of these. */
+  readonly drawnBeyond: (specs: readonly TaskSpec[]) => readonly Mac[];
   /** Fits what its forecasters ask for, in the background; absent: they go on without. */
   readonly fits?: BackgroundFits | undefined;
   readonly context: () => PredictorContext | undefined;
@@ -98,10 +107,13 @@ export class Predictor implements PredictedGain {
   private memory: ReviewMemory = NOTHING_REMEMBERED;
   private waiting: Cancel | undefined;
   private stopped = false;
+  private reviewing = false;
   private told = '';
 
   private readonly moves: ProposalMoves;
   private readonly desk: ForecastDesk;
+  /** E3. */
+  private readonly gain: MoveGain;
   /** E6. */
   private readonly series: TaskSeries | undefined;
   /** E7. */
@@ -125,6 +137,13 @@ export class Predictor implements PredictedGain {
     const { taskSeries, review: reviewed } = this.policy;
     const { horizonS } = reviewed;
     if (taskSeries) this.loads = new TaskLoads({ horizonS, nowUs, series: (task) => this.series?.of(task) });
+    this.gain = new MoveGain({
+      ...{ knowledge, performance: this.performance, loads: this.loads, horizonS, foresight: parts.foresight },
+      movable: (follower, task, epoch) => this.movable(follower, task, epoch),
+      seeing: (mac) => this.seeing(mac),
+      threatened: (mac) => this.memory.ecus.get(mac)?.isThreatened === true,
+      by: (from) => `the predictor of ${parts.manager}${this.ruleText(from)}`,
+    });
   }
 
   start(): void {
@@ -237,11 +256,16 @@ export class Predictor implements PredictedGain {
 
   private async look(): Promise<void> {
     const { host } = this.parts;
+    // One waits for what other managers say, at times: what it remembers is the next one's.
+    if (this.reviewing) return;
+    this.reviewing = true;
     try {
       if (host.bus.connected()) await this.review();
     } catch (cause) {
       if (!(cause instanceof DroverError)) throw cause;
       host.log.info('the ECUs could not be reviewed; they will be', { cause });
+    } finally {
+      this.reviewing = false;
     }
   }
 
@@ -254,7 +278,9 @@ export class Predictor implements PredictedGain {
     fits?.look([...ofEcus, ...(this.loads?.forecasters ?? [])]);
     const nowUs = host.clock.monotonicUs();
     const credit = context()?.credit ?? FULL_CREDIT;
-    const found = review(this.memory, this.views(nowUs), { nowUs, credit, policy: this.policy.review });
+    const views = this.views(nowUs);
+    const elsewhere = await this.calmElsewhere(views);
+    const found = review(this.memory, views, { nowUs, credit, policy: this.policy.review, elsewhere });
     this.memory = found.memory;
     const { state, blind } = found;
     const told = `${state} ${blind.join()}`;
@@ -320,57 +346,40 @@ export class Predictor implements PredictedGain {
   }
 
   /** E3. */
-  async gainOf(move: {
-    readonly task: TaskName;
-    readonly from: Mac;
-    readonly to: Mac;
-  }): Promise<PredictedLateJobs | undefined> {
-    const [from, to] = [this.seeing(move.from), this.seeing(move.to)];
-    if (from === undefined || to === undefined) return undefined;
-    const task = this.movable(from, move.task, 0);
-    const performance = this.performanceOf(move.task, from, to);
-    const after = this.afterMove(move.task, to);
-    const { failure: leaves } = from.outlook();
-    const late = (one: EcuFollower, predicted: number, overload = 0): number => {
-      const seen = one.outlook();
-      const outlook = { ...seen, overload: Math.max(seen.overload, overload) };
-      const overloaded = lateJobsOfStaying(task, { ...outlook, failure: 0 }, this.policy.review.horizonS);
-      // Late for one reason, seen in two ways; and where it fails the task goes elsewhere anyway, and does no better there than this.
-      const slow = Math.max(overloaded, (1 - leaves) * predicted);
-      return lateJobsOfStaying(task, { ...outlook, overload: 0 }, this.policy.review.horizonS) + slow;
-    };
-    const lateJobs = late(from, performance?.here.lateJobs ?? 0) - late(to, performance?.there.lateJobs ?? 0, after?.overload);
-    const by = `the predictor of ${this.parts.manager}${this.ruleText(move.from)}`;
-    if (after === undefined) return { lateJobs, by, performance };
-    return { lateJobs: lateJobs - after.disturbs, by, performance, ahead: after.ahead, loadAfter: after.loadAfter };
+  gainOf(move: { readonly task: TaskName; readonly from: Mac; readonly to: Mac }): Promise<PredictedLateJobs | undefined> {
+    return this.gain.of(move);
   }
 
-  /** E7. What becomes of the load there, and the jobs of those there that would be late for it. */
-  private afterMove(task: TaskName, to: EcuFollower) {
-    const ahead = this.loads?.of(task);
-    const mine = ahead === undefined ? undefined : sumAhead([ahead], this.coresOf(to.mac));
-    if (ahead === undefined || mine === undefined) return undefined;
-    const { load, overload } = to.withMore(mine.quantiles);
-    const { horizonS } = this.policy.review;
-    const worse = Math.max(0, overload - to.outlook().overload);
-    let disturbs = 0;
-    for (const other of this.parts.knowledge.index.placedAt(to.mac).keys())
-      if (other !== task) disturbs += lateJobsOfStaying(this.movable(to, other, 0), { ...CALM, overload: worse }, horizonS);
-    return { ahead: { ...ahead, horizonS }, loadAfter: load[2], overload, disturbs };
+  /** E8. */
+  foresee({ macs, task, ahead }: ForesightQuery): EcuForesight[] {
+    const { knowledge } = this.parts;
+    return macs.flatMap((mac): EcuForesight[] => {
+      const follower = this.seeing(mac);
+      if (follower === undefined || knowledge.ecu(mac)?.state !== 'alive') return [];
+      const { incarnation, failure, overload, failsInS, loadQuantiles } = follower.outlook();
+      const known = this.memory.ecus.get(mac);
+      const isWarm = (known?.seenRows ?? 0) >= this.policy.review.warmRows;
+      const state = { ready: isWarm && !knowledge.index.draining.has(mac), threatened: known?.isThreatened === true };
+      const load = { loadQuantiles, loadByTasks: follower.loadByTasks() };
+      const resourceKind = knowledge.descriptions.get(mac)?.resourceKind ?? 'cpu';
+      const asked = {
+        after: this.gain.afterMove(follower, task, ahead),
+        misses: task === undefined ? undefined : follower.misses(task),
+      };
+      return [{ mac, incarnation, ...state, failure, overload, failsInS, ...load, resourceKind, ...asked }];
+    });
   }
 
-  private performanceOf(task: TaskName, from: EcuFollower, to: EcuFollower): PredictedLateJobs['performance'] {
-    const spec = this.parts.knowledge.placement(task)?.context.spec;
-    if (spec === undefined) return undefined;
-    const jobsPerS = spec.periodUs > 0 ? 1e6 / spec.periodUs : from.jobsPerS(task);
-    // By the series of its tasks where there are some: the middle of where it runs, and the upper end of where it would go.
-    const loadOf = (one: EcuFollower, which: 1 | 2): number =>
-      Math.min(1, one.loadByTasks()?.[which] ?? one.outlook().loadQuantiles[1]);
-    const [here, there] = [
-      { mac: from.mac, load: loadOf(from, 1) },
-      { mac: to.mac, load: loadOf(to, 2) },
-    ];
-    return this.performance.compare(spec, [here, there], { jobsPerS, horizonS: this.policy.review.horizonS });
+  /** E8. Calm ones that others watch, drawn anew for each review that has somebody to move. */
+  private async calmElsewhere(views: readonly EcuView[]): Promise<readonly Outlook[]> {
+    const { knowledge, drawnBeyond, foresight } = this.parts;
+    const leaving = views.flatMap(({ tasks }) => tasks);
+    if (knowledge.elsewhere.size === 0 || leaving.length === 0) return [];
+    const specs = leaving.flatMap(({ task }) => knowledge.placement(task)?.context.spec ?? []);
+    const { sights } = await foresight.ask(drawnBeyond(specs), { task: undefined, ahead: undefined });
+    return [...sights.values()].flatMap(({ ready, threatened, ...outlook }) =>
+      ready && !threatened ? [{ ...outlook, threats: [] }] : [],
+    );
   }
 
   /** Whether it fails within the horizon, and the upper decile of its load then; undefined: nothing is seen of it. */
@@ -453,7 +462,8 @@ export class Predictor implements PredictedGain {
       const incarnation = this.parts.knowledge.ecu(from)?.context.incarnation ?? 0;
       const follower = this.followed.get(from)?.follower;
       const missesBefore = follower?.misses(task) ?? 0;
-      const before = { missesBefore, missesPerS: follower?.missesPerS(task) ?? 0, loadBefore: follower?.load ?? 0 };
+      const rates = { missesPerS: follower?.missesPerS(task) ?? 0, jobsPerS: follower?.jobsPerS(task) ?? 0 };
+      const before = { missesBefore, ...rates, loadBefore: follower?.load ?? 0 };
       const open = { cameAtUs: undefined, movedAtUs: undefined, askedAtUs: 0, aloneBecause: undefined };
       pursuit = { proposal, incarnation, ...before, ...open };
       this.pursuits.set(id, pursuit);
@@ -475,11 +485,12 @@ export class Predictor implements PredictedGain {
   private async scored(proposal: Proposal, pursuit: Pursuit): Promise<EffectOutcome> {
     const { host, knowledge } = this.parts;
     const { task, from } = proposal;
-    const at = knowledge.placement(task)?.context.owner?.mac ?? from;
+    const at = (await knowledge.freshPlacement(task))?.context.owner?.mac ?? from;
     const follower = this.followed.get(at)?.follower;
-    const counted = Math.max(0, (follower?.misses(task) ?? 0) - (at === from ? pursuit.missesBefore : 0));
+    const missed = follower === undefined ? await this.missesElsewhere(at, task) : follower.misses(task);
+    const counted = Math.max(0, (missed ?? 0) - (at === from ? pursuit.missesBefore : 0));
     const misses = missesAbove(counted, pursuit.missesPerS * proposal.horizonS);
-    const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? 0);
+    const jobsPerS = Math.max(JOBS_PER_S_LEAST, follower?.jobsPerS(task) ?? pursuit.jobsPerS);
     const usual = { ofFailure: USUAL.restoreSilenceS * jobsPerS, ofMove: this.blackoutS(task) * jobsPerS };
     const { cameAtUs, movedAtUs } = pursuit;
     const wasDone = movedAtUs !== undefined && (cameAtUs === undefined || movedAtUs <= cameAtUs);
@@ -491,6 +502,12 @@ export class Predictor implements PredictedGain {
     await this.publish(proposal, score);
     this.pursuits.delete(proposal.id);
     return { kind: 'event', event: { type: 'PROPOSAL.SCORED', score } };
+  }
+
+  /** E8. */
+  private async missesElsewhere(mac: Mac, task: TaskName): Promise<number | undefined> {
+    if (!this.parts.knowledge.elsewhere.has(mac)) return undefined;
+    return (await this.parts.foresight.ask([mac], { task, ahead: undefined })).sights.get(mac)?.misses;
   }
 
   private movable(follower: EcuFollower, task: TaskName, epoch: number): MovableTask {
@@ -513,6 +530,5 @@ export class Predictor implements PredictedGain {
 }
 
 const NO_TASKS: readonly MovableTask[] = [];
-const CALM = { failure: 0, overload: 0 } as const;
 
 const finiteOr0 = (value: number | undefined): number => (value !== undefined && Number.isFinite(value) ? value : 0);

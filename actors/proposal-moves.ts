@@ -23,6 +23,7 @@ export interface Pursuit {
   readonly missesBefore: number;
   /** A second, of the task where it was: what the machine costs it anyway. */
   readonly missesPerS: number;
+  readonly jobsPerS: number;
   readonly loadBefore: number;
   cameAtUs: number | undefined;
   movedAtUs: number | undefined;

@@ -35,6 +35,11 @@ export class RecordShares {
     return this.passing.has(actor);
   }
 
+  /** On the outside of a record of another share; undefined: there is none that is not known. */
+  keyOf(actor: ActorKey): string | undefined {
+    return this.passing.get(actor);
+  }
+
   labelOf(view: ActorView): RecordLabel | undefined {
     const { sharing, host } = this;
     return sharing === undefined ? undefined : { key: sharing.keyOf(view), writer: host, from: sharing.fromOf(view) };

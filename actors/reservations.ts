@@ -10,6 +10,7 @@
  * V5. A call that is repeated, because its answer was lost, finds what it made (`Booking.call`).
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
+import type { EcuDescription } from '../src/domain/model/ecu.ts';
 import type { Mac } from '../src/domain/model/ids.ts';
 import type { TaskSpec } from '../src/domain/model/task.ts';
 import { acceptedTaskOf, admittingEcuOf } from '../src/domain/placement/admit.ts';
@@ -37,6 +38,7 @@ const RETRY_US = 20_000;
 const LOOK_US = 1_000_000;
 /** With the labels; more are not asked. */
 const ASKED_MAX = 64;
+const GONE: ReadonlySet<string> = new Set(['removed', 'undeclared']);
 
 export class Reservations {
   private readonly parts: ReservationsParts;
@@ -76,11 +78,10 @@ export class Reservations {
 
   /** For people: the beginning of the window first. */
   shown(): FleetReservation[] {
-    const { knowledge } = this.parts;
     const shown: FleetReservation[] = [];
     for (const mac of [...this.byEcu.keys()]) {
       const bookings = this.on(mac) ?? [];
-      const isGone = knowledge.ecu(mac)?.state === 'failed';
+      const isGone = this.isFailed(mac);
       const broken = this.brokenOn(mac, bookings);
       for (const booking of bookings) {
         const why = isGone ? 'its ECU is gone' : broken?.get(booking.id);
@@ -97,7 +98,7 @@ export class Reservations {
     const { clock, counters } = this.parts.host;
     const made = this.madeBy(call, (await this.parts.book.read()).book);
     if (made !== undefined) return { kind: 'reserved', booking: made };
-    const filled = this.filled(draft);
+    const filled = await this.filled(draft);
     if (filled === undefined) {
       const sentence = `there is no task ${draft.task} whose parameters could be booked: give them, or declare it first`;
       return { kind: 'refused', code: 'ERR_NO_TASK', sentence };
@@ -151,11 +152,18 @@ export class Reservations {
     return descriptions.has(mac) || elsewhere.has(mac);
   }
 
+  /** Of an ECU that others watch now nothing is known here: it may have shown life since. */
+  private isFailed(mac: Mac): boolean {
+    const { knowledge } = this.parts;
+    return knowledge.descriptions.has(mac) && knowledge.ecu(mac)?.state === 'failed';
+  }
+
   /** Without any demand of its own it is its task's. Undefined: there is no such task. */
-  private filled(draft: BookingDraft): BookingDraft | undefined {
+  private async filled(draft: BookingDraft): Promise<BookingDraft | undefined> {
     const { cpuPpm, memoryBytes, periodUs } = draft.demand;
     if (draft.task === undefined || cpuPpm > 0 || memoryBytes > 0 || periodUs > 0) return draft;
-    const spec = this.parts.knowledge.placement(draft.task)?.context.spec;
+    const placement = await this.parts.knowledge.freshPlacement(draft.task);
+    const spec = placement === undefined || GONE.has(placement.state) ? undefined : placement.context.spec;
     return spec === undefined ? undefined : { ...draft, demand: demandOf(spec) };
   }
 
@@ -163,10 +171,10 @@ export class Reservations {
   private async candidates(ecu: Mac | undefined, labels: BookingDraft['labels']): Promise<Candidate[]> {
     const { beyond, knowledge } = this.parts;
     if (ecu !== undefined) return beyond.ask([ecu]);
-    const has = ({ description }: Pick<Candidate, 'description'>): boolean =>
+    const has = ({ description }: { readonly description: Pick<EcuDescription, 'labels'> }): boolean =>
       Object.entries(labels ?? {}).every(([label, value]) => description.labels[label] === value);
     const own = knowledge.candidates().filter((candidate) => candidate.alive && !candidate.draining && has(candidate));
-    const others = knowledge.elsewhere.size === 0 ? [] : await beyond.drawn();
+    const others = await beyond.ask(beyond.drawnMacs(has));
     const asked = await beyond.ask(own.slice(0, ASKED_MAX).map(({ mac }) => mac));
     return [...asked, ...others.filter(({ mac }) => !asked.some((one) => one.mac === mac))].filter(has);
   }
@@ -180,6 +188,7 @@ export class Reservations {
     let best: { mac: Mac; fullest: number } | undefined;
     const reasons: string[] = [];
     for (const { mac, description, draining, accepted } of candidates) {
+      // One that only sleeps is woken in time (`power-manager.ts`).
       const refuses = draining && !this.onlySleeps(mac);
       // Also those that are over by this clock: only what overlaps counts, whatever a clock says.
       const bookings = planted(this.parts.host, 'overbook') ? [] : book.bookings.filter(({ ecu }) => ecu === mac);
@@ -220,11 +229,11 @@ export class Reservations {
   }
 
   private async moveToRoom(): Promise<void> {
-    const { knowledge, host } = this.parts;
+    const { host } = this.parts;
     for (const mac of [...this.byEcu.keys()]) {
       const bookings = this.on(mac) ?? [];
       if (bookings.every(({ labels }) => labels === undefined)) continue;
-      const isGone = knowledge.ecu(mac)?.state === 'failed';
+      const isGone = this.isFailed(mac);
       const broken = isGone ? undefined : this.brokenOn(mac, bookings);
       for (const { id, labels } of bookings) {
         if (labels === undefined || (!isGone && broken?.has(id) !== true)) continue;

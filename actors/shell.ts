@@ -90,7 +90,7 @@ export class Shell {
   private readonly outbox: Outbox;
   private readonly timers: DurableTimers;
   private readonly boxes = new Map<ActorKey, Mailbox>();
-  private readonly shares: RecordShares;
+  readonly shares: RecordShares;
   private readonly attemptPrefix: string;
   private attempts = 0;
   private following: Cancel | undefined;

@@ -146,6 +146,9 @@ export const FLEET_PLANTS = [
   'forget-followed-outputs',
   /** A source whose target keeps up with it is told to stand still all the same. */
   'pause-followed',
+  // predictors (actors/foresight.ts)
+  /** Nothing is asked of the managers of other shares about what they foresee. */
+  'foresee-own-share',
   // chains (actors/router.ts, janitor.ts, record-shares.ts, chain-moves.ts)
   /** Outputs are routed wherever the data are. */
   'route-blindly',

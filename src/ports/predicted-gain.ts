@@ -20,6 +20,8 @@ export interface PredictedLateJobs {
   readonly ahead?: (TaskAhead & { readonly horizonS: number }) | undefined;
   /** Of the load there once it is there, as a share of the cores, within that horizon: the upper decile; absent with `ahead`. */
   readonly loadAfter?: number | undefined;
+  /** Why nothing goes there of its own accord: it is foreseen to fail itself, or nobody says; absent: nothing speaks against it. */
+  readonly shunned?: string;
   /** How it would do where it is and there; absent: it was not measured yet. Its late jobs are part of `lateJobs`. */
   readonly performance?: { readonly here: PredictedPerformance; readonly there: PredictedPerformance } | undefined;
 }

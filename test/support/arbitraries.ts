@@ -32,6 +32,7 @@ import type {
   SupervisorAnswer,
   SupervisorCommand,
 } from '../../src/domain/protocol/messages.ts';
+import { ecuForesight, foresightQuery } from './foresight-arbitraries.ts';
 import { ecuPower, powerAnswer, powerCommand } from './power-arbitraries.ts';
 
 // ——— words ———
@@ -219,6 +220,7 @@ const acceptedTask = (): fc.Arbitrary<AcceptedTask> =>
       memoryBytesMax: count(),
       hardDeadline: fc.boolean(),
       cpuPpm: count(),
+      apart: fc.array(taskName(), { minLength: 1, maxLength: 3 }),
     },
     { requiredKeys: ['task', 'epoch', 'periodUs', 'wcetUs', 'deadlineUs', 'priority', 'memoryBytesMax'] },
   );
@@ -229,7 +231,8 @@ const counters = (): fc.Arbitrary<Record<string, number>> =>
 export const ecuLoad = (): fc.Arbitrary<EcuLoad> =>
   fc
     .record({ mac: mac(), incarnation: count(), draining: fc.boolean(), tasks: list(acceptedTask()), counters: counters() })
-    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }));
+    .map(({ counters: counted, ...load }) => (Object.keys(counted).length === 0 ? load : { ...load, counters: counted }))
+    .chain((load) => fc.boolean().map((asleep) => (asleep ? { ...load, asleep } : load)));
 
 // ——— checkpoints ———
 
@@ -457,6 +460,7 @@ export const managerCall = (): fc.Arbitrary<ManagerCall> =>
       reason: sentence(),
     }),
     fc.record({ kind: fc.constant('query-checkpoints' as const), tasks: list(taskName()) }),
+    foresightQuery(),
   );
 
 export const fleetView = (): fc.Arbitrary<FleetView> =>
@@ -492,6 +496,7 @@ export const managerAnswer = (): fc.Arbitrary<ManagerAnswer> =>
     fc.constant({ kind: 'accepted' as const }),
     refused(),
     fc.record({ kind: fc.constant('fleet' as const), fleet: fleetView() }),
+    fc.record({ kind: fc.constant('foresight' as const), ecus: list(ecuForesight()) }),
     fc.record({ kind: fc.constant('checkpoints' as const), references: list(checkpointReference()) }),
   );
 

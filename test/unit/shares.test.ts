@@ -2,9 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SubjectTree } from '../../infra/sim/subject.ts';
+import { type Affinity, NO_AFFINITY } from '../../src/domain/model/task.ts';
 import { mergeViews } from '../../src/domain/placement/merge-views.ts';
+import { couldTake, type Offer, Offers } from '../../src/domain/placement/offer.ts';
 import { KEEPERS, Shares } from '../../src/domain/placement/shares.ts';
 import type { FleetTask, FleetView } from '../../src/domain/protocol/messages.ts';
+import { ecuOf, specOf } from '../support/placement-builders.ts';
 
 const KEYS = Array.from({ length: 600 }, (_, at) => `02aa${at.toString(16).padStart(8, '0')}`);
 const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `m${at + 1}`);
@@ -106,6 +109,35 @@ describe('the views of several managers', () => {
     expect(merged.tasks[1]?.checkpoint).toEqual(checkpoint);
     expect(merged.ecus).toHaveLength(1);
     expect(merged.ecus[0]?.tasks).toEqual(['b', 'c']);
+  });
+
+  it('tell how a task is fed by whoever keeps its route, whoever keeps its ECU', () => {
+    const fed = (state: string) => ({ from: 'a', state, by: undefined, reason: undefined });
+    for (const [first, second] of [
+      ['unknown', 'routing'],
+      ['routing', 'unknown'],
+    ] as const) {
+      const merged = mergeViews(view('m1', [task('b', 2, { fed: fed(first) })]), [
+        view('m2', [task('b', 2, { fed: fed(second) })]),
+      ]);
+      expect(merged.tasks[0]?.fed?.state).toBe('routing');
+    }
+  });
+});
+
+describe('what is remembered of ECUs in other shares', () => {
+  it('is one thing for all that offer the same, and says who could never take a task', () => {
+    const offers = new Offers();
+    const [plain, twin] = [0, 1].map((at) => offers.of(ecuOf(KEYS[at] ?? '')));
+    const labelled = offers.of({ ...ecuOf(KEYS[2] ?? ''), labels: { zone: 'left' } });
+    expect(twin).toBe(plain);
+    expect(labelled).not.toBe(plain);
+    const wants = (affinity: Partial<Affinity>) => specOf('a', { affinity: { ...NO_AFFINITY, ...affinity } });
+    expect(couldTake('x', labelled, wants({ requiredLabels: { zone: 'left' } }))).toBe(true);
+    expect(couldTake('x', plain as Offer, wants({ requiredLabels: { zone: 'left' } }))).toBe(false);
+    expect(couldTake('x', labelled, wants({ requiredEcus: ['y'] }))).toBe(false);
+    expect(couldTake('x', labelled, wants({ resourceKind: 'fpga' }))).toBe(false);
+    expect(couldTake('x', labelled, specOf('a', { capabilities: ['camera'] }))).toBe(false);
   });
 });
 

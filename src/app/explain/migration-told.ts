@@ -124,8 +124,12 @@ export function estimateTold(estimate: MigrationEstimate, nameOf: (mac: string) 
   const broken = candidates.flatMap(({ mac, modes }) =>
     modes.flatMap(({ mode, broken: why }) => (why === undefined ? [] : [`${nameOf(mac)}, ${mode}: ${why}\n`])),
   );
+  const shunned = candidates.flatMap(({ mac, shunned: why }) =>
+    why === undefined ? [] : [`${nameOf(mac)}: nothing goes there unless somebody orders it: ${why}\n`],
+  );
   const ways = candidates.map((candidate) => wayTold(candidate, nameOf(candidate.mac))).join('');
-  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${ways}${broken.join('')}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
+  const told = `${ways}${broken.join('')}${shunned.join('')}`;
+  return `${table(head, rows)}costs in late jobs, ${bound}; ${gain}\n${told}${performanceTold(estimate, nameOf)}${aheadTold(estimate, nameOf)}`;
 }
 
 /** Whether anybody stands still on the way there, and why. */

@@ -108,6 +108,8 @@ export interface CandidateEstimate {
   readonly performance?: PredictedPerformance | undefined;
   /** Upper decile of the load there with it, by what the series of tasks foretell; absent: they say nothing. */
   readonly loadAfter?: number | undefined;
+  /** Why nothing goes there of its own accord; absent: nothing speaks against it. */
+  readonly shunned?: string | undefined;
 }
 
 /** Kept in the migration's journal, and given to whoever asks with a dry run. */
@@ -149,6 +151,7 @@ export interface EstimatedCandidate {
   readonly brokenBy?: (blackoutUs: number) => string | undefined;
   readonly performance?: PredictedPerformance | undefined;
   readonly loadAfter?: number | undefined;
+  readonly shunned?: string | undefined;
 }
 
 export function estimateCandidate(
@@ -169,8 +172,12 @@ export function estimateCandidate(
   const borne = modes.filter(({ bearable }) => bearable);
   const best = borne.length > 0 ? cheapest(borne) : least(modes, ({ blackoutUs }) => blackoutUs);
   const { mode, cost, blackoutUs, bearable } = best;
-  const { performance, loadAfter } = candidate;
-  const told = { ...(performance === undefined ? {} : { performance }), ...(loadAfter === undefined ? {} : { loadAfter }) };
+  const { performance, loadAfter, shunned } = candidate;
+  const told = {
+    ...(performance === undefined ? {} : { performance }),
+    ...(loadAfter === undefined ? {} : { loadAfter }),
+    ...(shunned === undefined ? {} : { shunned }),
+  };
   return { mac, incarnation, score, mode, modes, cost, blackoutUs, bearable, ...told };
 }
 

@@ -118,6 +118,8 @@ export interface ProcessIdentity {
 /** What a bridge answers when asked for its load: its own record of what it has accepted. */
 export interface EcuLoad extends Incarnation {
   readonly draining: boolean;
+  /** It takes nothing only because it sleeps. */
+  readonly asleep?: boolean;
   readonly tasks: readonly AcceptedTask[];
   /** What it has counted since it started, for people; absent where the bridge does not say. */
   readonly counters?: Readonly<Record<string, number>>;
@@ -138,6 +140,8 @@ export interface AcceptedTask {
   readonly cpuPpm?: number;
   /** The core it is bound to, from 0; absent: not known, or none. */
   readonly core?: number;
+  /** Tasks that it is to be kept apart from; absent: none, or not known. */
+  readonly apart?: readonly string[];
   /** It is on its way here and runs nowhere for so long: what arrives meanwhile is released that much later. Not on the wire. */
   readonly blackoutUs?: number;
   /** Room that is kept, and no task yet: it has no job that could delay another's; whoever takes it is tested then. Not on the wire. */

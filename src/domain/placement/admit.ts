@@ -58,6 +58,7 @@ export function acceptedTaskOf(spec: TaskSpec, epoch: number, core?: number): Ac
     memoryBytesMax: Math.max(spec.memoryBytesMax, spec.reservation?.memoryBytes ?? 0),
     hardDeadline: spec.hardDeadline,
     cpuPpm: spec.reservation?.cpuPpm ?? 0,
+    ...(spec.affinity.apart.length === 0 ? {} : { apart: spec.affinity.apart }),
   };
 }
 

@@ -6,7 +6,9 @@
  * Both are necessary conditions: what they refuse, the final admission would refuse too; what they let pass, it still tests.
  */
 import type { CheckpointNeeds } from '../model/compatibility.ts';
+import type { EcuDescription } from '../model/ecu.ts';
 import type { Mac } from '../model/ids.ts';
+import type { TaskSpec } from '../model/task.ts';
 import { lackOf, type OfferingEcu } from './compatible.ts';
 import type { Candidate, Newcomer, Refusal } from './evidence.ts';
 import { measuringRefusal } from './measuring.ts';
@@ -21,7 +23,19 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
   if (!candidate.alive) return { kind: 'not-alive' };
   if (candidate.draining) return { kind: 'draining' };
   if (candidate.asleep === true) return { kind: 'asleep' };
-  const { resourceKind, requiredEcus, requiredLabels } = spec.affinity;
+  return (
+    offerRefusal(description, spec) ??
+    needsRefusal(newcomer.needs, description) ??
+    hintRefusal({ mac: candidate.mac, description }, spec)
+  );
+}
+
+/** By what it is. */
+export function offerRefusal(
+  description: Pick<EcuDescription, 'resourceKind' | 'runtimes' | 'capabilities'>,
+  spec: TaskSpec,
+): Refusal | undefined {
+  const { resourceKind } = spec.affinity;
   if (resourceKind !== undefined && resourceKind !== description.resourceKind) {
     return { kind: 'resource-kind', wanted: resourceKind, offered: description.resourceKind };
   }
@@ -32,10 +46,15 @@ export function staticRefusal(candidate: Candidate, newcomer: Newcomer, excluded
       return { kind: 'capability', missing: spec.capabilities.filter((one) => !description.capabilities.includes(one)) };
     }
   }
-  if (measuringRefusal(description, spec)) return { kind: 'measuring' };
-  const lacking = needsRefusal(newcomer.needs, description);
-  if (lacking !== undefined) return lacking;
-  if (requiredEcus.length > 0 && !requiredEcus.includes(candidate.mac)) return { kind: 'required-ecu', wanted: requiredEcus };
+  return measuringRefusal(description, spec) ? { kind: 'measuring' } : undefined;
+}
+
+/** By where the task is to be. */
+export function hintRefusal(
+  { mac, description }: { readonly mac: Mac; readonly description: Pick<EcuDescription, 'labels'> },
+  { affinity: { requiredEcus, requiredLabels } }: TaskSpec,
+): Refusal | undefined {
+  if (requiredEcus.length > 0 && !requiredEcus.includes(mac)) return { kind: 'required-ecu', wanted: requiredEcus };
   for (const label in requiredLabels) {
     const wanted = requiredLabels[label] as string;
     const offered = Object.hasOwn(description.labels, label) ? description.labels[label] : undefined;

@@ -10,7 +10,10 @@ export function mergeViews(first: FleetView, others: readonly FleetView[]): Flee
   const tasks = new Map<string, FleetTask>();
   const ecus = new Map<string, FleetView['ecus'][number]>();
   for (const view of [first, ...others]) {
-    for (const task of view.tasks) if (isNewer(task, tasks.get(task.task))) tasks.set(task.task, task);
+    for (const task of view.tasks) {
+      const known = tasks.get(task.task);
+      tasks.set(task.task, withRoute(isNewer(task, known) ? task : (known ?? task), known?.fed ?? task.fed, task.fed));
+    }
     for (const ecu of view.ecus) {
       const known = ecus.get(ecu.mac);
       if (known === undefined || ecu.incarnation > known.incarnation) ecus.set(ecu.mac, ecu);
@@ -33,6 +36,12 @@ export function mergeViews(first: FleetView, others: readonly FleetView[]): Flee
       .map((ecu) => ({ ...ecu, tasks: (on.get(ecu.mac) ?? []).sort() }))
       .sort((a, b) => byName(a.mac, b.mac)),
   };
+}
+
+/** Who keeps a task's ECU need not keep its route: whoever knows that one says how it is. */
+function withRoute(task: FleetTask, ...said: readonly FleetTask['fed'][]): FleetTask {
+  const known = said.find((fed) => fed !== undefined && fed.state !== 'unknown');
+  return task.fed?.state === 'unknown' && known !== undefined ? { ...task, fed: known } : task;
 }
 
 const withWhy = (reservation: FleetReservation, why: string | undefined): FleetReservation =>

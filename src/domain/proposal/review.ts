@@ -86,9 +86,15 @@ export interface Review {
 export function review(
   before: ReviewMemory,
   views: readonly EcuView[],
-  now: { readonly nowUs: number; readonly credit: Credit; readonly policy: ReviewPolicy },
+  now: {
+    readonly nowUs: number;
+    readonly credit: Credit;
+    readonly policy: ReviewPolicy;
+    /** Calm ones that others follow, as targets. */
+    readonly elsewhere?: readonly Outlook[];
+  },
 ): Review {
-  const { nowUs, credit, policy } = now;
+  const { nowUs, credit, policy, elsewhere = [] } = now;
   const seeing = views.filter((view) => canSee(view, nowUs, policy));
   const blind = views.filter((view) => !seeing.includes(view)).map(({ outlook }) => outlook.mac);
   const ecus = new Map(
@@ -113,7 +119,7 @@ export function review(
   const told = { state, blind, threatened: threatened.map(({ outlook }) => outlook.mac) } as const;
   if (state !== 'forecasting') return { ...told, proposals: [], memory };
 
-  const calm = warm.filter(({ outlook }) => !isThreatened(outlook.mac)).map(({ outlook }) => outlook);
+  const calm = [...warm.filter(({ outlook }) => !isThreatened(outlook.mac)).map(({ outlook }) => outlook), ...elsewhere];
   const possible = threatened
     .filter(({ outlook }) => isWarm(outlook.mac))
     .flatMap(({ outlook, tasks }) =>

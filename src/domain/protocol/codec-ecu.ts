@@ -26,6 +26,7 @@ import {
   required,
   safeInteger,
   sentenceText,
+  taskList,
   taskText,
   textWithin,
   wide,
@@ -203,6 +204,7 @@ export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSche
   mac: load.mac,
   incarnation: wide(load.incarnation),
   draining: load.draining,
+  asleep: load.asleep === true,
   tasks: load.tasks.map((task) => ({
     task: task.task,
     epoch: wide(task.epoch),
@@ -214,6 +216,7 @@ export const writeEcuLoad = (load: EcuLoad): MessageInitShape<typeof EcuLoadSche
     ...(task.hardDeadline === undefined ? {} : { hardDeadline: task.hardDeadline }),
     ...(task.cpuPpm === undefined ? {} : { cpuPpm: wide(task.cpuPpm) }),
     ...(task.core === undefined ? {} : { core: task.core }),
+    ...(task.apart === undefined ? {} : { apart: [...task.apart] }),
   })),
   ...(load.counters === undefined
     ? {}
@@ -230,6 +233,7 @@ export const readEcuLoad = (wire: WireEcuLoad): EcuLoad => ({
   mac: macText(wire.mac, 'load.mac'),
   incarnation: safeInteger(wire.incarnation, 'load.incarnation'),
   draining: wire.draining,
+  ...(wire.asleep ? { asleep: true } : {}),
   tasks: listWithin(wire.tasks, 'load.tasks', LIST_MAX).map(readAcceptedTask),
   ...readCounters(wire.counters),
 });
@@ -255,6 +259,7 @@ const readAcceptedTask = (wire: WireAcceptedTask): AcceptedTask => ({
   ...(wire.hardDeadline === undefined ? {} : { hardDeadline: wire.hardDeadline }),
   ...(wire.cpuPpm === undefined ? {} : { cpuPpm: safeInteger(wire.cpuPpm, 'load.tasks.cpu_ppm') }),
   ...(wire.core === undefined ? {} : { core: wire.core }),
+  ...(wire.apart.length === 0 ? {} : { apart: taskList(wire.apart, 'load.tasks.apart') }),
 });
 
 export const { encode: encodeGoodbye, decode: decodeGoodbye } = envelopeCodec<'goodbye', Goodbye>(

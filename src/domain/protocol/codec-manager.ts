@@ -5,6 +5,7 @@ import type { MigrationEstimate, MigrationMode } from '../migration/estimate.ts'
 import { readBooking, readBookingDraft, writeBooking } from './codec-booking.ts';
 import { readReference, writeReference } from './codec-checkpoint.ts';
 import { type BodyMessageInit, envelopeCodec } from './codec-envelope.ts';
+import { readForesightQuery, readForesights, writeForesight, writeForesightQuery } from './codec-foresight.ts';
 import { readTaskSpec, writeTaskSpec } from './codec-task.ts';
 import {
   enumTable,
@@ -92,6 +93,8 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { call: { case: 'cancelReservation', value: { id: call.id } } };
       case 'query-forecast':
         return { call: { case: 'queryForecast', value: writeForecastQuery(call) } };
+      case 'query-foresight':
+        return { call: { case: 'queryForesight', value: writeForesightQuery(call) } };
       default:
         return unreachable(call);
     }
@@ -138,6 +141,8 @@ export const { encode: encodeManagerCall, decode: decodeManagerCall } = envelope
         return { kind: 'cancel-reservation', id: idText(call.value.id, 'cancel_reservation.id') };
       case 'queryForecast':
         return readForecastQuery(call.value);
+      case 'queryForesight':
+        return { kind: 'query-foresight', ...readForesightQuery(call.value) };
       case undefined:
         return refuse('manager_call.call is missing, or one that this build does not know');
       default:
@@ -260,6 +265,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { answer: { case: 'forecast', value: { forecastJson: JSON.stringify(answer.forecast) } } };
       case 'chain':
         return { answer: { case: 'chain', value: { planJson: JSON.stringify(answer.plan) } } };
+      case 'foresight':
+        return { answer: { case: 'foresight', value: { ecus: answer.ecus.map(writeForesight) } } };
       case 'checkpoints':
         return { answer: { case: 'checkpoints', value: { references: answer.references.map(writeReference) } } };
       default:
@@ -282,6 +289,8 @@ export const { encode: encodeManagerAnswer, decode: decodeManagerAnswer } = enve
         return { kind: 'forecast', forecast: readForecast(answer.value.forecastJson) };
       case 'chain':
         return { kind: 'chain', plan: readChainPlan(answer.value.planJson) };
+      case 'foresight':
+        return { kind: 'foresight', ecus: readForesights(answer.value) };
       case 'checkpoints':
         return {
           kind: 'checkpoints',

@@ -21,6 +21,8 @@ export const LIST_MAX = 4096;
 export const COUNTERS_MAX = 1024;
 /** Tasks whose checkpoints one call asks for: with all that is remembered of them the answer stays far below a message. */
 export const TASKS_PER_QUERY_MAX = 16;
+/** ECUs whose outlook one call asks for. */
+export const ECUS_PER_QUERY_MAX = 64;
 /** Series, and horizons, of one question about forecasts. */
 export const SERIES_PER_QUERY_MAX = 16;
 /** Managers that hold a checkpoint: fleets have two or three. */

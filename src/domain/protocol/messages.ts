@@ -12,6 +12,7 @@ import type { EcuDescription, EcuLoad, SleepState } from '../model/ecu.ts';
 import type { ActorKey, HostId, Mac, TaskName } from '../model/ids.ts';
 import type { TaskSpec } from '../model/task.ts';
 import type { PowerState } from '../power/power-view.ts';
+import type { EcuForesight, ForesightQuery } from '../proposal/foresight.ts';
 import type { PredictionPolicy } from '../proposal/prediction-policy.ts';
 import type { Booking } from '../reservation/booking.ts';
 import type { BookingDraft } from '../reservation/booking-draft.ts';
@@ -258,6 +259,8 @@ export type ManagerCall =
   | { readonly kind: 'cancel-reservation'; readonly id: string }
   | ForecastQuery
   | { readonly kind: 'query-fleet' }
+  /** Of another manager, which does not follow these ECUs. */
+  | ({ readonly kind: 'query-foresight' } & ForesightQuery)
   /** Of another manager, which did not follow where these tasks ran. */
   | { readonly kind: 'query-checkpoints'; readonly tasks: readonly TaskName[] };
 
@@ -358,6 +361,8 @@ export type ManagerAnswer =
   | { readonly kind: 'forecast'; readonly forecast: ForecastView }
   /** To `migrate-chain`. */
   | { readonly kind: 'chain'; readonly plan: ChainPlan }
+  /** Of those that were asked about, the ones that the manager sees. */
+  | { readonly kind: 'foresight'; readonly ecus: readonly EcuForesight[] }
   | { readonly kind: 'checkpoints'; readonly references: readonly CheckpointReference[] };
 
 /** What `status` shows; JSON on the wire, because it is for people and scripts and grows with every issue. */

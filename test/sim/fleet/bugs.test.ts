@@ -12,6 +12,7 @@ import { MIGRATION_STORIES } from './migration-stories.ts';
 import { MODEL_STORIES } from './model-stories.ts';
 import { NIGHT_STORIES } from './night-stories.ts';
 import { POWER_STORIES } from './power-stories.ts';
+import { SHARE_STORIES } from './share-stories.ts';
 
 const SEEDS_MAX = 200;
 
@@ -25,6 +26,7 @@ const STORIES = {
   ...CHAIN_STORIES,
   ...POWER_STORIES,
   ...NIGHT_STORIES,
+  ...SHARE_STORIES,
 };
 type Title = keyof typeof STORIES;
 const titles = Object.keys(STORIES) as readonly Title[];
@@ -78,6 +80,7 @@ const FOUND_BY: Readonly<Record<FleetPlant, ByStory | { readonly seed: number }>
     behind: 'never-tell-what-passed',
   },
   'forget-early-caught-up': { story: 'an instance has caught up before whoever took its epoch has written that down' },
+  'foresee-own-share': { story: 'an ECU is foreseen to fail, and its managers keep no other' },
   'know-own-share': { story: 'tasks are removed and declared again, and their states lie with managers of another share' },
   'believe-old-views': { story: 'an ECU was found dead by a manager that watches it no more, and lives' },
   'give-epoch-twice': { seed: 19 },

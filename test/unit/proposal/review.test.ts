@@ -25,7 +25,7 @@ const task = (name: string, more: Partial<MovableTask> = {}): MovableTask => ({
 /** Reviews one second apart. */
 function run(
   rounds: readonly (readonly EcuView[])[],
-  more: { readonly credit?: Credit; readonly policy?: Partial<ReviewPolicy> } = {},
+  more: { readonly credit?: Credit; readonly policy?: Partial<ReviewPolicy>; readonly elsewhere?: readonly Outlook[] } = {},
 ): Review[] {
   let memory: ReviewMemory = NOTHING_REMEMBERED;
   return rounds.map((views, second) => {
@@ -33,6 +33,7 @@ function run(
       nowUs: second * 1e6,
       credit: more.credit ?? FULL_CREDIT,
       policy: { ...REVIEW_POLICY, ...more.policy },
+      elsewhere: more.elsewhere ?? [],
     });
     memory = found.memory;
     return found;
@@ -65,6 +66,17 @@ test('a failure that is foreseen three times is proposed once, with what it is w
   expect(proposal?.staying).toBeCloseTo(18, 9);
   expect(proposal?.benefit).toBeCloseTo(16.8, 9);
   expect(proposal?.candidates.map(({ mac }) => mac)).toEqual(['b']);
+});
+
+test('where none of its own is calm, one that another manager follows is a target, beside its own where it is as good', () => {
+  const danger = calmThen([0.9, 0.9, 0.9]);
+  const alone = fleet(danger).map(([only]) => (only === undefined ? [] : [only]));
+  expect(run(alone).flatMap(({ proposals }) => proposals)).toEqual([]);
+  const elsewhere = [outlook('z', 0.02)];
+  const [proposal] = run(alone, { elsewhere }).at(-1)?.proposals ?? [];
+  expect(proposal?.candidates.map(({ mac }) => mac)).toEqual(['z']);
+  const [beside] = run(fleet(danger), { elsewhere }).at(-1)?.proposals ?? [];
+  expect(beside?.candidates.map(({ mac }) => mac)).toEqual(['b', 'z']);
 });
 
 test('an overload is weighed by the jobs that would be late, over the horizon', () => {

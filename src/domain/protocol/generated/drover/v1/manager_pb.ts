@@ -8,7 +8,7 @@ import type { Booking } from "./booking_pb.ts";
 import { file_drover_v1_booking } from "./booking_pb.ts";
 import type { CheckpointReference, Refusal } from "./checkpoint_pb.ts";
 import { file_drover_v1_checkpoint } from "./checkpoint_pb.ts";
-import type { TaskSpec } from "./task_pb.ts";
+import type { ResourceKind, TaskSpec } from "./task_pb.ts";
 import { file_drover_v1_task } from "./task_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file drover/v1/manager.proto.
  */
 export const file_drover_v1_manager: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCKWBQoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEikKB3Jlc2VydmUYDCABKAsyFi5kcm92ZXIudjEuUmVzZXJ2ZUNhbGxIABI+ChJjYW5jZWxfcmVzZXJ2YXRpb24YDSABKAsyIC5kcm92ZXIudjEuQ2FuY2VsUmVzZXJ2YXRpb25DYWxsSAASNgoOcXVlcnlfZm9yZWNhc3QYDiABKAsyHC5kcm92ZXIudjEuUXVlcnlGb3JlY2FzdENhbGxIABI0Cg1taWdyYXRlX2NoYWluGBQgASgLMhsuZHJvdmVyLnYxLk1pZ3JhdGVDaGFpbkNhbGxIAEIGCgRjYWxsIjQKD0RlY2xhcmVUYXNrQ2FsbBIhCgRzcGVjGAEgASgLMhMuZHJvdmVyLnYxLlRhc2tTcGVjIh4KDlJlbW92ZVRhc2tDYWxsEgwKBHRhc2sYASABKAkiqwEKDkluc3RhbmNlUmVwb3J0EgwKBHRhc2sYASABKAkSDQoFZXBvY2gYAiABKAQSCwoDbWFjGAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgEEg0KBW5vbmNlGAUgASgJEisKBHdoYXQYBiABKA4yHS5kcm92ZXIudjEuSW5zdGFuY2VSZXBvcnRLaW5kEgwKBGNvZGUYByABKAkSEAoIc2VudGVuY2UYCCABKAkifwoSUmVxdWVzdFJlc3RvcmVDYWxsEigKBm9wY29kZRgBIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEgsKA21hYxgCIAEoCRISCgpwcm9ncmFtX2lkGAMgASgNEg4KBnRhcmdldBgEIAEoCRIOCgZyZWFzb24YBSABKAki0gEKD01pZ3JhdGVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEigKBm9wY29kZRgEIAEoDjIYLmRyb3Zlci52MS5SZXN0b3JlT3Bjb2RlEiYKBG1vZGUYBSABKA4yGC5kcm92ZXIudjEuTWlncmF0aW9uTW9kZRIbCg5jb3N0X21heF9taWxsaRgGIAEoBEgAiAEBEg4KBnJlYXNvbhgHIAEoCUIRCg9fY29zdF9tYXhfbWlsbGkiUQoQTWlncmF0ZUNoYWluQ2FsbBIMCgR0YXNrGAEgASgJEg4KBnRhcmdldBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIEg4KBnJlYXNvbhgEIAEoCSI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIjIKC1Jlc2VydmVDYWxsEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyIjChVDYW5jZWxSZXNlcnZhdGlvbkNhbGwSCgoCaWQYASABKAkiUwoRUXVlcnlGb3JlY2FzdENhbGwSCwoDbWFjGAEgASgJEgwKBHRhc2sYAiABKAkSDwoHbWV0cmljcxgDIAMoCRISCgpob3Jpem9uc19zGAQgAygNIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIoMDCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySAASLQoIcmVzZXJ2ZWQYDCABKAsyGS5kcm92ZXIudjEuUmVzZXJ2ZWRBbnN3ZXJIABItCghmb3JlY2FzdBgOIAEoCzIZLmRyb3Zlci52MS5Gb3JlY2FzdEFuc3dlckgAEicKBWNoYWluGBQgASgLMhYuZHJvdmVyLnYxLkNoYWluQW5zd2VySABCCAoGYW5zd2VyIjUKDlJlc2VydmVkQW5zd2VyEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyInCg5Gb3JlY2FzdEFuc3dlchIVCg1mb3JlY2FzdF9qc29uGAEgASgJIicKDkVzdGltYXRlQW5zd2VyEhUKDWVzdGltYXRlX2pzb24YASABKAkiIAoLQ2hhaW5BbnN3ZXISEQoJcGxhbl9qc29uGAEgASgJIhAKDkFjY2VwdGVkQW5zd2VyIkcKEUNoZWNrcG9pbnRzQW5zd2VyEjIKCnJlZmVyZW5jZXMYASADKAsyHi5kcm92ZXIudjEuQ2hlY2twb2ludFJlZmVyZW5jZSIhCgtGbGVldEFuc3dlchISCgpmbGVldF9qc29uGAEgASgJKn4KEkluc3RhbmNlUmVwb3J0S2luZBIkCiBJTlNUQU5DRV9SRVBPUlRfS0lORF9VTlNQRUNJRklFRBAAEiIKHklOU1RBTkNFX1JFUE9SVF9LSU5EX0NBVUdIVF9VUBABEh4KGklOU1RBTkNFX1JFUE9SVF9LSU5EX0VOREVEEAIqpAEKDVJlc3RvcmVPcGNvZGUSHgoaUkVTVE9SRV9PUENPREVfVU5TUEVDSUZJRUQQABIfChtSRVNUT1JFX09QQ09ERV9MT0FEX0JBTEFOQ0UQARIbChdSRVNUT1JFX09QQ09ERV9PUEVSQVRPUhACEhgKFFJFU1RPUkVfT1BDT0RFX0RSQUlOEAMSGwoXUkVTVE9SRV9PUENPREVfRk9SRUNBU1QQBCqDAQoNTWlncmF0aW9uTW9kZRIeChpNSUdSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhcKE01JR1JBVElPTl9NT0RFX0xJVkUQARIgChxNSUdSQVRJT05fTU9ERV9TVE9QX0FORF9DT1BZEAISFwoTTUlHUkFUSU9OX01PREVfQ09MRBADYgZwcm90bzM", [file_drover_v1_booking, file_drover_v1_checkpoint, file_drover_v1_task]);
+  fileDesc("Chdkcm92ZXIvdjEvbWFuYWdlci5wcm90bxIJZHJvdmVyLnYxIkoKEE1hbmFnZXJIZWFydGJlYXQSDwoHbWFuYWdlchgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoBCLQBQoLTWFuYWdlckNhbGwSMgoMZGVjbGFyZV90YXNrGAEgASgLMhouZHJvdmVyLnYxLkRlY2xhcmVUYXNrQ2FsbEgAEjAKC3JlbW92ZV90YXNrGAIgASgLMhkuZHJvdmVyLnYxLlJlbW92ZVRhc2tDYWxsSAASNAoPaW5zdGFuY2VfcmVwb3J0GAMgASgLMhkuZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0SAASMAoLcXVlcnlfZmxlZXQYBCABKAsyGS5kcm92ZXIudjEuUXVlcnlGbGVldENhbGxIABI4Cg9yZXF1ZXN0X3Jlc3RvcmUYBSABKAsyHS5kcm92ZXIudjEuUmVxdWVzdFJlc3RvcmVDYWxsSAASPAoRcXVlcnlfY2hlY2twb2ludHMYBiABKAsyHy5kcm92ZXIudjEuUXVlcnlDaGVja3BvaW50c0NhbGxIABIyCgxtaWdyYXRlX3Rhc2sYByABKAsyGi5kcm92ZXIudjEuTWlncmF0ZVRhc2tDYWxsSAASLAoJZHJhaW5fZWN1GAggASgLMhcuZHJvdmVyLnYxLkRyYWluRWN1Q2FsbEgAEikKB3Jlc2VydmUYDCABKAsyFi5kcm92ZXIudjEuUmVzZXJ2ZUNhbGxIABI+ChJjYW5jZWxfcmVzZXJ2YXRpb24YDSABKAsyIC5kcm92ZXIudjEuQ2FuY2VsUmVzZXJ2YXRpb25DYWxsSAASNgoOcXVlcnlfZm9yZWNhc3QYDiABKAsyHC5kcm92ZXIudjEuUXVlcnlGb3JlY2FzdENhbGxIABI0Cg1taWdyYXRlX2NoYWluGBQgASgLMhsuZHJvdmVyLnYxLk1pZ3JhdGVDaGFpbkNhbGxIABI4Cg9xdWVyeV9mb3Jlc2lnaHQYFiABKAsyHS5kcm92ZXIudjEuUXVlcnlGb3Jlc2lnaHRDYWxsSABCBgoEY2FsbCI0Cg9EZWNsYXJlVGFza0NhbGwSIQoEc3BlYxgBIAEoCzITLmRyb3Zlci52MS5UYXNrU3BlYyIeCg5SZW1vdmVUYXNrQ2FsbBIMCgR0YXNrGAEgASgJIqsBCg5JbnN0YW5jZVJlcG9ydBIMCgR0YXNrGAEgASgJEg0KBWVwb2NoGAIgASgEEgsKA21hYxgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoBBINCgVub25jZRgFIAEoCRIrCgR3aGF0GAYgASgOMh0uZHJvdmVyLnYxLkluc3RhbmNlUmVwb3J0S2luZBIMCgRjb2RlGAcgASgJEhAKCHNlbnRlbmNlGAggASgJIn8KElJlcXVlc3RSZXN0b3JlQ2FsbBIoCgZvcGNvZGUYASABKA4yGC5kcm92ZXIudjEuUmVzdG9yZU9wY29kZRILCgNtYWMYAiABKAkSEgoKcHJvZ3JhbV9pZBgDIAEoDRIOCgZ0YXJnZXQYBCABKAkSDgoGcmVhc29uGAUgASgJItIBCg9NaWdyYXRlVGFza0NhbGwSDAoEdGFzaxgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCBIoCgZvcGNvZGUYBCABKA4yGC5kcm92ZXIudjEuUmVzdG9yZU9wY29kZRImCgRtb2RlGAUgASgOMhguZHJvdmVyLnYxLk1pZ3JhdGlvbk1vZGUSGwoOY29zdF9tYXhfbWlsbGkYBiABKARIAIgBARIOCgZyZWFzb24YByABKAlCEQoPX2Nvc3RfbWF4X21pbGxpIlEKEE1pZ3JhdGVDaGFpbkNhbGwSDAoEdGFzaxgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCBIOCgZyZWFzb24YBCABKAkiPwoSUXVlcnlGb3Jlc2lnaHRDYWxsEgwKBG1hY3MYASADKAkSDAoEdGFzaxgCIAEoCRINCgVhaGVhZBgDIAMoASI5CgxEcmFpbkVjdUNhbGwSCwoDbWFjGAEgASgJEgwKBHVuZG8YAiABKAgSDgoGcmVhc29uGAMgASgJIjIKC1Jlc2VydmVDYWxsEiMKB2Jvb2tpbmcYASABKAsyEi5kcm92ZXIudjEuQm9va2luZyIjChVDYW5jZWxSZXNlcnZhdGlvbkNhbGwSCgoCaWQYASABKAkiUwoRUXVlcnlGb3JlY2FzdENhbGwSCwoDbWFjGAEgASgJEgwKBHRhc2sYAiABKAkSDwoHbWV0cmljcxgDIAMoCRISCgpob3Jpem9uc19zGAQgAygNIhAKDlF1ZXJ5RmxlZXRDYWxsIiUKFFF1ZXJ5Q2hlY2twb2ludHNDYWxsEg0KBXRhc2tzGAEgAygJIrQDCg1NYW5hZ2VyQW5zd2VyEi0KCGFjY2VwdGVkGAEgASgLMhkuZHJvdmVyLnYxLkFjY2VwdGVkQW5zd2VySAASJQoHcmVmdXNlZBgCIAEoCzISLmRyb3Zlci52MS5SZWZ1c2FsSAASJwoFZmxlZXQYAyABKAsyFi5kcm92ZXIudjEuRmxlZXRBbnN3ZXJIABIzCgtjaGVja3BvaW50cxgEIAEoCzIcLmRyb3Zlci52MS5DaGVja3BvaW50c0Fuc3dlckgAEi0KCGVzdGltYXRlGAUgASgLMhkuZHJvdmVyLnYxLkVzdGltYXRlQW5zd2VySAASLQoIcmVzZXJ2ZWQYDCABKAsyGS5kcm92ZXIudjEuUmVzZXJ2ZWRBbnN3ZXJIABItCghmb3JlY2FzdBgOIAEoCzIZLmRyb3Zlci52MS5Gb3JlY2FzdEFuc3dlckgAEicKBWNoYWluGBQgASgLMhYuZHJvdmVyLnYxLkNoYWluQW5zd2VySAASLwoJZm9yZXNpZ2h0GBYgASgLMhouZHJvdmVyLnYxLkZvcmVzaWdodEFuc3dlckgAQggKBmFuc3dlciI4Cg9Gb3Jlc2lnaHRBbnN3ZXISJQoEZWN1cxgBIAMoCzIXLmRyb3Zlci52MS5FY3VGb3Jlc2lnaHQiuwIKDEVjdUZvcmVzaWdodBILCgNtYWMYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDQoFcmVhZHkYAyABKAgSEgoKdGhyZWF0ZW5lZBgEIAEoCBIPCgdmYWlsdXJlGAUgASgBEhAKCG92ZXJsb2FkGAYgASgBEhIKCmZhaWxzX2luX3MYByABKAESDAoEbG9hZBgIIAMoARIVCg1sb2FkX2J5X3Rhc2tzGAkgAygBEi4KDXJlc291cmNlX2tpbmQYCiABKA4yFy5kcm92ZXIudjEuUmVzb3VyY2VLaW5kEhEKCWxvYWRfd2l0aBgLIAMoARIVCg1vdmVybG9hZF93aXRoGAwgASgBEhAKCGRpc3R1cmJzGA0gASgBEhMKBm1pc3NlcxgOIAEoBEgAiAEBQgkKB19taXNzZXMiNQoOUmVzZXJ2ZWRBbnN3ZXISIwoHYm9va2luZxgBIAEoCzISLmRyb3Zlci52MS5Cb29raW5nIicKDkZvcmVjYXN0QW5zd2VyEhUKDWZvcmVjYXN0X2pzb24YASABKAkiJwoORXN0aW1hdGVBbnN3ZXISFQoNZXN0aW1hdGVfanNvbhgBIAEoCSIgCgtDaGFpbkFuc3dlchIRCglwbGFuX2pzb24YASABKAkiEAoOQWNjZXB0ZWRBbnN3ZXIiRwoRQ2hlY2twb2ludHNBbnN3ZXISMgoKcmVmZXJlbmNlcxgBIAMoCzIeLmRyb3Zlci52MS5DaGVja3BvaW50UmVmZXJlbmNlIiEKC0ZsZWV0QW5zd2VyEhIKCmZsZWV0X2pzb24YASABKAkqfgoSSW5zdGFuY2VSZXBvcnRLaW5kEiQKIElOU1RBTkNFX1JFUE9SVF9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeSU5TVEFOQ0VfUkVQT1JUX0tJTkRfQ0FVR0hUX1VQEAESHgoaSU5TVEFOQ0VfUkVQT1JUX0tJTkRfRU5ERUQQAiqkAQoNUmVzdG9yZU9wY29kZRIeChpSRVNUT1JFX09QQ09ERV9VTlNQRUNJRklFRBAAEh8KG1JFU1RPUkVfT1BDT0RFX0xPQURfQkFMQU5DRRABEhsKF1JFU1RPUkVfT1BDT0RFX09QRVJBVE9SEAISGAoUUkVTVE9SRV9PUENPREVfRFJBSU4QAxIbChdSRVNUT1JFX09QQ09ERV9GT1JFQ0FTVBAEKoMBCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTTUlHUkFUSU9OX01PREVfTElWRRABEiAKHE1JR1JBVElPTl9NT0RFX1NUT1BfQU5EX0NPUFkQAhIXChNNSUdSQVRJT05fTU9ERV9DT0xEEANiBnByb3RvMw", [file_drover_v1_booking, file_drover_v1_checkpoint, file_drover_v1_task]);
 
 /**
  * A manager's sign of life, on `manager.<id>.heartbeat`.
@@ -160,6 +160,14 @@ export type ManagerCall = Message<"drover.v1.ManagerCall"> & {
      */
     value: MigrateChainCall;
     case: "migrateChain";
+  } | {
+    /**
+     * Say what is foreseen of some ECUs, and of a task that might go there. Asked by another manager, on `manager.<id>.call`.
+     *
+     * @generated from field: drover.v1.QueryForesightCall query_foresight = 22;
+     */
+    value: QueryForesightCall;
+    case: "queryForesight";
   } | { case: undefined; value?: undefined };
 };
 
@@ -437,6 +445,41 @@ export const MigrateChainCallSchema: GenMessage<MigrateChainCall> = /*@__PURE__*
   messageDesc(file_drover_v1_manager, 7);
 
 /**
+ * Say what is foreseen of some ECUs.
+ *
+ * @generated from message drover.v1.QueryForesightCall
+ */
+export type QueryForesightCall = Message<"drover.v1.QueryForesightCall"> & {
+  /**
+   * Their MACs as 12 lower-case hex digits; at most 64.
+   *
+   * @generated from field: repeated string macs = 1;
+   */
+  macs: string[];
+
+  /**
+   * The task that might go there, or went. Empty: none.
+   *
+   * @generated from field: string task = 2;
+   */
+  task: string;
+
+  /**
+   * What its own series foretell of its load at the horizon, in cores: 10 %, 50 %, 90 %. Three, or none: nothing.
+   *
+   * @generated from field: repeated double ahead = 3;
+   */
+  ahead: number[];
+};
+
+/**
+ * Describes the message drover.v1.QueryForesightCall.
+ * Use `create(QueryForesightCallSchema)` to create a new message.
+ */
+export const QueryForesightCallSchema: GenMessage<QueryForesightCall> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 8);
+
+/**
  * Move everything away from an ECU and send it nothing new.
  *
  * @generated from message drover.v1.DrainEcuCall
@@ -469,7 +512,7 @@ export type DrainEcuCall = Message<"drover.v1.DrainEcuCall"> & {
  * Use `create(DrainEcuCallSchema)` to create a new message.
  */
 export const DrainEcuCallSchema: GenMessage<DrainEcuCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 8);
+  messageDesc(file_drover_v1_manager, 9);
 
 /**
  * Keep capacity free for a time.
@@ -490,7 +533,7 @@ export type ReserveCall = Message<"drover.v1.ReserveCall"> & {
  * Use `create(ReserveCallSchema)` to create a new message.
  */
 export const ReserveCallSchema: GenMessage<ReserveCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 9);
+  messageDesc(file_drover_v1_manager, 10);
 
 /**
  * Keep it no longer.
@@ -511,7 +554,7 @@ export type CancelReservationCall = Message<"drover.v1.CancelReservationCall"> &
  * Use `create(CancelReservationCallSchema)` to create a new message.
  */
 export const CancelReservationCallSchema: GenMessage<CancelReservationCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 10);
+  messageDesc(file_drover_v1_manager, 11);
 
 /**
  * Say what is forecast of an ECU or a task.
@@ -553,7 +596,7 @@ export type QueryForecastCall = Message<"drover.v1.QueryForecastCall"> & {
  * Use `create(QueryForecastCallSchema)` to create a new message.
  */
 export const QueryForecastCallSchema: GenMessage<QueryForecastCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 11);
+  messageDesc(file_drover_v1_manager, 12);
 
 /**
  * Say what the fleet looks like.
@@ -568,7 +611,7 @@ export type QueryFleetCall = Message<"drover.v1.QueryFleetCall"> & {
  * Use `create(QueryFleetCallSchema)` to create a new message.
  */
 export const QueryFleetCallSchema: GenMessage<QueryFleetCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 12);
+  messageDesc(file_drover_v1_manager, 13);
 
 /**
  * Say what is known of the checkpoints of some tasks.
@@ -589,7 +632,7 @@ export type QueryCheckpointsCall = Message<"drover.v1.QueryCheckpointsCall"> & {
  * Use `create(QueryCheckpointsCallSchema)` to create a new message.
  */
 export const QueryCheckpointsCallSchema: GenMessage<QueryCheckpointsCall> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 13);
+  messageDesc(file_drover_v1_manager, 14);
 
 /**
  * A manager's answer to a ManagerCall.
@@ -666,6 +709,14 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
      */
     value: ChainAnswer;
     case: "chain";
+  } | {
+    /**
+     * To `query_foresight`.
+     *
+     * @generated from field: drover.v1.ForesightAnswer foresight = 22;
+     */
+    value: ForesightAnswer;
+    case: "foresight";
   } | { case: undefined; value?: undefined };
 };
 
@@ -674,7 +725,140 @@ export type ManagerAnswer = Message<"drover.v1.ManagerAnswer"> & {
  * Use `create(ManagerAnswerSchema)` to create a new message.
  */
 export const ManagerAnswerSchema: GenMessage<ManagerAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 14);
+  messageDesc(file_drover_v1_manager, 15);
+
+/**
+ * What the predictor of this manager foresees.
+ *
+ * @generated from message drover.v1.ForesightAnswer
+ */
+export type ForesightAnswer = Message<"drover.v1.ForesightAnswer"> & {
+  /**
+   * Of those that were asked about, the ones that it follows and has heard of late; at most 64.
+   *
+   * @generated from field: repeated drover.v1.EcuForesight ecus = 1;
+   */
+  ecus: EcuForesight[];
+};
+
+/**
+ * Describes the message drover.v1.ForesightAnswer.
+ * Use `create(ForesightAnswerSchema)` to create a new message.
+ */
+export const ForesightAnswerSchema: GenMessage<ForesightAnswer> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 16);
+
+/**
+ * What is foreseen of one ECU within the horizon of the manager's policy.
+ *
+ * @generated from message drover.v1.EcuForesight
+ */
+export type EcuForesight = Message<"drover.v1.EcuForesight"> & {
+  /**
+   * Its MAC as 12 lower-case hex digits.
+   *
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * This start of its bridge.
+   *
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * Whether it has been followed for long enough, is alive and is not being emptied: only then it is a target of what is foreseen.
+   *
+   * @generated from field: bool ready = 3;
+   */
+  ready: boolean;
+
+  /**
+   * Whether it is foreseen to fail or to be overloaded, by the thresholds of the policy.
+   *
+   * @generated from field: bool threatened = 4;
+   */
+  threatened: boolean;
+
+  /**
+   * P(failure), 0 to 1.
+   *
+   * @generated from field: double failure = 5;
+   */
+  failure: number;
+
+  /**
+   * P(less is left than its tasks need), 0 to 1.
+   *
+   * @generated from field: double overload = 6;
+   */
+  overload: number;
+
+  /**
+   * Median time until the failure, should it come.
+   *
+   * @generated from field: double fails_in_s = 7;
+   */
+  failsInS: number;
+
+  /**
+   * Share of its cores in use at the horizon: 10 %, 50 %, 90 %. Exactly three.
+   *
+   * @generated from field: repeated double load = 8;
+   */
+  load: number[];
+
+  /**
+   * The same by the series of its tasks. Three, or none: they say nothing.
+   *
+   * @generated from field: repeated double load_by_tasks = 9;
+   */
+  loadByTasks: number[];
+
+  /**
+   * What kind of resource it is.
+   *
+   * @generated from field: drover.v1.ResourceKind resource_kind = 10;
+   */
+  resourceKind: ResourceKind;
+
+  /**
+   * With the load that was asked about on top, the same three; none: nothing was asked about.
+   *
+   * @generated from field: repeated double load_with = 11;
+   */
+  loadWith: number[];
+
+  /**
+   * P(less is left than its tasks need) with it, 0 to 1.
+   *
+   * @generated from field: double overload_with = 12;
+   */
+  overloadWith: number;
+
+  /**
+   * Late jobs of those that run there, because of it.
+   *
+   * @generated from field: double disturbs = 13;
+   */
+  disturbs: number;
+
+  /**
+   * Deadline misses of the task that was asked about, since it came; absent: it does not run there.
+   *
+   * @generated from field: optional uint64 misses = 14;
+   */
+  misses?: bigint | undefined;
+};
+
+/**
+ * Describes the message drover.v1.EcuForesight.
+ * Use `create(EcuForesightSchema)` to create a new message.
+ */
+export const EcuForesightSchema: GenMessage<EcuForesight> = /*@__PURE__*/
+  messageDesc(file_drover_v1_manager, 17);
 
 /**
  * What is reserved now.
@@ -695,7 +879,7 @@ export type ReservedAnswer = Message<"drover.v1.ReservedAnswer"> & {
  * Use `create(ReservedAnswerSchema)` to create a new message.
  */
 export const ReservedAnswerSchema: GenMessage<ReservedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 15);
+  messageDesc(file_drover_v1_manager, 18);
 
 /**
  * What is forecast.
@@ -716,7 +900,7 @@ export type ForecastAnswer = Message<"drover.v1.ForecastAnswer"> & {
  * Use `create(ForecastAnswerSchema)` to create a new message.
  */
 export const ForecastAnswerSchema: GenMessage<ForecastAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 16);
+  messageDesc(file_drover_v1_manager, 19);
 
 /**
  * What a migration would cost.
@@ -737,7 +921,7 @@ export type EstimateAnswer = Message<"drover.v1.EstimateAnswer"> & {
  * Use `create(EstimateAnswerSchema)` to create a new message.
  */
 export const EstimateAnswerSchema: GenMessage<EstimateAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 17);
+  messageDesc(file_drover_v1_manager, 20);
 
 /**
  * Where a chain can go, and the record of its move where one was begun.
@@ -758,7 +942,7 @@ export type ChainAnswer = Message<"drover.v1.ChainAnswer"> & {
  * Use `create(ChainAnswerSchema)` to create a new message.
  */
 export const ChainAnswerSchema: GenMessage<ChainAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 18);
+  messageDesc(file_drover_v1_manager, 21);
 
 /**
  * Recorded; it will be done.
@@ -773,7 +957,7 @@ export type AcceptedAnswer = Message<"drover.v1.AcceptedAnswer"> & {
  * Use `create(AcceptedAnswerSchema)` to create a new message.
  */
 export const AcceptedAnswerSchema: GenMessage<AcceptedAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 19);
+  messageDesc(file_drover_v1_manager, 22);
 
 /**
  * The checkpoints that a manager has heard of, its own among them.
@@ -794,7 +978,7 @@ export type CheckpointsAnswer = Message<"drover.v1.CheckpointsAnswer"> & {
  * Use `create(CheckpointsAnswerSchema)` to create a new message.
  */
 export const CheckpointsAnswerSchema: GenMessage<CheckpointsAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 20);
+  messageDesc(file_drover_v1_manager, 23);
 
 /**
  * The fleet as one manager sees it.
@@ -815,7 +999,7 @@ export type FleetAnswer = Message<"drover.v1.FleetAnswer"> & {
  * Use `create(FleetAnswerSchema)` to create a new message.
  */
 export const FleetAnswerSchema: GenMessage<FleetAnswer> = /*@__PURE__*/
-  messageDesc(file_drover_v1_manager, 21);
+  messageDesc(file_drover_v1_manager, 24);
 
 /**
  * What happened to an instance.
