@@ -7,7 +7,8 @@
  * V3. Every plan counts what is booked (`FleetKnowledge.bookedOn`), and the target's bridge counts it again (`bridge.ts`, B3).
  * V4. What was asked for by labels is moved to another ECU that has them and room, when its own fails or has none; what was asked for on an ECU
  *     stays there.
- * V5. A call that is repeated, because its answer was lost, finds what it made (`Booking.call`).
+ * V5. A call that is repeated, because its answer was lost, finds what it made (`Booking.call`); and one that is refused is on record as refused
+ *     first, so that no other manager that has it in hand makes something of it.
  */
 import { DroverError } from '../src/domain/kernel/error-codes.ts';
 import type { EcuDescription } from '../src/domain/model/ecu.ts';
@@ -17,7 +18,7 @@ import { acceptedTaskOf, admittingEcuOf } from '../src/domain/placement/admit.ts
 import { admitsBooking, type BookedEcu, brokenBookings } from '../src/domain/placement/admits-booking.ts';
 import { type Candidate, sentenceOf } from '../src/domain/placement/evidence.ts';
 import type { FleetReservation, ManagerAnswer } from '../src/domain/protocol/messages.ts';
-import { type Book, keptOn, movedBooking, withBooking, withoutBooking } from '../src/domain/reservation/book.ts';
+import { type Book, keptOn, movedBooking, withBooking, withoutBooking, withRefusal } from '../src/domain/reservation/book.ts';
 import type { BookedDemand, Booking } from '../src/domain/reservation/booking.ts';
 import { type BookingDraft, checkBooking } from '../src/domain/reservation/booking-draft.ts';
 import type { BookingBook, BookPage } from '../src/ports/booking-book.ts';
@@ -95,9 +96,26 @@ export class Reservations {
 
   /** `call`: unique to who asks and when; the same when it is asked again. */
   async reserve(draft: BookingDraft, call: string): Promise<ManagerAnswer> {
-    const { clock, counters } = this.parts.host;
     const made = this.madeBy(call, (await this.parts.book.read()).book);
     if (made !== undefined) return { kind: 'reserved', booking: made };
+    const answer = await this.tryToReserve(draft, call);
+    return answer.kind === 'reserved' ? answer : this.refuse(call, answer);
+  }
+
+  /** V5. */
+  private async refuse(call: string, refusal: ManagerAnswer): Promise<ManagerAnswer> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const page = await this.parts.book.read();
+      const made = this.madeBy(call, page.book);
+      if (made !== undefined) return { kind: 'reserved', booking: made };
+      if (page.book.refused.includes(call)) break;
+      if (await this.written(page, withRefusal(page.book, call), ({ refused: calls }) => calls.includes(call))) break;
+    }
+    return refusal;
+  }
+
+  private async tryToReserve(draft: BookingDraft, call: string): Promise<ManagerAnswer> {
+    const { clock, counters } = this.parts.host;
     const filled = await this.filled(draft);
     if (filled === undefined) {
       const sentence = `there is no task ${draft.task} whose parameters could be booked: give them, or declare it first`;
@@ -116,6 +134,7 @@ export class Reservations {
       const nowUs = clock.wallUs();
       const before = this.madeBy(call, page.book);
       if (before !== undefined) return { kind: 'reserved', booking: before };
+      if (page.book.refused.includes(call)) return refused('another manager has refused it meanwhile; ask again');
       const made = withBooking(page.book, { ...filled, ecu: '', call }, nowUs);
       if (!made.ok) return refused(made.error);
       const chosen = this.choose(candidates, made.value.booking, page.book);

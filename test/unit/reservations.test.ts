@@ -112,7 +112,11 @@ describe('when they count', () => {
     // Whoever writes may have a clock that goes wrong.
     expect(idsAfter(NOW + 11 * SECOND)).toEqual(['r1', 'r2']);
     expect(idsAfter(NOW + 3_611 * SECOND)).toEqual(['r2']);
-    const full = { next: 5000, bookings: Array.from({ length: BOOKINGS_MAX }, (_, at) => booking(`r${at}`, 0, 10)) };
+    const full = {
+      next: 5000,
+      refused: [],
+      bookings: Array.from({ length: BOOKINGS_MAX }, (_, at) => booking(`r${at}`, 0, 10)),
+    };
     expect(withBooking(full, made, NOW).ok).toBe(false);
     const later = withBooking(full, made, NOW + 20 * SECOND);
     expect(later.ok && later.value.book.bookings.length).toBe(BOOKINGS_MAX);

@@ -1,6 +1,6 @@
 /** What of a fleet's capacity is booked (`booking.proto`): alone as the value of a key, and inside calls. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Book } from '../reservation/book.ts';
+import { type Book, REFUSED_MAX } from '../reservation/book.ts';
 import type { Booking } from '../reservation/booking.ts';
 import type { BookingDraft } from '../reservation/booking-draft.ts';
 import { envelopeCodec } from './codec-envelope.ts';
@@ -20,10 +20,11 @@ import { LIST_MAX } from './limits.ts';
 
 export const { encode: encodeBook, decode: decodeBook } = envelopeCodec<'bookingBook', Book>(
   'bookingBook',
-  ({ next, bookings }) => ({ next: wide(next), bookings: bookings.map(writeBooking) }),
+  ({ next, bookings, refused }) => ({ next: wide(next), bookings: bookings.map(writeBooking), refused: [...refused] }),
   (wire) => ({
     next: safeInteger(wire.next, 'booking_book.next', 1),
     bookings: listWithin(wire.bookings, 'booking_book.bookings', LIST_MAX).map(readBooking),
+    refused: listWithin(wire.refused, 'booking_book.refused', REFUSED_MAX).map((call) => idText(call, 'booking_book.refused')),
   }),
 );
 

@@ -11,9 +11,13 @@ export interface Book {
   /** The number of the next booking: ids are never given twice. */
   readonly next: number;
   readonly bookings: readonly Booking[];
+  /** The last calls that were refused, oldest first. */
+  readonly refused: readonly string[];
 }
 
-export const EMPTY_BOOK: Book = { next: 1, bookings: [] };
+/** A call is repeated for seconds. */
+export const REFUSED_MAX = 64;
+export const EMPTY_BOOK: Book = { next: 1, bookings: [], refused: [] };
 /** A booking is some 300 bytes, and each host of the fleet reads them all. */
 export const BOOKINGS_MAX = 1024;
 const KEPT_AFTER_US = 3_600_000_000;
@@ -30,7 +34,7 @@ export function withBooking(
   if (open.length >= BOOKINGS_MAX)
     return err(`the fleet has ${open.length} reservations, and takes no more before one is over`);
   const booking = { ...made, id: `r${book.next}`, madeAtUs: nowUs };
-  return ok({ book: { next: book.next + 1, bookings: [...recent(book, nowUs), booking] }, booking });
+  return ok({ book: { ...book, next: book.next + 1, bookings: [...recent(book, nowUs), booking] }, booking });
 }
 
 /** Undefined: there is none of that id. */
@@ -47,6 +51,12 @@ function recent({ bookings }: Book, nowUs: number): readonly Booking[] {
   const dropped = new Set(over.sort((a, b) => a.untilUs - b.untilUs).slice(0, kept.length - BOOKINGS_MAX + 1));
   return kept.filter((booking) => !dropped.has(booking));
 }
+
+/** Nobody makes anything of the call any more. */
+export const withRefusal = (book: Book, call: string): Book => ({
+  ...book,
+  refused: [...book.refused, call].slice(-REFUSED_MAX),
+});
 
 /** The same booking, kept elsewhere. */
 export const movedBooking = (book: Book, id: string, ecu: Mac): Book => ({

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file drover/v1/booking.proto.
  */
 export const file_drover_v1_booking: GenFile = /*@__PURE__*/
-  fileDesc("Chdkcm92ZXIvdjEvYm9va2luZy5wcm90bxIJZHJvdmVyLnYxIoADCgdCb29raW5nEgoKAmlkGAEgASgJEgsKA2VjdRgCIAEoCRIuCgZsYWJlbHMYAyADKAsyHi5kcm92ZXIudjEuQm9va2luZy5MYWJlbHNFbnRyeRIPCgdmcm9tX3VzGAQgASgEEhAKCHVudGlsX3VzGAUgASgEEgwKBHRhc2sYBiABKAkSEwoLY3JpdGljYWxpdHkYByABKA0SDwoHY3B1X3BwbRgIIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEQoJcGVyaW9kX3VzGAogASgEEg8KB3djZXRfdXMYCyABKAQSEwoLZGVhZGxpbmVfdXMYDCABKAQSEAoIcHJpb3JpdHkYDSABKA0SFQoNaGFyZF9kZWFkbGluZRgOIAEoCBISCgptYWRlX2F0X3VzGA8gASgEEgwKBG5vdGUYECABKAkSDAoEY2FsbBgRIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKC0Jvb2tpbmdCb29rEgwKBG5leHQYASABKAQSJAoIYm9va2luZ3MYAiADKAsyEi5kcm92ZXIudjEuQm9va2luZ2IGcHJvdG8z");
+  fileDesc("Chdkcm92ZXIvdjEvYm9va2luZy5wcm90bxIJZHJvdmVyLnYxIoADCgdCb29raW5nEgoKAmlkGAEgASgJEgsKA2VjdRgCIAEoCRIuCgZsYWJlbHMYAyADKAsyHi5kcm92ZXIudjEuQm9va2luZy5MYWJlbHNFbnRyeRIPCgdmcm9tX3VzGAQgASgEEhAKCHVudGlsX3VzGAUgASgEEgwKBHRhc2sYBiABKAkSEwoLY3JpdGljYWxpdHkYByABKA0SDwoHY3B1X3BwbRgIIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEQoJcGVyaW9kX3VzGAogASgEEg8KB3djZXRfdXMYCyABKAQSEwoLZGVhZGxpbmVfdXMYDCABKAQSEAoIcHJpb3JpdHkYDSABKA0SFQoNaGFyZF9kZWFkbGluZRgOIAEoCBISCgptYWRlX2F0X3VzGA8gASgEEgwKBG5vdGUYECABKAkSDAoEY2FsbBgRIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKC0Jvb2tpbmdCb29rEgwKBG5leHQYASABKAQSJAoIYm9va2luZ3MYAiADKAsyEi5kcm92ZXIudjEuQm9va2luZxIPCgdyZWZ1c2VkGAMgAygJYgZwcm90bzM");
 
 /**
  * Capacity of an ECU that is kept free for a time. Everybody who places tasks, and every bridge that admits them, counts it.
@@ -164,6 +164,13 @@ export type BookingBook = Message<"drover.v1.BookingBook"> & {
    * @generated from field: repeated drover.v1.Booking bookings = 2;
    */
   bookings: Booking[];
+
+  /**
+   * The last calls that were refused: a manager that still has one of them in hand makes nothing of it.
+   *
+   * @generated from field: repeated string refused = 3;
+   */
+  refused: string[];
 };
 
 /**
