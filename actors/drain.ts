@@ -81,7 +81,7 @@ export class Draining {
   private async empty(mac: Mac): Promise<void> {
     const { host, knowledge } = this.parts;
     const nowUs = host.clock.monotonicUs();
-    let room = AT_ONCE - knowledge.index.migrationsFrom(mac);
+    let room = AT_ONCE - knowledge.index.leaving(mac);
     for (const group of knowledge.index.leavingGroups(mac)) {
       if (room <= 0) break;
       const tasks = group.map(({ context: { task } }) => task);

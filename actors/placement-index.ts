@@ -66,6 +66,8 @@ const MIGRATION = 'migration/';
 const DRAIN = 'drain/';
 const POWER = 'power/';
 const ROUTE = 'route/';
+/** States of a migration after which the task runs at the target, or is another's to place. */
+const SWITCHED = new Set(['decommissioning', 'superseding']);
 const NO_TASKS: ReadonlyMap<TaskName, PlacementView> = new Map();
 const NOTHING: readonly AcceptedTask[] = [];
 
@@ -149,6 +151,14 @@ export class PlacementIndex {
   migrationsFrom(mac: Mac): number {
     let count = 0;
     for (const { context } of this.migrations.values()) if (context.cause?.source.mac === mac) count++;
+    return count;
+  }
+
+  /** Those of them whose tasks still run there: what comes after the switch takes nothing from the others on the ECU. */
+  leaving(mac: Mac): number {
+    let count = 0;
+    for (const { context, view } of this.migrations.values())
+      if (context.cause?.source.mac === mac && !SWITCHED.has(stateName(view.snapshot.value))) count++;
     return count;
   }
 

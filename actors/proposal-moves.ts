@@ -66,7 +66,7 @@ export class ProposalMoves {
     if (chain === 'not yet') return;
     const { from } = proposal;
     const { host, knowledge, atOnce } = this.parts;
-    const underWay = knowledge.index.migrationsFrom(from) + this.asking;
+    const underWay = knowledge.index.leaving(from) + this.asking;
     if (underWay + chain.length > atOnce(from) && (chain.length === 1 || underWay > 0)) return;
     for (const one of chain) one.askedAtUs = wallUs;
     this.asking += chain.length;
