@@ -19,13 +19,19 @@ const KEEP_UP_US = 50_000;
 const NEWEST = 0.25;
 /** Less than this tells of the round trip and not of the speed. */
 const MEASURED_BYTES_MIN = 64 * 1024;
-/** A target that did not keep up may have been busy: after so long it is believed to again. */
-const LAGGED_US = 600_000_000;
+/** A target that did not keep up may have been busy: after so long it is tried again, each time in a row after twice as long. */
+const LAGGED_US = { first: 5_000_000, most: 600_000_000 };
+
+interface Lag {
+  readonly untilUs: number;
+  readonly forUs: number;
+  readonly reason: string;
+}
 
 interface Target {
   readonly incarnation: number;
   hasKeptUp: boolean;
-  readonly lagged: Map<TaskName, { readonly untilUs: number; readonly reason: string }>;
+  readonly lagged: Map<TaskName, Lag>;
 }
 
 export class MigrationPast {
@@ -63,13 +69,17 @@ export class MigrationPast {
   }
 
   noteLagged(target: Incarnation, task: TaskName, reason: string): void {
-    this.targetOf(target).lagged.set(task, { reason, untilUs: this.clock.monotonicUs() + LAGGED_US });
+    const { lagged } = this.targetOf(target);
+    const before = lagged.get(task);
+    const forUs = before === undefined ? LAGGED_US.first : Math.min(2 * before.forUs, LAGGED_US.most);
+    lagged.set(task, { reason, forUs, untilUs: this.clock.monotonicUs() + forUs });
   }
 
   speed(): MigrationSpeed {
     return {
       bytesPerSecond: Math.round(this.bytesPerSecond),
-      switchUs: Math.round(this.switchUs),
+      // Who stands still waits for all that a followed one waits for, and more.
+      switchUs: Math.round(Math.max(this.switchUs, this.followedUs)),
       followedUs: Math.round(this.followedUs),
       keepUpUs: Math.round(this.keepUpUs),
     };
@@ -81,10 +91,10 @@ export class MigrationPast {
     const known = this.targets.get(target.mac);
     if (known === undefined || known.incarnation !== target.incarnation) return undefined;
     const nowUs = this.clock.monotonicUs();
-    for (const [task, { untilUs }] of known.lagged) if (untilUs <= nowUs) known.lagged.delete(task);
     const lagged = known.lagged.get(spec.name);
-    if (lagged !== undefined) return lagged.reason;
-    return known.lagged.size > 0 && !known.hasKeptUp ? 'its bridge has kept up with no task so far' : undefined;
+    if (lagged !== undefined && lagged.untilUs > nowUs) return lagged.reason;
+    const isSlow = !known.hasKeptUp && [...known.lagged.values()].some(({ untilUs }) => untilUs > nowUs);
+    return isSlow ? 'its bridge has kept up with no task so far' : undefined;
   }
 
   /** How long a task runs nowhere on its way to wherever. */

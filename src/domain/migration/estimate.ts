@@ -18,7 +18,7 @@
  *   stop-and-copy   w + S / b
  *   cold            w + S / b + the work since the last durable checkpoint again
  *
- * The mode is the cheapest of those whose blackout the deadlines bear, and of those that cost about the same a followed one; where none is borne, the one with the shortest. Whether they do is the
+ * The mode is a followed one, where the deadlines bear its blackout; else the cheapest of those that they bear; where none is borne, the one with the shortest. Whether they do is the
  * exact test's word: the target's, with all that runs there, and what arrives during the blackout released when it ends (`admit.ts`).
  *
  * Whoever keeps up may turn out not to. What that would be (`otherwise`) is part of the estimate: where it is borne too, it is what the
@@ -184,10 +184,9 @@ export function estimateCandidate(
 /** Late jobs below which two costs are the same. */
 const SAME_COST = 0.5;
 
-/** Of those that cost about the same, the one in which nobody stands still. */
+/** One in which nobody stands still; where there is none, the one that costs least. Figures of single moves differ by more than such modes do. */
 function cheapest(borne: readonly ModeEstimate[]): ModeEstimate {
-  const best = least(borne, ({ cost }) => cost.total);
-  return borne.find(({ followed, cost }) => followed === true && cost.total <= best.cost.total + SAME_COST) ?? best;
+  return borne.find(({ followed }) => followed === true) ?? least(borne, ({ cost }) => cost.total);
 }
 
 /** The best first: those that cost as little as the cheapest in the order in which they come, then the others. */
