@@ -103,7 +103,16 @@ describe('what a move costs', () => {
     expect(live?.otherwise).toMatchObject({ blackoutUs: 10_001, bearable: true });
   });
 
-  test('of modes that cost about the same nobody stands still in the one that is taken', () => {
+  test('nobody stands still in the mode that is taken, also where standing still is reckoned to cost far less', () => {
+    const busy = target({ busy: { jobsPerSecond: 5_000, utilisation: 0.5 }, bytesAtHand: 100 * MIB });
+    const given = { facts: facts({ jobsPerSecond: 100 }), target: busy };
+    const [live, stop] = (['live', 'stop-and-copy'] as const).map((mode) => modeOf(estimate(given), mode));
+    expect(stop?.bearable).toBe(true);
+    expect((live?.cost.total ?? 0) - (stop?.cost.total ?? 0)).toBeGreaterThan(1);
+    expect(estimate(given)).toMatchObject({ mode: 'live' });
+  });
+
+  test('so it is where they cost about the same; where no target keeps up the cheapest is taken', () => {
     const small = { facts: facts({ stateBytes: 65_536, jobsPerSecond: 100 }), target: target() };
     const [live, stop] = (['live', 'stop-and-copy'] as const).map((mode) => modeOf(estimate(small), mode));
     expect(live?.cost.total).toBeGreaterThan(stop?.cost.total as number);

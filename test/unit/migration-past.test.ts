@@ -46,10 +46,34 @@ test('who has never kept up with any is not believed to keep up with another; wh
   expect(past.whyNotFollowed(A, target)).toBeUndefined();
 });
 
-test('that it did not keep up is forgotten with its next start, and after ten minutes', () => {
+test('that it did not keep up is forgotten with its next start', () => {
   const past = new MigrationPast(clock);
   past.noteLagged(target, 'a', 'it did not keep up');
   expect(past.whyNotFollowed(A, { ...target, incarnation: 2 })).toBeUndefined();
-  nowUs += 600_000_000;
+});
+
+test('and tried again after five seconds, each time in a row after twice as long, after ten minutes at most', () => {
+  const past = new MigrationPast(clock);
+  for (const seconds of [5, 10, 20, 40, 80, 160, 320, 600, 600]) {
+    past.noteLagged(target, 'a', 'it did not keep up');
+    nowUs += seconds * 1_000_000 - 1;
+    expect([past.whyNotFollowed(A, target), past.whyNotFollowed(B, target)]).toEqual([
+      'it did not keep up',
+      'its bridge has kept up with no task so far',
+    ]);
+    nowUs += 1;
+    expect([past.whyNotFollowed(A, target), past.whyNotFollowed(B, target)]).toEqual([undefined, undefined]);
+  }
+  past.noteKeptUp(target, 'a', 1_000);
+  past.noteLagged(target, 'a', 'it did not keep up');
+  nowUs += 5_000_000;
   expect(past.whyNotFollowed(A, target)).toBeUndefined();
+});
+
+test('who stands still is never reckoned to be silent for less than who does not', () => {
+  const past = new MigrationPast(clock);
+  for (let slow = 0; slow < 8; slow++) past.noteFollowed(400_000);
+  const { switchUs, followedUs } = past.speed();
+  expect(followedUs).toBeGreaterThan(300_000);
+  expect(switchUs).toBe(followedUs);
 });

@@ -24,7 +24,9 @@ export const { encode: encodeBook, decode: decodeBook } = envelopeCodec<'booking
   (wire) => ({
     next: safeInteger(wire.next, 'booking_book.next', 1),
     bookings: listWithin(wire.bookings, 'booking_book.bookings', LIST_MAX).map(readBooking),
-    refused: listWithin(wire.refused, 'booking_book.refused', REFUSED_MAX).map((call) => idText(call, 'booking_book.refused')),
+    refused: listWithin(wire.refused, 'booking_book.refused', REFUSED_MAX).map((call) =>
+      sentenceText(call, 'booking_book.refused'),
+    ),
   }),
 );
 
